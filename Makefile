@@ -1,0 +1,53 @@
+# Each target sets up .venv from the project's own files, once, and then does its work.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+.PHONY: help demo test test-heavy lint fmt docs bench clean
+
+help:
+	@echo "make demo        the bug, the finding and the fix, measured"
+	@echo "make test        ruff, mypy and the tests"
+	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX or Chromium"
+	@echo "make fmt         format the code"
+	@echo "make docs        the generated pages in docs/ and the plot in README"
+	@echo "make bench       the linter on published packages"
+
+.venv/.dev: pyproject.toml tests/constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP_INSTALL) --editable ".[dev]"
+	@touch $@
+
+.venv/.heavy: .venv/.dev tests/requirements-heavy.txt
+	$(PIP_INSTALL) --requirement tests/requirements-heavy.txt --editable ".[dev]"
+	@touch $@
+
+demo: .venv/.dev
+	$(BIN)/batchmean demo
+
+test: lint
+	$(PYTEST)
+
+test-heavy: .venv/.heavy
+	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fmt: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/.dev
+	$(BIN)/python -m docs.generate
+
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks.real_code
+	$(BIN)/python -m benchmarks.casebook
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

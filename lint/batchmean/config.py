@@ -1,0 +1,229 @@
+"""`[tool.batchmean]` in a pyproject.toml: which findings are wanted, file by file.
+
+Nothing is remembered beyond a `Settings` object, which lives for one run: an editor's long-lived process sees
+every change at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from batchmean.source import reason
+
+if TYPE_CHECKING:
+    from batchmean.findings import Confidence, Finding
+
+CONFIDENCES = ("likely", "proved")
+
+
+class ConfigError(Exception):
+    """A setting that means nothing. One line, with a suggestion where there is a near one."""
+
+
+class Glob(NamedTuple):
+    """A pattern of paths; `*` crosses slashes, as in flake8."""
+
+    text: str
+    root: str
+
+    def matches(self, path: str) -> bool:
+        """Whether the pattern names `path` or a folder above it.
+
+        Without a slash it is compared with each part of the path below `root`, otherwise with all of it.
+        """
+        from fnmatch import fnmatchcase
+
+        path = os.path.abspath(path)
+        if not os.path.isabs(self.text):
+            path = os.path.relpath(path, self.root)
+        parts = path.replace(os.sep, "/").split("/")
+        pattern = self.text.removeprefix("./").rstrip("/")
+        if "/" not in pattern:
+            return any(fnmatchcase(part, pattern) for part in parts)
+        patterns = {pattern, pattern.removeprefix("**/"), pattern.replace("/**/", "/")}
+        paths = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        return any(fnmatchcase(path, pattern) for path in paths for pattern in patterns)
+
+
+class Config(NamedTuple):
+    """What is wanted of a file. Codes are prefixes, as in flake8: `BMN1` is BMN101, BMN102, ..."""
+
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[Glob, ...] = ()
+    per_file_ignores: tuple[tuple[Glob, tuple[str, ...]], ...] = ()
+    min_confidence: Confidence = "likely"
+    preview: bool = False
+
+    def excludes(self, path: str) -> bool:
+        """Whether a file, or a whole folder, is left out."""
+        return any(glob.matches(path) for glob in self.exclude)
+
+    def wants(self, finding: Finding) -> bool:
+        """Whether the finding is to be reported, as far as settings decide it."""
+        return (
+            self.is_confident(finding)
+            and self.is_released(finding)
+            and _is_selected(finding.code, self.select, self.ignore)
+            and not any(
+                finding.code.startswith(codes) and glob.matches(finding.path)
+                for glob, codes in self.per_file_ignores
+            )
+        )
+
+    def is_confident(self, finding: Finding) -> bool:
+        """Whether the finding is as sure as `min-confidence` asks."""
+        return CONFIDENCES.index(finding.confidence) >= CONFIDENCES.index(self.min_confidence)
+
+    def is_released(self, finding: Finding) -> bool:
+        """Whether the finding's rule is stable, or preview rules are asked for."""
+        from batchmean.rules import RULES
+
+        return self.preview or not RULES[finding.code].preview
+
+
+class Settings:
+    """The configuration of every file of one run: the nearest `[tool.batchmean]`, then the command line's."""
+
+    def __init__(
+        self, overrides: Mapping[str, Any] | None = None, *, file: str | None = None, isolated: bool = False
+    ) -> None:
+        self._overrides = dict(overrides or {})
+        self._by_folder: dict[str, Config] = {}
+        self._everywhere: Config | None = None
+        if file is not None:
+            self._everywhere = self._override(_read(file, required=True) or Config())
+        elif isolated:
+            self._everywhere = self._override(Config())
+
+    def of(self, path: str) -> Config:
+        """The configuration that holds for the file or folder at `path`."""
+        return self._everywhere or self._of_folder(os.path.dirname(os.path.abspath(path)))
+
+    def _of_folder(self, folder: str) -> Config:
+        config = self._by_folder.get(folder)
+        if config is None:
+            own = _read(os.path.join(folder, "pyproject.toml"))
+            parent = os.path.dirname(folder)
+            if own is not None or parent == folder:
+                config = self._override(own or Config())
+            else:
+                config = self._of_folder(parent)
+            self._by_folder[folder] = config
+        return config
+
+    def _override(self, config: Config) -> Config:
+        """The command line wins: its `--select` starts anew, its `--ignore` takes away more."""
+        given = dict(self._overrides)
+        if "select" not in given and "ignore" in given:
+            given["ignore"] = (*config.ignore, *given["ignore"])
+        if "select" in given:
+            given.setdefault("ignore", ())
+        return config._replace(**given)
+
+
+def codes_from(texts: Iterable[str], where: str) -> tuple[str, ...]:
+    """Codes and beginnings of codes, with commas or without. One that no rule starts with is an error."""
+    codes = tuple(code.upper() for text in texts for code in text.replace(",", " ").split())
+    if codes:
+        from batchmean.rules import RULES
+
+        for code in codes:
+            if not any(known.startswith(code) for known in RULES):
+                raise ConfigError(f"{where}: unknown code {code!r}{hint(code, rule_names())}")
+    return codes
+
+
+def rule_names() -> dict[str, str]:
+    """The codes of the rules by everything they may be asked for: the code and the name."""
+    from batchmean.rules import RULES
+
+    return {code: code for code in RULES} | {rule.name: code for code, rule in RULES.items()}
+
+
+def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:
+    """`; did you mean ...?`, or nothing where no known word is near."""
+    from difflib import get_close_matches
+
+    meant = {key.lower(): key for key in known}
+    for near in get_close_matches(word.lower(), meant, n=1, cutoff=0.6):
+        key = meant[near]
+        return f"; did you mean {known[key] if isinstance(known, Mapping) else key}?"
+    return ""
+
+
+def _read(path: str, *, required: bool = False) -> Config | None:
+    """The configuration in one file; `None` where the file is not there, or is silent about batchmean."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if required:
+            raise ConfigError(f"{path}: {reason(error)}") from None
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path}: {reason(error)}") from None
+    if b"batchmean" not in data:  # spares most projects the TOML parser
+        return None
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        raise ConfigError(f"{path}: {error}") from None
+    tool = document.get("tool", {})
+    table = tool.get("batchmean") if isinstance(tool, dict) else None
+    if table is None:
+        return None
+    return _from_table(table, os.path.dirname(os.path.abspath(path)), f"{path}: [tool.batchmean]")
+
+
+def _from_table(table: object, root: str, where: str) -> Config:
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where} must be a table")
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        place = f"{where} {key}"
+        if key in ("select", "ignore"):
+            values[key] = codes_from(_strings(value, place), place)
+        elif key == "exclude":
+            values[key] = tuple(Glob(text, root) for text in _strings(value, place))
+        elif key == "per-file-ignores":
+            if not isinstance(value, dict):
+                raise ConfigError(f"{place} must be a table of patterns and codes")
+            values["per_file_ignores"] = tuple(
+                (Glob(text, root), codes_from(_strings(codes, place), place)) for text, codes in value.items()
+            )
+        elif key == "min-confidence":
+            if value not in CONFIDENCES:
+                raise ConfigError(f'{place} must be "likely" or "proved"')
+            values["min_confidence"] = value
+        elif key == "preview":
+            if not isinstance(value, bool):
+                raise ConfigError(f"{place} must be true or false")
+            values[key] = value
+        else:
+            raise ConfigError(f"{where} has no setting {key!r}{hint(key, _KEYS)}")
+    return Config(**values)
+
+
+_KEYS = ("select", "ignore", "exclude", "per-file-ignores", "min-confidence", "preview")
+
+
+def _strings(value: object, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{place} must be a list of strings")
+    return tuple(value)
+
+
+def _is_selected(code: str, select: tuple[str, ...] | None, ignore: tuple[str, ...]) -> bool:
+    """As in flake8: the longest prefix decides, and `ignore` where they are equally long."""
+    chosen = 0 if select is None else max((len(p) for p in select if code.startswith(p)), default=-1)
+    dropped = max((len(p) for p in ignore if code.startswith(p)), default=-1)
+    return chosen > dropped

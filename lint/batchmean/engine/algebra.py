@@ -1,0 +1,405 @@
+"""Arithmetic on tensors: sums of products, and the identities between softmax, log and exp."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
+
+from batchmean.engine.names import is_log_name, is_small_name, is_target_name
+from batchmean.engine.reductions import Reduction
+from batchmean.engine.shapes import Axis, Shape
+from batchmean.engine.values import (
+    MAX_TERMS,
+    SCALAR,
+    Atom,
+    Factors,
+    Place,
+    Role,
+    Tensor,
+    Term,
+    constant,
+    from_atom,
+    intern,
+)
+
+_DISTRIBUTIONS = (Role.PROBS, Role.ONE_HOT)
+BINARY_ROLES = (Role.LOG_COMPLEMENT, Role.LOG_SIGMOID, Role.SIGMOID)
+"""What only a loss per element holds: `log(1 - p)`, a sigmoid."""
+
+
+def combine(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """Like terms added up, in order of first appearance."""
+    sums: dict[Factors, float | None] = {}
+    for term in terms:
+        if term.factors in sums:
+            before = sums[term.factors]
+            both = before is not None and term.coefficient is not None
+            sums[term.factors] = before + term.coefficient if both else None  # type: ignore[operator]
+        else:
+            sums[term.factors] = term.coefficient
+    return tuple(Term(c, f) for f, c in sums.items() if c != 0)
+
+
+def _collapsed(operation: str, parts: tuple[Hashable, ...], shape: Shape) -> Tensor:
+    return from_atom(Atom(intern(operation, *parts)), shape)
+
+
+def _multiply_factors(a: Factors, b: Factors) -> Factors:
+    powers: dict[Atom, float] = dict(a)
+    for atom, power in b:
+        powers[atom] = powers.get(atom, 0.0) + power
+    return frozenset((atom, power) for atom, power in powers.items() if power != 0)
+
+
+def _times(a: float | None, b: float | None) -> float | None:
+    return a * b if a is not None and b is not None else None
+
+
+def plays_a_role(tensor: Tensor) -> bool:
+    """Does the tensor look like one half of an integrand: a distribution or a log-probability?"""
+    for atom in tensor.atoms():
+        if atom.role in (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.LOG, Role.INTEGRAND):
+            return True
+        if atom.role is Role.OPAQUE and (is_target_name(atom.names) or is_log_name(atom.names)):
+            return True
+    return False
+
+
+def joint_shape(a: Tensor, b: Tensor) -> Shape:
+    """The shape of `a` combined with `b` element by element."""
+    if a.shape.is_same(b.shape) or b.shape.is_scalar:
+        return a.shape
+    if a.shape.is_scalar:
+        return b.shape
+    a_broadcast = any(axis.size == 1 for axis in a.shape.shown)
+    b_broadcast = any(axis.size == 1 for axis in b.shape.shown)
+    if a_broadcast != b_broadcast:
+        return b.shape if a_broadcast else a.shape
+    ranks = (a.shape.rank, b.shape.rank)
+    if None not in ranks and ranks[0] != ranks[1]:
+        return a.shape if ranks[0] > ranks[1] else b.shape  # type: ignore[operator]
+    if plays_a_role(a) and plays_a_role(b):
+        a.shape.unite(b.shape)
+        return a.shape
+    return (
+        max(a.shape, b.shape, key=lambda s: (len(s.shown), s.rank or 0)) if not plays_a_role(a) else a.shape
+    )
+
+
+def add(a: Tensor, b: Tensor) -> Tensor:
+    """a + b."""
+    reductions = a.reductions + tuple(r for r in b.reductions if r not in a.reductions)
+    if reductions:
+        kinds = {atom.kind for side in (a, b) for atom in side.atoms()}
+        binary = any(is_elementwise(side) for side in (a, b))
+        reductions = tuple(_beside(r, binary, "element mean" in kinds or binary) for r in reductions)
+    terms = _as_log_softmax(combine((*a.terms, *b.terms)))
+    shape = joint_shape(a, b)
+    if len(terms) > MAX_TERMS:
+        return replace(_collapsed("sum", terms, shape), reductions=reductions)
+    return Tensor(terms, shape, reductions)
+
+
+def _beside(reduction: Reduction, binary: bool, averaged: bool) -> Reduction:
+    """An account after something elementwise was added: a half is withdrawn, a latent KL stands beside it."""
+    if reduction.integrand.symbol == "V":
+        return reduction.withdrawn() if binary else reduction
+    if averaged and not reduction.beside_average:
+        return replace(reduction, beside_average=True, parent=reduction)
+    return reduction
+
+
+def is_elementwise(a: Tensor) -> bool:
+    """Does it hold the half of a binary cross-entropy, reduced or not?"""
+    return any(atom.kind == "elementwise" or atom.role in BINARY_ROLES for atom in a.atoms())
+
+
+def negate(a: Tensor) -> Tensor:
+    """-a."""
+    return scale(a, -1.0)
+
+
+def scale(a: Tensor, factor: float | None) -> Tensor:
+    """A number times a; None is a number that is not shown."""
+    terms = tuple(Term(_times(t.coefficient, factor), t.factors) for t in a.terms) if factor != 0 else ()
+    return replace(a, terms=terms)
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """a * b."""
+    shape = joint_shape(a, b)
+    _unite_supports(a, b)
+    if len(a.terms) * len(b.terms) > MAX_TERMS:
+        product = _collapsed("product", (a.terms, b.terms), shape)
+    else:
+        terms = combine(
+            Term(_times(x.coefficient, y.coefficient), _multiply_factors(x.factors, y.factors))
+            for x in a.terms
+            for y in b.terms
+        )
+        product = Tensor(tuple(_as_softmax(t) for t in terms), shape)
+    if a.reductions or b.reductions:
+        scaled = [r.scaled(b) for r in a.reductions] + [r.scaled(a) for r in b.reductions]
+        product = replace(product, reductions=tuple(scaled))
+    return product
+
+
+def reciprocal(a: Tensor) -> Tensor:
+    """1 / a."""
+    return power(a, -1.0)
+
+
+def power(a: Tensor, exponent: float | None) -> Tensor:
+    """a ** exponent."""
+    number = a.number()
+    if number is not None:
+        try:
+            result = number**exponent if exponent is not None else None
+        except (ArithmeticError, ValueError):
+            result = None
+        return constant(result if isinstance(result, (int, float)) else None)
+    if exponent == 2 and 1 < len(a.terms) <= 4:
+        return multiply(a, a)
+    if exponent == -1 and len(a.terms) > 1:
+        # An epsilon in a denominator is there to keep it from zero.
+        a = replace(a, terms=tuple(t for t in a.terms if not _is_small(t)) or a.terms)
+    if exponent is None or len(a.terms) != 1 or a.terms[0].coefficient is None:
+        collapsed = _collapsed("power", (a.terms, exponent), a.shape)
+        if len(a.terms) == 2 and _is_complement(a.terms):
+            collapsed = map_atoms(collapsed, lambda atom: replace(atom, kind="complement"))
+        return replace(collapsed, reductions=a.reductions)
+    term = a.terms[0]
+    try:
+        coefficient = term.coefficient**exponent  # type: ignore[operator]
+    except (ArithmeticError, ValueError):
+        coefficient = None
+    if not isinstance(coefficient, (int, float)):
+        coefficient = None
+    factors = frozenset((atom, p * exponent) for atom, p in term.factors)
+    return replace(a, terms=(Term(coefficient, factors),))
+
+
+def divide(a: Tensor, b: Tensor) -> Tensor:
+    """a / b."""
+    total = b.single()
+    if total is not None and total.role is Role.SUM and total.argument is not None and len(a.terms) > 1:
+        if total.argument.terms == a.terms:
+            return from_atom(_normalised(total), a.shape)
+    return multiply(a, reciprocal(b))
+
+
+def _lies_over_another(atom: Atom, axis: Axis | None) -> bool:
+    if atom.role is not Role.LOG_PROBS or atom.axis is None or axis is None:
+        return False
+    return not atom.axis.is_same(axis)
+
+
+def _normalised(total: Atom) -> Atom:
+    """x / x.sum(axis): a distribution over that axis, whatever x is."""
+    assert total.argument is not None
+    key = softmax_key(logarithm(total.argument).terms, total.axis)
+    return Atom(key, Role.PROBS, total.axis, place=total.place)
+
+
+def exponential(a: Tensor, place: Place | None = None) -> Tensor:
+    """exp(a): of a log-probability a probability, of a sum a product."""
+    result = constant(1.0)
+    for term in a.terms:
+        if not term.factors:
+            number = term.coefficient
+            result = scale(result, math.exp(number) if number is not None and abs(number) < 700 else None)
+            continue
+        atom = term_atom(term)
+        if atom is not None and term.coefficient is not None:
+            base = _exponential_atom(atom, place)
+            factors = frozenset([(base, term.coefficient)])
+        else:
+            base = Atom(intern("exp", term), Role.EXP, argument=Tensor((term,), a.shape), place=place)
+            factors = frozenset([(base, 1.0)])
+        result = multiply(result, Tensor((Term(1.0, factors),), a.shape))
+    return replace(result, shape=a.shape)
+
+
+def term_atom(term: Term) -> Atom | None:
+    """The atom of a term that is a number times one atom."""
+    if len(term.factors) != 1:
+        return None
+    ((atom, p),) = term.factors
+    return atom if p == 1 else None
+
+
+def _exponential_atom(atom: Atom, place: Place | None) -> Atom:
+    if atom.role is Role.LOG_PROBS:
+        return Atom(atom.source, Role.PROBS, atom.axis, place=place or atom.place, shown=atom.shown)
+    if atom.role is Role.LOG and atom.argument is not None and (inner := atom.argument.single()) is not None:
+        return inner
+    argument = from_atom(atom, SCALAR)
+    return Atom(intern("exp", argument.terms[0]), Role.EXP, names=atom.names, argument=argument, place=place)
+
+
+def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
+    """log(a): of a probability a log-probability, of a product a sum; a small constant inside is left out."""
+    terms = tuple(t for t in a.terms if not _is_small(t)) if len(a.terms) > 1 else a.terms
+    if any(atom.kind == "complement" for t in terms for atom, _ in t.factors):
+        key = intern("log", terms)
+        return from_atom(
+            Atom(key, Role.LOG_COMPLEMENT, argument=replace(a, reductions=()), place=place), a.shape
+        )
+    if len(terms) == 1 and terms[0].coefficient is not None and terms[0].coefficient > 0:
+        return _log_of_term(terms[0], a.shape, place)
+    if len(terms) == 1 and terms[0].coefficient is None:
+        return add(constant(None), _log_of_term(replace(terms[0], coefficient=1.0), a.shape, place))
+    inner = replace(a, terms=terms, reductions=())
+    if len(terms) == 2 and _is_complement(terms):
+        return from_atom(
+            Atom(intern("log", terms), Role.LOG_COMPLEMENT, argument=inner, place=place), a.shape
+        )
+    mixture = _mixture_axis(terms)
+    if mixture is not None:
+        atom = Atom(
+            intern("log", terms), Role.LOG_PROBS, mixture, argument=inner, source=intern(terms), place=place
+        )
+        return from_atom(atom, a.shape)
+    if any(atom.role is Role.SIGMOID for atom in inner.atoms()):
+        return from_atom(Atom(intern("log", terms), Role.LOG_SIGMOID, argument=inner, place=place), a.shape)
+    return from_atom(Atom(intern("log", terms), Role.LOG, argument=inner, place=place), a.shape)
+
+
+def _log_of_term(term: Term, shape: Shape, place: Place | None) -> Tensor:
+    coefficient = term.coefficient or 1.0
+    result = constant(math.log(coefficient) if math.isfinite(coefficient) else None)
+    for atom, p in term.atoms():
+        result = add(result, scale(_log_of_atom(atom, shape, place), p))
+    return replace(result, shape=shape)
+
+
+def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
+    if atom.role is Role.PROBS:
+        return from_atom(log_probs_atom(atom.key, atom.axis, place or atom.place, atom.shown), shape)
+    if atom.role is Role.EXP and atom.argument is not None:
+        return replace(atom.argument, shape=shape)
+    if atom.role is Role.SIGMOID:
+        return from_atom(Atom(intern("log", atom.key), Role.LOG_SIGMOID, place=place), shape)
+    if atom.role is Role.SUM and atom.argument is not None:
+        inner = logarithm(replace(atom.argument, terms=atom.argument.terms))
+        return from_atom(log_sum_exp_atom(inner, atom.axis, place), shape)
+    key = intern("log", atom.key)
+    argument = from_atom(atom, shape)
+    return from_atom(Atom(key, Role.LOG, atom.axis, argument=argument, source=atom.key, place=place), shape)
+
+
+def softmax_key(terms: tuple[Term, ...], axis: Axis | None) -> int:
+    """The key of softmax(terms) over `axis`."""
+    return intern("softmax", terms, axis.root() if axis is not None else None)
+
+
+def log_probs_atom(probs: int, axis: Axis | None, place: Place | None, shown: bool = True) -> Atom:
+    """The logarithm of the probabilities with the key `probs`."""
+    return Atom(intern("log", probs), Role.LOG_PROBS, axis, source=probs, place=place, shown=shown)
+
+
+def log_sum_exp_atom(argument: Tensor, axis: Axis | None, place: Place | None) -> Atom:
+    """logsumexp(argument) over `axis`."""
+    key = intern("logsumexp", argument.terms, axis.root() if axis is not None else None)
+    return Atom(key, Role.LOG_SUM_EXP, axis, argument=argument, place=place)
+
+
+def _is_small(term: Term) -> bool:
+    """Is it an epsilon, there to keep a logarithm finite?"""
+    if term.coefficient is not None and 0 < term.coefficient <= (1e-4 if term.factors else 1e-2):
+        return True
+    return len(term.factors) == 1 and all(is_small_name(atom.names) for atom, _ in term.factors)
+
+
+def _is_complement(terms: tuple[Term, ...]) -> bool:
+    """Is it 1 - x?"""
+    number = [t for t in terms if not t.factors]
+    other = [t for t in terms if t.factors]
+    return (
+        len(number) == 1
+        and number[0].coefficient is not None
+        and abs(number[0].coefficient - 1) < 1e-2
+        and len(other) == 1
+        and (other[0].coefficient is None or other[0].coefficient < 0)
+    )
+
+
+def _mixture_axis(terms: tuple[Term, ...]) -> Axis | None:
+    """The support axis of a mixture of distributions, as in the middle of a Jensen-Shannon divergence."""
+    axis: Axis | None = None
+    for term in terms:
+        inside = [atom for atom, p in term.atoms() if atom.role in _DISTRIBUTIONS and p == 1]
+        if len(inside) != 1 or (term.coefficient is not None and term.coefficient < 0):
+            return None
+        axis = axis or inside[0].axis
+    return axis
+
+
+def _as_log_softmax(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """x - logsumexp(x) is a log-softmax, whatever else is added to it."""
+    for term in terms:
+        atom = term_atom(term)
+        if atom is None or atom.role is not Role.LOG_SUM_EXP or term.coefficient is None:
+            continue
+        assert atom.argument is not None
+        wanted = combine(
+            Term(_times(t.coefficient, -term.coefficient), t.factors) for t in atom.argument.terms
+        )
+        if wanted and all(t in terms for t in wanted):
+            rest = tuple(t for t in terms if t is not term and t not in wanted)
+            log = log_probs_atom(softmax_key(atom.argument.terms, atom.axis), atom.axis, atom.place)
+            if any(_lies_over_another(inner, atom.axis) for inner in atom.argument.atoms()):
+                # Normalised over both axes (Sinkhorn): a matching, whose rows are no plain distributions.
+                log = Atom(log.key, kind="computed", place=atom.place)
+            return combine((*rest, Term(-term.coefficient, frozenset([(log, 1.0)]))))
+    return terms
+
+
+def _as_softmax(term: Term) -> Term:
+    """x / x.sum(axis) is a distribution over that axis."""
+    for atom, p in term.factors:
+        if atom.role is not Role.SUM or p != -1 or atom.argument is None or len(atom.argument.terms) != 1:
+            continue
+        inside = atom.argument.terms[0]
+        if inside.coefficient != 1 or not inside.factors <= term.factors:
+            continue
+        rest = term.factors - inside.factors - {(atom, p)}
+        return Term(term.coefficient, _multiply_factors(rest, frozenset([(_normalised(atom), 1.0)])))
+    return term
+
+
+def _unite_supports(a: Tensor, b: Tensor) -> None:
+    """Two halves of an integrand lie over the same support axis."""
+    if not a.terms or not b.terms:
+        return
+    mine = [x.axis for x in a.atoms() if x.axis is not None and x.role in _SUPPORTED]
+    theirs = [x.axis for x in b.atoms() if x.axis is not None and x.role in _SUPPORTED]
+    if mine and theirs and a.shape.has(mine[0]) and b.shape.has(theirs[0]):
+        mine[0].unite(theirs[0])
+
+
+_SUPPORTED = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.INTEGRAND)
+
+
+def relabelled(a: Tensor, shape: Shape, tag: Hashable = None) -> Tensor:
+    """The same terms in another shape; with a `tag`, other elements of them (a slice, a shift)."""
+    if tag is None:
+        return replace(a, shape=shape)
+    return replace(map_atoms(a, lambda atom: _tagged(atom, tag)), shape=shape)
+
+
+def _tagged(atom: Atom, tag: Hashable) -> Atom:
+    return replace(
+        atom, key=intern(tag, atom.key), shape=None, source=intern(tag, atom.source) if atom.source else 0
+    )
+
+
+def map_atoms(a: Tensor, change: Callable[[Atom], Atom]) -> Tensor:
+    """The tensor with every array atom changed."""
+
+    def changed(atom: Atom) -> Atom:
+        return atom if atom.role is Role.COUNT else change(atom)
+
+    terms = tuple(Term(t.coefficient, frozenset((changed(x), p) for x, p in t.factors)) for t in a.terms)
+    return replace(a, terms=terms)

@@ -1,0 +1,239 @@
+"""From a module to the reductions that the rules judge."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from batchmean.engine import calls
+from batchmean.engine.candidates import Candidates
+from batchmean.engine.evaluator import OutOfWork
+from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.reductions import Factor, Reduction, Stack, Step
+from batchmean.engine.relevance import Relevance
+from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, forget_keys
+
+_LOCK: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A reduction whose support is wrong or right for sure: what a rule sees."""
+
+    reduction: Reduction
+    factor: Factor
+    step: Step
+    """The step that divides by the support."""
+    node: ast.AST
+    """Where to report it: the step, or the call that hands the integrand to a reducing helper."""
+    spells_dim: bool
+    """Does the code here say `dim=`, as PyTorch does?"""
+
+
+def analyse(tree: ast.Module, lines: Sequence[str]) -> list[Event]:
+    """Every reduction of an integrand in the module that divides by its support, in source order."""
+    with _LOCK, _no_collection():
+        return list(_events(_interpreted(tree, lines)))
+
+
+def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
+    """Every reduction of an integrand in its final state, the right ones too: what a fix is checked against."""
+    with _LOCK, _no_collection():
+        return _final(_interpreted(tree, lines, thorough=True).ledger)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the cyclic garbage collector: the work is bounded, and the collector would take an eighth of it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> Interpreter:
+    forget_keys()
+    candidates = Candidates(tree, lines, thorough)
+    interpreter = Interpreter(lines, Relevance(candidates))
+    try:
+        _run(interpreter, tree, candidates)
+    except OutOfWork:
+        pass
+    return interpreter
+
+
+def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None:
+    interpreter.run_module(tree.body)
+    instances: dict[ast.ClassDef, InstanceValue] = {}
+    done: set[int] = set()
+
+    def run(function: FunctionValue) -> None:
+        done.add(id(function))
+        owner = function.owner
+        if owner is not None and not _is_static(function.node):
+            instance = instances.get(owner.node)
+            if instance is None:
+                instance = calls.blank_instance(interpreter, owner)
+                instances[owner.node] = instance
+            function = replace(function, receiver=instance)
+        interpreter.run_function(function)
+
+    # Callers first, so that a helper is seen with the values it is really called with.
+    for is_root in (True, False):
+        position = 0
+        while position < len(interpreter.defined):
+            function = interpreter.defined[position]
+            position += 1
+            node = function.node
+            if id(function) in done or node in interpreter.entered or isinstance(node, ast.Lambda):
+                continue
+            if node not in wanted or (is_root and node.name in wanted.called and node.name != "forward"):
+                continue
+            run(function)
+    for function in list(interpreter.defined):
+        if isinstance(function.node, ast.Lambda) and function.node not in interpreter.entered:
+            interpreter.run_function(function)
+    # A helper's other branches, which no caller in this module asks for: others may.
+    known, first = frozenset(interpreter.seen), len(interpreter.ledger)
+    entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
+    unseen = {
+        f.node.name for f in entered if not isinstance(f.node, ast.Lambda) and _has_unseen(f.node, known)
+    }
+    for function in entered:
+        node = function.node
+        if node in wanted and not isinstance(node, ast.Lambda):
+            if node.name in unseen or wanted.calls[node] & unseen:
+                run(function)
+    interpreter.ledger[first:] = [
+        r for r in interpreter.ledger[first:] if not any(step.node in known for step in r.steps)
+    ]
+
+
+def _has_unseen(node: ast.AST, seen: frozenset[ast.AST]) -> bool:
+    """Is there a call that no one made?"""
+    return any(isinstance(inner, ast.Call) and inner not in seen for inner in ast.walk(node))
+
+
+def _is_static(node: ast.AST) -> bool:
+    names = [d.id for d in getattr(node, "decorator_list", ()) if isinstance(d, ast.Name)]
+    return "staticmethod" in names
+
+
+def _events(interpreter: Interpreter) -> Iterator[Event]:
+    right: list[Reduction] = []
+    wrong: list[Event] = []
+    for reduction in _final(interpreter.ledger):
+        if reduction.support in ("alive", "maybe averaged"):
+            continue
+        factor = reduction.factor()
+        # A KL beside the mean log_prob of the same distribution: both are per element, their ratio is right.
+        beside = interpreter.averaged_events.intersection(reduction.integrand.distributions)
+        if factor is None or factor.support >= 0 or beside:
+            right.append(reduction)
+        elif reduction.integrand.kind == "latent KL" and _is_one_of_several(interpreter, reduction):
+            continue
+        elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
+            step = _blamed(reduction)
+            spells_dim = _spells_dim(interpreter, step.node)
+            wrong.append(Event(reduction, factor, step, _report_node(reduction, step), spells_dim))
+    silence = _Silence(right)
+    yield from (event for event in wrong if not silence.covers(event))
+
+
+def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:
+    """Is it a term of a diffusion bound, whose other branch, a likelihood, is averaged in the same place?"""
+    step = _blamed(reduction)
+    return (step.node, step.stack) in interpreter.other_reduced
+
+
+def _final(ledger: Sequence[Reduction]) -> list[Reduction]:
+    """The entries that no later one continues."""
+    ancestors: set[int] = set()
+    for reduction in ledger:
+        parent = reduction.parent
+        while parent is not None and id(parent) not in ancestors:
+            ancestors.add(id(parent))
+            parent = parent.parent
+    return [r for r in ledger if id(r) not in ancestors]
+
+
+class _Silence:
+    """The reductions that show that a wrong-looking one is meant, undecided or put right."""
+
+    def __init__(self, right: Sequence[Reduction]) -> None:
+        self._compensated = {id(r.origin) for r in right}
+        self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
+        self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}
+        for reduction in right:
+            self._by_key.setdefault((reduction.integrand.key, reduction.integrand.stack), []).append(
+                reduction
+            )
+            for step in reduction.steps:
+                self._by_place.setdefault((id(step.node), step.stack), []).append(reduction)
+
+    def covers(self, event: Event) -> bool:
+        reduction = event.reduction
+        if id(reduction.origin) in self._compensated:
+            return True
+        place = (id(event.step.node), event.step.stack)
+        for other in self._by_place.get(place, ()):
+            # Another way leads to the same place with the support summed: was it chosen by a switch?
+            if not _summed_by_choice(other, event.step):
+                return True
+        for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
+            if other.support != "summed" or any(s.node is event.step.node for s in other.steps):
+                continue
+            if set(other.steps[0].path) <= set(event.step.path):
+                return True  # the same values are summed beside it: the mean is another statistic
+        return False
+
+
+def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
+    """Was the support summed under an `if` that asks for an option, not for a shape?"""
+    if reduction.support != "summed":
+        return False
+    summing = next((s for s in reduction.steps if s.how == "sum"), None)
+    if summing is None or summing.node is step.node:
+        return False
+    inner = [node for node, _ in summing.path if not any(node is n for n, _ in step.path)]
+    return bool(inner) and not any(_ABOUT_SHAPE.search(ast.unparse(getattr(n, "test", n))) for n in inner[:1])
+
+
+_ABOUT_SHAPE: Final = re.compile(r"dim|shape|len\(|size|rank|isinstance|discrete|continuous|type|hasattr")
+
+
+def _spells_dim(interpreter: Interpreter, node: ast.AST) -> bool:
+    """Does the code here say `dim=`? The modules it calls decide, or else the imports of the file."""
+    imported = {n: v.name for n, v in interpreter.module.names.items() if isinstance(v, ModuleValue)}
+    used = [imported[n.id] for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in imported]
+    return any(name.partition(".")[0] == "torch" for name in used or imported.values())
+
+
+def _blamed(reduction: Reduction) -> Step:
+    """The step that brings the support into the divisor."""
+    dividing = [s for s in reduction.steps if s.averages_support]
+    if dividing:
+        return dividing[0]
+    scales = [s for s in reduction.steps if s.how == "scale"]
+    return scales[-1] if scales else reduction.steps[-1]
+
+
+def _report_node(reduction: Reduction, step: Step) -> ast.AST:
+    common = 0
+    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
+        if mine is not theirs:
+            break
+        common += 1
+    return step.stack[common] if len(step.stack) > common else step.node
+
+
+__all__ = ["Event", "analyse"]

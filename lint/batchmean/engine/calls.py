@@ -1,0 +1,300 @@
+"""Calling values: local functions and classes, known operations, methods of arrays."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+
+from batchmean import operations
+from batchmean.engine import hints, primitives
+from batchmean.engine.evaluator import Evaluator, something
+from batchmean.engine.scopes import Scope
+from batchmean.engine.values import (
+    Alternatives,
+    BuiltinValue,
+    ClassValue,
+    Const,
+    DictValue,
+    DistributionValue,
+    FunctionValue,
+    InstanceValue,
+    ListValue,
+    ModuleValue,
+    ShapeValue,
+    Tensor,
+    TupleValue,
+    Value,
+    hinted,
+    named,
+)
+from batchmean.operations.table import Operation
+
+
+def evaluate_call(interpreter: Evaluator, node: ast.Call) -> Value:
+    """The value of a call expression."""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        receiver = something(interpreter.evaluate(function.value))
+        args, kwargs = _arguments(interpreter, node)
+        if _is_super(function.value):
+            return _call_super(interpreter, function.attr, args, kwargs, node)
+        return interpreter.lift(
+            lambda base: call_method(interpreter, base, function.attr, args, kwargs, node), receiver
+        )
+    callee = interpreter.evaluate(function)
+    args, kwargs = _arguments(interpreter, node)
+    return call(interpreter, callee, args, kwargs, node)
+
+
+def _arguments(interpreter: Evaluator, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+    args: list[Value] = []
+    for argument in node.args:
+        value = interpreter.evaluate(argument)
+        if isinstance(argument, ast.Starred):
+            if isinstance(value, TupleValue):
+                args.extend(value.items)
+            elif isinstance(value, ShapeValue):
+                args.append(value)
+            else:
+                args.append(interpreter.element_of(value))
+        else:
+            args.append(value)
+    kwargs: dict[str, Value] = {}
+    for keyword in node.keywords:
+        value = interpreter.evaluate(keyword.value)
+        if keyword.arg is not None:
+            kwargs[keyword.arg] = value
+        elif isinstance(value, DictValue):
+            kwargs.update({key: item for key, item in value.items if isinstance(key, str)})
+    return args, kwargs
+
+
+def call(
+    interpreter: Evaluator, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
+    """Call any value."""
+    if isinstance(function, Alternatives):
+        return interpreter.lift(lambda f: call(interpreter, f, args, kwargs, node), function)
+    if isinstance(function, FunctionValue):
+        return interpreter.call_function(function, args, kwargs, node)
+    if isinstance(function, BuiltinValue):
+        return function.call(args, kwargs, node)
+    if isinstance(function, ClassValue):
+        return instantiate(interpreter, function, args, kwargs, node)
+    if isinstance(function, InstanceValue):
+        for name in ("forward", "__call__", "call"):
+            method = interpreter.find_method(function.cls, name)
+            if isinstance(method, FunctionValue):
+                bound = replace(method, receiver=function)
+                return interpreter.call_function(bound, args, kwargs, node)
+        return interpreter.opaque()
+    if isinstance(function, ModuleValue):
+        operation = operations.function(function.name)
+        if operation is not None:
+            return apply(interpreter, operation, args, kwargs, node)
+    return interpreter.opaque()
+
+
+def call_method(
+    interpreter: Evaluator,
+    receiver: Value,
+    name: str,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    node: ast.Call,
+) -> Value:
+    """Call `receiver.name(...)`."""
+    if isinstance(receiver, ModuleValue):
+        return call(interpreter, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
+    if isinstance(receiver, InstanceValue | ClassValue):
+        method = interpreter.attribute(receiver, name, node.func)
+        if not isinstance(method, Tensor):
+            return call(interpreter, method, args, kwargs, node)
+        return interpreter.opaque((name,))
+    if isinstance(receiver, BuiltinValue) and name == "apply":
+        return receiver.call(args, kwargs, node)
+    if isinstance(receiver, DictValue) and name == "get" and args and isinstance(args[0], Const):
+        return receiver.get(args[0].value) or interpreter.opaque()
+    if isinstance(receiver, DictValue) and name in ("values", "items"):
+        if name == "values":
+            return TupleValue(tuple(value for _, value in receiver.items))
+        return TupleValue(tuple(TupleValue((Const(k), v)) for k, v in receiver.items))
+    if isinstance(receiver, TupleValue | ListValue) and name == "append" and args:
+        return _append(interpreter, receiver, args[0], node)
+    if isinstance(receiver, DistributionValue):
+        operation = operations.method(f"distribution.{name}")
+        return (
+            apply(interpreter, operation, [receiver, *args], kwargs, node)
+            if operation
+            else interpreter.opaque()
+        )
+    in_place = name.endswith("_") and not name.endswith("__")
+    operation = operations.method(name) or (operations.method(name[:-1]) if in_place else None)
+    if operation is None:
+        interpreter.as_tensor(receiver)
+        return interpreter.opaque()
+    result = apply(interpreter, operation, [receiver, *args], kwargs, node)
+    if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        interpreter.scope.names[node.func.value.id] = named(result, node.func.value.id)
+    return result
+
+
+def _append(interpreter: Evaluator, receiver: TupleValue | ListValue, item: Value, node: ast.Call) -> Value:
+    """`items.append(x)`: from now on the list holds things like x."""
+    holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if isinstance(holder, ast.Name):
+        elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
+        from batchmean.engine.values import alternatives
+
+        interpreter.scope.names[holder.id] = ListValue(alternatives([*elements, item]))
+    return Const(None)
+
+
+def apply(
+    interpreter: Evaluator, operation: Operation, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
+    """Run a known operation on the arguments as the framework spells them."""
+    primitive = primitives.PRIMITIVES.get(operation.primitive)
+    if primitive is None:
+        return interpreter.opaque()
+    bound, rest = operation.bind(args, kwargs)
+    names = list(bound)
+
+    def run(*values: Value) -> Value:
+        site = primitives.Call(interpreter, node, operation)
+        given = dict(zip(names, values, strict=False))
+        canonical = {parameter[0] for parameter in operation.parameters if parameter}
+        first = [given.pop(n) for n in names if operation.rest and n in canonical]
+        try:
+            return primitive(site, *first, *values[len(names) :], **given)
+        except TypeError:
+            if _fits(primitive, [site, *first, *values[len(names) :]], given):
+                raise
+            return interpreter.opaque()
+
+    values = list(bound.values())
+    return interpreter.lift(run, *(something(v) for v in values[:1]), *values[1:], *rest)
+
+
+def _fits(primitive: Callable[..., Value], args: list[object], kwargs: dict[str, Value]) -> bool:
+    """Were the arguments those that the primitive takes? If not, the call in the linted code is off."""
+    try:
+        inspect.signature(primitive).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def instantiate(
+    interpreter: Evaluator, cls: ClassValue, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
+    """An object of a local class, its attributes set by its `__init__`."""
+    instance = InstanceValue(cls)
+    init = interpreter.find_method(cls, "__init__")
+    if isinstance(init, FunctionValue):
+        interpreter.call_function(replace(init, receiver=instance), args, kwargs, node)
+    return instance
+
+
+def blank_instance(interpreter: Evaluator, cls: ClassValue) -> InstanceValue:
+    """An object of a local class built with unknown arguments."""
+    instance = InstanceValue(cls)
+    init = interpreter.find_method(cls, "__init__")
+    if isinstance(init, FunctionValue):
+        interpreter.call_function(replace(init, receiver=instance), [], {}, init.node, standalone=True)
+    return instance
+
+
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def _call_super(
+    interpreter: Evaluator, name: str, args: list[Value], kwargs: dict[str, Value], node: ast.Call
+) -> Value:
+    receiver = interpreter.scope.find("self")
+    scope: Scope | None = interpreter.scope
+    while scope is not None and scope.owner is None:
+        scope = scope.parent
+    owner = scope.owner if scope is not None else None
+    if isinstance(receiver, InstanceValue) and owner is not None:
+        method = interpreter.find_method(owner, name, skip_own=True)
+        if isinstance(method, FunctionValue):
+            return interpreter.call_function(replace(method, receiver=receiver), args, kwargs, node)
+    return interpreter.opaque()
+
+
+def bind_parameters(
+    interpreter: Evaluator,
+    function: FunctionValue,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    scope: Scope,
+) -> None:
+    """Bind the parameters of a local function; what is not given is unknown or its default."""
+    spec = function.node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    given = list(args)
+    if function.receiver is not None and positional:
+        given.insert(0, function.receiver)
+    called = bool(args or kwargs)
+    defaults: dict[str, ast.expr] = {}
+    for parameter, default in zip(reversed(positional), reversed(spec.defaults), strict=False):
+        defaults[parameter.arg] = default
+    for parameter, maybe in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        if maybe is not None:
+            defaults[parameter.arg] = maybe
+    for index, parameter in enumerate([*positional, *spec.kwonlyargs]):
+        name = parameter.arg
+        value: Value
+        if index < len(given) and index < len(positional):
+            value = given[index]
+        elif name in kwargs:
+            value = kwargs[name]
+        elif name in defaults and called:
+            value = interpreter.evaluate_in(function.scope, defaults[name])
+        elif name in defaults:
+            value = default_or_unknown(interpreter, function, name, defaults[name])
+        else:
+            value = interpreter.opaque()
+        hint = hints.from_annotation(parameter.annotation)
+        if not hint and len(interpreter.lines) and parameter.lineno != function.node.lineno:
+            hint = hints.from_comment(interpreter.lines, parameter.lineno)
+        scope.names[name] = hinted(named(value, name, parameter), hint)
+    if spec.vararg is not None:
+        scope.names[spec.vararg.arg] = TupleValue(tuple(given[len(positional) :]))
+    if spec.kwarg is not None:
+        scope.names[spec.kwarg.arg] = DictValue(())
+
+
+def default_or_unknown(
+    interpreter: Evaluator, function: FunctionValue, name: str, default: ast.expr
+) -> Value:
+    """A parameter that a caller may leave out: a switch is open, a callable is the default itself."""
+    value = interpreter.evaluate_in(function.scope, default)
+    if isinstance(value, Const):
+        unknown = interpreter.opaque()
+        atom = unknown.single()
+        if atom is not None:
+            interpreter.defaults[atom.key] = value
+        return unknown
+    if isinstance(value, BuiltinValue):
+        return BuiltinValue(
+            value.name, lambda args, kwargs, node: _likely(interpreter, value.call(args, kwargs, node))
+        )
+    return value
+
+
+def _likely(interpreter: Evaluator, value: Value) -> Value:
+    """What a default callable gives: others may pass another one."""
+    if isinstance(value, Alternatives):
+        return replace(value, values=tuple(_likely(interpreter, v) for v in value.values))
+    if not isinstance(value, Tensor) or not value.reductions:
+        return value
+    weaker = tuple(
+        interpreter.record(replace(r, integrand=replace(r.integrand, proved=False), parent=r))
+        for r in value.reductions
+    )
+    return replace(value, reductions=weaker)

@@ -1,0 +1,667 @@
+"""Evaluates expressions over abstract values.
+
+Everything unknown is an opaque tensor, and an opaque tensor never becomes a finding.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
+
+from batchmean import operations
+from batchmean.engine import algebra
+from batchmean.engine.integrands import recognise
+from batchmean.engine.literals import compare, fold
+from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.scopes import Scope
+from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.values import (
+    MAX_ALTERNATIVES,
+    SCALAR,
+    Alternatives,
+    Atom,
+    BuiltinValue,
+    ClassValue,
+    Const,
+    DictValue,
+    DistributionValue,
+    FunctionValue,
+    InstanceValue,
+    ListValue,
+    ModuleValue,
+    Place,
+    Role,
+    ShapeValue,
+    Tensor,
+    TupleValue,
+    Value,
+    alternatives,
+    constant,
+    from_atom,
+    intern,
+    named,
+)
+
+MAX_WORK: Final = 100_000
+"""How many nodes are read for one module before the engine stops looking."""
+Path: TypeAlias = tuple[tuple[ast.AST, int], ...]
+MAX_DEPTH: Final = 6
+"""How deep local calls and base classes are followed."""
+MAX_NESTING: Final = 150
+"""How deep an expression or a statement may be nested."""
+
+
+class OutOfWork(Exception):
+    """The module is larger than the engine is willing to read."""
+
+
+class Evaluator:
+    """Values of expressions in the current scope; `ledger` holds every reduction of an integrand that was seen."""
+
+    def __init__(self, lines: Sequence[str] = ()) -> None:
+        self.lines = lines
+        self.ledger: list[Reduction] = []
+        self.defined: list[FunctionValue] = []
+        self.seen: set[ast.AST] = set()
+        """Every call and operation that was evaluated."""
+        self.module = Scope()
+        self.defaults: dict[int, Const] = {}
+        """The default values of parameters that are unknown, by the key of the unknown."""
+        self.summed_events: set[int] = set()
+        """Distributions whose log_prob is summed over the event axis, by key."""
+        self.other_reduced: set[tuple[ast.AST, tuple[ast.AST, ...]]] = set()
+        """Where something that is no integrand is reduced."""
+        self.averaged_events: set[int] = set()
+        """Distributions whose log_prob is averaged over every element."""
+        self._scope = self.module
+        self._stack: tuple[ast.AST, ...] = ()
+        self._path: Path = ()
+        self._serial = 0
+        self._work = 0
+        self._nesting = 0
+
+    @property
+    def stack(self) -> tuple[ast.AST, ...]:
+        """The calls that are being followed, outermost first."""
+        return self._stack
+
+    @property
+    def path(self) -> Path:
+        """The undecided branches taken to get here."""
+        return self._path
+
+    @property
+    def scope(self) -> Scope:
+        return self._scope
+
+    def step(self, node: ast.AST, how: Literal["sum", "mean", "scale"]) -> Step:
+        """A step of an account, made here."""
+        return Step(node, self._stack, self._path, how)
+
+    def record(self, reduction: Reduction) -> Reduction:
+        """Enter a reduction in the ledger."""
+        self.ledger.append(reduction)
+        return reduction
+
+    def opaque(self, names: tuple[str, ...] = (), *, shape: Shape | None = None) -> Tensor:
+        """Something new that nothing is known of."""
+        self._serial += 1
+        own = shape or Shape()
+        return from_atom(Atom(intern("opaque", self._serial), names=names, shape=own), own)
+
+    def computed(self, shape: Shape | None = None) -> Tensor:
+        """What an operation in sight made of something: unknown, and not to be judged by a name."""
+        self._serial += 1
+        own = shape or Shape()
+        return from_atom(Atom(intern("opaque", self._serial), kind="computed", shape=own), own)
+
+    def shown_opaque(
+        self, *key: int | str, names: tuple[str, ...] = (), shape: Shape | None = None
+    ) -> Tensor:
+        """Something unknown that is the same whenever `key` is."""
+        own = shape or Shape()
+        return from_atom(Atom(intern(*key), names=names, shape=own), own)
+
+    def _spend(self) -> None:
+        self._work += 1
+        if self._work > MAX_WORK:
+            raise OutOfWork
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression."""
+        self._spend()
+        method = _EXPRESSIONS.get(type(node))
+        if method is None or self._nesting > MAX_NESTING:
+            return self.opaque()
+        self._nesting += 1
+        try:
+            return method(self, node)
+        finally:
+            self._nesting -= 1
+
+    def evaluate_in(self, scope: Scope, node: ast.expr) -> Value:
+        """The value of an expression in another scope (a default argument)."""
+        outer, self._scope = self._scope, scope
+        try:
+            return self.evaluate(node)
+        finally:
+            self._scope = outer
+
+    def _constant(self, node: ast.Constant) -> Value:
+        return Const(node.value)
+
+    def _name(self, node: ast.Name) -> Value:
+        value = self._scope.find(node.id)
+        if value is not None:
+            return value
+        for module in self._scope.all_stars():
+            if operations.function(f"{module}.{node.id}") is not None:
+                return ModuleValue(f"{module}.{node.id}")
+        if operations.function(f"builtins.{node.id}") is not None:
+            return ModuleValue(f"builtins.{node.id}")
+        return self.shown_opaque("name", node.id, names=(node.id,))
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        return self.lift(lambda base: self.attribute(base, node.attr, node), self.evaluate(node.value))
+
+    def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
+        """`base.name`, not called."""
+        if isinstance(base, ModuleValue):
+            return ModuleValue(f"{base.name}.{name}")
+        if isinstance(base, InstanceValue):
+            return self.instance_attribute(base, name, node)
+        if isinstance(base, ClassValue):
+            return base.scope.names.get(name) or self.opaque((name,))
+        if isinstance(base, DistributionValue):
+            from batchmean.engine.primitives.distributions import parameter
+
+            return parameter(self, base, name, node)
+        tensor = self.as_tensor(base)
+        if name == "shape":
+            return ShapeValue(tensor.shape)
+        if name == "size":
+            return self.count_of(ShapeValue(tensor.shape))
+        if name == "ndim":
+            return Const(tensor.shape.rank) if tensor.shape.rank is not None else self.opaque((name,))
+        if name in ("T", "mT"):
+            return algebra.relabelled(tensor, tensor.shape.swapped(-1, -2))
+        if name in ("data", "values", "real"):
+            return tensor
+        atom = tensor.single()
+        if atom is not None:
+            return self.shown_opaque("attribute", atom.key, name, names=(name,))
+        return self.opaque((name,))
+
+    def instance_attribute(self, base: InstanceValue, name: str, node: ast.expr) -> Value:
+        if name in base.attributes:
+            value = base.attributes[name]
+            # Switches are strings (`reduction`); a flag or a number may be set from outside.
+            is_open = isinstance(value, Const) and not isinstance(value.value, str)
+            return replace(value, fixed=False) if is_open and isinstance(value, Const) else value
+        found = self.find_method(base.cls, name)
+        if isinstance(found, FunctionValue):
+            bound = replace(found, receiver=base)
+            if _has_decorator(found.node, ("property", "cached_property")):
+                return self.call_function(bound, [], {}, node)
+            return found if _has_decorator(found.node, ("staticmethod",)) else bound
+        if found is not None:
+            return found
+        if name == "__class__":
+            return base.cls
+        value = self.opaque((name,))
+        base.attributes[name] = value
+        return value
+
+    def find_method(self, cls: ClassValue, name: str, skip_own: bool = False, depth: int = 0) -> Value | None:
+        """A class attribute, looked up through the local base classes."""
+        if not skip_own and name in cls.scope.names:
+            found: Value = cls.scope.names[name]
+            return found
+        if depth < MAX_DEPTH:
+            for base in cls.node.bases:
+                value = cls.scope.find(base.id) if isinstance(base, ast.Name) else None
+                if isinstance(value, ClassValue) and value is not cls:
+                    inherited = self.find_method(value, name, depth=depth + 1)
+                    if inherited is not None:
+                        return inherited
+        return None
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        from batchmean.engine.primitives.layout import subscript
+
+        base = self.evaluate(node.value)
+        index = self.evaluate(node.slice)
+        return self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+
+    def _slice(self, node: ast.Slice) -> Value:
+        parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
+        numbers = [p.value if isinstance(p, Const) else "?" for p in parts]
+        if node.step is not None:
+            numbers = ["?", "?"]
+        return Const(slice(*numbers))
+
+    def _tuple(self, node: ast.Tuple | ast.List) -> Value:
+        items: list[Value] = []
+        for element in node.elts:
+            if isinstance(element, ast.Starred):
+                inner = self.evaluate(element.value)
+                if not isinstance(inner, TupleValue):
+                    return ListValue(self.element_of(inner))
+                items.extend(inner.items)
+            else:
+                items.append(self.evaluate(element))
+        return TupleValue(tuple(items))
+
+    def _set(self, node: ast.Set) -> Value:
+        for element in node.elts:
+            self.evaluate(element)
+        return self.opaque()
+
+    def _dict(self, node: ast.Dict) -> Value:
+        items: list[tuple[object, Value]] = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            shown = self.evaluate(key) if key is not None else None
+            item = self.evaluate(value)
+            if isinstance(shown, Const):
+                items.append((shown.value, item))
+        return DictValue(tuple(items))
+
+    def _binary(self, node: ast.BinOp) -> Value:
+        self.seen.add(node)
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
+        return self._binary_values(type(node.op), left, right, node)
+
+    def _binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
+        return self.lift(lambda a, b: self.binary(op, a, b, node), something(left), something(right))
+
+    def binary(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
+        """`left op right`."""
+        if isinstance(left, Const) and isinstance(right, Const):
+            folded = fold(op, left.value, right.value)
+            if folded is not None:
+                return folded
+        if (
+            op is ast.Add
+            and isinstance(left, TupleValue | ListValue)
+            and isinstance(right, TupleValue | ListValue)
+        ):
+            if isinstance(left, TupleValue) and isinstance(right, TupleValue):
+                return TupleValue(left.items + right.items)
+            return ListValue(alternatives([self.element_of(left), self.element_of(right)]))
+        a, b = self.as_tensor(left), self.as_tensor(right)
+        if op is ast.Add:
+            return self.added(a, b)
+        if op is ast.Sub:
+            return self.added(a, algebra.negate(b))
+        if op is ast.Mult:
+            return self.placed(self.formed(algebra.multiply(a, b), a, b), (a, b), node)
+        if op is ast.Div or op is ast.FloorDiv:
+            b = _counted(a, b)
+            return self.placed(self.formed(algebra.divide(a, b), a, b), (a, b), node)
+        if op is ast.Pow:
+            return algebra.power(a, b.number())
+        if op is ast.MatMult:
+            from batchmean.engine.primitives.contractions import matmul
+
+            return matmul(self, a, b, node)
+        return self.computed(algebra.joint_shape(a, b))
+
+    def added(self, a: Tensor, b: Tensor) -> Tensor:
+        """a + b, with the accounts that the sum withdraws entered in the ledger."""
+        total = algebra.add(a, b)
+        known = {id(r) for r in (*a.reductions, *b.reductions)}
+        for reduction in total.reductions:
+            if id(reduction) not in known:
+                self.record(reduction)
+        return self.formed(total, a, b)
+
+    def formed(self, result: Tensor, *operands: Tensor) -> Tensor:
+        """The result of an operation, with the calls in which it became an integrand: here, if not before."""
+        for operand in operands:
+            if operand.stack is not None:
+                return replace(result, stack=operand.stack)
+        if result.reductions or recognise(result) is None:
+            return result
+        return replace(result, stack=self._stack)
+
+    def placed(self, result: Tensor, operands: Iterable[Tensor], node: ast.AST) -> Tensor:
+        """Enter the divisions and multiplications that changed an account, with the place they were made at."""
+        if not result.reductions:
+            return result
+        known = {id(r) for operand in operands for r in operand.reductions}
+        step = self.step(node, "scale")
+        updated = tuple(r if id(r) in known else self.record(r.at(step)) for r in result.reductions)
+        return replace(result, reductions=updated)
+
+    def _unary(self, node: ast.UnaryOp) -> Value:
+        def apply(value: Value) -> Value:
+            if isinstance(node.op, ast.USub):
+                if isinstance(value, Const) and isinstance(value.value, int | float):
+                    return Const(-value.value)
+                return algebra.negate(self.as_tensor(value))
+            if isinstance(node.op, ast.Not):
+                decided = self.truth(value)
+                return Const(not decided) if decided is not None else self.opaque()
+            if isinstance(node.op, ast.Invert):
+                return algebra.add(constant(1.0), algebra.negate(self.as_tensor(value)))
+            return value
+
+        return self.lift(apply, something(self.evaluate(node.operand)))
+
+    def _compare(self, node: ast.Compare) -> Value:
+        left = self.evaluate(node.left)
+        rights = [self.evaluate(c) for c in node.comparators]
+        if len(rights) == 1 and isinstance(left, Const):
+            decided = compare(node.ops[0], left, rights[0])
+            if decided is not None:
+                return Const(decided)
+        if len(rights) == 1:
+            from batchmean.engine.primitives.elementwise import comparison
+
+            return self.lift(lambda a, b: comparison(self, node.ops[0], a, b, node), left, rights[0])
+        return self.opaque()
+
+    def _bool_op(self, node: ast.BoolOp) -> Value:
+        values = [self.evaluate(v) for v in node.values]
+        truths = [self.truth(v) for v in values]
+        if isinstance(node.op, ast.And):
+            if False in truths:
+                return Const(False)
+            if all(truths):
+                return values[-1]
+        else:
+            for value, truth in zip(values, truths, strict=True):
+                if truth:
+                    return value
+                if truth is None:
+                    break
+            if all(truth is False for truth in truths):
+                return values[-1]
+        return alternatives(values) if isinstance(node.op, ast.Or) else self.opaque()
+
+    def truth(self, value: Value) -> bool | None:
+        """Is the value true? None when the code leaves it open."""
+        if isinstance(value, Const) and not isinstance(value.value, slice):
+            return bool(value.value) if value.fixed else None
+        if isinstance(value, FunctionValue | ClassValue | InstanceValue | BuiltinValue | DistributionValue):
+            return True
+        return None
+
+    def _if_expression(self, node: ast.IfExp) -> Value:
+        decided = self.truth(self.evaluate(node.test))
+        if decided is not None:
+            return self.evaluate(node.body if decided else node.orelse)
+        path = self._path
+        values = []
+        for index, branch in enumerate((node.body, node.orelse)):
+            self._path = (*path, (node, index))
+            values.append(self.evaluate(branch))
+        self._path = path
+        return alternatives(values)
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        function = FunctionValue(node, self._scope)
+        self.defined.append(function)
+        return function
+
+    def _named_expression(self, node: ast.NamedExpr) -> Value:
+        value = self.evaluate(node.value)
+        self._bind(node.target, value)
+        return self._scope.names.get(node.target.id, value)
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
+        outer = self._scope
+        self._scope = Scope(outer)
+        try:
+            self._generators(node.generators)
+            return ListValue(self.evaluate(node.elt))
+        finally:
+            self._scope = outer
+
+    def _dict_comprehension(self, node: ast.DictComp) -> Value:
+        outer = self._scope
+        self._scope = Scope(outer)
+        try:
+            self._generators(node.generators)
+            self.evaluate(node.value)
+            return self.opaque()
+        finally:
+            self._scope = outer
+
+    def _generators(self, generators: list[ast.comprehension]) -> None:
+        for generator in generators:
+            self._bind(generator.target, self.element_of(self.evaluate(generator.iter)))
+            for condition in generator.ifs:
+                self.evaluate(condition)
+
+    def _passes_through(self, node: ast.Await | ast.Starred) -> Value:
+        return self.evaluate(node.value)
+
+    def _yield(self, node: ast.Yield) -> Value:
+        if node.value is not None:
+            self.evaluate(node.value)
+        return self.opaque()
+
+    def call_function(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool = False,
+    ) -> Value:
+        """Follow a call into a function of this module."""
+        raise NotImplementedError
+
+    def _call(self, node: ast.Call) -> Value:
+        from batchmean.engine import calls
+
+        self.seen.add(node)
+        return calls.evaluate_call(self, node)
+
+    def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Call a value."""
+        from batchmean.engine import calls
+
+        return calls.call(self, function, args, kwargs, node)
+
+    def _bind(self, target: ast.expr, value: Value) -> None:
+        if isinstance(target, ast.Name):
+            self._scope.names[target.id] = named(value, target.id, target)
+        elif isinstance(target, ast.Tuple | ast.List):
+            self._unpack(target.elts, value)
+        elif isinstance(target, ast.Starred):
+            self._bind(target.value, ListValue(self.opaque()))
+        elif isinstance(target, ast.Attribute):
+            base = self.evaluate(target.value)
+            if isinstance(base, InstanceValue):
+                base.attributes[target.attr] = named(value, target.attr)
+        elif isinstance(target, ast.Subscript):
+            self._store_item(target, value)
+
+    def _unpack(self, targets: list[ast.expr], value: Value) -> None:
+        items = self.elements(value, len(targets), any(isinstance(t, ast.Starred) for t in targets))
+        for target, item in zip(targets, items, strict=False):
+            self._bind(target, item)
+
+    def elements(self, value: Value, count: int, starred: bool = False) -> list[Value]:
+        """The `count` items that unpacking `value` gives."""
+        if isinstance(value, Alternatives):
+            rows = [self.elements(v, count, starred) for v in value.values]
+            return [alternatives([row[i] for row in rows]) for i in range(count)]
+        if isinstance(value, TupleValue) and len(value.items) == count and not starred:
+            return list(value.items)
+        if isinstance(value, ListValue):
+            return [value.element] * count
+        if isinstance(value, ShapeValue) and not starred:
+            if value.start == 0 and value.stop is None:
+                value.shape.set_rank(count)
+            return [self.axis_length(value.shape, value.start + i) for i in range(count)]
+        if isinstance(value, Tensor) and not starred and not value.reductions:
+            inner = value.shape.without(AxesSpec.at(0))
+            return [algebra.relabelled(value, inner, i) for i in range(count)]
+        return [self.opaque() for _ in range(count)]
+
+    def _store_item(self, target: ast.Subscript, value: Value) -> None:
+        base = self.evaluate(target.value)
+        index = self.evaluate(target.slice)
+        if isinstance(base, DictValue) and isinstance(index, Const) and isinstance(target.value, ast.Name):
+            items = tuple((k, v) for k, v in base.items if k != index.value)
+            self._scope.names[target.value.id] = DictValue((*items, (index.value, value)))
+            return
+        if not isinstance(base, Tensor) or not isinstance(target.value, ast.Name):
+            return
+        number = value.value if isinstance(value, Const) else None
+        if isinstance(index, TupleValue) and number == 1 and not base.terms:
+            axis = base.shape.axis(-1)
+            place = Place(target, "a one-hot target is written here")
+            stored = from_atom(
+                Atom(intern("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape
+            )
+        elif number == 0 and type(number) in (int, float):
+            return
+        else:
+            stored = self.opaque((target.value.id,), shape=base.shape)
+        self._scope.names[target.value.id] = stored
+
+    def element_of(self, iterable: Value) -> Value:
+        """What iterating over a value gives each time."""
+        if isinstance(iterable, Alternatives):
+            return alternatives([self.element_of(v) for v in iterable.values])
+        if isinstance(iterable, ListValue):
+            return iterable.element
+        if isinstance(iterable, TupleValue) and iterable.items:
+            return alternatives(list(iterable.items))
+        if isinstance(iterable, Tensor) and iterable.terms:
+            self._serial += 1
+            inner = iterable.shape.without(AxesSpec.at(0))
+            return algebra.relabelled(iterable, inner, self._serial)
+        return self.opaque()
+
+    def lift(self, function: Callable[..., Value], *values: Value) -> Value:
+        """Apply a function to values; alternatives of equal number are taken pairwise, they come from one branch."""
+        choices = [v for v in values if isinstance(v, Alternatives)]
+        if not choices:
+            return function(*values)
+        count = max(len(c.values) for c in choices)
+        if all(len(c.values) == count for c in choices):
+            rows = [
+                tuple(v.values[i] if isinstance(v, Alternatives) else v for v in values) for i in range(count)
+            ]
+        else:
+            rows = [()]
+            for value in values:
+                options = value.values if isinstance(value, Alternatives) else (value,)
+                rows = [(*row, option) for row in rows for option in options][:MAX_ALTERNATIVES]
+        return alternatives([function(*row) for row in rows])
+
+    def as_tensor(self, value: Value) -> Tensor:
+        """Any value as a tensor; what is not a number or an array becomes opaque."""
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, Const):
+            if isinstance(value.value, bool | int | float):
+                return constant(float(value.value)) if abs(value.value) < 1e300 else constant(None)
+            return self.opaque()
+        if isinstance(value, ModuleValue):
+            return self.shown_opaque(
+                "module", value.name, names=(value.name.rpartition(".")[2],), shape=SCALAR
+            )
+        if isinstance(value, Alternatives):
+            return self.as_tensor(value.values[0])
+        if isinstance(value, ShapeValue):
+            return self.opaque()
+        return self.opaque()
+
+    def axis_length(self, shape: Shape, position: int) -> Value:
+        """`x.shape[position]`."""
+        axis = shape.axis(position)
+        if axis is None:
+            return self.opaque()
+        if axis.size == 1:
+            return Const(1)
+        return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
+
+    def count_of(self, value: ShapeValue) -> Tensor:
+        """The product of (a part of) a shape."""
+        shape, start, stop = value.shape, value.start, value.stop
+        axes = shape.axes
+        if axes is not None:
+            result = constant(1.0)
+            for axis in axes[start:stop]:
+                result = algebra.multiply(result, self._length(axis))
+            return result
+        if start == 0 and stop is not None and stop > 0:
+            lengths = [self._length(a) for a in (shape.axis(i) for i in range(stop)) if a is not None]
+            result = constant(1.0)
+            for length in lengths:
+                result = algebra.multiply(result, length)
+            return result
+        result = from_atom(Atom(intern("numel", shape.root()), Role.COUNT, shape=shape), SCALAR)
+        cut = [*range(start), *range(stop or 0, 0)]
+        for position in cut:
+            axis_cut = shape.axis(position)
+            if axis_cut is not None:
+                result = algebra.divide(result, self._length(axis_cut))
+        return result
+
+    def _length(self, axis: Axis) -> Tensor:
+        if axis.size == 1:
+            return constant(1.0)
+        return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
+
+
+def something(value: Value) -> Value:
+    """The value without the alternative None: what is computed with is not None."""
+    if isinstance(value, Alternatives):
+        kept = [v for v in value.values if not (isinstance(v, Const) and v.value is None)]
+        return alternatives(kept) if kept else value
+    return value
+
+
+def _counted(a: Tensor, b: Tensor) -> Tensor:
+    """A divisor with the class count written as a number (`/ 10`) is a count of the support axis."""
+    for reduction in a.reductions:
+        support = reduction.integrand.support
+        if len(b.terms) == 1 and support.size and support.size > 2 and b.terms[0].coefficient == support.size:
+            length = from_atom(Atom(intern("length", support), Role.COUNT, support), SCALAR)
+            return algebra.scale(algebra.multiply(b, length), 1 / support.size)
+    return b
+
+
+def _has_decorator(node: ast.AST, names: tuple[str, ...]) -> bool:
+    for decorator in getattr(node, "decorator_list", ()):
+        last = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+        if last in names:
+            return True
+    return False
+
+
+_EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
+    ast.Constant: Evaluator._constant,
+    ast.Name: Evaluator._name,
+    ast.Attribute: Evaluator._attribute,
+    ast.Subscript: Evaluator._subscript,
+    ast.Slice: Evaluator._slice,
+    ast.Tuple: Evaluator._tuple,
+    ast.List: Evaluator._tuple,
+    ast.Set: Evaluator._set,
+    ast.Dict: Evaluator._dict,
+    ast.BinOp: Evaluator._binary,
+    ast.UnaryOp: Evaluator._unary,
+    ast.Compare: Evaluator._compare,
+    ast.BoolOp: Evaluator._bool_op,
+    ast.IfExp: Evaluator._if_expression,
+    ast.Lambda: Evaluator._lambda,
+    ast.NamedExpr: Evaluator._named_expression,
+    ast.ListComp: Evaluator._comprehension,
+    ast.GeneratorExp: Evaluator._comprehension,
+    ast.SetComp: Evaluator._comprehension,
+    ast.DictComp: Evaluator._dict_comprehension,
+    ast.Await: Evaluator._passes_through,
+    ast.Starred: Evaluator._passes_through,
+    ast.Yield: Evaluator._yield,
+    ast.Call: Evaluator._call,
+}

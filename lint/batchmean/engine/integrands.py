@@ -1,0 +1,291 @@
+"""Recognising the terms that are expectations over a support, and those that only look like them.
+
+An integrand is a target distribution times a log-probability with the support axis still there; or a closed-form
+Gaussian KL; or a library's elementwise divergence. The `(1 - y) * log(1 - p)` half of a binary cross-entropy, a
+term that is linear in the rate (Poisson, unnormalised KL) and a sigmoid make the whole sum an elementwise loss,
+which is rightly averaged over every element.
+"""
+
+from __future__ import annotations
+
+from batchmean.engine.algebra import BINARY_ROLES
+from batchmean.engine.hints import says_classes, says_per_example
+from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
+from batchmean.engine.reductions import Integrand
+from batchmean.engine.shapes import Axis
+from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern
+
+_SHOWN = (Role.PROBS, Role.ONE_HOT)
+
+
+def recognise(tensor: Tensor) -> Integrand | None:
+    """The integrand that this array is, with its support axis alive; None for everything else."""
+    if not tensor.terms or tensor.shape.is_scalar:
+        return None
+    roles = {atom.role for atom in tensor.atoms()}
+    if roles & set(BINARY_ROLES):
+        return None
+    if Role.INTEGRAND in roles:
+        return _library_integrand(tensor)
+    if not roles & {Role.LOG, Role.LOG_PROBS} and not any(is_log_name(a.names) for a in tensor.atoms()):
+        return _latent_kl(tensor) if Role.EXP in roles else None
+    return _expectation(tensor) or _latent_kl(tensor)
+
+
+def _library_integrand(tensor: Tensor) -> Integrand | None:
+    for term in tensor.terms:
+        for atom, power in term.atoms():
+            if atom.role is Role.INTEGRAND and power == 1 and atom.axis is not None:
+                if tensor.shape.has(atom.axis) is False:
+                    continue
+                evidence = (atom.place,) if atom.place else ()
+                latent = atom.kind == "latent KL" or atom.source != 0
+                return Integrand(
+                    atom.kind,
+                    atom.axis,
+                    "D" if latent else "V",
+                    atom.shown,
+                    (*_argument_evidence(atom), *evidence),
+                    tensor.shape,
+                    tensor.stack or (),
+                    library=atom.names[0] if atom.names else "",
+                    key=intern(tensor.terms),
+                    event=atom.source,
+                    distributions=atom.distributions,
+                    assumed=not atom.shown or latent,
+                )
+    return None
+
+
+def _argument_evidence(atom: Atom) -> tuple[Place, ...]:
+    if atom.argument is None:
+        return ()
+    return _unique([a.place for a in atom.argument.atoms() if a.role is not Role.OPAQUE and a.place])
+
+
+def _unique(places: list[Place | None]) -> tuple[Place, ...]:
+    seen: list[Place] = []
+    for place in places:
+        if place is not None and all(place.node is not other.node for other in seen):
+            seen.append(place)
+    return tuple(seen)
+
+
+def _expectation(tensor: Tensor) -> Integrand | None:
+    best: tuple[bool, Axis, list[Place | None]] | None = None
+    weights: list[Atom] = []
+    logs: list[Atom] = []
+    others: list[Term] = []
+    for term in tensor.terms:
+        found = _weight_and_log(term, tensor)
+        if found is None:
+            others.append(term)
+            continue
+        weight, log, axis, proved = found
+        if weight.role is Role.OPAQUE and _is_part_of_a_difference(term, weight, log, tensor):
+            others.append(term)
+            continue
+        weights.append(weight)
+        logs.append(log)
+        places = [_shown_by(weight, "a target distribution"), _shown_by(log, "log-probabilities")]
+        if best is None or (proved and not best[0]):
+            best = (proved, axis, places)
+        else:
+            best[2].extend(places)
+    if best is None or _is_linear_in_the_rate(tensor, weights, logs):
+        return None
+    proved, axis, places = best
+    # `probs * (alpha * log_probs - q)`: the expectation of values under a distribution.
+    plain = [t for t in others if not any(a.role in (Role.LOG, Role.LOG_PROBS) for a, _ in t.atoms())]
+    values = any(weight in {a for a, _ in term.atoms()} for term in plain for weight in weights)
+    # `y * log(y / p)` holds y * log(y), whatever y is.
+    sources = {weight.key for weight in weights}
+    ratio = any(atom.source in sources for term in others for atom, _ in term.atoms())
+    if tensor.shape.has(axis) is False:
+        return None
+    return Integrand(
+        _kind(weights, logs, values, ratio),
+        axis,
+        "V",
+        proved,
+        _unique(places),
+        tensor.shape,
+        tensor.stack or (),
+        key=intern(tensor.terms),
+        assumed=all(a.axis is None for a in (*weights, *logs)),
+    )
+
+
+def _stands_alone(log: Atom, tensor: Tensor) -> bool:
+    """Is the logarithm there without a weight too, as in the focal loss of a chosen probability?"""
+    return any([atom for atom, _ in t.atoms() if not atom.shape_is_scalar] == [log] for t in tensor.terms)
+
+
+def _is_part_of_a_difference(term: Term, weight: Atom, log: Atom, tensor: Tensor) -> bool:
+    """Is the log-probability weighed by `a - b`, such as an advantage? That is none, whatever `a` is called."""
+    for other in tensor.terms:
+        if other is term:
+            continue
+        atoms = [atom for atom, _ in other.atoms()]
+        rest = [a for a in atoms if a != log and a.role is Role.OPAQUE and not a.shape_is_scalar]
+        if log in atoms and weight not in atoms and rest and not any(is_target_name(a.names) for a in rest):
+            return True
+    return False
+
+
+def _shown_by(atom: Atom, meaning: str) -> Place | None:
+    """The line that shows what an atom is; for an unknown, the line that names it."""
+    if atom.role is Role.LOG and atom.argument is not None:
+        inner = atom.argument.single()
+        if inner is not None and inner.names and atom.place is not None:
+            return Place(atom.place.node, f"the logarithm of `{inner.names[0]}`, probabilities by the name")
+    if atom.role is not Role.OPAQUE or atom.place is None:
+        return atom.place
+    how = "by the axes it is said to have" if says_classes(atom.hint) else "by its name"
+    return Place(atom.place.node, f"`{atom.place.text}` is taken for {meaning} {how}")
+
+
+def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool] | None:
+    """The distribution and the log-probability of a term, the support axis, and whether no name was needed."""
+    factors = [(atom, power) for atom, power in term.atoms() if power > 0]
+    logs = [
+        a
+        for a, p in factors
+        if p == 1
+        and (a.role in (Role.LOG_PROBS, Role.LOG) or (a.role is Role.OPAQUE and is_log_name(a.names)))
+    ]
+    if len(logs) != 1:
+        return None
+    log = logs[0]
+    others = [a for a, p in factors if a is not log and p == 1 and a.role is not Role.COUNT]
+    shown = [a for a in others if a.role in _SHOWN and a.axis is not None and tensor.shape.has(a.axis)]
+    if shown and shown[0].axis is not None:
+        weight = shown[0]
+        if log.role is Role.OPAQUE:
+            return weight, log, shown[0].axis, False
+        if log.role is Role.LOG and _is_width_one(log):
+            return None
+        return weight, log, shown[0].axis, weight.shown
+    if log.axis is not None and not tensor.shape.has(log.axis):
+        return None
+    inside = log.argument.single() if log.argument is not None else None
+    log_hint = log.hint or (inside.hint if inside is not None else ())
+    if log.axis is None and (says_per_example(log_hint) or any(says_per_example(w.hint) for w in others)):
+        return None
+    for weight in others:
+        if weight.role is Role.OPAQUE and log.role is Role.LOG and log.source == weight.key:
+            axis = tensor.shape.axis(-1)
+            # x * log(x) is an entropy only by its sign or its name: Theil's index has neither.
+            negative = term.coefficient is not None and term.coefficient < 0
+            meant = negative or is_probability_name(weight.names) or says_classes(weight.hint)
+            selected = weight.kind == "computed" or _stands_alone(log, tensor)
+            if axis is None or axis.size == 1 or selected or not meant:
+                return None
+            return weight, log, axis, False
+    for weight in others:
+        both = says_classes(weight.hint) and says_classes(log_hint) and log.role is Role.LOG
+        if weight.role is not Role.OPAQUE or not (both or is_target_name(weight.names)):
+            continue
+        if log.role is Role.LOG_PROBS and log.axis is not None:
+            return weight, log, log.axis, False
+        axis = tensor.shape.axis(-1)
+        if axis is None or axis.size == 1:
+            continue
+        if log.role is Role.LOG and log.argument is not None:
+            if both or (inside is not None and is_probability_name(inside.names)):
+                return weight, log, axis, False
+        if log.role is Role.OPAQUE and is_probability_name(weight.names):
+            return weight, log, axis, False
+    return None
+
+
+def _is_width_one(log: Atom) -> bool:
+    return log.axis is not None and log.axis.size == 1
+
+
+def _is_linear_in_the_rate(tensor: Tensor, weights: list[Atom], logs: list[Atom]) -> bool:
+    """Is there a bare `- x + y` beside it, as in a Poisson likelihood or an unnormalised KL?"""
+    rates = {atom.key for atom in weights}
+    for log in logs:
+        if log.argument is not None:
+            rates.update(atom.key for atom in log.argument.atoms())
+        elif log.source:
+            rates.add(log.source)
+    for term in tensor.terms:
+        arrays = [atom for atom, _ in term.atoms() if atom.role is not Role.COUNT]
+        if len(arrays) == 1 and arrays[0].key in rates and arrays[0].role is not Role.LOG_PROBS:
+            return True
+    return False
+
+
+def _kind(weights: list[Atom], logs: list[Atom], values: bool, ratio: bool) -> str:
+    own = [log.source == weight.key for weight, log in zip(weights, logs, strict=True)]
+    if values:
+        return "expectation"
+    if all(own):
+        return "entropy"
+    if ratio:
+        return "KL divergence"
+    return "KL divergence" if any(own) else "cross-entropy"
+
+
+def _latent_kl(tensor: Tensor) -> Integrand | None:
+    """A closed-form Gaussian KL: a negative log-variance, that variance, a squared mean and a constant."""
+    constants = [t for t in tensor.terms if not t.factors]
+    if len(constants) != 1 or len(tensor.terms) < 4:
+        return None
+    number = constants[0].coefficient
+    if number is None:
+        return None
+    sign = -1.0 if number > 0 else 1.0
+    for term in tensor.terms:
+        log = _bare_atom(term)
+        if log is None or term.coefficient is None or term.coefficient * sign >= 0:
+            continue
+        variance = _variance_of(log, tensor, sign)
+        if variance is None:
+            continue
+        squares = [
+            atom
+            for other in tensor.terms
+            if other is not variance and (other.coefficient is None or other.coefficient * sign > 0)
+            for atom, power in other.atoms()
+            if power == 2 and atom.role is Role.OPAQUE
+        ]
+        axis = tensor.shape.axis(-1)
+        if squares and axis is not None and axis.size != 1:
+            for atom in (*squares, log):
+                if atom.role is Role.OPAQUE and atom.shape is not None:
+                    tensor.shape.unite(atom.shape)
+            shown = [log.place, *(a.place for a, _ in variance.atoms() if a.role is not Role.OPAQUE)]
+            first = next((place for place in shown if place is not None), None)
+            evidence = (Place(first.node, "the variance and log-variance of a Gaussian KL"),) if first else ()
+            stack = tensor.stack or ()
+            key = intern(tensor.terms)
+            return Integrand("latent KL", axis, "D", True, evidence, tensor.shape, stack, key=key)
+    return None
+
+
+def _bare_atom(term: Term) -> Atom | None:
+    atoms = [(a, p) for a, p in term.atoms() if a.role is not Role.COUNT]
+    if len(atoms) == 1 and atoms[0][1] == 1 and atoms[0][0].role in (Role.LOG, Role.OPAQUE):
+        return atoms[0][0]
+    return None
+
+
+def _variance_of(log: Atom, tensor: Tensor, sign: float) -> Term | None:
+    """The term that holds exp(log), or the square of what `log` is the logarithm of."""
+    wanted = None
+    if log.role is Role.LOG and log.argument is not None:
+        wanted = log.argument.single()
+    for term in tensor.terms:
+        if term.coefficient is not None and term.coefficient * sign <= 0:
+            continue
+        for atom, power in term.atoms():
+            if power <= 0:
+                continue
+            if wanted is not None and atom == wanted and power in (1, 2):
+                return term
+            if atom.role is Role.EXP and atom.argument is not None and log in tuple(atom.argument.atoms()):
+                return term
+    return None

@@ -1,0 +1,374 @@
+"""Walks the statements of a function over abstract values.
+
+Branches that cannot be decided are both taken and their values kept as alternatives (a bounded number); a loop's
+body is taken once; a local function is entered with the values it is called with, to a bounded depth.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from batchmean.engine import algebra, hints
+from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, Path
+from batchmean.engine.relevance import Relevance, Statements, ends_path
+from batchmean.engine.scopes import Scope, joined
+from batchmean.engine.values import (
+    Alternatives,
+    BuiltinValue,
+    ClassValue,
+    Const,
+    FunctionValue,
+    ModuleValue,
+    ShapeValue,
+    Tensor,
+    TupleValue,
+    Value,
+    alternatives,
+    hinted,
+    is_unknown,
+)
+
+
+class Interpreter(Evaluator):
+    """Runs the functions of one module."""
+
+    def __init__(self, lines: Sequence[str] = (), relevance: Relevance | None = None) -> None:
+        super().__init__(lines)
+        self.entered: set[ast.AST] = set()
+        """The functions that another one called."""
+        self._relevance = relevance
+        self._relevant: Statements | None = None
+        self._active: list[ast.AST] = []
+        self._returns: list[Value] = []
+        self._returned: dict[tuple[object, ...], Value] = {}
+        """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
+
+    def run_module(self, body: Sequence[ast.stmt]) -> None:
+        """Run the statements of the module itself."""
+        self._scope, self._stack, self._returns, self._path = self.module, (), [], ()
+        self._block(body)
+
+    def run_function(self, function: FunctionValue) -> None:
+        """Run a function by itself, its parameters unknown."""
+        self._scope, self._stack, self._path = self.module, (), ()
+        self.call_function(function, [], {}, function.node, standalone=True)
+
+    def _block(self, body: Sequence[ast.stmt]) -> bool:
+        """Run statements; False if the end is never reached."""
+        return all(self._statement(statement) for statement in body)
+
+    def _statement(self, node: ast.stmt) -> bool:
+        if self._relevant is not None and node not in self._relevant:
+            return not ends_path(node)
+        self._spend()
+        method = _STATEMENTS.get(type(node))
+        if method is None:
+            return True
+        self._nesting += 1
+        try:
+            return self._nesting > MAX_NESTING or method(self, node) is not False
+        finally:
+            self._nesting -= 1
+
+    def _function_def(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        function = FunctionValue(node, self._scope, owner=self._scope.owner)
+        self.defined.append(function)
+        value: Value = function
+        for decorator in reversed(node.decorator_list):
+            value = self._decorated(value, decorator)
+        self._scope.names[node.name] = value
+
+    def _decorated(self, value: Value, decorator: ast.expr) -> Value:
+        applied = self.evaluate(decorator)
+        if isinstance(applied, FunctionValue | BuiltinValue | ModuleValue):
+            result = self.call(applied, [value], {}, decorator)
+            if isinstance(result, FunctionValue | BuiltinValue):
+                return result
+            if isinstance(applied, FunctionValue):
+                return self.opaque()
+        return value
+
+    def _class_def(self, node: ast.ClassDef) -> None:
+        outer = self._scope
+        scope = Scope(outer)
+        value = ClassValue(node, scope)
+        scope.owner = value
+        self._scope = scope
+        try:
+            self._block(node.body)
+        finally:
+            self._scope = outer
+        outer.names[node.name] = value
+
+    def _return(self, node: ast.Return) -> bool:
+        self._returns.append(self.evaluate(node.value) if node.value else Const(None))
+        return False
+
+    def _assign(self, node: ast.Assign) -> None:
+        value = self.evaluate(node.value)
+        value = hinted(value, hints.from_comment(self.lines, node.end_lineno or 0))
+        for target in node.targets:
+            self._bind(target, value)
+
+    def _ann_assign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            value = hinted(self.evaluate(node.value), hints.from_annotation(node.annotation))
+            self._bind(node.target, value)
+
+    def _aug_assign(self, node: ast.AugAssign) -> None:
+        before = self.evaluate(node.target)
+        after = self._binary_values(type(node.op), before, self.evaluate(node.value), node)
+        self._bind(node.target, after)
+
+    def _if(self, node: ast.If) -> bool:
+        decided = self.truth(self.evaluate(node.test))
+        if decided is not None:
+            return self._block(node.body if decided else node.orelse)
+        return self._fork([node.body, node.orelse], node)
+
+    def _fork(self, bodies: Sequence[Sequence[ast.stmt]], node: ast.stmt) -> bool:
+        """Take every branch from here and join what they leave behind."""
+        before, path = dict(self._scope.names), self._path
+        ends: list[tuple[dict[str, Value], Path]] = []
+        for index, body in enumerate(bodies):
+            self._scope.names = dict(before)
+            self._path = (*path, (node, index))
+            if self._block(body):
+                ends.append((self._scope.names, self._path))
+        # Where all other branches return, the rest of the function belongs to the one that does not.
+        self._path = ends[0][1] if len(ends) == 1 else path
+        self._scope.names = joined([names for names, _ in ends]) if ends else before
+        return bool(ends)
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> bool:
+        iterable = self.evaluate(node.iter)
+        if self._is_product_over_shape(node, iterable):
+            return True
+        if isinstance(iterable, TupleValue) and len(iterable.items) <= 4:
+            for item in iterable.items:
+                self._bind(node.target, item)
+                self._fork([node.body, []], node)
+            return self._block(node.orelse)
+        self._bind(node.target, self.element_of(iterable))
+        self._fork([node.body, []], node)
+        return self._block(node.orelse)
+
+    def _is_product_over_shape(self, node: ast.For | ast.AsyncFor, iterable: Value) -> bool:
+        """`for d in x.shape: n *= d` is a count."""
+        body = node.body[0] if len(node.body) == 1 else None
+        if not isinstance(node.target, ast.Name) or not isinstance(body, ast.AugAssign | ast.Assign):
+            return False
+        target: ast.expr | None = None
+        operator: ast.operator | None = None
+        operand: ast.expr | None = None
+        if isinstance(body, ast.AugAssign):
+            target, operator, operand = body.target, body.op, body.value
+        elif isinstance(body, ast.Assign) and isinstance(body.value, ast.BinOp) and len(body.targets) == 1:
+            target, operator = body.targets[0], body.value.op
+            sides = [body.value.left, body.value.right]
+            name = target.id if isinstance(target, ast.Name) else ""
+            rest = [s for s in sides if not (isinstance(s, ast.Name) and s.id == name)]
+            operand = rest[0] if len(rest) == 1 else None
+        if not (isinstance(target, ast.Name) and isinstance(operator, ast.Mult)) or operand is None:
+            return False
+        whole = self._shape_looped_over(operand, node, iterable)
+        if whole is None:
+            return False
+        before = self.as_tensor(self._scope.find(target.id) or Const(1))
+        self._scope.names[target.id] = algebra.multiply(before, self.count_of(whole))
+        return True
+
+    def _shape_looped_over(
+        self, operand: ast.expr, node: ast.For | ast.AsyncFor, iterable: Value
+    ) -> ShapeValue | None:
+        """The shape whose sizes `operand` runs through: the loop's variable, `x.shape[i]` or `x.size(i)`."""
+        variable = node.target.id if isinstance(node.target, ast.Name) else ""
+        while isinstance(operand, ast.Call) and isinstance(operand.func, ast.Name) and len(operand.args) == 1:
+            operand = operand.args[0]
+        if isinstance(operand, ast.Name) and operand.id == variable:
+            return iterable if isinstance(iterable, ShapeValue) else None
+        base: ast.expr | None = None
+        if isinstance(operand, ast.Subscript) and isinstance(operand.slice, ast.Name):
+            base = operand.value if operand.slice.id == variable else None
+        elif (
+            isinstance(operand, ast.Call)
+            and isinstance(operand.func, ast.Attribute)
+            and len(operand.args) == 1
+        ):
+            index = operand.args[0]
+            if operand.func.attr == "size" and isinstance(index, ast.Name) and index.id == variable:
+                return ShapeValue(self.as_tensor(self.evaluate(operand.func.value)).shape)
+        shape = self.evaluate(base) if base is not None else None
+        is_range = isinstance(node.iter, ast.Call) and getattr(node.iter.func, "id", "") == "range"
+        return shape if isinstance(shape, ShapeValue) and is_range else None
+
+    def _while(self, node: ast.While) -> bool:
+        self.evaluate(node.test)
+        self._fork([node.body, []], node)
+        return self._block(node.orelse)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> bool:
+        for item in node.items:
+            value = self.evaluate(item.context_expr)
+            if item.optional_vars is not None:
+                self._bind(item.optional_vars, value)
+        return self._block(node.body)
+
+    def _try(self, node: ast.Try) -> bool:
+        before = dict(self._scope.names)
+        falls_through = self._block([*node.body, *node.orelse])
+        if all(_catches_import_errors(handler) for handler in node.handlers):
+            # The first import that can be had is the one that people mean.
+            after = self._scope.names
+            self._scope.names = before
+            for handler in node.handlers:
+                self._block(handler.body)
+            self._scope.names.update(after)
+            return self._block(node.finalbody) and falls_through
+        ends = [self._scope.names] if falls_through else []
+        for handler in node.handlers:
+            self._scope.names = dict(before)
+            if self._block(handler.body):
+                ends.append(self._scope.names)
+        self._scope.names = joined(ends) if ends else before
+        return self._block(node.finalbody) and bool(ends)
+
+    def _match(self, node: ast.Match) -> bool:
+        self.evaluate(node.subject)
+        for case in node.cases:
+            for part in ast.walk(case.pattern):
+                name = getattr(part, "name", None)
+                if isinstance(name, str):
+                    self._scope.names[name] = self.opaque((name,))
+        return self._fork([*(case.body for case in node.cases), []], node)
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            if alias.asname:
+                self._scope.names[alias.asname] = ModuleValue(alias.name)
+            else:
+                first = alias.name.partition(".")[0]
+                self._scope.names[first] = ModuleValue(first)
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                self._scope.stars.append(module)
+            else:
+                self._scope.names[alias.asname or alias.name] = ModuleValue(f"{module}.{alias.name}")
+
+    def _expression_statement(self, node: ast.Expr) -> None:
+        self.evaluate(node.value)
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                self._scope.names.pop(target.id, None)
+
+    def _ends_path(self, node: ast.stmt) -> bool:
+        return False
+
+    def call_function(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool = False,
+    ) -> Value:
+        """Follow a call into a function of this module."""
+        from batchmean.engine import calls
+
+        if len(self._active) >= MAX_DEPTH or function.node in self._active:
+            return self.opaque()
+        memo = None if standalone else _unknown_call(function, args, kwargs)
+        if memo is not None and memo in self._returned:
+            return self._returned[memo]
+        if not standalone:
+            self.entered.add(function.node)
+        outer = (self._scope, self._stack, self._returns, self._path, self._relevant)
+        scope = Scope(function.scope)
+        calls.bind_parameters(self, function, args, kwargs, scope)
+        self._scope, self._returns = scope, []
+        if not standalone:
+            self._stack = (*self._stack, node)
+        self._active.append(function.node)
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.evaluate(function.node.body)
+            if self._relevance is not None:
+                self._relevant = self._relevance.of(function.node, called=not standalone)
+            if self._block(function.node.body):
+                self._returns.append(Const(None))
+            values = [v for v in self._returns if not (isinstance(v, Const) and v.value is None)]
+            result = alternatives(values) if values else Const(None)
+            if memo is not None and _says_nothing(result):
+                self._returned[memo] = result
+            return result
+        finally:
+            self._active.pop()
+            self._scope, self._stack, self._returns, self._path, self._relevant = outer
+
+
+def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return all(isinstance(n, ast.Name) and n.id in ("ImportError", "ModuleNotFoundError") for n in names)
+
+
+def _says_nothing(value: Value) -> bool:
+    """Can no finding come of it?"""
+    if isinstance(value, Alternatives | TupleValue):
+        return all(
+            _says_nothing(v) for v in (value.values if isinstance(value, Alternatives) else value.items)
+        )
+    return isinstance(value, Const) or (isinstance(value, Tensor) and is_unknown(value))
+
+
+def _unknown_call(
+    function: FunctionValue, args: list[Value], kwargs: dict[str, Value]
+) -> tuple[object, ...] | None:
+    """A key for a call whose arguments are literals or unknown; None where they say more."""
+    if isinstance(function.node, ast.Lambda) or (
+        function.scope.parent is not None and function.owner is None
+    ):
+        return None
+    key: list[object] = [function.node, id(function.receiver)]
+    for name, value in [*(("", a) for a in args), *kwargs.items()]:
+        if isinstance(value, Const):
+            key.append((name, repr(value.value)))
+        elif isinstance(value, Tensor) and is_unknown(value):
+            key.append(name)
+        else:
+            return None
+    return tuple(key)
+
+
+_STATEMENTS: Final[dict[type[ast.stmt], Callable[..., bool | None]]] = {
+    ast.FunctionDef: Interpreter._function_def,
+    ast.AsyncFunctionDef: Interpreter._function_def,
+    ast.ClassDef: Interpreter._class_def,
+    ast.Return: Interpreter._return,
+    ast.Assign: Interpreter._assign,
+    ast.AnnAssign: Interpreter._ann_assign,
+    ast.AugAssign: Interpreter._aug_assign,
+    ast.If: Interpreter._if,
+    ast.For: Interpreter._for,
+    ast.AsyncFor: Interpreter._for,
+    ast.While: Interpreter._while,
+    ast.With: Interpreter._with,
+    ast.AsyncWith: Interpreter._with,
+    ast.Try: Interpreter._try,
+    ast.Match: Interpreter._match,
+    ast.Import: Interpreter._import,
+    ast.ImportFrom: Interpreter._import_from,
+    ast.Expr: Interpreter._expression_statement,
+    ast.Delete: Interpreter._delete,
+    ast.Raise: Interpreter._ends_path,
+    ast.Continue: Interpreter._ends_path,
+    ast.Break: Interpreter._ends_path,
+}
+if hasattr(ast, "TryStar"):
+    _STATEMENTS[ast.TryStar] = Interpreter._try

@@ -1,0 +1,116 @@
+"""What each operation does to a value: one small function per primitive.
+
+The tables in `batchmean.operations` say which framework function is which primitive; a primitive sees its
+arguments under the canonical names only.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from batchmean.engine.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Shape
+from batchmean.engine.values import Const, ListValue, Place, ShapeValue, Tensor, TupleValue, Value
+
+if TYPE_CHECKING:
+    from batchmean.engine.evaluator import Evaluator
+    from batchmean.operations.table import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call being interpreted: where it stands and which framework function it is."""
+
+    interpreter: Evaluator
+    node: ast.AST
+    operation: Operation
+
+    def tensor(self, value: Value | None) -> Tensor:
+        return self.interpreter.as_tensor(value) if value is not None else self.interpreter.opaque()
+
+    def opaque(self, shape: Shape | None = None) -> Tensor:
+        """What the operation makes, as far as nothing is known of it."""
+        return self.interpreter.computed(shape)
+
+    def place(self, text: str) -> Place:
+        """This call as a line of evidence."""
+        return Place(self.node, text)
+
+    @property
+    def spelled(self) -> str:
+        """The last part of the function's name, as in `log_softmax`."""
+        function = getattr(self.node, "func", None)
+        if isinstance(function, ast.Attribute):
+            return function.attr
+        return function.id if isinstance(function, ast.Name) else self.operation.primitive
+
+
+PRIMITIVES: Final[dict[str, Callable[..., Value]]] = {}
+
+_F = TypeVar("_F", bound=Callable[..., Value])
+
+
+def primitive(function: _F) -> _F:
+    """Register a primitive under the name of its function."""
+    PRIMITIVES[function.__name__.rstrip("_")] = function
+    return function
+
+
+def literal(value: Value | None) -> object:
+    """The Python value of a literal, else None."""
+    return value.value if isinstance(value, Const) else None
+
+
+def integer(value: Value | None) -> int | None:
+    """The int that a value is, else None."""
+    number = literal(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def axes_spec(value: Value | None) -> AxesSpec:
+    """Which axes an `axis=` argument names."""
+    if value is None or (isinstance(value, Const) and value.value is None):
+        return ALL_AXES
+    number = integer(value)
+    if number is not None:
+        return AxesSpec.at(number)
+    if isinstance(value, TupleValue):
+        positions = [integer(item) for item in value.items]
+        if positions and all(p is not None for p in positions):
+            return AxesSpec.at(*(p for p in positions if p is not None))
+    if isinstance(value, ListValue) and isinstance(value.element, ShapeValue):
+        return AxesSpec.tail(value.element.start)
+    return UNKNOWN_AXES
+
+
+from batchmean.engine.primitives import (  # noqa: E402
+    contractions,
+    distributions,
+    einops,
+    elementwise,
+    layout,
+    losses,
+    numbers,
+    reducing,
+    transforms,
+)
+
+__all__ = [
+    "PRIMITIVES",
+    "Call",
+    "axes_spec",
+    "contractions",
+    "distributions",
+    "einops",
+    "elementwise",
+    "integer",
+    "layout",
+    "literal",
+    "losses",
+    "numbers",
+    "primitive",
+    "reducing",
+    "transforms",
+]

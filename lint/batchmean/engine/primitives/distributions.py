@@ -1,0 +1,138 @@
+"""Probability distributions as objects: which of their quantities are per element and which per example."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batchmean.engine import algebra
+from batchmean.engine.primitives import Call, integer, primitive
+from batchmean.engine.shapes import Shape
+from batchmean.engine.values import (
+    Atom,
+    DistributionValue,
+    Place,
+    Role,
+    Value,
+    from_atom,
+    intern,
+)
+
+if TYPE_CHECKING:
+    from batchmean.engine.evaluator import Evaluator
+
+
+@primitive
+def elementwise_distribution(call: Call, x: Value, scale: Value | None = None) -> Value:
+    """Normal, Laplace, Beta ...: one independent variable per element, the event axis not summed."""
+    place = call.place(f"{call.spelled} is one independent variable per element")
+    family = call.operation.extra or call.spelled
+    return DistributionValue(family, False, call.tensor(x).shape, place, _fresh_key(call))
+
+
+def _fresh_key(call: Call) -> int:
+    atom = call.opaque().single()
+    return atom.key if atom is not None else 0
+
+
+@primitive
+def event_distribution(call: Call, x: Value | None = None, y: Value | None = None) -> Value:
+    """Categorical, MultivariateNormal ...: entropy, KL and log_prob are per example."""
+    given = x if x is not None else y
+    shape = call.tensor(given).shape if given is not None else Shape()
+    return DistributionValue(call.operation.extra or call.spelled, True, shape, key=_fresh_key(call))
+
+
+def parameter(interpreter: Evaluator, x: DistributionValue, name: str, node: ast.AST) -> Value:
+    """`Categorical(...).probs` and `.logits`, which PyTorch normalises."""
+    axis = x.shape.axis(-1) if x.family.endswith("Categorical") and x.key else None
+    if axis is None or name not in ("probs", "logits"):
+        return interpreter.opaque((name,))
+    place = Place(node, f"the {name} of a categorical distribution, over the last axis")
+    if name == "probs":
+        return from_atom(Atom(x.key, Role.PROBS, axis, place=place), x.shape)
+    return from_atom(algebra.log_probs_atom(x.key, axis, place), x.shape)
+
+
+@primitive
+def independent(call: Call, x: Value, n: Value | None = None) -> Value:
+    """Independent(base, n) sums the last n axes of the base's quantities."""
+    if not isinstance(x, DistributionValue):
+        return call.opaque()
+    return replace(x, event_summed=x.event_summed or integer(n) != 0)
+
+
+@primitive
+def kl_divergence(call: Call, p: Value, q: Value | None = None) -> Value:
+    """KL between two distribution objects: per element for two Normals, else per example."""
+    # torch defines KL to a plain Normal for distributions per element only, so one side decides.
+    sides = [d for d in (p, q) if isinstance(d, DistributionValue)]
+    if not sides or any(d.event_summed or d.family != "Normal" for d in sides):
+        return call.opaque()
+    shape = max((d.shape for d in sides), key=lambda s: len(s.shown))
+    if shape.rank == 0:
+        shape = Shape()  # Normal(0, 1) beside something of another shape
+    support = shape.axis(-1)
+    if support is None or support.size == 1:
+        return call.opaque(shape)
+    place = call.place("KL between two Normals is elementwise: the latent axis is not summed")
+    atom = Atom(
+        intern("kl_divergence", *(d.key for d in sides)),
+        Role.INTEGRAND,
+        support,
+        names=("kl_divergence",),
+        place=place,
+        kind="latent KL",
+        shown=len(sides) == 2,
+        distributions=(_key(call, p), _key(call, q)),
+    )
+    return call.interpreter.formed(from_atom(atom, shape))
+
+
+@primitive
+def distribution_entropy(call: Call, x: Value) -> Value:
+    """entropy: per example; of a Normal per element, and then its event axis may be one that other code sums."""
+    if not isinstance(x, DistributionValue) or x.event_summed or x.family != "Normal":
+        return call.opaque()
+    shape = x.shape if x.shape.rank != 0 else Shape()
+    support = shape.axis(-1)
+    if support is None or support.size == 1:
+        return call.opaque(shape)
+    place = call.place("the entropy of a Normal is elementwise: its event axis is not summed")
+    key = intern("entropy", x.key)
+    atom = Atom(
+        key,
+        Role.INTEGRAND,
+        support,
+        names=("entropy",),
+        source=x.key,
+        place=place,
+        kind="entropy",
+        shown=False,
+    )
+    return call.interpreter.formed(from_atom(atom, shape))
+
+
+@primitive
+def distribution_log_prob(call: Call, x: Value, value: Value | None = None) -> Value:
+    """log_prob: per example; of a Normal per element, without a support of its own."""
+    result = call.opaque(x.shape if isinstance(x, DistributionValue) and not x.event_summed else None)
+    key = _key(call, x)
+    if isinstance(x, DistributionValue) and x.event_summed:
+        return result
+    return algebra.map_atoms(result, lambda atom: replace(atom, kind="log_prob", source=key))
+
+
+def _key(call: Call, x: Value | None) -> int:
+    """What identifies a distribution, known or not."""
+    if isinstance(x, DistributionValue):
+        return x.key
+    atom = call.tensor(x).single()
+    return atom.key if atom is not None else 0
+
+
+@primitive
+def sample(call: Call, x: Value) -> Value:
+    shape = x.shape if isinstance(x, DistributionValue) else None
+    return call.opaque(shape)

@@ -1,0 +1,402 @@
+"""Operations that work element by element."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batchmean.engine import algebra
+from batchmean.engine.primitives import Call, integer, literal, primitive
+from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.values import (
+    Atom,
+    Const,
+    Place,
+    Role,
+    Tensor,
+    Value,
+    alternatives,
+    constant,
+    from_atom,
+    intern,
+)
+
+if TYPE_CHECKING:
+    from batchmean.engine.evaluator import Evaluator
+
+
+@primitive
+def identity(call: Call, x: Value) -> Value:
+    """Casts, copies, detach: the same numbers."""
+    return x
+
+
+@primitive
+def clip(call: Call, x: Value) -> Value:
+    """Clipping keeps logarithms finite; it does not change what the array means."""
+    return x
+
+
+@primitive
+def extremum(call: Call, x: Value, y: Value | None = None, axis: Value | None = None) -> Value:
+    """maximum(x, 1e-8) clips; of two arrays it is something new."""
+    if y is None:
+        return call.opaque(call.tensor(x).shape)
+    a, b = call.tensor(x), call.tensor(y)
+    if b.number() is not None or b.shape.is_scalar:
+        return a
+    return b if a.number() is not None else call.opaque(algebra.joint_shape(a, b))
+
+
+@primitive
+def maximum_method(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
+    """x.max(): a reduction, or with an array an elementwise maximum."""
+    tensor = call.tensor(x)
+    position = integer(axis)
+    if position is None:
+        return call.opaque(Shape.of([]) if axis is None else tensor.shape)
+    return call.opaque(tensor.shape.without(AxesSpec.at(position), bool(literal(keepdims))))
+
+
+@primitive
+def log(call: Call, x: Value) -> Value:
+    """The natural logarithm; other bases differ by a constant that no verdict depends on."""
+    return algebra.logarithm(call.tensor(x), call.place(f"{call.spelled} gives log-probabilities"))
+
+
+@primitive
+def log1p(call: Call, x: Value) -> Value:
+    """log(1 + x)."""
+    return algebra.logarithm(algebra.add(constant(1.0), call.tensor(x)), call.place("a logarithm"))
+
+
+@primitive
+def exp(call: Call, x: Value) -> Value:
+    """The exponential."""
+    return algebra.exponential(call.tensor(x), call.place("an exponential"))
+
+
+@primitive
+def negative(call: Call, x: Value) -> Value:
+    return algebra.negate(call.tensor(x))
+
+
+@primitive
+def add(call: Call, x: Value, y: Value, alpha: Value | None = None) -> Value:
+    b = call.tensor(y)
+    return call.interpreter.added(
+        call.tensor(x), algebra.multiply(call.tensor(alpha), b) if alpha is not None else b
+    )
+
+
+@primitive
+def subtract(call: Call, x: Value, y: Value) -> Value:
+    return call.interpreter.added(call.tensor(x), algebra.negate(call.tensor(y)))
+
+
+@primitive
+def multiply(call: Call, x: Value, y: Value) -> Value:
+    a, b = call.tensor(x), call.tensor(y)
+    product = call.interpreter.formed(algebra.multiply(a, b), a, b)
+    return call.interpreter.placed(product, (a, b), call.node)
+
+
+@primitive
+def divide(call: Call, x: Value, y: Value) -> Value:
+    a, b = call.tensor(x), call.tensor(y)
+    quotient = call.interpreter.formed(algebra.divide(a, b), a, b)
+    return call.interpreter.placed(quotient, (a, b), call.node)
+
+
+@primitive
+def reciprocal(call: Call, x: Value) -> Value:
+    return algebra.reciprocal(call.tensor(x))
+
+
+@primitive
+def power(call: Call, x: Value, y: Value) -> Value:
+    return algebra.power(call.tensor(x), call.tensor(y).number())
+
+
+@primitive
+def square(call: Call, x: Value) -> Value:
+    return algebra.power(call.tensor(x), 2.0)
+
+
+@primitive
+def sqrt(call: Call, x: Value) -> Value:
+    return algebra.power(call.tensor(x), 0.5)
+
+
+@primitive
+def xlogy(call: Call, x: Value, y: Value) -> Value:
+    """x * log(y)."""
+    a = call.tensor(x)
+    log_y = algebra.logarithm(call.tensor(y), call.place("a logarithm"))
+    return call.interpreter.formed(algebra.multiply(a, log_y))
+
+
+@primitive
+def xlog1py(call: Call, x: Value, y: Value) -> Value:
+    """x * log(1 + y)."""
+    log_y = algebra.logarithm(algebra.add(constant(1.0), call.tensor(y)), call.place("a logarithm"))
+    return call.interpreter.formed(algebra.multiply(call.tensor(x), log_y))
+
+
+@primitive
+def entropy_terms(call: Call, x: Value) -> Value:
+    """-x * log(x), elementwise."""
+    a = call.tensor(x)
+    log_a = algebra.logarithm(a, call.place("a logarithm"))
+    return call.interpreter.formed(algebra.negate(algebra.multiply(a, log_a)))
+
+
+@primitive
+def relative_entropy_terms(call: Call, x: Value, y: Value) -> Value:
+    """x * log(x / y), elementwise."""
+    a, b = call.tensor(x), call.tensor(y)
+    place = call.place("x * log(x / y), elementwise")
+    ratio = algebra.add(algebra.logarithm(a, place), algebra.negate(algebra.logarithm(b, place)))
+    return call.interpreter.formed(algebra.multiply(a, ratio))
+
+
+@primitive
+def sigmoid(call: Call, x: Value) -> Value:
+    """An independent probability per element: no support axis."""
+    tensor = call.tensor(x)
+    return from_atom(Atom(intern("sigmoid", tensor.terms), Role.SIGMOID), tensor.shape)
+
+
+@primitive
+def log_sigmoid(call: Call, x: Value) -> Value:
+    tensor = call.tensor(x)
+    key = intern("log", intern("sigmoid", tensor.terms))
+    return from_atom(Atom(key, Role.LOG_SIGMOID), tensor.shape)
+
+
+@primitive
+def map_(call: Call, x: Value) -> Value:
+    """Any other elementwise function: something new of the same shape."""
+    tensor = call.tensor(x)
+    return call.interpreter.shown_opaque(call.spelled, *(hash(t) for t in tensor.terms), shape=tensor.shape)
+
+
+@primitive
+def compare(call: Call, x: Value, y: Value | None = None) -> Value:
+    """A comparison."""
+    return call.opaque(call.tensor(x).shape)
+
+
+@primitive
+def where(call: Call, condition: Value, x: Value | None = None, y: Value | None = None) -> Value:
+    """where(mask, x, 0): the elements that are kept; else one or the other."""
+    if x is None or y is None:
+        return call.opaque()
+    a, b = call.tensor(x), call.tensor(y)
+    chosen = call.tensor(condition)
+    if _is_zero(b) and _is_one_hot(chosen):
+        return call.interpreter.formed(algebra.multiply(chosen, a))
+    if _is_zero(a) and _is_one_hot(chosen):
+        other = algebra.add(constant(1.0), algebra.negate(chosen))
+        return call.interpreter.formed(algebra.multiply(other, b))
+    if a.number() is not None and not b.shape.is_scalar:
+        return b
+    if b.number() is not None or b.shape.is_scalar:
+        return a
+    return alternatives([a, b])
+
+
+@primitive
+def where_method(call: Call, x: Value, condition: Value, y: Value | None = None) -> Value:
+    """x.where(mask, other)."""
+    return where(call, condition, x, y)
+
+
+@primitive
+def masked_fill(call: Call, x: Value, mask: Value | None = None, value: Value | None = None) -> Value:
+    """The elements that are kept: those of the label, if the mask is the complement of a one-hot target."""
+    if mask is not None and _is_one_hot(call.tensor(mask)):
+        kept = algebra.add(constant(1.0), algebra.negate(call.tensor(mask)))
+        return call.interpreter.formed(algebra.multiply(call.tensor(x), kept))
+    return x
+
+
+def _is_zero(tensor: Tensor) -> bool:
+    return tensor.number() == 0.0
+
+
+def _is_one_hot(tensor: Tensor) -> bool:
+    return any(atom.role is Role.ONE_HOT for atom in tensor.atoms())
+
+
+def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: ast.AST) -> Value:
+    """x == y: labels against the class numbers make a one-hot target; a one-hot against 1 is itself."""
+    a, b = interpreter.as_tensor(x), interpreter.as_tensor(y)
+    if isinstance(op, ast.Eq):
+        for classes, labels in ((a, b), (b, a)):
+            atom = classes.single()
+            if atom is not None and atom.kind == "arange" and atom.axis is not None:
+                shape = labels.shape.without(AxesSpec.at(-1)).with_axis(-1, atom.axis)
+                place = Place(node, "labels compared with the class numbers are a one-hot target")
+                key = intern("one_hot", labels.terms)
+                return from_atom(Atom(key, Role.ONE_HOT, atom.axis, place=place), shape)
+            if _is_one_hot(classes) and labels.number() == 1:
+                return classes
+    if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
+        return a
+    return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
+
+
+@primitive
+def arange(call: Call, start: Value, stop: Value | None = None) -> Value:
+    """0, 1, ..., n - 1 along a new axis."""
+    axis = Axis(integer(start) if stop is None else None)
+    if stop is None and integer(start) is None:
+        _length_of(call.tensor(start), axis)
+    key = intern("arange", axis)
+    return from_atom(Atom(key, axis=axis, kind="arange"), Shape.of([axis]))
+
+
+@primitive
+def softmax(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """A distribution over `axis`."""
+    tensor = call.tensor(x)
+    over, shown = _support(call, tensor, axis)
+    place = call.place(f"{call.spelled} over {_axis_text(axis, call)} gives probabilities")
+    key = algebra.softmax_key(tensor.terms, over)
+    return from_atom(Atom(key, Role.PROBS, over, place=place, shown=shown), tensor.shape)
+
+
+@primitive
+def log_softmax(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """The logarithm of a distribution over `axis`."""
+    tensor = call.tensor(x)
+    over, shown = _support(call, tensor, axis)
+    place = call.place(f"{call.spelled} over {_axis_text(axis, call)} gives log-probabilities")
+    atom = algebra.log_probs_atom(algebra.softmax_key(tensor.terms, over), over, place, shown)
+    return from_atom(atom, tensor.shape)
+
+
+def _support(call: Call, tensor: Tensor, axis: Value | None) -> tuple[Axis | None, bool]:
+    position = integer(axis)
+    if position is None and (axis is None or literal(axis) is None):
+        position = call.operation.default_axis
+        over = tensor.shape.axis(-1 if position is None else position)
+        return over, position is not None
+    if position is None:
+        return None, False
+    return tensor.shape.axis(position), True
+
+
+def _axis_text(axis: Value | None, call: Call) -> str:
+    position = integer(axis)
+    if position is None:
+        position = call.operation.default_axis
+    return "the last axis" if position in (None, -1) else f"axis {position}"
+
+
+@primitive
+def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value | None = None) -> Value:
+    """A one-hot target: a new class axis behind those of the labels."""
+    tensor = call.tensor(labels)
+    size = integer(classes)
+    support = Axis(size)
+    if classes is not None and size is None:
+        _length_of(call.tensor(classes), support)
+    position = integer(axis)
+    shape = tensor.shape.with_axis(-1 if position is None else position, support)
+    place = call.place(f"{call.spelled} gives a one-hot target")
+    key = intern("one_hot", tensor.terms, call.tensor(classes).terms if classes is not None else ())
+    return from_atom(Atom(key, Role.ONE_HOT, support, place=place), shape)
+
+
+def _length_of(count: Tensor, axis: Axis) -> None:
+    """Record that `count` is the length of `axis`."""
+    atom = count.single()
+    if atom is None:
+        return
+    if atom.role is Role.COUNT and atom.axis is not None:
+        atom.axis.unite(axis)
+    else:
+        axis.symbols.add(atom.key)
+
+
+@primitive
+def eye(call: Call, n: Value, m: Value | None = None) -> Value:
+    """The identity matrix, whose rows are one-hot vectors."""
+    classes = m if m is not None and literal(m) is not None else n
+    size = integer(classes)
+    support = Axis(size)
+    if size is None:
+        _length_of(call.tensor(classes), support)
+    place = call.place("rows of the identity are one-hot targets")
+    key = intern("eye", call.tensor(classes).terms)
+    return from_atom(Atom(key, Role.ONE_HOT, support, place=place), Shape.of([Axis(), support]))
+
+
+@primitive
+def to_categorical(call: Call, labels: Value, classes: Value | None = None) -> Value:
+    return one_hot(call, labels, classes)
+
+
+@primitive
+def zeros(call: Call, *shape: Value) -> Value:
+    """Zeros of a shape that is given."""
+    from batchmean.engine.primitives.layout import shape_from
+
+    return Tensor((), shape_from(call, shape))
+
+
+@primitive
+def zeros_like(call: Call, x: Value) -> Value:
+    """Zeros of the shape of x."""
+    return Tensor((), call.tensor(x).shape)
+
+
+@primitive
+def filled_like(call: Call, x: Value, value: Value | None = None) -> Value:
+    """An array filled with one number."""
+    number = literal(value)
+    filled = constant(float(number) if isinstance(number, int | float) else 1.0)
+    return replace(filled, shape=call.tensor(x).shape)
+
+
+@primitive
+def scatter(
+    call: Call, x: Value, axis: Value | None = None, index: Value | None = None, value: Value | None = None
+) -> Value:
+    """zeros.scatter(axis, labels, 1) writes a one-hot target; on a constant it is label smoothing."""
+    tensor = call.tensor(x)
+    position = integer(axis)
+    if position is None or any(term.factors and _is_array(term) for term in tensor.terms):
+        return call.opaque(tensor.shape)
+    support = tensor.shape.axis(position)
+    place = call.place(f"{call.spelled} writes a one-hot target along axis {position}")
+    labels = call.tensor(index).terms if index is not None else ()
+    key = intern("scatter", labels, support.root() if support else None)
+    return from_atom(Atom(key, Role.ONE_HOT, support, place=place), tensor.shape)
+
+
+@primitive
+def put_along_axis(
+    call: Call, x: Value, index: Value | None = None, value: Value | None = None, axis: Value | None = None
+) -> Value:
+    """numpy.put_along_axis(zeros, labels, 1, axis) writes a one-hot target into its first argument."""
+    holder = call.node.args[0] if isinstance(call.node, ast.Call) and call.node.args else None
+    if isinstance(holder, ast.Name):
+        call.interpreter.scope.names[holder.id] = scatter(call, x, axis, index, value)
+    return Const(None)
+
+
+def _is_array(term: object) -> bool:
+    return any(
+        atom.role not in (Role.COUNT, Role.OPAQUE)
+        for atom, _ in term.factors  # type: ignore[attr-defined]
+    )
+
+
+@primitive
+def constant_number(call: Call) -> Value:
+    """A number such as an epsilon."""
+    return Const(1e-8)

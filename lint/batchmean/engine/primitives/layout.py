@@ -1,0 +1,483 @@
+"""Operations that move, merge, cut or select axes; the support axis is followed through them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batchmean.engine import algebra
+from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
+from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.values import (
+    Alternatives,
+    Atom,
+    BuiltinValue,
+    Const,
+    DictValue,
+    ListValue,
+    ModuleValue,
+    Role,
+    ShapeValue,
+    Tensor,
+    TupleValue,
+    Value,
+    alternatives,
+    from_atom,
+    hinted,
+    intern,
+)
+
+if TYPE_CHECKING:
+    from batchmean.engine.evaluator import Evaluator
+
+
+def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
+    """The shape that `zeros(B, V)`, `zeros((B, V))` or `zeros(x.shape)` says."""
+    if len(sizes) == 1 and isinstance(sizes[0], ShapeValue):
+        given = sizes[0]
+        if given.start == 0 and given.stop is None:
+            return given.shape
+        return Shape()
+    items = sizes[0].items if len(sizes) == 1 and isinstance(sizes[0], TupleValue) else sizes
+    if len(items) == 1 and not isinstance(sizes[0], TupleValue) and not isinstance(items[0], Const):
+        return Shape()
+    return Shape.of([_axis_of_length(call, item) for item in items])
+
+
+def _axis_of_length(call: Call, size: Value) -> Axis:
+    number = integer(size)
+    if number is not None:
+        return Axis(number if number >= 0 else None)
+    atom = call.tensor(size).single()
+    if atom is not None and atom.role is Role.COUNT and atom.axis is not None:
+        return atom.axis
+    axis = Axis()
+    if atom is not None:
+        axis.symbols.add(atom.key)
+    return axis
+
+
+@primitive
+def reshape(call: Call, x: Value, *shape: Value) -> Value:
+    """A reshape: axes that keep their length stay themselves, the others are merged or cut."""
+    tensor = call.tensor(x)
+    if len(shape) == 1 and isinstance(shape[0], ShapeValue):
+        given = shape[0]
+        whole = given.start == 0 and given.stop is None
+        return algebra.relabelled(tensor, given.shape if whole and not given.shape.is_scalar else Shape())
+    items = shape[0].items if len(shape) == 1 and isinstance(shape[0], TupleValue) else shape
+    return algebra.relabelled(tensor, _reshaped(call, tensor.shape, items))
+
+
+def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
+    free = [i for i, size in enumerate(sizes) if integer(size) == -1]
+    old = shape.shown
+    new: list[Axis | None] = []
+    for size in sizes:
+        if integer(size) == -1:
+            new.append(None)
+            continue
+        axis = _axis_of_length(call, size)
+        kept = next((a for a in old if a.is_same(axis) or a.symbols & axis.symbols), None)
+        if kept is None and axis.size is not None:
+            kept = next((a for a in old if a.size == axis.size and axis.size > 1), None)
+        new.append(kept or axis)
+    if len(sizes) == 1 and free:
+        return Shape.of([Axis(parts=tuple(_distinct(old)), whole=shape)])
+    kept_axes = [a for a in new if a is not None]
+    known = [any(a.is_same(o) for o in old) for a in kept_axes]
+    gone = [a for a in _distinct(old) if not any(a.is_same(k) for k in kept_axes)]
+    if len(free) == 1 and len(sizes) == 2:
+        # view(-1, V) or view(B, -1): the other end keeps its axis, everything else is merged.
+        position = free[0]
+        other = 1 - position
+        if not known[0]:
+            end = shape.axis(-1 if other == 1 else 0)
+            last = new[other]
+            if end is not None and last is not None and (shape.rank or 2) >= 2:
+                if last.size is None or end.size in (None, last.size):
+                    kept_axes, gone = [end], [a for a in gone if not a.is_same(end)]
+                    new[other] = end
+        new[position] = Axis(parts=tuple(gone))
+    elif len(free) == 1:
+        new[free[0]] = Axis(parts=tuple(gone))
+    elif gone:
+        unknown = [i for i, a in enumerate(new) if a is not None and not any(a.is_same(o) for o in old)]
+        if len(unknown) == 1:
+            new[unknown[0]] = Axis(parts=tuple(gone))
+        else:
+            return Shape(unsure=old)
+    return Shape.of([a if a is not None else Axis() for a in new])
+
+
+def _distinct(axes: tuple[Axis, ...]) -> list[Axis]:
+    found: list[Axis] = []
+    for axis in axes:
+        if not any(axis.is_same(f) for f in found):
+            found.append(axis)
+    return found
+
+
+@primitive
+def flatten(call: Call, x: Value, start: Value | None = None, end: Value | None = None) -> Value:
+    """flatten(start, end): the axes from start to end become one."""
+    tensor = call.tensor(x)
+    first = integer(start) if start is not None else 0
+    last = integer(end) if end is not None else -1
+    shape = tensor.shape
+    if first is None or last is None:
+        return algebra.relabelled(tensor, Shape(unsure=shape.shown))
+    axes = shape.axes
+    if axes is not None:
+        stop = last % len(axes) + 1 if axes else 0
+        merged = Axis(parts=axes[first:stop], whole=shape if first == 0 and stop == len(axes) else None)
+        return algebra.relabelled(tensor, Shape.of([*axes[:first], merged, *axes[stop:]]))
+    if first >= 0 and last == -1:
+        head = [a for a in (shape.axis(i) for i in range(first)) if a is not None]
+        rest = [a for a in _distinct(shape.shown) if not any(a.is_same(h) for h in head)]
+        merged = Axis(parts=tuple(rest), whole=None if head else shape)
+        return algebra.relabelled(tensor, Shape.of([*head, merged]))
+    if first == 0 and last < -1:
+        tail = [a for a in (shape.axis(i) for i in range(last + 1, 0)) if a is not None]
+        rest = [a for a in _distinct(shape.shown) if not any(a.is_same(t) for t in tail)]
+        return algebra.relabelled(tensor, Shape.of([Axis(parts=tuple(rest)), *tail]))
+    return algebra.relabelled(tensor, Shape(unsure=shape.shown))
+
+
+@primitive
+def transpose(call: Call, x: Value, *axes: Value) -> Value:
+    """torch's transpose(a, b), numpy's transpose(), transpose(order)."""
+    tensor = call.tensor(x)
+    numbers = _numbers(axes)
+    if not axes:
+        rank = tensor.shape.rank
+        order = list(reversed(range(rank))) if rank is not None else []
+        shape = tensor.shape.permuted(order) if rank is not None else _reversed(tensor.shape)
+        return algebra.relabelled(tensor, shape)
+    if numbers is None:
+        return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
+    if len(numbers) == 2 and len(axes) == 2:
+        return algebra.relabelled(tensor, tensor.shape.swapped(*numbers))
+    return algebra.relabelled(tensor, tensor.shape.permuted(numbers))
+
+
+def _reversed(shape: Shape) -> Shape:
+    root = shape.root()
+    return Shape(reversed(root._back), reversed(root._front), None, root._unsure)
+
+
+def _numbers(values: tuple[Value, ...]) -> list[int] | None:
+    items = values[0].items if len(values) == 1 and isinstance(values[0], TupleValue) else values
+    numbers = [integer(item) for item in items]
+    return None if any(n is None for n in numbers) else [n for n in numbers if n is not None]
+
+
+@primitive
+def permute(call: Call, x: Value, *axes: Value) -> Value:
+    """permute(order)."""
+    tensor = call.tensor(x)
+    numbers = _numbers(axes)
+    shape = tensor.shape.permuted(numbers) if numbers else Shape(unsure=tensor.shape.shown)
+    return algebra.relabelled(tensor, shape)
+
+
+@primitive
+def moveaxis(call: Call, x: Value, source: Value | None = None, destination: Value | None = None) -> Value:
+    """moveaxis(source, destination)."""
+    tensor = call.tensor(x)
+    a, b = integer(source), integer(destination)
+    moved = tensor.shape.axis(a) if a is not None else None
+    if a is None or b is None or moved is None:
+        return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
+    return algebra.relabelled(tensor, tensor.shape.without(AxesSpec.at(a)).with_axis(b, moved))
+
+
+@primitive
+def dense(call: Call, x: Value, units: Value | None = None) -> Value:
+    """A linear layer: something new whose last axis has `units` elements."""
+    shape = call.tensor(x).shape.without(AxesSpec.at(-1))
+    axis = _axis_of_length(call, units) if units is not None else Axis()
+    return call.interpreter.opaque(shape=shape.with_axis(-1, axis))
+
+
+@primitive
+def dense_layer(call: Call, units: Value | None = None) -> Value:
+    """nn.Linear(in, out), Dense(units): the layer as an object."""
+
+    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        if not args:
+            return call.interpreter.opaque()
+        return call.interpreter.lift(lambda x: dense(call, x, units), args[0])
+
+    return BuiltinValue("dense", forward)
+
+
+@primitive
+def unsqueeze(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """A new axis of length 1."""
+    tensor = call.tensor(x)
+    position = integer(axis)
+    if position is None:
+        return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
+    return algebra.relabelled(tensor, tensor.shape.with_axis(position, Axis(1)))
+
+
+@primitive
+def squeeze(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """Axes of length 1 are dropped."""
+    tensor = call.tensor(x)
+    axes = tensor.shape.axes
+    if axis is None:
+        if axes is not None:
+            return algebra.relabelled(tensor, Shape.of([a for a in axes if a.size != 1]))
+        return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
+    return algebra.relabelled(tensor, tensor.shape.without(axes_spec(axis)))
+
+
+@primitive
+def expand(call: Call, x: Value, *shape: Value) -> Value:
+    """Broadcasting to a larger shape."""
+    tensor = call.tensor(x)
+    other = (
+        call.tensor(shape[0]).shape
+        if len(shape) == 1 and isinstance(shape[0], Tensor)
+        else shape_from(call, shape)
+    )
+    return algebra.relabelled(tensor, other)
+
+
+@primitive
+def select(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
+    """gather, take_along_axis: one element of the axis is chosen by an index array."""
+    tensor = call.tensor(x)
+    position = integer(axis)
+    shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
+    return call.opaque(shape)
+
+
+@primitive
+def diagonal(call: Call, x: Value) -> Value:
+    """The matched pairs of a similarity matrix."""
+    return call.opaque(Shape.of([Axis()]))
+
+
+@primitive
+def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
+    """index_select, take: some elements of an axis."""
+    return algebra.relabelled(call.tensor(x), call.tensor(x).shape, "taken")
+
+
+@primitive
+def stack(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """A list of arrays along a new axis."""
+    position = integer(axis) if axis is not None else 0
+    return stacked(call, x, position if position is not None else 0)
+
+
+def stacked(call: Call, x: Value, position: int = 0) -> Tensor:
+    """A list of arrays as one array with a new axis at `position`."""
+    if isinstance(x, ListValue):
+        item = x.element
+        if isinstance(item, Alternatives):
+            item = next((v for v in item.values if isinstance(v, Tensor) and v.reductions), item.values[0])
+        tensor = call.tensor(item)
+        return replace(tensor, shape=tensor.shape.with_axis(position, Axis()))
+    if isinstance(x, TupleValue) and x.items:
+        first = call.tensor(x.items[0])
+        shape = first.shape.with_axis(position, Axis(len(x.items)))
+        accounts = tuple(r for item in x.items for r in call.tensor(item).reductions)
+        if accounts:
+            return replace(call.opaque(shape), reductions=accounts, stack=first.stack)
+        atoms = [call.tensor(item).single() for item in x.items]
+        if len(x.items) == 1 or all(a is not None and a.role is Role.PROBS for a in atoms):
+            return algebra.relabelled(first, shape, ("stack", *(a.key for a in atoms if a is not None)))
+        return call.opaque(shape)
+    return call.tensor(x)
+
+
+@primitive
+def concatenate(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """Arrays one after the other along an axis."""
+    if isinstance(x, ListValue):
+        return algebra.relabelled(call.tensor(x.element), call.tensor(x.element).shape, "joined")
+    if isinstance(x, TupleValue) and x.items:
+        tensors = [call.tensor(item) for item in x.items]
+        accounts = tuple(r for t in tensors for r in t.reductions)
+        position = integer(axis) if axis is not None else 0
+        shape = tensors[0].shape
+        if position is None:
+            return replace(call.opaque(Shape(unsure=shape.shown)), reductions=accounts)
+        if len(tensors) > 1 and not any(t.terms for t in tensors[1:]):
+            return tensors[0]  # padded with zeros
+        joined = shape.without(AxesSpec.at(position)).with_axis(position, Axis())
+        return replace(call.opaque(joined), reductions=accounts)
+    return call.opaque()
+
+
+@primitive
+def split(call: Call, x: Value, sections: Value | None = None, axis: Value | None = None) -> Value:
+    """chunk, split: several arrays, each other elements of x."""
+    tensor = call.tensor(x)
+    count = integer(sections)
+    position = integer(axis)
+    length = Axis()
+    shape = tensor.shape
+    if position is not None:
+        shape = shape.without(AxesSpec.at(position)).with_axis(position, length)
+    if count is None or not 1 < count <= 4:
+        return ListValue(call.opaque(shape))
+    return TupleValue(tuple(algebra.relabelled(tensor, shape, ("piece", i)) for i in range(count)))
+
+
+def subscript(interpreter: Evaluator, base: Value, index: Value, node: ast.Subscript) -> Value:
+    """`base[index]`."""
+    if isinstance(base, ModuleValue | BuiltinValue):
+        return interpreter.opaque()
+    if isinstance(base, DictValue):
+        found = base.get(literal(index)) if isinstance(index, Const) else None
+        return found if found is not None else interpreter.opaque(_hint(index))
+    if isinstance(base, ShapeValue):
+        return _shape_item(interpreter, base, index)
+    if isinstance(base, TupleValue):
+        position = integer(index)
+        if position is not None and -len(base.items) <= position < len(base.items):
+            return base.items[position]
+        cut = literal(index)
+        if isinstance(cut, slice) and "?" not in (cut.start, cut.stop):
+            return TupleValue(base.items[cut])
+        return alternatives(list(base.items)) if base.items else interpreter.opaque()
+    if isinstance(base, ListValue):
+        return base if isinstance(literal(index), slice) else base.element
+    if isinstance(base, Const):
+        return interpreter.opaque()
+    tensor = interpreter.as_tensor(base)
+    key = literal(index)
+    atom = tensor.single()
+    if isinstance(key, str):
+        return (
+            interpreter.shown_opaque("item", atom.key, key, names=(key,))
+            if atom is not None
+            else interpreter.opaque((key,))
+        )
+    return _indexed(interpreter, tensor, index, node)
+
+
+def _hint(index: Value) -> tuple[str, ...]:
+    key = literal(index)
+    return (key,) if isinstance(key, str) else ()
+
+
+def _shape_item(interpreter: Evaluator, base: ShapeValue, index: Value) -> Value:
+    position = integer(index)
+    if position is not None:
+        if position >= 0:
+            return interpreter.axis_length(base.shape, base.start + position)
+        if base.stop is None:
+            return interpreter.axis_length(base.shape, position)
+        return interpreter.axis_length(base.shape, base.stop + position)
+    if isinstance(index, Tensor):
+        return from_atom(Atom(intern("some length", *index.terms), Role.COUNT), Shape.of([]))
+    cut = literal(index)
+    if isinstance(cut, slice) and base.start == 0 and base.stop is None:
+        start, stop = cut.start or 0, cut.stop
+        if isinstance(start, int) and start >= 0 and (stop is None or isinstance(stop, int)):
+            return ShapeValue(base.shape, start, stop)
+        if isinstance(start, int) and stop is None:
+            axes = [base.shape.axis(i) for i in range(start, 0)]
+            return TupleValue(tuple(interpreter.axis_length(base.shape, i) for i in range(start, 0) if axes))
+    return interpreter.computed()
+
+
+def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Subscript) -> Value:
+    items = index.items if isinstance(index, TupleValue) else (index,)
+    many = [i for i in items if isinstance(i, ListValue) or (isinstance(i, Tensor) and i.single() is None)]
+    if many and len(items) > 1:
+        # x[rows, labels] selects one element per row; beside slices, which axes remain is not shown.
+        rows = len(items) == 2 and not any(_is_whole_slice(i) for i in items)
+        return interpreter.computed(Shape.of([Axis()]) if rows else None)
+    arrays = [i for i in items if isinstance(i, Tensor)]
+    atom = tensor.single()
+    if len(items) == 2 and _is_whole_slice(items[0]) and atom is not None and atom.role is Role.ONE_HOT:
+        # The columns of the identity: classes down, examples across.
+        if isinstance(items[1], Tensor) and atom.axis is not None:
+            columns = items[1].shape.with_axis(0, atom.axis)
+            return algebra.relabelled(tensor, columns, ("columns", *items[1].terms))
+    if len(items) > 1 and arrays:
+        # x[range(n), labels] selects one element per row; x[:, k] with a variable k drops the axis.
+        return _dropped(interpreter, tensor, items)
+    if len(items) == 1 and isinstance(items[0], Tensor):
+        return _selected_rows(tensor, items[0], node)
+    shape = tensor.shape
+    changed = False
+    ellipsis = next((i for i, item in enumerate(items) if literal(item) is ...), len(items))
+    drop: list[int] = []
+    new_axes: list[int] = []
+    position = 0
+    for item in items[:ellipsis]:
+        if isinstance(item, Const) and item.value is None:
+            new_axes.append(position + len(new_axes) - len(drop))
+            continue
+        if integer(item) is not None:
+            drop.append(position)
+            changed = True
+        elif not _is_whole_slice(item):
+            changed = True
+        position += 1
+    position = -1
+    new_right: list[int] = []
+    for item in reversed(items[ellipsis + 1 :]):
+        if isinstance(item, Const) and item.value is None:
+            new_right.append(position)
+            continue
+        if integer(item) is not None:
+            drop.append(position)
+            changed = True
+        elif not _is_whole_slice(item):
+            changed = True
+        position -= 1
+    if drop:
+        shape = shape.without(AxesSpec.at(*drop))
+    for at in new_axes:
+        shape = shape.with_axis(at, Axis(1))
+    for at in new_right:
+        shape = shape.with_axis(at, Axis(1))
+    tag = ("index", ast.dump(node.slice)) if changed else None
+    result = algebra.relabelled(tensor, shape, tag)
+    # `x[:, 0]`: one class was chosen, whatever the name says.
+    return hinted(result, ("chosen",)) if any(p != 0 for p in drop) else result
+
+
+def _is_whole_slice(item: Value) -> bool:
+    cut = literal(item)
+    return isinstance(cut, slice) and cut == slice(None, None)
+
+
+def _selected_rows(tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor:
+    """`eye[labels]`, `x[mask]`, `x[indices]`: rows, with the last axis still there."""
+    atom = tensor.single()
+    if atom is not None and atom.role is Role.ONE_HOT and atom.axis is not None:
+        leading = index.shape
+        key = ("rows", *(t for t in index.terms))
+        return algebra.relabelled(tensor, leading.with_axis(-1, atom.axis), key)
+    shape = tensor.shape
+    back = shape.axis(-1) if shape.rank is None or shape.rank >= 2 else None
+    tag = ("rows", *(t for t in index.terms))
+    if shape.rank == 1 or back is None:
+        return algebra.relabelled(tensor, Shape.of([Axis()]), tag)
+    root = shape.root()
+    if root._rank is not None:
+        return algebra.relabelled(tensor, Shape(back=root._front[1:], unsure=()), tag)
+    return algebra.relabelled(tensor, Shape(back=root._back, unsure=[*root._unsure, *root._front[1:]]), tag)
+
+
+def _dropped(interpreter: Evaluator, tensor: Tensor, items: tuple[Value, ...]) -> Tensor:
+    """An index with arrays or unknown numbers in it: which axes remain is not shown, the values are selected."""
+    if any(literal(i) is ... for i in items):
+        return interpreter.computed()
+    whole = [p for p, item in enumerate(items) if _is_whole_slice(item)]
+    kept = [a for a in (tensor.shape.axis(p) for p in whole) if a is not None]
+    support = [a.axis for a in tensor.atoms() if a.axis is not None and a.role is not Role.COUNT]
+    if support and any(k.holds(s) for k in kept for s in support):
+        return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown), "selected")
+    return interpreter.computed()

@@ -1,0 +1,266 @@
+"""Library losses: kl_div, whose "mean" takes in the support, and those that reduce the class axis themselves."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+
+from batchmean.engine import algebra
+from batchmean.engine.integrands import recognise
+from batchmean.engine.primitives import Call, integer, literal, primitive
+from batchmean.engine.reductions import Integrand, Reduction
+from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
+from batchmean.engine.values import (
+    Atom,
+    BuiltinValue,
+    Const,
+    Role,
+    Tensor,
+    TupleValue,
+    Value,
+    from_atom,
+    intern,
+)
+
+
+def _reduction_name(
+    call: Call, reduction: Value | None, size_average: Value | None, reduce: Value | None
+) -> str | None:
+    """The reduction in force, or None where the code leaves it open; a parameter's default counts."""
+    reduction = _default(call, reduction)
+    legacy = [v for v in (size_average, reduce) if v is not None and literal(v) is not None]
+    if legacy:
+        average = True if size_average is None or literal(size_average) is None else literal(size_average)
+        reduces = True if reduce is None or literal(reduce) is None else literal(reduce)
+        if not isinstance(average, bool) or not isinstance(reduces, bool):
+            return None
+        return "none" if not reduces else "mean" if average else "sum"
+    if any(v is not None and not isinstance(v, Const) for v in (size_average, reduce)):
+        return None
+    if reduction is None:
+        return "mean"
+    name = literal(reduction)
+    if isinstance(reduction, Const) and name is None:
+        return "none"
+    return name if isinstance(name, str) else None
+
+
+def _default(call: Call, value: Value | None) -> Value | None:
+    """The default of an unknown parameter."""
+    atom = value.single() if isinstance(value, Tensor) else None
+    return call.interpreter.defaults.get(atom.key, value) if atom is not None else value
+
+
+@primitive
+def kl_div(
+    call: Call,
+    x: Value,
+    target: Value | None = None,
+    size_average: Value | None = None,
+    reduce: Value | None = None,
+    reduction: Value | None = None,
+    log_target: Value | None = None,
+) -> Value:
+    """The pointwise KL divergence, with the reduction that is asked for."""
+    a, b = call.tensor(x), call.tensor(target)
+    both = algebra.add(a, b)
+    support, shown = None, False
+    for atom in both.atoms():
+        if atom.axis is not None and atom.role in (Role.PROBS, Role.LOG_PROBS, Role.ONE_HOT):
+            support, shown = atom.axis, atom.shown
+            break
+    shape = a.shape if a.shape.shown or a.shape.rank is not None else b.shape
+    if support is None:
+        support = shape.axis(-1)
+    if support is None or support.size == 1:
+        return call.opaque()
+    shown = shown and not isinstance(reduction, Tensor)
+    place = call.place(f"{call.spelled} is elementwise: its support is not summed")
+    key = intern("kl_div", both.terms, a.terms, call.node)
+    atom = Atom(
+        key,
+        Role.INTEGRAND,
+        support,
+        names=("kl_div",),
+        argument=both,
+        place=place,
+        kind="KL divergence",
+        shown=shown,
+    )
+    elements = call.interpreter.formed(from_atom(atom, shape), a, b)
+    name = _reduction_name(call, reduction, size_average, reduce)
+    if name == "none":
+        return elements
+    first = shape.axis(0)
+    if name not in ("mean", "sum", "batchmean") or (name == "batchmean" and first and first.is_same(support)):
+        return call.opaque()
+    return _reduced(call, elements, name)
+
+
+def _reduced(call: Call, elements: Tensor, name: str) -> Tensor:
+    integrand = recognise(elements)
+    if integrand is None:
+        return call.opaque(Shape.of([]))
+    interpreter = call.interpreter
+    account = Reduction(integrand)
+    step = replace(interpreter.step(call.node, "sum"), library=True)
+    account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    if name == "batchmean":
+        account = account.scaled(algebra.reciprocal(call.tensor(_batch(call, elements))))
+    result = call.opaque(Shape.of([]))
+    return replace(result, reductions=(interpreter.record(account),), stack=elements.stack)
+
+
+def _batch(call: Call, elements: Tensor) -> Value:
+    return call.interpreter.axis_length(elements.shape, 0)
+
+
+@primitive
+def class_loss(
+    call: Call,
+    x: Value,
+    target: Value | None = None,
+    weight: Value | None = None,
+    size_average: Value | None = None,
+    ignore_index: Value | None = None,
+    reduce: Value | None = None,
+    reduction: Value | None = None,
+    axis: Value | None = None,
+) -> Value:
+    """cross_entropy, nll_loss: the class axis, the second one in PyTorch, is summed by the library itself."""
+    logits = call.tensor(x)
+    default = call.operation.default_axis
+    position = integer(axis) if axis is not None else 1 if default is None else default
+    support = logits.shape.axis(position) if position is not None else None
+    name = _reduction_name(call, reduction, size_average, reduce)
+    if support is None or position is None or name not in ("none", "mean", "sum"):
+        return call.opaque()
+    place = call.place(f"{call.spelled} sums over the class axis itself")
+    stack = call.interpreter.stack
+    key = intern("class_loss", logits.terms, call.tensor(target).terms)
+    integrand = Integrand(
+        "cross-entropy", support, "V", True, (place,), logits.shape, stack, call.spelled, key
+    )
+    step = replace(call.interpreter.step(call.node, "sum"), library=True)
+    account = Reduction(integrand).reduced(logits.shape, AxesSpec.at(position), "sum", step)
+    shape = logits.shape.without(AxesSpec.at(position))
+    if name != "none":
+        account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+        shape = Shape.of([])
+    return replace(call.opaque(shape), reductions=(call.interpreter.record(account),), stack=stack)
+
+
+@primitive
+def class_loss_module(
+    call: Call,
+    weight: Value | None = None,
+    size_average: Value | None = None,
+    ignore_index: Value | None = None,
+    reduce: Value | None = None,
+    reduction: Value | None = None,
+) -> Value:
+    """nn.CrossEntropyLoss(...): a callable that keeps its reduction."""
+    return _module(
+        call,
+        lambda inner, x, target: class_loss(
+            inner, x, target, weight, size_average, ignore_index, reduce, reduction
+        ),
+    )
+
+
+def _module(call: Call, loss: Callable[[Call, Value, Value], Value]) -> BuiltinValue:
+    """A loss object that is called with an input and a target."""
+
+    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        inner = replace(call, node=node)
+        given = dict(zip(("input", "target"), args, strict=False)) | kwargs
+        if "input" not in given:
+            return call.interpreter.opaque()
+        target = given.get("target", call.interpreter.opaque())
+        return call.interpreter.lift(lambda x, y: loss(inner, x, y), given["input"], target)
+
+    return BuiltinValue(call.spelled, forward)
+
+
+@primitive
+def kl_div_module(
+    call: Call,
+    size_average: Value | None = None,
+    reduce: Value | None = None,
+    reduction: Value | None = None,
+    log_target: Value | None = None,
+) -> Value:
+    """nn.KLDivLoss(...): a callable that keeps its reduction."""
+    return _module(call, lambda inner, x, target: kl_div(inner, x, target, size_average, reduce, reduction))
+
+
+@primitive
+def per_example_loss(call: Call, x: Value | None = None) -> Value:
+    """A library loss that sums or selects over the class axis itself."""
+    return call.opaque()
+
+
+@primitive
+def elementwise_loss(
+    call: Call,
+    x: Value | None = None,
+    size_average: Value | None = None,
+    reduce: Value | None = None,
+    reduction: Value | None = None,
+) -> Value:
+    """mse_loss, binary_cross_entropy: without a support; their mean is over their own elements."""
+    result = call.opaque()
+    if _reduction_name(call, reduction, size_average, reduce) != "mean":
+        return result
+    return algebra.map_atoms(result, lambda atom: replace(atom, kind="element mean"))
+
+
+@primitive
+def elementwise_loss_module(
+    call: Call,
+    size_average: Value | None = None,
+    reduce: Value | None = None,
+    reduction: Value | None = None,
+) -> Value:
+    """nn.MSELoss(...): a callable that keeps its reduction."""
+    return _module(call, lambda inner, x, target: elementwise_loss(inner, x, size_average, reduce, reduction))
+
+
+@primitive
+def loss_module(call: Call) -> Value:
+    """A loss object that sums or selects over the class axis itself."""
+    return BuiltinValue("loss", lambda args, kwargs, node: call.interpreter.opaque())
+
+
+@primitive
+def layer(call: Call, axis: Value | None = None) -> Value:
+    """nn.Softmax(dim), nn.LogSoftmax(dim), nn.Sigmoid(): a layer that is one elementwise function."""
+    from batchmean.engine.primitives import PRIMITIVES
+
+    inner_name = call.operation.extra
+
+    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        inner = replace(call, node=node)
+        if not args:
+            return call.interpreter.opaque()
+        if inner_name in ("softmax", "log_softmax"):
+            return call.interpreter.lift(lambda x: PRIMITIVES[inner_name](inner, x, axis), args[0])
+        return call.interpreter.lift(lambda x: PRIMITIVES[inner_name](inner, x), args[0])
+
+    return BuiltinValue(inner_name, forward)
+
+
+@primitive
+def sequential(call: Call, *layers: Value) -> Value:
+    """nn.Sequential(...): what the last layer makes of something unknown."""
+    if len(layers) == 1 and isinstance(layers[0], TupleValue):
+        layers = layers[0].items
+
+    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        value: Value = args[0] if args else call.interpreter.opaque()
+        for item in layers:
+            value = call.interpreter.call(item, [value], {}, node)
+        return value
+
+    return BuiltinValue("sequential", forward)

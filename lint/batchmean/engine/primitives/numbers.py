@@ -1,0 +1,166 @@
+"""Sizes, ranges and other plain numbers."""
+
+from __future__ import annotations
+
+from batchmean.engine import algebra
+from batchmean.engine.primitives import Call, integer, primitive
+from batchmean.engine.shapes import Shape
+from batchmean.engine.values import (
+    Atom,
+    Const,
+    ListValue,
+    Role,
+    ShapeValue,
+    Tensor,
+    TupleValue,
+    Value,
+    alternatives,
+    from_atom,
+    intern,
+)
+
+
+@primitive
+def shape(call: Call, x: Value) -> Value:
+    """The shape of an array."""
+    return ShapeValue(call.tensor(x).shape)
+
+
+@primitive
+def size_at(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """x.size() is the shape, x.size(0) one length of it."""
+    tensor = call.tensor(x)
+    position = integer(axis)
+    if axis is None:
+        return ShapeValue(tensor.shape)
+    return (
+        call.interpreter.axis_length(tensor.shape, position) if position is not None else _some_length(call)
+    )
+
+
+def _some_length(call: Call) -> Value:
+    """The length of an axis that the code does not name."""
+    return from_atom(Atom(intern("some length", len(call.interpreter.ledger)), Role.COUNT), Shape.of([]))
+
+
+@primitive
+def numel(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """The number of all elements, or the length of one axis."""
+    if isinstance(x, ShapeValue):
+        return call.interpreter.count_of(x)
+    tensor = call.tensor(x)
+    if axis is not None:
+        position = integer(axis)
+        return (
+            call.interpreter.axis_length(tensor.shape, position)
+            if position is not None
+            else _some_length(call)
+        )
+    return call.interpreter.count_of(ShapeValue(tensor.shape))
+
+
+@primitive
+def length(call: Call, x: Value) -> Value:
+    """len(x)."""
+    if isinstance(x, TupleValue):
+        return Const(len(x.items))
+    if isinstance(x, ShapeValue):
+        return _rank(call, x.shape) if x.start == 0 and x.stop is None else call.opaque(Shape.of([]))
+    if isinstance(x, Tensor) and x.terms:
+        return call.interpreter.axis_length(x.shape, 0)
+    return call.opaque(Shape.of([]))
+
+
+@primitive
+def rank(call: Call, x: Value) -> Value:
+    """x.dim(), np.ndim(x)."""
+    return _rank(call, call.tensor(x).shape)
+
+
+def _rank(call: Call, shape: Shape) -> Value:
+    if shape.rank is not None:
+        return Const(shape.rank)
+    return call.interpreter.opaque(("ndim",), shape=Shape.of([]))
+
+
+@primitive
+def range_(call: Call, start: Value, stop: Value | None = None) -> Value:
+    """range(n), range(1, n)."""
+    first, last = (0, integer(start)) if stop is None else (integer(start), integer(stop))
+    if first is not None and last is not None and last - first <= 8:
+        return TupleValue(tuple(Const(i) for i in range(first, last)))
+    end = stop if stop is not None else start
+    atom = end.single() if isinstance(end, Tensor) else None
+    counts_axes = atom is not None and "ndim" in atom.names
+    if (counts_axes or stop is not None) and first is not None and first >= 0:
+        # An unknown end: as an `axis=` it means all axes from `first` on.
+        return ListValue(ShapeValue(Shape(), first))
+    return ListValue(call.opaque(Shape.of([])))
+
+
+@primitive
+def sequence(call: Call, x: Value | None = None) -> Value:
+    """list(x), tuple(x), reversed(x)."""
+    if x is None:
+        return TupleValue(())
+    if isinstance(x, TupleValue | ListValue | ShapeValue):
+        return x
+    return ListValue(call.interpreter.element_of(x))
+
+
+@primitive
+def zip_(call: Call, *rows: Value) -> Value:
+    """zip(a, b)."""
+    if rows and all(isinstance(r, TupleValue) for r in rows):
+        columns = zip(*(r.items for r in rows if isinstance(r, TupleValue)), strict=False)
+        return TupleValue(tuple(TupleValue(tuple(c)) for c in columns))
+    return ListValue(TupleValue(tuple(call.interpreter.element_of(r) for r in rows)))
+
+
+@primitive
+def enumerate_(call: Call, x: Value) -> Value:
+    """enumerate(x)."""
+    return ListValue(TupleValue((call.opaque(Shape.of([])), call.interpreter.element_of(x))))
+
+
+@primitive
+def map_call(call: Call, function: Value, *rows: Value) -> Value:
+    """map(f, x)."""
+    items = [call.interpreter.element_of(r) for r in rows]
+    return ListValue(call.interpreter.call(function, items, {}, call.node))
+
+
+@primitive
+def fold(call: Call, function: Value, x: Value, initial: Value | None = None) -> Value:
+    """functools.reduce(operator.mul, x.shape): a count."""
+    if isinstance(x, ShapeValue):
+        result = call.interpreter.count_of(x)
+        return algebra.multiply(result, call.tensor(initial)) if initial is not None else result
+    return call.opaque()
+
+
+@primitive
+def number(call: Call, x: Value | None = None) -> Value:
+    """float(x), int(x)."""
+    return x if x is not None else Const(0)
+
+
+@primitive
+def biggest(call: Call, x: Value, y: Value | None = None) -> Value:
+    """max(n, 1) guards a count; other maxima are something new."""
+    if y is not None:
+        a, b = call.tensor(x), call.tensor(y)
+        if b.number() is not None:
+            return a
+        if a.number() is not None:
+            return b
+    return call.opaque()
+
+
+@primitive
+def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -> Value:
+    """getattr(x, "name")."""
+    if isinstance(name, Const) and isinstance(name.value, str):
+        found = call.interpreter.attribute(x, name.value, call.node)  # type: ignore[arg-type]
+        return alternatives([found, default]) if default is not None else found
+    return call.opaque()

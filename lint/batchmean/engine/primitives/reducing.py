@@ -1,0 +1,180 @@
+"""Sums, means and averages: where an account is opened and kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from batchmean.engine import algebra
+from batchmean.engine.integrands import recognise
+from batchmean.engine.names import is_class_count_name
+from batchmean.engine.primitives import Call, axes_spec, literal, primitive
+from batchmean.engine.reductions import How, Reduction
+from batchmean.engine.shapes import ALL_AXES, AxesSpec
+from batchmean.engine.values import (
+    Alternatives,
+    Atom,
+    Const,
+    ListValue,
+    Role,
+    ShapeValue,
+    Tensor,
+    Term,
+    TupleValue,
+    Value,
+    alternatives,
+    from_atom,
+    intern,
+)
+
+
+def opened(tensor: Tensor) -> tuple[Reduction, ...]:
+    """The accounts of an array: those it carries, or a new one if it is an integrand."""
+    if tensor.reductions:
+        return tensor.reductions
+    integrand = recognise(tensor)
+    if integrand is None:
+        return ()
+    return (Reduction(integrand, scale=_common_counts(tensor.terms)),)
+
+
+def _common_counts(terms: tuple[Term, ...]) -> frozenset[tuple[Atom, float]]:
+    """Counts that every term was divided by before the reduction."""
+    common = None
+    for term in terms:
+        counts = frozenset((a, p) for a, p in term.factors if a.role is Role.COUNT or _is_named_count(a))
+        common = counts if common is None else common & counts
+    return common or frozenset()
+
+
+def _is_named_count(atom: Atom) -> bool:
+    return atom.role is Role.OPAQUE and atom.shape is not None and is_class_count_name(atom.names)
+
+
+def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:
+    """A sum or a mean over `axes`."""
+    interpreter = call.interpreter
+    shape = x.shape.without(axes, keepdims)
+    accounts = opened(x)
+    if accounts:
+        step = interpreter.step(call.node, how)
+        updated = tuple(interpreter.record(r.reduced(x.shape, axes, how, step)) for r in accounts)
+        return replace(interpreter.computed(shape), reductions=updated, stack=x.stack)
+    if x.terms and not x.shape.is_scalar:
+        interpreter.other_reduced.add((call.node, interpreter.stack))
+    if how == "mean" and axes.kind == "all":
+        interpreter.averaged_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
+    if how == "sum" and axes.kind != "all":
+        interpreter.summed_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
+    mixture = x.single()
+    if how == "mean" and mixture is not None and mixture.role in (Role.PROBS, Role.ONE_HOT):
+        if mixture.axis is not None and x.shape.covers(axes, mixture.axis) is False:
+            # The mean of distributions is a distribution.
+            return from_atom(replace(mixture, key=intern("mixture", mixture.key, call.node)), shape)
+    summed = any(atom.role is Role.SUM for atom in x.atoms())
+    if how == "mean" and axes.kind == "all" and not summed and not algebra.is_elementwise(x):
+        average = interpreter.computed(shape)
+        return algebra.map_atoms(average, lambda atom: replace(atom, kind="element mean"))
+    if algebra.is_elementwise(x):
+        half = interpreter.computed(shape)
+        return algebra.map_atoms(half, lambda atom: replace(atom, kind="elementwise"))
+    if how == "sum" and axes.kind == "listed" and len(axes.positions) == 1 and x.terms:
+        axis = x.shape.axis(axes.positions[0])
+        key = intern("sum", x.terms, axis.root() if axis is not None else None)
+        return from_atom(Atom(key, Role.SUM, axis, argument=x, place=call.place("a sum")), shape)
+    return interpreter.computed(shape)
+
+
+def _array(call: Call, x: Value) -> Tensor:
+    """An array, or a list of arrays stacked along a new leading axis."""
+    if isinstance(x, ListValue | TupleValue):
+        from batchmean.engine.primitives.layout import stacked
+
+        return stacked(call, x)
+    return call.tensor(x)
+
+
+@primitive
+def sum_(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
+    """Sum over the axes."""
+    return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "sum")
+
+
+@primitive
+def builtin_sum(call: Call, x: Value) -> Value:
+    """Python's sum: over the items of a list, or the leading axis of an array."""
+    if isinstance(x, TupleValue) and x.items:
+        total = call.tensor(x.items[0])
+        for item in x.items[1:]:
+            total = algebra.add(total, call.tensor(item))
+        return total
+    if isinstance(x, ListValue):
+        return _added_up(call, x.element)
+    return reduce(call, call.tensor(x), AxesSpec.at(0), False, "sum")
+
+
+def _added_up(call: Call, element: Value) -> Value:
+    if isinstance(element, Alternatives):
+        return alternatives([_added_up(call, v) for v in element.values])
+    inner = call.tensor(element)
+    if inner.reductions:
+        return replace(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)
+    return algebra.relabelled(inner, inner.shape, "added up")
+
+
+@primitive
+def mean(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
+    """Mean over the axes."""
+    return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "mean")
+
+
+@primitive
+def average(
+    call: Call,
+    x: Value,
+    axis: Value | None = None,
+    weights: Value | None = None,
+    keepdims: Value | None = None,
+) -> Value:
+    """numpy.average: a mean without weights, an expectation with the distribution as weights."""
+    if weights is not None and not (isinstance(weights, Const) and weights.value is None):
+        return call.opaque(call.tensor(x).shape.without(axes_spec(axis)))
+    return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "mean")
+
+
+@primitive
+def logsumexp(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
+    """log(sum(exp(x)))."""
+    tensor, spec = _array(call, x), axes_spec(axis)
+    shape = tensor.shape.without(spec, bool(literal(keepdims)))
+    positions = (-1,) if spec.kind == "all" else spec.positions  # without an axis: of one example's classes
+    if len(positions) != 1 or not tensor.terms:
+        return call.opaque(shape)
+    over = tensor.shape.axis(positions[0])
+    return from_atom(
+        algebra.log_sum_exp_atom(tensor, over, call.place(f"{call.spelled} over this axis")), shape
+    )
+
+
+@primitive
+def reduce_other(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
+    """A reduction that is no sum: a maximum, a median, a norm, a standard deviation."""
+    return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
+
+
+@primitive
+def prod(call: Call, x: Value, axis: Value | None = None) -> Value:
+    """A product: of a shape it is a count."""
+    if isinstance(x, ShapeValue):
+        return call.interpreter.count_of(x)
+    if isinstance(x, TupleValue):
+        total = call.tensor(Const(1))
+        for item in x.items:
+            total = algebra.multiply(total, call.tensor(item))
+        return total
+    return call.opaque(call.tensor(x).shape.without(axes_spec(axis)))
+
+
+@primitive
+def library_mean(call: Call, x: Value) -> Value:
+    """The mean of everything, by a helper whose meaning is known."""
+    return reduce(call, _array(call, x), ALL_AXES, False, "mean")

@@ -1,0 +1,122 @@
+"""Functions that make functions: partial, vmap, jit, and decorators that leave a function as it is."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from batchmean.engine.primitives import Call, primitive
+from batchmean.engine.shapes import AxesSpec, Axis
+from batchmean.engine.values import (
+    Alternatives,
+    BuiltinValue,
+    Const,
+    FunctionValue,
+    InstanceValue,
+    ModuleValue,
+    Tensor,
+    TupleValue,
+    Value,
+)
+
+_CALLABLE = (FunctionValue, BuiltinValue, ModuleValue, InstanceValue)
+
+
+@primitive
+def same_function(call: Call, x: Value | None = None) -> Value:
+    """jit, tf.function, no_grad, staticmethod: the same values come out."""
+    if x is None or not isinstance(x, _CALLABLE):
+        return BuiltinValue("decorator", lambda args, kwargs, node: args[0] if args else call.opaque())
+    return x
+
+
+@primitive
+def partial(call: Call, function: Value, *args: Value, **kwargs: Value) -> Value:
+    """functools.partial(f, ...)."""
+
+    def later(more: list[Value], more_kwargs: dict[str, Value], node: ast.AST) -> Value:
+        return call.interpreter.call(function, [*args, *more], {**kwargs, **more_kwargs}, node)
+
+    return BuiltinValue("partial", later)
+
+
+@primitive
+def vmap(call: Call, function: Value, in_axes: Value | None = None) -> Value:
+    """vmap(f): f per example, the results stacked along a leading axis; `in_axes=(None, 0)` keeps the first."""
+    given = in_axes.items if isinstance(in_axes, TupleValue) else ()
+
+    def mapped(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        batch = Axis()
+        inner: list[Value] = []
+        for position, value in enumerate(args):
+            shared = position < len(given) and given[position] == Const(None)
+            if isinstance(value, Tensor) and not shared:
+                leading = value.shape.axis(0)
+                batch = leading or batch
+                inner.append(replace(value, shape=value.shape.without(AxesSpec.at(0))))
+            else:
+                inner.append(value)
+        result = call.interpreter.call(function, inner, kwargs, node)
+        return _with_batch(result, batch)
+
+    return BuiltinValue("vmap", mapped)
+
+
+def _with_batch(value: Value, batch: Axis) -> Value:
+    if isinstance(value, Alternatives):
+        return replace(value, values=tuple(_with_batch(v, batch) for v in value.values))
+    if not isinstance(value, Tensor):
+        return value
+    accounts = []
+    for account in value.reductions:
+        # Per example there was no batch axis to reduce: it is still to come.
+        integrand = replace(account.integrand, shape=account.integrand.shape.with_axis(0, batch))
+        accounts.append(replace(account, integrand=integrand, rest=None, parent=account))
+    return replace(value, shape=value.shape.with_axis(0, batch), reductions=tuple(accounts))
+
+
+@primitive
+def stax_serial(call: Call, *layers: Value) -> Value:
+    """stax.serial(...): a pair of functions, the second of which ends with the last layer."""
+
+    def apply(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        return call.interpreter.call(layers[-1], [call.opaque()], {}, node) if layers else call.opaque()
+
+    return TupleValue((call.opaque(), BuiltinValue("stax.serial", apply)))
+
+
+@primitive
+def haiku_transform(call: Call, function: Value) -> Value:
+    """hk.transform(f): its `apply(params, rng, ...)` is f of what follows."""
+    if isinstance(function, BuiltinValue):
+        return function
+
+    def apply(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        spec = function.node.args if isinstance(function, FunctionValue) else None
+        count = len([*spec.posonlyargs, *spec.args]) if spec is not None else max(len(args) - 1, 0)
+        given = args[-count:] if 0 < count < len(args) else args[1:]
+        return call.interpreter.call(function, given, kwargs, node)
+
+    return BuiltinValue("haiku.transform", apply)
+
+
+@primitive
+def vmap_call(call: Call, function: Value, x: Value | None = None) -> Value:
+    """map_fn(f, x): vmap(f) called at once; a tuple of arrays reaches f as a tuple of rows."""
+    if isinstance(x, TupleValue):
+        rows = x.items
+
+        def unpacked(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+            return call.interpreter.call(function, [TupleValue(tuple(args))], kwargs, node)
+
+        mapped = vmap(call, BuiltinValue("rows", unpacked))
+    else:
+        rows = (x,) if x is not None else ()
+        mapped = vmap(call, function)
+    return call.interpreter.call(mapped, list(rows), {}, call.node)
+
+
+@primitive
+def value_and_grad(call: Call, x: Value | None = None) -> Value:
+    """grad(f): f is followed where it is defined; what comes out is a gradient."""
+    return call.opaque()

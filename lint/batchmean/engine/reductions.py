@@ -1,0 +1,273 @@
+"""The account of a reduction: what was summed, what was averaged, and by which counts it was divided."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import log
+from typing import Literal, TypeAlias
+
+from batchmean.engine.names import is_class_count_name
+from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.values import Atom, Factors, Place, Role, Tensor
+
+How: TypeAlias = Literal["sum", "mean"]
+Stack: TypeAlias = tuple[ast.AST, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Integrand:
+    """What is summed: an expectation over a support axis, before any reduction."""
+
+    kind: str
+    """`cross-entropy`, `KL divergence`, `entropy` or `latent KL`."""
+    support: Axis
+    symbol: Literal["V", "D"]
+    """The name of the support's length: V classes, or D dimensions of a latent or an action."""
+    proved: bool
+    evidence: tuple[Place, ...]
+    shape: Shape
+    stack: Stack
+    library: str = ""
+    """The library loss it comes from, such as `kl_div`."""
+    key: int = 0
+    """Equal for equal integrands: the same values reduced in two ways."""
+    assumed: bool = False
+    """Is the support axis taken to be the last one, for want of anything that shows it?"""
+    distributions: tuple[int, ...] = ()
+    """For a KL between distribution objects: which."""
+    event: int = 0
+    """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One reduction or division in the source."""
+
+    node: ast.AST
+    stack: Stack
+    path: tuple[tuple[ast.AST, int], ...]
+    """The undecided branches taken to get there."""
+    how: Literal["sum", "mean", "scale"]
+    averages_support: bool = False
+    """Did it bring the support into the divisor?"""
+    whole: bool = False
+    """Did it run over all axes?"""
+    library: bool = False
+    """Was it the library's own reduction (`reduction="mean"`)?"""
+    shape: Shape | None = None
+    """The shape of the array that it reduced."""
+    contraction: bool = False
+    """Was it the sum inside an einsum, a dot or a tensordot?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """The reduction over the right one, as exponents of the support's length and of the units' counts."""
+
+    support: int
+    units: tuple[tuple[str, int], ...]
+
+    def monomial(self, symbol: str) -> dict[str, int]:
+        """As a finding shows it: no zero exponents, the support last."""
+        exponents = {name: power for name, power in self.units if power}
+        if self.support:
+            exponents[symbol] = self.support
+        return exponents
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reduction:
+    """An integrand and everything that was done to its axes since."""
+
+    integrand: Integrand
+    support: Literal["alive", "summed", "averaged", "maybe averaged", "unsure"] = "alive"
+    units: tuple[tuple[Axis, How], ...] = ()
+    rest: How | None = None
+    """What happened to all axes that are not listed in `units`."""
+    scale: Factors = frozenset()
+    """The counts and unknown numbers it was multiplied by."""
+    coefficient: float | None = 1.0
+    steps: tuple[Step, ...] = ()
+    beside_average: bool = False
+    """Is it added to a loss that is averaged over its own elements, such as a reconstruction?"""
+    parent: Reduction | None = None
+
+    @property
+    def origin(self) -> Reduction:
+        """The first entry of this account."""
+        first = self
+        while first.parent is not None:
+            first = first.parent
+        return first
+
+    def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
+        """After a sum or a mean over `axes` of an array of `shape`."""
+        state = self.support
+        covered = shape.covers(axes, self.integrand.support) if state == "alive" else None
+        whole = axes.kind == "all"
+        if state == "alive" and covered is True:
+            state = "summed" if how == "sum" else "averaged"
+        elif state == "alive" and covered is None:
+            state = "maybe averaged" if how == "mean" and axes.kind != "unknown" else "unsure"
+        elif state == "maybe averaged" and whole:
+            state = "averaged" if how == "mean" else "unsure"
+        units, rest = self.units, self.rest
+        if whole or axes.kind == "tail":
+            rest = rest or how
+        else:
+            for position in axes.positions:
+                axis = shape.axis(position)
+                if axis is not None and not axis.holds(self.integrand.support):
+                    units = (*units, (axis, how))
+        averages = state == "averaged" and self.support != "averaged"
+        step = replace(step, how=how, averages_support=averages, whole=whole, shape=shape)
+        return replace(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
+
+    def scaled(self, by: Tensor) -> Reduction:
+        """After a multiplication by a number or a count; other arrays leave the account alone."""
+        if len(by.terms) != 1 or by.reductions:
+            return self
+        term = by.terms[0]
+        factors = frozenset((a, p) for a, p in term.factors if a.role in (Role.COUNT, Role.OPAQUE))
+        if not factors and term.coefficient in (1.0, -1.0):
+            return self
+        powers: dict[Atom, float] = dict(self.scale)
+        for atom, power in factors:
+            powers[atom] = powers.get(atom, 0) + power
+        both = self.coefficient is not None and term.coefficient is not None
+        return replace(
+            self,
+            scale=frozenset((a, p) for a, p in powers.items() if p),
+            coefficient=self.coefficient * term.coefficient if both else None,  # type: ignore[operator]
+            parent=self,
+        )
+
+    def withdrawn(self) -> Reduction:
+        """After it turned out to be a part of an elementwise loss."""
+        return replace(self, support="unsure", parent=self)
+
+    def at(self, step: Step) -> Reduction:
+        """With the place of its latest step, the scaling by a number or a count."""
+        before = self.parent.factor() if self.parent is not None else None
+        after = self.factor()
+        divides = before is not None and after is not None and after.support < before.support
+        return replace(self, steps=(*self.steps, replace(step, averages_support=divides)))
+
+    def counts(self) -> Iterator[tuple[Atom, int]]:
+        """The counts in the scale, in an order that does not depend on the hash seed."""
+        for atom, power in sorted(self.scale, key=lambda f: f[0].key):
+            yield atom, round(power)
+
+    def factor(self) -> Factor | None:
+        """This reduction over the right one, or None while the code leaves it open."""
+        if self.support not in ("summed", "averaged"):
+            return None
+        support = -1 if self.support == "averaged" else 0
+        origin = self.integrand.shape
+        axes = origin.axes
+        names = _unit_names(axes, self.integrand.support)
+        units = {name: self._unit_exponent(axis) for axis, name in names}
+        other = self._unit_exponent(None)
+        unit_divisor_unknown = False
+        for atom, power in self.counts():
+            if atom.role is Role.OPAQUE:
+                if atom.key in self.integrand.support.symbols:
+                    support += power
+                elif power > 0 and is_class_count_name(atom.names):
+                    return None
+                elif power < 0:
+                    unit_divisor_unknown = True
+                continue
+            if atom.shape is None and atom.axis is None:
+                return None  # x.size(dim): some axis, the code does not say which
+            if atom.shape is not None:
+                if origin.is_flat(atom.shape) or atom.shape.is_flat(origin):
+                    support += power
+                    other += power
+                    units = {name: exponent + power for name, exponent in units.items()}
+                elif power > 0:
+                    return None
+                elif atom.shape.axes is not None and axes is not None:
+                    for axis in atom.shape.axes:
+                        support, other = self._divide(axis, power, names, units, support, other)
+                continue
+            if atom.axis is not None:
+                support, other = self._divide(atom.axis, power, names, units, support, other)
+        if self.integrand.symbol == "D" and _is_bits(self.coefficient):
+            return None  # bits per dimension: the unit is declared
+        size = self.integrand.support.size
+        if size and size > 2 and self.coefficient is not None and abs(self.coefficient) >= size:
+            times = abs(self.coefficient) / size
+            if abs(times - round(times)) < 1e-9:
+                if round(times) != 1:
+                    return None  # the class count and something else, in one number
+                support += 1
+        if self.support == "averaged" and any(exponent > -1 for exponent in self._multiplied(units)):
+            return None
+        if self.integrand.assumed and self.support == "summed" and axes is not None:
+            if support < 0 and any(exponent != -1 for exponent in units.values()):
+                return None  # all lengths but one in the divisor: the one left out may be the support
+        if support < -1:
+            return None  # divided by the support twice: more likely something is misread
+        if unit_divisor_unknown:
+            return Factor(support, ())
+        if axes is None:
+            return Factor(support, (("B", min(other + 1, 1)),) if self.rest or self.units else ())
+        if any(exponent < 0 for exponent in units.values()):
+            # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
+            units = {name: min(exponent, -1) for name, exponent in units.items()}
+        return Factor(support, tuple((name, exponent + 1) for name, exponent in units.items()))
+
+    def _divide(
+        self,
+        axis: Axis,
+        power: int,
+        names: list[tuple[Axis, str]],
+        units: dict[str, int],
+        support: int,
+        other: int,
+    ) -> tuple[int, int]:
+        whole = axis.is_same(self.integrand.support)
+        for part in (axis,) if whole else axis.root().parts or (axis,):
+            if part.is_same(self.integrand.support):
+                support += power
+                continue
+            mine = next((name for unit, name in names if unit.is_same(part)), None)
+            if mine is not None:
+                units[mine] += power
+            elif any(part.is_same(shown) for shown in self.integrand.shape.shown):
+                other += power
+        return support, other
+
+    def _multiplied(self, units: dict[str, int]) -> list[int]:
+        """Exponents of unit axes that were averaged and multiplied back: a compensation that sizes decide."""
+        positive = any(p > 0 and a.role is Role.COUNT for a, p in self.counts())
+        return list(units.values()) or [0] if positive and self.rest == "mean" else []
+
+    def _unit_exponent(self, axis: Axis | None) -> int:
+        """-1 for an averaged (or untouched) unit axis, 0 for a summed one."""
+        if axis is not None:
+            for mine, how in self.units:
+                if mine.holds(axis):
+                    return -1 if how == "mean" else 0
+        elif self.rest is None and self.units:
+            return -1 if all(how == "mean" for _, how in self.units) else 0
+        return 0 if self.rest == "sum" else -1
+
+
+def _is_bits(coefficient: float | None) -> bool:
+    """Was it divided by log(2), up to a half?"""
+    if coefficient is None:
+        return False
+    return any(abs(abs(coefficient) * log(2) * times - 1) < 1e-6 for times in (0.5, 1.0, 2.0))
+
+
+def _unit_names(axes: tuple[Axis, ...] | None, support: Axis) -> list[tuple[Axis, str]]:
+    """Names for the axes that are not the support: B first, then T, or H and W behind a class axis."""
+    if axes is None:
+        return []
+    units = [a for a in axes if not a.is_same(support)]
+    letters = {1: "B", 2: "BT", 3: "BHW"}.get(len(units), "BDHWUVXYZ"[: len(units)])
+    return list(zip(units, letters, strict=False))

@@ -1,0 +1,330 @@
+"""Axes and shapes as far as the code shows them.
+
+A shape is known from both ends: `front` lists the axes counted from the left, `back` those counted from the
+right, and as long as the rank is unknown the two may overlap. Once the rank is known they are united.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+
+class Axis:
+    """One axis of an array. Axes found to be the same are united, so compare with `is_same`."""
+
+    __slots__ = ("_root", "_size", "_symbols", "parts", "whole")
+
+    def __init__(
+        self, size: int | None = None, parts: tuple[Axis, ...] = (), whole: Shape | None = None
+    ) -> None:
+        self._root: Axis = self
+        self._size = size
+        self._symbols: set[object] = set()
+        self.parts = parts
+        """The axes that a reshape merged into this one."""
+        self.whole = whole
+        """The shape that was flattened into this one axis."""
+
+    def root(self) -> Axis:
+        """The representative of all axes united with this one."""
+        axis = self
+        while axis._root is not axis:
+            axis._root = axis._root._root
+            axis = axis._root
+        return axis
+
+    @property
+    def size(self) -> int | None:
+        """The length, where the code says it."""
+        return self.root()._size
+
+    @property
+    def symbols(self) -> set[object]:
+        """Keys of the quantities (`num_classes`) that are this axis's length."""
+        return self.root()._symbols
+
+    def is_same(self, other: Axis) -> bool:
+        return self.root() is other.root()
+
+    def holds(self, other: Axis) -> bool:
+        """Is `other` this axis, or was it merged into it?"""
+        return self.is_same(other) or any(part.holds(other) for part in self.root().parts)
+
+    def unite(self, other: Axis) -> None:
+        """Record that both are one axis; a contradiction in their sizes means broadcasting and is left alone."""
+        a, b = self.root(), other.root()
+        if a is b or (a._size is not None and b._size is not None and a._size != b._size):
+            return
+        if a._size == 1 or b._size == 1:
+            return
+        b._root = a
+        a._size = a._size if a._size is not None else b._size
+        a._symbols |= b._symbols
+        a.parts = a.parts or b.parts
+        a.whole = a.whole or b.whole
+
+
+class AxesSpec:
+    """Which axes an operation runs over: all, listed positions, all from a position on, or unknown."""
+
+    __slots__ = ("from_position", "kind", "positions")
+
+    def __init__(self, kind: str, positions: tuple[int, ...] = (), from_position: int = 0) -> None:
+        self.kind = kind
+        self.positions = positions
+        self.from_position = from_position
+
+    @staticmethod
+    def at(*positions: int) -> AxesSpec:
+        return AxesSpec("listed", positions)
+
+    @staticmethod
+    def tail(start: int) -> AxesSpec:
+        """All axes from position `start` on, as in `tuple(range(1, x.ndim))`."""
+        return AxesSpec("all") if start == 0 else AxesSpec("tail", from_position=start)
+
+
+ALL_AXES: Final = AxesSpec("all")
+UNKNOWN_AXES: Final = AxesSpec("unknown")
+
+
+class Shape:
+    """The axes of an array, known from the left, from the right, or wholly."""
+
+    __slots__ = ("_back", "_front", "_rank", "_root", "_unsure")
+
+    def __init__(
+        self,
+        front: Iterable[Axis] = (),
+        back: Iterable[Axis] = (),
+        rank: int | None = None,
+        unsure: Iterable[Axis] = (),
+    ) -> None:
+        self._root: Shape = self
+        self._front = list(front)
+        self._back = list(back)
+        self._rank = rank
+        self._unsure = list(unsure)
+
+    @staticmethod
+    def of(axes: Sequence[Axis]) -> Shape:
+        """A shape whose axes are all known."""
+        return Shape(front=axes, rank=len(axes))
+
+    def root(self) -> Shape:
+        shape = self
+        while shape._root is not shape:
+            shape._root = shape._root._root
+            shape = shape._root
+        return shape
+
+    @property
+    def rank(self) -> int | None:
+        return self.root()._rank
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def axes(self) -> tuple[Axis, ...] | None:
+        """All axes from left to right, or None while the rank is unknown."""
+        shape = self.root()
+        return tuple(shape._front) if shape._rank is not None else None
+
+    @property
+    def shown(self) -> tuple[Axis, ...]:
+        """Every axis the code has shown so far, certain or not."""
+        shape = self.root()
+        return (*shape._front, *shape._back)
+
+    def is_same(self, other: Shape) -> bool:
+        return self.root() is other.root()
+
+    def is_flat(self, other: Shape) -> bool:
+        """Is this the other shape, or the other shape flattened?"""
+        if self.is_same(other):
+            return True
+        axes = self.axes
+        whole = axes[0].root().whole if axes is not None and len(axes) == 1 else None
+        return whole is not None and whole.is_same(other)
+
+    def set_rank(self, rank: int) -> None:
+        """Record that the array has `rank` axes. A contradiction is ignored: then nothing more is known."""
+        shape = self.root()
+        if shape._rank is not None or len(shape._front) > rank or len(shape._back) > rank:
+            return
+        axes = shape._front + [Axis() for _ in range(rank - len(shape._front))]
+        for offset, axis in enumerate(reversed(shape._back), start=1):
+            if rank - offset >= len(shape._front):
+                axes[rank - offset] = axis
+            else:
+                axes[rank - offset].unite(axis)
+        shape._front, shape._back, shape._rank, shape._unsure = axes, [], rank, []
+
+    def axis(self, position: int) -> Axis | None:
+        """The axis at `position` (negative from the right), or None where there is no such axis."""
+        shape = self.root()
+        if shape._rank is not None:
+            return shape._front[position] if -shape._rank <= position < shape._rank else None
+        if abs(position) > 32:
+            return None
+        if position >= 0:
+            while len(shape._front) <= position:
+                shape._front.append(Axis())
+            return shape._front[position]
+        while len(shape._back) < -position:
+            shape._back.insert(0, Axis())
+        return shape._back[position]
+
+    def has(self, axis: Axis) -> bool | None:
+        """Is the axis still there? None when the code leaves it open."""
+        shape = self.root()
+        if any(axis.is_same(other) for other in shape._unsure):
+            return None
+        return any(mine.holds(axis) for mine in self.shown)
+
+    def position_of(self, axis: Axis) -> int | None:
+        """Where the axis stands, as the code would write it: from the right where only that is known."""
+        shape = self.root()
+        if shape._rank is not None:
+            for i, mine in enumerate(shape._front):
+                if mine.is_same(axis):
+                    return i - shape._rank if i == shape._rank - 1 else i
+            return None
+        for i, mine in enumerate(shape._back):
+            if mine.is_same(axis):
+                return i - len(shape._back)
+        for i, mine in enumerate(shape._front):
+            if mine.is_same(axis):
+                return i
+        return None
+
+    def covers(self, spec: AxesSpec, axis: Axis) -> bool | None:
+        """Does an operation over `spec` run over `axis`? None when the code leaves it open."""
+        there = self.has(axis)
+        if there is False:
+            return False
+        if spec.kind == "all":
+            return there
+        if spec.kind == "unknown":
+            return None
+        for position in self._expand(spec):
+            mine = self.axis(position)
+            if mine is not None and mine.holds(axis):
+                return True
+        return None if self.without(spec).has(axis) is None else False
+
+    def _expand(self, spec: AxesSpec) -> tuple[int, ...]:
+        if spec.kind == "listed":
+            return spec.positions
+        rank = self.rank
+        if rank is not None:
+            return tuple(range(rank)) if spec.kind == "all" else tuple(range(spec.from_position, rank))
+        shape = self.root()
+        if spec.kind == "tail":
+            ahead = range(spec.from_position, max(len(shape._front), spec.from_position))
+            return (*ahead, *range(-len(shape._back), 0))
+        return ()
+
+    def without(self, spec: AxesSpec, keepdims: bool = False) -> Shape:
+        """The shape after a reduction over `spec`."""
+        self.axis(0)  # named now, so that both shapes share it
+        shape = self.root()
+        if spec.kind == "all" and not keepdims:
+            return Shape.of([])
+        if spec.kind == "unknown":
+            return Shape(unsure=self.shown)
+        if shape._rank is not None:
+            rank = shape._rank
+            gone = {p % rank for p in self._expand(spec) if -rank <= p < rank} if rank else set()
+            if keepdims:
+                return Shape.of([Axis(1) if i in gone else a for i, a in enumerate(shape._front)])
+            return Shape.of([a for i, a in enumerate(shape._front) if i not in gone])
+        if spec.kind == "all":
+            return Shape(front=[Axis(1)], back=[Axis(1)])
+        if spec.kind == "tail" and not keepdims:
+            for position in range(spec.from_position):
+                self.axis(position)
+            return Shape.of(self.root()._front[: spec.from_position])
+        positions = self._expand(spec)
+        removed = [a for a in (self.axis(p) for p in positions) if a is not None]
+        from_left = [p for p in positions if p >= 0]
+        from_right = [p for p in positions if p < 0]
+        unsure = list(shape._unsure)
+        if any(p >= 1 for p in from_left):
+            # Counted from the left, the axis may be any of those known from the right.
+            unsure += [a for a in shape._back if not any(a.is_same(r) for r in removed)]
+        if from_right:
+            unsure += [a for a in shape._front[1:] if not any(a.is_same(r) for r in removed)]
+        if keepdims:
+            front = [Axis(1) if i in from_left else a for i, a in enumerate(shape._front)]
+            back = [Axis(1) if i - len(shape._back) in from_right else a for i, a in enumerate(shape._back)]
+        else:
+            front = [a for i, a in enumerate(shape._front) if i not in from_left]
+            back = [a for i, a in enumerate(shape._back) if i - len(shape._back) not in from_right]
+        return Shape(front, back, None, unsure)
+
+    def with_axis(self, position: int, axis: Axis) -> Shape:
+        """The shape with `axis` inserted so that it ends up at `position`."""
+        self.axis(0)  # named now, so that both shapes share it
+        shape = self.root()
+        if shape._rank is not None:
+            axes = list(shape._front)
+            axes.insert(position if position >= 0 else shape._rank + 1 + position, axis)
+            return Shape.of(axes)
+        front, back = list(shape._front), list(shape._back)
+        if position >= 0:
+            while len(front) < position:
+                front.append(Axis())
+            front.insert(position, axis)
+        else:
+            while len(back) < -position - 1:
+                back.insert(0, Axis())
+            back.insert(len(back) + 1 + position, axis)
+        return Shape(front, back, None, shape._unsure)
+
+    def permuted(self, order: Sequence[int]) -> Shape:
+        """The shape after `permute(*order)`, which also shows the rank."""
+        self.set_rank(len(order))
+        axes = self.axes
+        if axes is None or len(axes) != len(order):
+            return Shape()
+        rank = len(axes)
+        if sorted(p % rank for p in order) != list(range(rank)):
+            return Shape()
+        return Shape.of([axes[p] for p in order])
+
+    def swapped(self, first: int, second: int) -> Shape:
+        """The shape after `transpose(first, second)`."""
+        a, b = self.axis(first), self.axis(second)
+        if a is None or b is None:
+            return Shape()
+        shape = self.root()
+        exchange = {id(a.root()): b, id(b.root()): a}
+        swap = [exchange.get(id(x.root()), x) for x in shape._front]
+        swap_back = [exchange.get(id(x.root()), x) for x in shape._back]
+        return Shape(swap, swap_back, shape._rank, shape._unsure)
+
+    def unite(self, other: Shape) -> None:
+        """Record that two arrays combined element by element have the same shape."""
+        a, b = self.root(), other.root()
+        if a is b:
+            return
+        if a._rank is not None and b._rank is None:
+            b.set_rank(a._rank)
+        elif b._rank is not None and a._rank is None:
+            a.set_rank(b._rank)
+        if a._rank != b._rank:
+            return
+        for mine, theirs in zip(a._front, b._front, strict=False):
+            mine.unite(theirs)
+        for mine, theirs in zip(reversed(a._back), reversed(b._back), strict=False):
+            mine.unite(theirs)
+        if len(b._front) > len(a._front):
+            a._front = b._front
+        if len(b._back) > len(a._back):
+            a._back = b._back
+        a._unsure += b._unsure
+        b._root = a

@@ -1,0 +1,334 @@
+"""The values of the abstract interpretation.
+
+A tensor is a short sum of terms, a term a product of atoms to some power, and an atom something the engine need
+not look into: a softmax, the logarithm of an argument, a parameter. So `p * (log p - log q)` and
+`p * log p - p * log q` are the same value, and so is every spelling of a Gaussian KL.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from batchmean.engine.shapes import Axis, Shape
+
+if TYPE_CHECKING:
+    from batchmean.engine.reductions import Reduction
+
+MAX_TERMS: Final = 16
+MAX_ALTERNATIVES: Final = 6
+
+
+class Role(enum.Enum):
+    """What an atom means."""
+
+    OPAQUE = "opaque"
+    PROBS = "probabilities"
+    LOG_PROBS = "log-probabilities"
+    ONE_HOT = "one-hot target"
+    LOG = "logarithm"
+    LOG_COMPLEMENT = "log(1 - x)"
+    LOG_SIGMOID = "log-sigmoid"
+    SIGMOID = "sigmoid"
+    EXP = "exponential"
+    SUM = "sum over an axis"
+    LOG_SUM_EXP = "logsumexp"
+    COUNT = "count"
+    INTEGRAND = "elementwise divergence"
+    WEIGHT = "weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node of the source, with what it shows."""
+
+    node: ast.AST
+    text: str
+
+
+_keys: dict[Hashable, int] = {}
+
+
+def intern(*parts: Hashable) -> int:
+    """A small number that stands for `parts`: equal parts, equal number. It keeps nested values cheap to compare."""
+    return _keys.setdefault(parts, len(_keys) + 1)
+
+
+def forget_keys() -> None:
+    """Start afresh: numbers are only compared within one analysis."""
+    _keys.clear()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Atom:
+    """A factor that the engine does not look into; equal when `key` is equal."""
+
+    key: int
+    role: Role = Role.OPAQUE
+    axis: Axis | None = None
+    """The support axis of a distribution, or the axis that a SUM, LOG_SUM_EXP or COUNT is over."""
+    names: tuple[str, ...] = ()
+    argument: Tensor | None = None
+    """What was taken the logarithm, exponential or sum of."""
+    source: int = 0
+    """For a logarithm: the key of the atom that it is the logarithm of; for a log_prob or an entropy: the key of
+    its distribution."""
+    place: Place | None = None
+    kind: str = ""
+    """For an INTEGRAND which divergence; for something unknown what it came from: `computed` by an operation in
+    sight, so that its name says nothing, `element mean`, `elementwise`, `arange`, `log_prob`, `complement`."""
+    shape: Shape | None = None
+    """For a COUNT of all elements: of which shape; for something unknown: its own."""
+    shown: bool = True
+    """False where the axis is an assumption of the library's, not shown by the code."""
+    distributions: tuple[int, ...] = ()
+    """For a KL between distribution objects: their keys."""
+    hint: tuple[str, ...] = ()
+    """The axes that a comment or an annotation names."""
+
+    @property
+    def shape_is_scalar(self) -> bool:
+        """Is it known to be one number?"""
+        return self.shape is not None and self.shape.is_scalar
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Atom) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return self.key
+
+
+Factors: TypeAlias = frozenset[tuple[Atom, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`coefficient` (None: some number that is not shown) times the product of `factors`."""
+
+    coefficient: float | None
+    factors: Factors
+
+    def atoms(self) -> Iterator[tuple[Atom, float]]:
+        """The factors in an order that does not depend on the hash seed."""
+        return iter(sorted(self.factors, key=lambda f: f[0].key))
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An array, or a number: a sum of terms with a shape, and the account of its reductions so far."""
+
+    terms: tuple[Term, ...]
+    shape: Shape
+    reductions: tuple[Reduction, ...] = ()
+    stack: tuple[ast.AST, ...] | None = None
+    """The calls in which it became an integrand, outermost first."""
+
+    def single(self) -> Atom | None:
+        """The atom this tensor is, if it is nothing else."""
+        if len(self.terms) == 1 and self.terms[0].coefficient == 1 and len(self.terms[0].factors) == 1:
+            ((atom, power),) = self.terms[0].factors
+            return atom if power == 1 else None
+        return None
+
+    def number(self) -> float | None:
+        """Its value, if it is a known number."""
+        if not self.terms:
+            return 0.0
+        if len(self.terms) == 1 and not self.terms[0].factors:
+            return self.terms[0].coefficient
+        return None
+
+    def atoms(self) -> Iterator[Atom]:
+        """Every atom, term by term."""
+        for term in self.terms:
+            for atom, _ in term.atoms():
+                yield atom
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A Python literal."""
+
+    value: object
+    fixed: bool = True
+    """False for an attribute: a default that others may set, so that it decides no branch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeValue:
+    """`x.shape[start:stop]`."""
+
+    shape: Shape
+    start: int = 0
+    stop: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TupleValue:
+    """A tuple or a list of known length."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListValue:
+    """A list or an iterator of unknown length whose elements are all like `element`."""
+
+    element: Value
+
+
+@dataclass(frozen=True, slots=True)
+class DictValue:
+    """A dict with constant keys."""
+
+    items: tuple[tuple[object, Value], ...]
+
+    def get(self, key: object) -> Value | None:
+        for mine, value in self.items:
+            if type(mine) is type(key) and mine == key:
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleValue:
+    """An imported name, spelled in full: `torch.nn.functional.softmax`."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FunctionValue:
+    """A function of this module, with the scope it closes over."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    scope: Any
+    receiver: Value | None = None
+    owner: ClassValue | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClassValue:
+    """A class of this module."""
+
+    node: ast.ClassDef
+    scope: Any
+
+
+@dataclass(eq=False, slots=True)
+class InstanceValue:
+    """An object of a class of this module; its attributes are those its `__init__` sets."""
+
+    cls: ClassValue
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinValue:
+    """A callable that the engine knows: a primitive with some arguments given."""
+
+    name: str
+    call: Callable[..., Value]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionValue:
+    """A `torch.distributions`-like object: what its log_prob, entropy and KL are per element of."""
+
+    family: str
+    event_summed: bool
+    shape: Shape
+    place: Place | None = None
+    key: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """One of several values, from branches that the engine cannot decide."""
+
+    values: tuple[Value, ...]
+
+
+Value: TypeAlias = (
+    Tensor
+    | Const
+    | ShapeValue
+    | TupleValue
+    | ListValue
+    | DictValue
+    | ModuleValue
+    | FunctionValue
+    | ClassValue
+    | InstanceValue
+    | BuiltinValue
+    | DistributionValue
+    | Alternatives
+)
+
+SCALAR: Final = Shape.of([])
+
+
+def constant(number: float | None) -> Tensor:
+    """A number."""
+    return Tensor((Term(number, frozenset()),) if number != 0 else (), SCALAR)
+
+
+def from_atom(atom: Atom, shape: Shape) -> Tensor:
+    """A tensor that is one atom."""
+    return Tensor((Term(1.0, frozenset([(atom, 1.0)])),), shape)
+
+
+def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
+    """The value, with `name` as one more hint if it is a bare unknown, first named at `node`."""
+    if isinstance(value, Tensor) and not value.reductions:
+        atom = value.single()
+        nameable = atom is not None and atom.role is Role.OPAQUE and not atom.kind
+        if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
+            place = atom.place or (Place(node, name) if node is not None else None)
+            hinted = replace(atom, names=(*atom.names, name), place=place)
+            return replace(from_atom(hinted, value.shape), stack=value.stack)
+    return value
+
+
+def hinted(value: Value, hint: tuple[str, ...]) -> Value:
+    """The value with what a comment or an annotation says of its axes, if it is one atom."""
+    atom = value.single() if hint and isinstance(value, Tensor) and not value.reductions else None
+    if atom is None or not isinstance(value, Tensor) or atom.role is Role.COUNT:
+        return value
+    return replace(value, terms=from_atom(replace(atom, hint=hint), value.shape).terms)
+
+
+def alternatives(values: list[Value]) -> Value:
+    """One value out of several, without repetition and bounded in number."""
+    unique: list[Value] = []
+    unknown: set[str] = set()
+    for value in values:
+        for one in value.values if isinstance(value, Alternatives) else (value,):
+            if isinstance(one, Tensor) and is_unknown(one):
+                # One unknown of a kind stands for all: none of them decides anything.
+                atom = one.single()
+                if atom is None or atom.kind in unknown:
+                    continue
+                unknown.add(atom.kind)
+            if not any(one is other or _same(one, other) for other in unique):
+                unique.append(one)
+    return unique[0] if len(unique) == 1 else Alternatives(tuple(unique[:MAX_ALTERNATIVES]))
+
+
+def is_unknown(value: Tensor) -> bool:
+    """Is nothing known of it but its names?"""
+    if value.reductions or len(value.terms) != 1:
+        return False
+    atom = value.single()
+    return atom is not None and atom.role is Role.OPAQUE and atom.kind in ("", "computed", "element mean")
+
+
+def _same(a: Value, b: Value) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.terms == b.terms and a.shape.is_same(b.shape) and a.reductions == b.reductions
+    if isinstance(a, Const) and isinstance(b, Const):
+        return type(a.value) is type(b.value) and a.value == b.value
+    return type(a) is type(b) and isinstance(a, ModuleValue) and a == b

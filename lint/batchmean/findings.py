@@ -1,0 +1,72 @@
+"""What the linter hands to its faces: a finding, its evidence and its factor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Confidence = Literal["proved", "likely"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of source text. Lines and columns count from 1, columns in code points; the end is exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One line of the evidence: what the code at this place shows."""
+
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the text of `span` by `text`."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits that belong together. `safe` says that the term stands alone and every step is shown."""
+
+    edits: tuple[Edit, ...]
+    safe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A reduction that divides by the wrong count.
+
+    `factor` is the reduction in the code over the right reduction of the same integrand, as exponents of the
+    named sizes: `{"V": -1}` is 1/V. `known_sizes` holds the sizes that the code itself shows: `{"V": 10}`.
+    """
+
+    code: str
+    name: str
+    message: str
+    path: str
+    span: Span
+    confidence: Confidence
+    factor: Mapping[str, int] | None
+    because: tuple[Because, ...]
+    known_sizes: Mapping[str, int] | None = None
+    cell: int | None = None
+    fix: Fix | None = None
+    no_fix: str | None = None
+    """Why there is no fix, where one was asked for."""
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, int, str]:
+        """Order of the report: by file, then cell, then position."""
+        return (self.path, self.cell or 0, self.span.line, self.span.column, self.code)

@@ -1,0 +1,87 @@
+"""Whether a rewritten file is right: it parses, the finding is gone, nothing new is found, and the engine accounts
+for the reduction in the new code as exactly the right one, every sign and coefficient kept."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from batchmean.engine.analysis import Event, accounts
+from batchmean.engine.reductions import Factor, Reduction
+from batchmean.engine.values import Role
+from batchmean.findings import Edit, Finding
+from batchmean.fixes.code import Code
+from batchmean.linter import lint
+from batchmean.source import apply
+
+
+class _Signature(NamedTuple):
+    """What an account says, in terms that can be compared between two texts."""
+
+    symbol: str
+    factor: Factor
+    coefficient: float | None
+    factors: tuple[tuple[tuple[str, ...], int], ...]
+    """What else it was multiplied by."""
+
+    @property
+    def is_right(self) -> bool:
+        return not self.factor.support and not any(power for _, power in self.factor.units)
+
+
+def holds(
+    code: Code, event: Event, finding: Finding, others: Sequence[Finding], edits: Sequence[Edit]
+) -> bool:
+    """Do the edits put this one finding right, and leave the others as they are?"""
+    text = apply(code.text, edits)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    allowed = Counter(other.code for other in others if other is not finding)
+    found = Counter(other.code for other in lint(text, finding.path, tree=tree))
+    return found <= allowed and _is_right(code, event, edits, tree, text)
+
+
+def _is_right(code: Code, event: Event, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
+    """Does the same statement now sum over the support and average the rest, and is all else as it was?"""
+    wanted = next(_signatures([event.reduction]), None)
+    if wanted is None:
+        return False
+    wanted = _put_right(wanted)
+    statement = code.statement(event.step.node if event.node is event.step.node else event.node)
+    first, last = statement.lineno, statement.end_lineno or statement.lineno
+    before = set(_within(accounts(code.tree, code.lines), first, last))  # other findings may stand there, too
+    for edit in edits:
+        grown = edit.text.count("\n") - (edit.span.end_line - edit.span.line)
+        first += grown if edit.span.line < statement.lineno else 0
+        last += grown
+    now = set(_within(accounts(tree, text.split("\n")), first, last))
+    return wanted.is_right and wanted in now and now <= before | {_put_right(s) for s in before}
+
+
+def _within(reductions: Sequence[Reduction], first: int, last: int) -> Iterator[_Signature]:
+    """The accounts that have a step in these lines."""
+    return _signatures(
+        r
+        for r in reductions
+        if any(first <= getattr(node, "lineno", 0) <= last for s in r.steps for node in (s.node, *s.stack))
+    )
+
+
+def _signatures(reductions: Iterator[Reduction] | Sequence[Reduction]) -> Iterator[_Signature]:
+    for reduction in reductions:
+        factor = reduction.factor()
+        if factor is not None:
+            symbols = reduction.integrand.support.symbols
+            opaque = [(a, p) for a, p in reduction.counts() if a.role is Role.OPAQUE and a.key not in symbols]
+            others = tuple(sorted((atom.names, power) for atom, power in opaque))
+            yield _Signature(reduction.integrand.symbol, factor, reduction.coefficient, others)
+
+
+def _put_right(signature: _Signature) -> _Signature:
+    """As it is when the support is summed."""
+    return signature._replace(factor=replace(signature.factor, support=0))

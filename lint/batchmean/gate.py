@@ -1,0 +1,70 @@
+"""The text gates: most files hold no loss at all and cost one text search, and so do most functions of the rest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_DIVERGENCES: Final = (
+    "log_softmax",
+    "logsumexp",
+    "LogSoftmax",
+    "kl_div",
+    "KLDiv",
+    "xlogy(",
+    "rel_entr(",
+    "entr(",
+    ".log(",
+    " log(",
+    "(log(",
+    "-log(",
+    "*log(",
+    ".log2(",
+    ".log10(",
+    ".log1p(",
+    ".ln(",
+)
+_REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div")
+_TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
+_SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
+_COUNTS: Final = (".size", "numel", "nelement", "prod(", ".shape", "len(", "functools", "get_shape")
+
+_LOGARITHMS: Final = (
+    ".log(", ".log2(", ".log10(", ".log1p(", " log(", "(log(", "-log(", "*log(", " ln(", ".ln(", "log1p(",
+    "log_softmax", "LogSoftmax", "logSoftmax", "logsumexp", "kl_div", "KLDiv", "KLDLoss", "kl_loss", "kl(", " kl",
+    "entropy", "entr(", "Categorical", "xlogy", "log_p", "logp", "log_q", "log_var", "logvar", "exp(",
+    "cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss",
+)  # fmt: skip
+"""What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
+_LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
+
+
+def logarithms(text: str) -> list[int]:
+    """Where a logarithm, a divergence or a log-variance stands in the text: offsets in ascending order."""
+    found: set[int] = set()
+    for token in _LOGARITHMS:
+        at = text.find(token)
+        while at >= 0:
+            if token != ".log(" or not text.endswith(_LOGGING, 0, at):
+                found.add(at)
+            at = text.find(token, at + 1)
+    return sorted(found)
+
+
+def worth_parsing(text: str) -> bool:
+    """Could the file hold a loss with a wrong denominator? Every file that could is let through."""
+    if not reduces(text):
+        return False
+    if any(token in text for token in _DIVERGENCES):
+        return True
+    if "exp(" in text and "var" in text:
+        return True
+    if ("log_p" in text or "logp" in text) and any(token in text for token in _TARGETS):
+        return True
+    return "ross" in text and any(token in text for token in _SUMMED)
+
+
+def reduces(text: str) -> bool:
+    """Does the text take a mean, or divide a sum by a count?"""
+    if any(token in text for token in _REDUCTIONS):
+        return True
+    return ("sum" in text or "dot(" in text) and any(token in text for token in _COUNTS)

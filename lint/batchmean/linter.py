@@ -1,0 +1,122 @@
+"""From the text of a file to its findings."""
+
+from __future__ import annotations
+
+import ast
+
+from batchmean.engine.analysis import Event, analyse
+from batchmean.engine.values import Place
+from batchmean.findings import Because, Finding, Span
+from batchmean.gate import worth_parsing
+from batchmean.rules import BY_PRECEDENCE
+from batchmean.rules.base import support_words
+
+
+class InternalError(Exception):
+    """The linter failed on a file: a bug of ours, to be reported with the file and never to stop a run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def lint(text: str, path: str, *, tree: ast.Module | None = None, fixes: bool = False) -> list[Finding]:
+    """Every finding in a file, in the order of the text; `# noqa` and the configuration are the caller's.
+
+    Args:
+        text: the source, with `\\n` line ends.
+        path: how the findings name the file.
+        tree: the file's syntax tree, where the caller has it.
+        fixes: work out the fixes, too.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: when the text must be parsed here and cannot be.
+        InternalError: when the analysis fails.
+    """
+    if not worth_parsing(text):
+        return []
+    if tree is None:
+        tree = ast.parse(text)
+    lines = text.split("\n")
+    try:
+        found = _findings(analyse(tree, lines), path, lines)
+        if found and fixes:
+            from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
+
+            findings = Fixer(text, tree).with_fixes(found)
+        else:
+            findings = [finding for finding, _ in found]
+        return sorted(findings, key=lambda f: f.sort_key)
+    except Exception as error:
+        raise InternalError(f"{type(error).__name__}: {error}") from error
+
+
+def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Finding, Event]]:
+    """The findings, each with the event that it tells of; a place is reported once."""
+    best: dict[tuple[Span, str], tuple[Finding, Event]] = {}
+    for event in events:
+        for rule in BY_PRECEDENCE:
+            message = rule.check(event)
+            if message is None:
+                continue
+            finding = _finding(event, rule.code, rule.name, message, path, lines)
+            key = (finding.span, finding.code)
+            if key not in best or (best[key][0].confidence == "likely" and finding.confidence == "proved"):
+                best[key] = finding, event
+            break
+    return list(best.values())
+
+
+def _finding(event: Event, code: str, name: str, message: str, path: str, lines: list[str]) -> Finding:
+    integrand = event.reduction.integrand
+    evidence = [*integrand.evidence, Place(event.step.node, _step_text(event))]
+    because: list[Because] = []
+    for place in evidence:
+        span = span_of(place.node, lines)
+        because.append(Because(span.line, span.column, place.text))
+    size = integrand.support.size
+    return Finding(
+        code=code,
+        name=name,
+        message=message,
+        path=path,
+        span=span_of(event.node, lines),
+        confidence="proved" if integrand.proved and not _carries_a_number(event) else "likely",
+        factor=event.factor.monomial(integrand.symbol),
+        because=tuple(because),
+        known_sizes={integrand.symbol: size} if size else None,
+    )
+
+
+def _carries_a_number(event: Event) -> bool:
+    """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
+    number = event.reduction.coefficient
+    return event.reduction.integrand.support.size is None and number is not None and abs(number) >= 10
+
+
+def _step_text(event: Event) -> str:
+    if event.step.how == "scale":
+        return f"this count holds {support_words(event)}"
+    return f"this mean runs over {support_words(event)}"
+
+
+def span_of(node: ast.AST, lines: list[str]) -> Span:
+    """The range of a node in code points; `ast` counts UTF-8 bytes."""
+    line: int = getattr(node, "lineno", 1)
+    end_line: int = getattr(node, "end_lineno", None) or line
+    column: int = getattr(node, "col_offset", 0)
+    end_column: int = getattr(node, "end_col_offset", None) or column
+    return Span(
+        line, _code_points(lines, line, column) + 1, end_line, _code_points(lines, end_line, end_column) + 1
+    )
+
+
+def _code_points(lines: list[str], line: int, offset: int) -> int:
+    if not 0 < line <= len(lines):
+        return offset
+    text = lines[line - 1]
+    return (
+        offset
+        if text.isascii()
+        else len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "ignore"))
+    )

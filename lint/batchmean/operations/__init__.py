@@ -1,0 +1,67 @@
+"""What the functions of each framework mean: tables, no code.
+
+To add a framework, write its table beside these and name it in `FRAMEWORKS`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from batchmean.operations import (
+    builtins,
+    distributions,
+    einops,
+    jax,
+    keras,
+    mlx,
+    numpy,
+    paddle,
+    scipy,
+    tensorflow,
+    torch,
+)
+from batchmean.operations.table import Framework, Operation, parse
+
+FRAMEWORKS: Final[tuple[Framework, ...]] = (
+    builtins.FRAMEWORK,
+    numpy.FRAMEWORK,
+    scipy.FRAMEWORK,
+    torch.FRAMEWORK,
+    distributions.FRAMEWORK,
+    einops.FRAMEWORK,
+    jax.FRAMEWORK,
+    tensorflow.FRAMEWORK,
+    keras.FRAMEWORK,
+    paddle.FRAMEWORK,
+    mlx.FRAMEWORK,
+)
+
+
+@lru_cache(maxsize=4096)
+def function(name: str, hops: int = 4) -> Operation | None:
+    """The operation of a function by its full name, such as `torch.nn.functional.softmax`.
+
+    `hops` bounds how many aliases are followed, so that a circle of them ends.
+    """
+    for framework in FRAMEWORKS:
+        line = framework.functions.get(name)
+        if line is not None:
+            return parse(line)
+    for framework in FRAMEWORKS if hops else ():
+        for alias, target in framework.aliases.items():
+            if name.startswith(alias + "."):
+                found = function(target + name[len(alias) :], hops - 1)
+                if found is not None:
+                    return found
+    return None
+
+
+@lru_cache(maxsize=1024)
+def method(name: str) -> Operation | None:
+    """The operation of an array's method: frameworks spell the same ones alike, so they share one table."""
+    for framework in FRAMEWORKS:
+        line = framework.methods.get(name)
+        if line is not None:
+            return parse(line)
+    return None

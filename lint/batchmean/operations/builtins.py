@@ -1,0 +1,35 @@
+"""Python's own functions."""
+
+from __future__ import annotations
+
+from batchmean.operations.table import Framework
+
+FRAMEWORK = Framework(
+    functions={
+        "builtins.len": "length(x)",
+        "builtins.sum": "builtin_sum(x)",
+        "builtins.range": "range(start, stop)",
+        "builtins.list": "sequence(x)",
+        "builtins.tuple": "sequence(x)",
+        "builtins.reversed": "sequence(x)",
+        "builtins.zip": "zip(*rows)",
+        "builtins.enumerate": "enumerate(x)",
+        "builtins.map": "map_call(function, *rows)",
+        "builtins.float": "number(x)",
+        "builtins.int": "number(x)",
+        "builtins.max": "biggest(x, y)",
+        "builtins.min": "biggest(x, y)",
+        "builtins.abs": "map(x)",
+        "builtins.getattr": "attribute(x, name, default)",
+        "builtins.staticmethod": "same_function(x)",
+        "math.prod": "prod(x)",
+        "math.log": "log(x)",
+        "math.exp": "exp(x)",
+        "math.sqrt": "sqrt(x)",
+        "functools.reduce": "fold(function, x, initial)",
+        "functools.partial": "partial(function, *args; keywords=all)",
+        "functools.wraps": "same_function",
+        "functools.lru_cache": "same_function",
+        "functools.cache": "same_function(x)",
+    },
+)

@@ -1,0 +1,13 @@
+"""einops, for every framework that it works with."""
+
+from __future__ import annotations
+
+from batchmean.operations.table import Framework
+
+FRAMEWORK = Framework(
+    functions={
+        "einops.rearrange": "rearrange(x|tensor, pattern)",
+        "einops.reduce": "einops_reduce(x|tensor, pattern, reduction)",
+        "einops.repeat": "rearrange(x|tensor, pattern)",
+    },
+)

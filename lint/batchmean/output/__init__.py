@@ -1,0 +1,38 @@
+"""How a report is written. A format is one module with `render(report) -> str` and a line in `FORMATS`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from batchmean.check import Report
+
+# By module name, so that only the one in use is imported.
+FORMATS = {
+    "concise": "batchmean.output.concise",
+    "full": "batchmean.output.full",
+    "json": "batchmean.output.json",
+    "github": "batchmean.output.github",
+    "gitlab": "batchmean.output.gitlab",
+    "sarif": "batchmean.output.sarif",
+}
+
+
+def render(report: Report, output_format: str) -> str:
+    """The report in one of `FORMATS`, each line ended."""
+    renderer: Callable[[Report], str] = import_module(FORMATS[output_format]).render
+    return renderer(report)
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: control, invisible and direction-changing characters are spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")

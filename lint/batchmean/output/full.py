@@ -1,0 +1,89 @@
+"""Each finding with its place in the source, and under it what it rests on and what to write instead."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from batchmean.output import printable
+
+if TYPE_CHECKING:
+    from batchmean.check import Report
+    from batchmean.findings import Finding, Span
+
+_CONTEXT = 2  # lines of code shown above and below
+_LONGEST = 8  # marked lines shown of a finding that spans more
+_TAB = 4
+
+
+def render(report: Report) -> str:
+    """Blocks as ruff prints them, and a line that counts them; nothing for a clean run."""
+    if not report.findings:
+        return ""
+    blocks = ["\n".join(_block(f, report.texts[f.path].split("\n"))) + "\n" for f in report.findings]
+    files = len({finding.path for finding in report.findings})
+    return "\n".join([*blocks, f"Found {_count(len(blocks), 'finding')} in {_count(files, 'file')}.\n"])
+
+
+def _block(finding: Finding, lines: list[str]) -> Iterator[str]:
+    # A message says what is wrong and then, after a semicolon, what to write: here each has its own line.
+    diagnosis, _, remedy = finding.message.rpartition("; use ")
+    span = finding.span
+    last = min(span.end_line + _CONTEXT, len(lines))
+    gutter = " " * len(str(last))
+    yield printable(f"{finding.code} {diagnosis or finding.message}")
+    yield printable(f"{gutter}--> {finding.path}:{span.line}:{span.column}")
+    yield f"{gutter} |"
+    for number, text in _excerpt(lines, span, last):
+        yield f"{number:>{len(gutter)}} | {text}".rstrip()
+    yield f"{gutter} |"
+    for because in finding.because:
+        yield printable(f"{gutter} = because: line {because.line}: {because.text}")
+    if finding.confidence == "likely":
+        yield f"{gutter} = note: likely, not proved: this rests on names"
+    if finding.no_fix is not None:
+        yield printable(f"{gutter} = note: no fix: {finding.no_fix}")
+    if diagnosis:
+        yield printable(f"{gutter} = help: use {remedy}")
+
+
+def _excerpt(lines: list[str], span: Span, last: int) -> Iterator[tuple[int | str, str]]:
+    first = max(span.line - _CONTEXT, 1)
+    while first < span.line and not lines[first - 1].strip():
+        first += 1
+    while last > span.end_line and not lines[last - 1].strip():
+        last -= 1
+    for number in range(first, last + 1):
+        line = lines[number - 1]
+        is_marked = span.line <= number <= span.end_line
+        if is_marked and span.line + _LONGEST // 2 <= number <= span.end_line - _LONGEST // 2:
+            if number == span.line + _LONGEST // 2:
+                yield "", "..."
+            continue
+        yield number, "".join(_cells(line))
+        if is_marked:
+            start = span.column - 1 if number == span.line else len(line) - len(line.lstrip())
+            end = span.end_column - 1 if number == span.end_line else len(line.rstrip())
+            yield "", " " * _width(line[:start]) + "^" * max(_width(line[start:end]), 1)
+
+
+def _cells(text: str) -> Iterator[str]:
+    for char in text:
+        yield " " * _TAB if char == "\t" else printable(char)
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal: two for a wide character, none for a combining one, escaped ones as spelled."""
+    return sum(
+        len(cell) if len(cell) > 1 else 0 if unicodedata.combining(cell) else 1 + _is_wide(cell)
+        for cell in _cells(text)
+    )
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,39 @@
+"""Annotations for the log of a GitHub workflow: one `::error` command per finding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from batchmean.check import Report
+    from batchmean.findings import Finding
+
+
+def render(report: Report) -> str:
+    """Workflow commands, for findings and for files without a verdict."""
+    errors = [
+        _command(error.message, file=error.path, title="batchmean could not check a file")
+        for error in report.errors
+    ]
+    return "".join([*map(_finding, report.findings), *errors])
+
+
+def _finding(finding: Finding) -> str:
+    span = finding.span
+    place: dict[str, str | int] = {"file": finding.path, "line": span.line, "endLine": span.end_line}
+    if span.line == span.end_line:  # columns of a range over several lines are refused
+        place |= {"col": span.column, "endColumn": span.end_column}
+    return _command(f"{finding.code} {finding.message}", **place, title=f"{finding.code} {finding.name}")
+
+
+def _command(message: str, **properties: str | int) -> str:
+    """One line; whatever could end it or the properties early is escaped, in the order that GitHub undoes."""
+    shown = ",".join(
+        f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
+        for name, value in properties.items()
+    )
+    return f"::error {shown}::{_escaped(message)}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

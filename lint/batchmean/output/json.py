@@ -1,0 +1,55 @@
+"""The report for programs. The keys are a contract: they are added to, never renamed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from batchmean import __version__
+
+if TYPE_CHECKING:
+    from batchmean.check import Report
+    from batchmean.findings import Finding, Fix, Span
+
+
+def render(report: Report) -> str:
+    """One object, ASCII only; columns count code points from 1 and ends are exclusive."""
+    document = {
+        "version": __version__,
+        "tool": "batchmean",
+        "findings": [_finding(finding) for finding in report.findings],
+        "errors": [error._asdict() for error in report.errors],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "message": finding.message,
+        "path": finding.path,
+        "cell": finding.cell,
+        **_span(finding.span),
+        "confidence": finding.confidence,
+        "factor": None if finding.factor is None else dict(finding.factor),
+        "because": [{"line": b.line, "column": b.column, "text": b.text} for b in finding.because],
+        "fix": None if finding.fix is None else _fix(finding.fix),
+        "no_fix": finding.no_fix,
+    }
+
+
+def _span(span: Span) -> dict[str, int]:
+    return {
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "safe": fix.safe,
+        "edits": [{**_span(edit.span), "text": edit.text} for edit in fix.edits],
+    }

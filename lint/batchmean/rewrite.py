@@ -1,0 +1,163 @@
+"""What `--fix` and `--diff` do with a report: new contents for files, and what is left to say about them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from batchmean.check import FileError, Report
+from batchmean.source import SourceError, decode, edited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from batchmean.check import Check
+    from batchmean.findings import Finding
+
+_PASSES = 50  # more fixes of one statement than anybody writes
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_NAMED = 3  # places that the note about the scale names
+
+
+class Change(NamedTuple):
+    """A file before and after."""
+
+    path: str
+    before: bytes
+    after: bytes
+
+
+class Rewriting(NamedTuple):
+    """The new contents, the findings that they put right, and the report on what remains."""
+
+    changes: list[Change]
+    fixed: list[Finding]
+    report: Report
+
+
+def rewrite(
+    report: Report,
+    check: Check,
+    get: Callable[[str], bytes],
+    put: Callable[[str, bytes], None],
+    *,
+    unsafe: bool,
+) -> Rewriting:
+    """Apply the fixes of a report: `get` has the bytes of a file, `put` takes the new ones."""
+    changes: list[Change] = []
+    fixed: list[Finding] = []
+    remaining: list[Finding] = []
+    texts, errors = dict(report.texts), list(report.errors)
+    by_path: dict[str, list[Finding]] = {path: [] for path in report.texts}
+    for finding in report.findings:
+        by_path[finding.path].append(finding)
+    for path, findings in by_path.items():
+        try:
+            before = get(path)
+            if decode(before, path) != report.texts[path]:
+                raise SourceError(path, "has changed since it was read")
+            after, done, left = _rewritten(before, findings, path, check, unsafe)
+            if done:
+                put(path, after)
+        except SourceError as error:
+            errors.append(FileError(path, error.message))
+            remaining += findings
+            continue
+        if done:
+            changes.append(Change(path, before, after))
+            texts[path] = decode(after, path)  # for excerpts
+        fixed += done
+        remaining += left
+    remaining.sort(key=lambda finding: finding.sort_key)
+    return Rewriting(changes, fixed, Report(remaining, sorted(errors), texts))
+
+
+def _rewritten(
+    data: bytes, findings: list[Finding], path: str, check: Check, unsafe: bool
+) -> tuple[bytes, list[Finding], list[Finding]]:
+    """The file with its fixes applied, what they fixed, and what is left."""
+    fixed: list[Finding] = []
+    for _ in range(_PASSES):
+        chosen = _apart([f for f in findings if f.fix is not None and (f.fix.safe or unsafe)])
+        # Each fix is known to hold by itself; if they do not hold together, they are applied one by one.
+        for attempt in (chosen, chosen[:1]):
+            step = attempt and _applied(data, findings, attempt, path, check)
+            if step:
+                break
+        else:
+            break
+        data, findings = step
+        fixed += attempt
+    return data, fixed, findings
+
+
+def _applied(
+    data: bytes, findings: list[Finding], chosen: list[Finding], path: str, check: Check
+) -> tuple[bytes, list[Finding]] | None:
+    """The file after some fixes, and its findings then; None if these are not the others."""
+    after = edited(data, [edit for f in chosen if f.fix for edit in f.fix.edits], path)
+    try:
+        left = check.again(decode(after, path), path)
+    except ValueError:
+        return None
+    allowed = Counter(f.code for f in findings) - Counter(f.code for f in chosen)
+    return (after, left) if Counter(f.code for f in left) <= allowed else None
+
+
+def _apart(findings: Sequence[Finding]) -> list[Finding]:
+    """Those whose fixes touch no line of one before them."""
+    chosen: list[Finding] = []
+    taken: set[int] = set()
+    for finding in findings:
+        edits = finding.fix.edits if finding.fix is not None else ()
+        lines = {line for edit in edits for line in range(edit.span.line, edit.span.end_line + 1)}
+        if not lines & taken:
+            chosen.append(finding)
+            taken |= lines
+    return chosen
+
+
+def diff(change: Change) -> str:
+    """The change as a unified diff that `patch -p0` applies."""
+    before, after = (_LINE.findall(_raw(data, change.path)) for data in (change.before, change.after))
+    return "".join(_ended(difflib.unified_diff(before, after, fromfile=change.path, tofile=change.path)))
+
+
+def _raw(data: bytes, path: str) -> str:
+    """The text with its own line ends."""
+    text = decode(data, path)
+    ends = re.findall(r"\r\n|\r|\n", data.decode("latin-1")) if b"\r" in data else []
+    if not ends or len(ends) != text.count("\n"):
+        return text
+    return "".join(line + end for line, end in zip(text.split("\n"), [*ends, ""], strict=True))
+
+
+def _ended(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
+    """What the fixes do to the training."""
+    places: dict[str, list[str]] = {}
+    for finding in fixed:
+        places.setdefault(_growth(finding), []).append(f"{finding.path}:{finding.span.line}")
+    parts = [
+        f"{growth} ({', '.join(where[:_NAMED])}{f' and {len(where) - _NAMED} more' if where[_NAMED:] else ''})"
+        for growth, where in places.items()
+    ]
+    count = f"{len(fixed)} finding{'s' if len(fixed) > 1 else ''}"
+    return (
+        f"{'would fix' if pending else 'fixed'} {count}: the loss and its gradient become larger, {'; '.join(parts)}; "
+        "to train as before, divide the learning rate (plain SGD) or the weight of the term by as much"
+    )
+
+
+def _growth(finding: Finding) -> str:
+    """By how much the fix makes the loss larger: `10 times`, `V times`."""
+    names = [name for name, power in (finding.factor or {}).items() if power < 0]
+    size = (finding.known_sizes or {}).get(names[0]) if len(names) == 1 else None
+    return f"{size or '*'.join(names) or 'V'} times"

@@ -1,0 +1,74 @@
+"""What a rule is: its documentation, its examples, and a pure function from an event to a verdict."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from batchmean.engine.analysis import Event
+
+
+class Rule(ABC):
+    """A rule. `__doc__` is its page; `wrong` and `right` are the examples on it."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    law: ClassVar[str]
+    summary: ClassVar[str]
+    wrong: ClassVar[str]
+    right: ClassVar[str]
+    preview: ClassVar[bool] = False
+
+    @property
+    def documentation(self) -> str:
+        """The rule's page, in Markdown."""
+        import inspect
+
+        return inspect.cleandoc(self.__doc__ or "")
+
+    @abstractmethod
+    def check(self, event: Event) -> str | None:
+        """The message for this event, without the code; None if the rule has nothing to say."""
+
+
+def by_how_much(event: Event) -> str:
+    """The factor in words: `1/V of the per-example loss`, or a number where the code shows it."""
+    integrand = event.reduction.integrand
+    monomial = event.factor.monomial(integrand.symbol)
+    size = integrand.support.size
+    whole = "per-position" if _positions(event) else "per-example"
+    if set(monomial) == {integrand.symbol} and monomial[integrand.symbol] == -1 and size:
+        return f"{size} times too small"
+    above = [_power(name, p) for name, p in monomial.items() if p > 0]
+    below = [_power(name, -p) for name, p in monomial.items() if p < 0]
+    fraction = "*".join(above) or "1"
+    if below:
+        fraction += "/" + (below[0] if len(below) == 1 else f"({'*'.join(below)})")
+    return f"{fraction} of the {whole} loss"
+
+
+def _positions(event: Event) -> bool:
+    return len(event.reduction.integrand.shape.axes or ()) > 2
+
+
+def _power(name: str, power: int) -> str:
+    return name if power == 1 else f"{name}^{power}"
+
+
+def right_form(event: Event) -> str:
+    """What to write instead: a sum over the support's own axis, then a mean."""
+    integrand = event.reduction.integrand
+    position = integrand.shape.position_of(integrand.support)
+    if position is None or (integrand.assumed and integrand.library):
+        return f"a sum over {support_words(event)}, then .mean()"
+    return f".sum({'dim' if event.spells_dim else 'axis'}={position}).mean()"
+
+
+def support_words(event: Event) -> str:
+    """`the class axis`, `the latent axis`, or the event axis of a distribution."""
+    integrand = event.reduction.integrand
+    if integrand.event:
+        return "the event axis"
+    if integrand.library == "kl_divergence":
+        return "the dimensions of the Gaussian"
+    return "the latent axis" if integrand.symbol == "D" else "the class axis"

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from batchmean.engine.analysis import Event
+from batchmean.rules.base import Rule, by_how_much, right_form, support_words
+
+
+class ClassAxisMean(Rule):
+    """
+    ## What it finds
+
+    A cross-entropy, a KL divergence or an entropy under a mean that takes in the class axis: `.mean()`,
+    `np.mean`, `tf.reduce_mean`, `K.mean`, `.mean(-1)`, `np.average` without weights.
+
+    ## Why it matters
+
+    The class axis is the support of an expectation and has to be summed; only the examples are averaged. The mean
+    over both divides by V too: the loss is V times too small, its gradient as well, and everything that is added
+    to it or compared with it is off by V.
+
+    ## When to suppress it
+
+    Where a published recipe depends on the smaller scale; say so beside the `# noqa: BMN102`.
+    """
+
+    code = "BMN102"
+    name = "class-axis-mean"
+    law = "null class"
+    summary = "a cross-entropy, KL or entropy under a mean that covers the class axis"
+    wrong = """\
+import numpy as np
+from scipy.special import log_softmax
+
+
+def cross_entropy(labels, logits):
+    one_hot = np.eye(logits.shape[-1])[labels]
+    return -np.mean(one_hot * log_softmax(logits, axis=-1))
+"""
+    right = """\
+import numpy as np
+from scipy.special import log_softmax
+
+
+def cross_entropy(labels, logits):
+    one_hot = np.eye(logits.shape[-1])[labels]
+    return -np.mean(np.sum(one_hot * log_softmax(logits, axis=-1), axis=-1))
+"""
+
+    def check(self, event: Event) -> str | None:
+        if event.reduction.support != "averaged" and not any(s.contraction for s in event.reduction.steps):
+            return None
+        return (
+            f"{event.reduction.integrand.kind} is averaged over {support_words(event)} too: "
+            f"{by_how_much(event)}; use {right_form(event)}"
+        )

@@ -1,0 +1,266 @@
+"""What a loss is called with: arguments declared by kind and by named axes, and inputs made from them.
+
+A declaration is `KIND (AXES)`, such as `logits (B, T, V)`. The kind says what the numbers mean, and so how to
+draw them and what a class that nobody predicts looks like in them; the axes give their order. Names of axes:
+B examples, T positions, H and W pixels, V classes, D latent dimensions; others may be used freely.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Sizes = Mapping[str, int]
+Inputs = dict[str, Any]
+
+# What the null-class law appends: next to no predicted mass, small enough to vanish from a float64 sum.
+NULL_LOGIT = -70.0
+NULL_PROBABILITY = 1e-30
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How to draw one kind of array, and what an appended null class holds in it.
+
+    `draw(rng, shape, support, sizes)` returns an array of that shape; `support` is the index of the axis that
+    is a distribution, or None. `null` is None where the array does not change with the number of classes.
+    `distribution` says that the array is one over its support; `latent`, that it parametrises Gaussians.
+    """
+
+    draw: Callable[[np.random.Generator, tuple[int, ...], int | None, Sizes], Array]
+    null: float | None
+    distribution: bool = False
+    latent: bool = False
+
+
+def _softmax(values: Array, axis: int) -> Array:
+    weights = np.exp(values - values.max(axis=axis, keepdims=True))
+    normalised: Array = weights / weights.sum(axis=axis, keepdims=True)
+    return normalised
+
+
+def _probabilities(rng: np.random.Generator, shape: tuple[int, ...], support: int | None, _: Sizes) -> Array:
+    drawn = rng.normal(size=shape)
+    return 1 / (1 + np.exp(-drawn)) if support is None else _softmax(drawn, support)
+
+
+def _log_probabilities(
+    rng: np.random.Generator, shape: tuple[int, ...], support: int | None, sizes: Sizes
+) -> Array:
+    logarithms: Array = np.log(_probabilities(rng, shape, support, sizes))
+    return logarithms
+
+
+def _one_hot(rng: np.random.Generator, shape: tuple[int, ...], support: int | None, sizes: Sizes) -> Array:
+    if support is None:
+        raise ValueError("one_hot needs an axis V or D")
+    scores = rng.normal(size=shape)
+    hot: Array = (scores == scores.max(axis=support, keepdims=True)).astype(np.float64)
+    return hot
+
+
+def _labels(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    if "V" not in sizes:
+        raise ValueError("labels need a size for V")
+    return rng.integers(0, sizes["V"], size=shape)
+
+
+def _ignorable_labels(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    drawn = _labels(rng, shape, None, sizes)
+    ignored: Array = np.where(_mask(rng, shape, None, sizes) > 0, drawn, IGNORED)
+    return ignored
+
+
+def _mask(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: Sizes) -> Array:
+    mask = (rng.random(shape) < 0.6).astype(np.float64)
+    mask[..., 0] = 1.0  # no example without a valid position: its mean would not exist
+    return mask
+
+
+def _bool_mask(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    return _mask(rng, shape, None, sizes) > 0
+
+
+def _normal(scale: float) -> Callable[[np.random.Generator, tuple[int, ...], int | None, Sizes], Array]:
+    return lambda rng, shape, _, __: rng.normal(scale=scale, size=shape)
+
+
+def _positive(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: Sizes) -> Array:
+    drawn: Array = np.exp(rng.normal(scale=0.5, size=shape))
+    return drawn
+
+
+def _binary(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: Sizes) -> Array:
+    return rng.integers(0, 2, size=shape).astype(np.float64)
+
+
+def _counts(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: Sizes) -> Array:
+    return rng.poisson(2.0, size=shape).astype(np.float64)
+
+
+def _unit_interval(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    return _probabilities(rng, shape, None, sizes)
+
+
+IGNORED = -100
+"""The label that PyTorch's losses ignore by default."""
+
+KINDS: Mapping[str, Kind] = {
+    "logits": Kind(_normal(2.0), NULL_LOGIT, distribution=True),
+    "probs": Kind(_probabilities, NULL_PROBABILITY, distribution=True),
+    "log_probs": Kind(_log_probabilities, math.log(NULL_PROBABILITY), distribution=True),
+    "one_hot": Kind(_one_hot, 0.0, distribution=True),
+    "labels": Kind(_labels, None),
+    "ignorable_labels": Kind(_ignorable_labels, None),
+    "mask": Kind(_mask, None),
+    "bool_mask": Kind(_bool_mask, None),
+    "weights": Kind(_positive, None),
+    "mu": Kind(_normal(1.0), 0.0, latent=True),
+    "logvar": Kind(_normal(0.5), 0.0, latent=True),
+    "log_sigma": Kind(_normal(0.5), 0.0, latent=True),
+    "sigma": Kind(_positive, 1.0, latent=True),
+    "normal": Kind(_normal(1.0), 0.0),
+    "positive": Kind(_positive, 1.0),
+    "unit_interval": Kind(_unit_interval, 0.5),
+    "binary": Kind(_binary, 0.0),
+    "counts": Kind(_counts, 0.0),
+}
+"""Kinds of arrays. `probs` and `log_probs` without an axis V or D are those of a chosen class or action."""
+
+MASKS: Mapping[str, float] = {"mask": 0, "bool_mask": 0, "weights": 0, "ignorable_labels": IGNORED}
+"""Kinds that say how much a position counts, and what they hold where it does not count at all."""
+
+_ARRAY = re.compile(r"(?P<kind>\w+)\s*\(\s*(?P<axes>[A-Z]\w*(?:\s*,\s*[A-Z]\w*)*)\s*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a loss: an array of a kind over named axes, the size of an axis, or a fixed value.
+
+    `kind` is a key of `KINDS`, or "size" (then `axes` names the one axis), "scalar" or "text" (then `value`
+    holds what to pass).
+    """
+
+    name: str
+    kind: str
+    axes: tuple[str, ...] = ()
+    value: float | str | None = None
+
+    @classmethod
+    def parse(cls, name: str, declaration: str) -> Argument:
+        """Read `logits (B, V)`, `size V`, `scalar 0.1` or `text mean`.
+
+        Raises `ValueError` for anything else.
+        """
+        if match := _ARRAY.fullmatch(declaration.strip()):
+            kind, axes = match["kind"], tuple(re.split(r"\s*,\s*", match["axes"]))
+            if kind not in KINDS:
+                raise ValueError(f"{name}: unknown kind {kind!r}, expected one of {', '.join(KINDS)}")
+            if len(set(axes)) < len(axes):
+                raise ValueError(f"{name}: an axis is named twice in {declaration!r}")
+            return cls(name, kind, axes)
+        kind, _, rest = declaration.strip().partition(" ")
+        if kind == "size" and rest.isidentifier():
+            return cls(name, kind, (rest,))
+        if kind == "scalar":
+            return cls(name, kind, value=ast.literal_eval(rest))
+        if kind == "text" and rest:
+            return cls(name, kind, value=rest)
+        raise ValueError(
+            f"{name}: expected a kind and its axes, such as 'logits (B, V)', got {declaration!r}"
+        )
+
+    @property
+    def is_array(self) -> bool:
+        return self.kind in KINDS
+
+    @property
+    def support(self) -> int | None:
+        """Index of the axis that is a distribution's (V, or D where there is no V), found by its name."""
+        if not (self.is_array and KINDS[self.kind].distribution):
+            return None
+        return next((self.axes.index(axis) for axis in ("V", "D") if axis in self.axes), None)
+
+    def draw(self, rng: np.random.Generator, sizes: Sizes) -> Any:
+        """An input of this kind at these sizes: a float64 (or integer, or boolean) array, a number or a text.
+
+        Raises `ValueError` where an axis has no size.
+        """
+        missing = [axis for axis in self.axes if axis not in sizes]
+        if missing:
+            raise ValueError(f"{self.name}: no size for axis {', '.join(missing)}")
+        if self.kind == "size":
+            return sizes[self.axes[0]]
+        if not self.is_array:
+            return self.value
+        shape = tuple(sizes[axis] for axis in self.axes)
+        return KINDS[self.kind].draw(rng, shape, self.support, sizes)
+
+
+def draw_inputs(arguments: Iterable[Argument], sizes: Sizes, seed: int = 0) -> Inputs:
+    """Inputs for every argument, each from a stream of its own; equal sizes and seeds give equal inputs."""
+    inputs: Inputs = {}
+    for number, argument in enumerate(arguments):
+        entropy = [seed, number, *(size for _, size in sorted(sizes.items()))]
+        inputs[argument.name] = argument.draw(np.random.default_rng(entropy), sizes)
+    return inputs
+
+
+def axes_of(arguments: Iterable[Argument]) -> tuple[str, ...]:
+    """Names of all axes of the arguments, each once, in order of appearance.
+
+    Labels are numbers of classes, so they bring the axis V with them.
+    """
+    names: dict[str, None] = {}
+    for argument in arguments:
+        names.update(dict.fromkeys(argument.axes))
+        if argument.kind in ("labels", "ignorable_labels"):
+            names["V"] = None
+    return tuple(names)
+
+
+def support_axis(arguments: Iterable[Argument]) -> str | None:
+    """The support: V of a distribution (or its D), or D of Gaussian parameters; None if there is neither."""
+    arguments = tuple(arguments)
+    for argument in arguments:
+        if argument.support is not None:
+            return argument.axes[argument.support]
+    latent = any(argument.is_array and KINDS[argument.kind].latent for argument in arguments)
+    return "D" if latent and "D" in axes_of(arguments) else None
+
+
+SIZES: Mapping[str, int] = {"B": 3, "T": 7, "V": 5, "D": 11, "H": 13, "W": 17}
+"""The sizes that measurements start from: primes, so that no product of sizes is another size."""
+
+VARIED: Mapping[str, Sequence[int]] = {"B": (1, 19), "T": (2, 23), "V": (2, 29), "D": (2, 31)}
+"""Sizes that one axis takes while the others stay: a single example and two classes are among them."""
+
+
+def size_points(axes: Iterable[str], fixed: Sizes | None = None) -> list[dict[str, int]]:
+    """Sizes to measure at: the starting point, then each axis varied alone, all pairwise coprime.
+
+    `fixed` holds the sizes that the code itself fixes. Raises `ValueError` for an axis that has no size.
+    """
+    fixed = fixed or {}
+    names = tuple(dict.fromkeys(axes))
+    unknown = [axis for axis in names if axis not in SIZES and axis not in fixed]
+    if unknown:
+        raise ValueError(f"no size is known for axis {', '.join(unknown)}; known: {', '.join(SIZES)}")
+    start = {axis: fixed.get(axis, SIZES.get(axis, 0)) for axis in names}
+    points = [start]
+    for axis in names:
+        points += [start | {axis: size} for size in VARIED.get(axis, ()) if axis not in fixed]
+    return [point for point in points if pairwise_coprime(point.values())]
+
+
+def pairwise_coprime(numbers: Iterable[int]) -> bool:
+    """Whether no two of the numbers share a factor, so that every product of them tells its factors apart."""
+    return math.lcm(*(numbers := tuple(numbers))) == math.prod(numbers)

@@ -1,0 +1,56 @@
+"""`batchmean demo`: the bug, its size and what it does to a training, measured."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FINE, USAGE = 0, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the demo and returns its exit code: 0, or 2 for wrong usage or a folder that cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="batchmean demo",
+        allow_abbrev=False,
+        description="What a loss divided by the whole shape does: findings, trainings, claims, all measured.",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write a page (index.html) and results.json there"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="short trainings: a quarter of a minute instead of one"
+    )
+    parser.add_argument(
+        "--fixtures", type=Path, metavar="DIR", help="the fixtures (default: those of the checkout)"
+    )
+    options = parser.parse_args(argv)
+    # The matrices are so small that threads would wait more than they work.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    try:
+        from rich.console import Console
+
+        from batchmean_reference.claims import FULL, QUICK
+        from batchmean_reference.demo import run_demo
+
+        if options.out is not None:
+            import batchmean_reference.page  # noqa: F401 - needs matplotlib: better said now than at the end
+    except ImportError as error:
+        return _complain(f"the demo needs {error.name}: pip install 'batchmean[reference]'")
+    try:
+        settings = QUICK if options.quick else FULL
+        run_demo(Console(), settings, out=options.out, fixtures=options.fixtures)
+    except BrokenPipeError:  # the reader has gone: no error of ours, the command knows what to do
+        raise
+    except OSError as error:
+        return _complain(str(error))
+    return FINE
+
+
+def _complain(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return USAGE

@@ -1,0 +1,17 @@
+"""Holds for all tests: where everything is to be run, nothing may be missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import pytest
+
+from tests.frameworks.libraries import SECOND_STAGE
+
+
+def pytest_configure() -> None:
+    """With BATCHMEAN_HEAVY=1 a framework that is not installed ends the run: its tests would be skipped."""
+    missing = [name for name in SECOND_STAGE if importlib.util.find_spec(name) is None]
+    if missing and os.environ.get("BATCHMEAN_HEAVY") == "1":
+        raise pytest.UsageError(f"not installed: {', '.join(missing)} (make test-heavy installs them)")

@@ -1,0 +1,446 @@
+"""What the engine concludes from code that the fixtures, which must run, cannot hold.
+
+Each snippet is linted alone; `wrong` are the lines that are reported, with code and confidence.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import NamedTuple
+
+import pytest
+from batchmean.linter import lint
+
+
+class Snippet(NamedTuple):
+    name: str
+    text: str
+    wrong: tuple[tuple[int, str, str], ...] = ()
+
+
+_TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+
+SNIPPETS = [
+    Snippet(
+        "a comment says that there is one axis",
+        """
+        import torch
+        def f(x):
+            probs = g(x)  # (B,)
+            return -(probs * torch.log(probs)).mean()
+        """,
+    ),
+    Snippet(
+        "an annotation says that there is one axis",
+        """
+        import torch
+        def f(p: Float[Tensor, "batch"]):
+            return -(p * torch.log(p)).mean()
+        """,
+    ),
+    Snippet(
+        "annotations name the class axis of arrays whose names say nothing",
+        """
+        import torch
+        def f(u: Float[Tensor, "batch vocab"], w: Float[Tensor, "batch vocab"]):
+            return -(u * torch.log(w)).mean()
+        """,
+        ((4, "BMN102", "likely"),),
+    ),
+    Snippet(
+        "a comment never silences what is proved",
+        """
+        import torch
+        def f(x, y):
+            p = torch.softmax(x, -1)  # (B,)
+            return -(p * torch.log_softmax(y, -1)).mean()
+        """,
+        ((5, "BMN102", "proved"),),
+    ),
+    Snippet(
+        "an einops pattern that averages the classes",
+        """
+        from einops import reduce
+        import torch
+        def f(x, y):
+            terms = torch.softmax(x, -1) * torch.log_softmax(y, -1)
+            return -reduce(terms, "b t v -> b t", "mean").mean()
+        """,
+        ((6, "BMN102", "proved"),),
+    ),
+    Snippet(
+        "an einops pattern that sums them",
+        """
+        from einops import reduce
+        import torch
+        def f(x, y):
+            terms = torch.softmax(x, -1) * torch.log_softmax(y, -1)
+            return -reduce(terms, "b t v -> b t", "sum").mean()
+        """,
+    ),
+    Snippet(
+        "a shared reducer is blamed on the call that hands it the integrand",
+        """
+        import torch
+        def reduce_loss(loss, how):
+            return loss.mean() if how == "mean" else loss.sum()
+        def f(x, y):
+            terms = torch.softmax(x, -1) * torch.log_softmax(y, -1)
+            return -reduce_loss(terms, "mean")
+        def g(x, y):
+            terms = torch.softmax(x, -1) * torch.log_softmax(y, -1)
+            return -reduce_loss(terms.sum(-1), "mean")
+        """,
+        ((7, "BMN102", "proved"),),
+    ),
+    Snippet(
+        "a decorator of this module sums the classes",
+        """
+        import torch
+        def summed(f):
+            def wrapper(*args):
+                return f(*args).sum(-1).mean()
+            return wrapper
+        @summed
+        def f(x, y):
+            return -torch.softmax(x, -1) * torch.log_softmax(y, -1)
+        """,
+    ),
+    Snippet(
+        "a rank test decides whether the classes are summed",
+        """
+        import torch
+        def f(x, y):
+            kl = torch.softmax(x, -1) * torch.log_softmax(y, -1)
+            if kl.dim() > 1:
+                kl = kl.sum(-1)
+            return -kl.mean()
+        """,
+    ),
+    Snippet(
+        "a switch decides whether the classes are summed",
+        """
+        import torch
+        def f(x, y, per_class=False):
+            kl = torch.softmax(x, -1) * torch.log_softmax(y, -1)
+            if not per_class:
+                kl = kl.sum(-1)
+            return -kl.mean()
+        """,
+        ((7, "BMN102", "proved"),),
+    ),
+    Snippet(
+        "the same values are summed beside it: the mean is another statistic",
+        """
+        import torch
+        def f(mu, logvar):
+            kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp())
+            return kl.sum(1).mean(0), kl.mean(0), kl.mean(1).mean(0)
+        """,
+    ),
+    Snippet(
+        "an attribute that another method changes decides nothing",
+        """
+        import torch.nn as nn
+        import torch.nn.functional as F
+        class Generations:
+            def __init__(self):
+                self.generation = 0
+            def next(self):
+                self.generation += 1
+            def loss(self, x, y, labels):
+                if self.generation == 0:
+                    return F.cross_entropy(x, labels)
+                return nn.KLDivLoss()(F.log_softmax(x, 1), F.softmax(y, 1))
+        """,
+        ((12, "BMN103", "proved"),),
+    ),
+    Snippet(
+        "a normalised entropy per pixel: the length left out is that of the support",
+        """
+        import numpy as np
+        import torch
+        def entropy_loss(v):
+            n, c, h, w = v.size()
+            return -torch.sum(torch.mul(v, torch.log2(v + 1e-30))) / (n * h * w * np.log2(c))
+        """,
+    ),
+    Snippet(
+        "an axis that only the caller knows",
+        """
+        import torch.nn.functional as F
+        def f(x, y, dim):
+            kl = F.kl_div(F.log_softmax(x, dim=dim), F.softmax(y, dim=dim), reduction="sum")
+            return kl / (x.numel() / x.size(dim))
+        """,
+    ),
+    Snippet(
+        "a log-probability that the module's last layer gives",
+        """
+        import jax.numpy as np
+        from jax.example_libraries import stax
+        def loss(params, batch):
+            inputs, targets = batch
+            preds = predict(params, inputs)
+            return -np.mean(preds * targets)
+        init, predict = stax.serial(stax.Dense(10), stax.LogSoftmax)
+        """,
+        ((7, "BMN102", "likely"),),
+    ),
+    Snippet(
+        "advantages weigh the log-probability of an action",
+        """
+        import torch
+        def f(logits, actions, advantages):
+            log_probs = torch.log_softmax(logits, -1)
+            chosen = log_probs.gather(1, actions)
+            return -(chosen * advantages).mean(), -(log_probs * advantages).mean()
+        """,
+    ),
+    Snippet(
+        "star imports, and a name that shadows a module",
+        """
+        from torch.nn.functional import *
+        def f(x, y):
+            return kl_div(log_softmax(x, 1), softmax(y, 1))
+        def g(x, y, kl_div):
+            return kl_div(log_softmax(x, 1), softmax(y, 1))
+        """,
+        ((4, "BMN103", "proved"),),
+    ),
+    Snippet(
+        "try and except imports mean the first",
+        """
+        try:
+            import cupy as np
+        except ImportError:
+            import numpy as np
+        def f(labels, log_probs):
+            return -np.mean(np.eye(10)[labels] * log_probs)
+        """,
+        ((7, "BMN102", "likely"),),
+    ),
+    Snippet(
+        "what gather chose is no distribution, whatever it is called",
+        """
+        import torch
+        def f(logits, labels, gamma, s):
+            log_probs = torch.log_softmax(logits, -1)
+            probs = log_probs.exp()
+            target_log_probs = log_probs.gather(-1, labels).squeeze(-1)
+            target_probs = probs.gather(-1, labels).squeeze(-1)
+            weight = (1.0 - target_probs) ** gamma
+            smooth = -log_probs.mean(-1)
+            return (weight * ((1 - s) * (-target_log_probs) + s * smooth)).mean()
+        """,
+    ),
+    Snippet(
+        "a focal loss of chosen probabilities",
+        """
+        import torch
+        def f(logits, labels):
+            probs = torch.softmax(logits, 1)
+            p = probs[range(len(labels)), labels]
+            return (-((1 - p) ** 2) * torch.log(p)).mean()
+        """,
+    ),
+    Snippet(
+        "an advantage is a difference, not a distribution",
+        """
+        import torch
+        def f(pi, target_vec, values, actions):
+            pi_a = pi.gather(1, actions).reshape(-1)
+            probs = net(pi)
+            advantage = target_vec - values
+            return -(torch.log(pi_a) * advantage).mean(), -(torch.log(probs) * (target_vec - values)).mean()
+        """,
+    ),
+    Snippet(
+        "the other half of a binary divergence comes a statement later",
+        """
+        from keras import backend as K
+        def f(y_true, y_pred):
+            loss = K.mean(y_true * K.log(y_true / y_pred), axis=-1)
+            loss += K.mean((1.0 - y_true) * K.log((1.0 - y_true) / (1.0 - y_pred)), axis=-1)
+            return loss
+        """,
+    ),
+    Snippet(
+        "a KL beside the mean log-probability of the same Normal: both are per element",
+        """
+        import torch
+        from torch.distributions import Normal, kl_divergence
+        def f(mu, sigma, x, w):
+            posterior = Normal(mu, sigma)
+            prior = Normal(torch.zeros_like(mu), torch.ones_like(mu))
+            return -posterior.log_prob(x).mean() + w * kl_divergence(posterior, prior).mean()
+        """,
+    ),
+    Snippet(
+        "rows that are divided by their sum are distributions, whatever they were",
+        """
+        import torch
+        def f(s, t, eps):
+            s = (s + 1.0) / 2.0
+            t = (t + 1.0) / 2.0
+            s = s / torch.sum(s, dim=1, keepdim=True)
+            t = t / torch.sum(t, dim=1, keepdim=True)
+            return torch.mean(t * torch.log((t + eps) / (s + eps)))
+        """,
+        ((8, "BMN102", "proved"),),
+    ),
+    Snippet(
+        "a haiku function that returns log-probabilities, which the loss calls logits",
+        """
+        import haiku as hk
+        import jax
+        import jax.numpy as jnp
+        def forward(x):
+            return hk.Sequential([hk.Linear(2), jax.nn.log_softmax])(x)
+        net = hk.without_apply_rng(hk.transform(forward))
+        def loss(params, x, labels):
+            logits = net.apply(params, x)
+            return -jnp.mean(logits * labels)
+        """,
+        ((10, "BMN102", "likely"),),
+    ),
+    Snippet(
+        "bits per dimension declare their unit",
+        """
+        import numpy as np
+        import torch
+        def f(mean, logvar):
+            kl = 0.5 * (-1.0 - logvar + torch.exp(logvar) + mean**2)
+            return kl.mean() / np.log(2.0)
+        """,
+    ),
+    Snippet(
+        "one column of probabilities was chosen",
+        """
+        import torch
+        def f(labels, probs):
+            return -(labels[:, 0] * torch.log(probs[:, 0])).mean()
+        """,
+    ),
+    Snippet(
+        "a matching that is normalised over both axes",
+        """
+        import torch
+        def f(losses, beta):
+            n = losses.shape[-1]
+            Z = -beta * losses
+            for _ in range(20):
+                Z = Z - torch.logsumexp(Z, axis=1, keepdim=True)
+                Z = Z - torch.logsumexp(Z, axis=2, keepdim=True)
+            return torch.einsum("bij,bij->b", losses + Z / beta, torch.exp(Z)) / n
+        """,
+    ),
+    Snippet(
+        "chosen columns of the logits, and batchmean",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(out, before, units):
+            chosen = list(units)
+            log_p = torch.log_softmax(out[:, chosen] / 2, dim=1)
+            q = torch.softmax(before[:, chosen] / 2, dim=1)
+            return F.kl_div(log_p, q, reduction="batchmean")
+        """,
+    ),
+    Snippet(
+        "a term of a diffusion bound: the likelihood in the other branch is averaged in the same place",
+        """
+        import torch
+        def f(t, likelihood, m1, m2, lv1, lv2):
+            if t == 0:
+                kl = -likelihood(m1)
+            else:
+                kl = 0.5 * (-1.0 + lv2 - lv1 + torch.exp(lv1 - lv2) + (m1 - m2) ** 2 * torch.exp(-lv2))
+            return kl.view(kl.shape[0], -1).mean(dim=1)
+        """,
+    ),
+    Snippet(
+        "a layer of width one has no dimensions to sum; one of width two has",
+        """
+        import torch.nn as nn
+        from torch.distributions import Normal, kl_divergence
+        class Policy(nn.Module):
+            def __init__(self):
+                self.one = nn.Linear(8, 1)
+                self.two = nn.Linear(8, 2)
+            def narrow(self, h, s):
+                return kl_divergence(Normal(self.one(h), s), Normal(0.0, 1.0)).mean()
+            def wide(self, h, s):
+                return kl_divergence(Normal(self.two(h), s), Normal(0.0, 1.0)).mean()
+        """,
+        ((11, "BMN104", "proved"),),
+    ),
+    Snippet(
+        "mutual recursion ends",
+        """
+        import torch
+        def f(x, y):
+            return g(x, y)
+        def g(x, y):
+            return f(x, y) if x else -(torch.softmax(x, -1) * torch.log_softmax(y, -1)).mean()
+        """,
+        ((6, "BMN102", "proved"),),
+    ),
+]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda s: s.name)
+def test_snippet(snippet: Snippet) -> None:
+    text = textwrap.dedent(snippet.text)
+    found = tuple((f.span.line, f.code, f.confidence) for f in lint(text, "snippet.py"))
+    assert found == snippet.wrong
+
+
+def test_the_chain_names_target_log_probability_and_divisor() -> None:
+    text = textwrap.dedent(
+        """
+        import numpy as np
+        def f(labels, probs):
+            one_hot = np.eye(10)[labels]
+            total = np.sum(one_hot * np.log(probs))
+            return -total / (10 * len(labels))
+        """
+    )
+    (finding,) = lint(text, "chain.py")
+    assert finding.code == "BMN101"
+    assert finding.known_sizes == {"V": 10}
+    assert finding.factor == {"V": -1}
+    assert "10 times too small" in finding.message
+    assert [b.line for b in finding.because] == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("reconstruction", "says_ratio"),
+    [
+        ("F.mse_loss(recon, x)", True),
+        ("((recon - x) ** 2).mean()", True),
+        ("nn.BCELoss()(recon, x)", True),
+        ("F.mse_loss(recon, x, reduction='sum') / len(x)", False),
+        ("F.mse_loss(recon, x, reduction='none').sum(-1).mean()", False),
+    ],
+)
+def test_a_latent_kl_beside_an_average_says_the_ratio(reconstruction: str, says_ratio: bool) -> None:
+    text = _TORCH + textwrap.dedent(
+        f"""
+        def loss(recon, x, mu, logvar, beta):
+            kl = -0.5 * torch.mean(1 + logvar - mu.pow(2) - logvar.exp())
+            return {reconstruction} + beta * kl
+        """
+    )
+    (finding,) = lint(text, "vae.py")
+    assert finding.code == "BMN104"
+    assert ("P/D" in finding.message) == says_ratio
+
+
+def test_columns_are_code_points() -> None:
+    text = 'import numpy as np\ndef f(labels, p): x = "ü€𝄞"; return -np.mean(np.eye(9)[labels] * np.log(p))\n'
+    (finding,) = lint(text, "columns.py")
+    line = text.split("\n")[1]
+    assert line[finding.span.column - 1 : finding.span.end_column - 1] == (
+        "np.mean(np.eye(9)[labels] * np.log(p))"
+    )

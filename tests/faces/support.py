@@ -1,0 +1,89 @@
+"""Real processes: the command, flake8, and the files they read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import NamedTuple, Protocol
+
+
+class Run(Protocol):
+    """A program in the test's own folder."""
+
+    def __call__(
+        self, *arguments: str, stdin: str | bytes = b"", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it with these arguments."""
+
+
+class Write(Protocol):
+    """A writer of files below the test's own folder."""
+
+    def __call__(self, files: Mapping[str, str | bytes]) -> None:
+        """Write what is given by relative path."""
+
+
+WRONG = dedent(
+    """\
+    import numpy as np
+    from scipy.special import log_softmax
+
+
+    def loss(logits, labels):
+        target = np.eye(10)[labels]
+        logp = log_softmax(logits, axis=-1)
+        return -(target * logp).mean()
+    """
+)
+RIGHT = WRONG.replace(".mean()", ".sum(axis=-1).mean()")
+TWO_KINDS = WRONG + dedent(
+    """\
+
+
+    def whole(logits, labels):
+        target = np.eye(10)[labels]
+        logp = log_softmax(logits, axis=-1)
+        return -np.sum(target * logp) / logp.size
+    """
+)
+
+
+def run_program(
+    name: str, *arguments: str, cwd: Path, stdin: str | bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """A program that is installed beside the interpreter, in `cwd`; its output as text."""
+    done = subprocess.run(
+        [Path(sys.executable).parent / name, *arguments],
+        cwd=cwd,
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
+        capture_output=True,
+        env={**os.environ, **environment},
+        check=False,
+        timeout=120,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class Line(NamedTuple):
+    """One finding as both programs print it."""
+
+    path: str
+    line: int
+    column: int
+    code: str
+
+
+def lines_of(output: str) -> list[Line]:
+    """The findings of a concise report; a line of any other kind is an error."""
+    found = []
+    for text in output.splitlines():
+        match = re.fullmatch(r"(?:\./)?(.+):(\d+):(\d+): ([A-Z]+\d+) .+", text)
+        assert match is not None, text
+        path, line, column, code = match.groups()
+        found.append(Line(path, int(line), int(column), code))
+    return found

@@ -1,0 +1,103 @@
+"""`[tool.batchmean]`, as the command takes it from the nearest pyproject.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faces.support import TWO_KINDS, WRONG, Run, Write, lines_of
+
+
+def reported(run: Run, *arguments: str) -> list[str]:
+    done = run("check", *arguments)
+    assert done.stderr == ""
+    return [f"{line.path} {line.code}" for line in lines_of(done.stdout)]
+
+
+def test_the_nearest_table_holds(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    write(
+        {
+            "pyproject.toml": '[tool.batchmean]\nignore = ["BMN101"]\n',
+            "a.py": TWO_KINDS,
+            "own/pyproject.toml": '[tool.batchmean]\nselect = ["BMN101"]\n',
+            "own/deep/er/b.py": TWO_KINDS,
+            # A project file that is silent about batchmean leaves the word to the one above.
+            "silent/pyproject.toml": '[project]\nname = "x"\n',
+            "silent/c.py": TWO_KINDS,
+        }
+    )
+    expected = ["a.py BMN102", "own/deep/er/b.py BMN101", "silent/c.py BMN102"]
+    assert reported(batchmean) == expected
+    assert reported(batchmean, "own/deep") == expected[1:2]
+    assert reported(batchmean, "--no-config", "a.py") == ["a.py BMN102", "a.py BMN101"]
+    assert reported(batchmean, "--config", "own/pyproject.toml", "a.py") == ["a.py BMN101"]
+    # The command line wins.
+    assert reported(batchmean, "--select", "BMN101") == [
+        "a.py BMN101",
+        "own/deep/er/b.py BMN101",
+        "silent/c.py BMN101",
+    ]
+    assert reported(batchmean, "--ignore", "BMN102") == ["own/deep/er/b.py BMN101"]
+
+
+def test_files_are_left_out(batchmean: Run, write: Write) -> None:
+    write(
+        {
+            "pyproject.toml": """
+[tool.batchmean]
+exclude = ["generated", "src/*_pb2.py", "**/skip.py"]
+
+[tool.batchmean.per-file-ignores]
+"tests/*" = ["BMN1"]
+"old.py" = ["BMN101"]
+""",
+            "generated/a.py": WRONG,
+            "src/a_pb2.py": WRONG,
+            "src/skip.py": WRONG,
+            "skip.py": WRONG,
+            "src/kept.py": WRONG,
+            "tests/deep/a.py": WRONG,
+            "src/old.py": TWO_KINDS,
+        }
+    )
+    assert reported(batchmean) == ["src/kept.py BMN102", "src/old.py BMN102"]
+    # Named files are linted, unless asked otherwise (the pre-commit hook does).
+    assert reported(batchmean, "skip.py", "generated/a.py") == ["generated/a.py BMN102", "skip.py BMN102"]
+    assert reported(batchmean, "--force-exclude", "skip.py", "generated/a.py") == []
+
+
+def test_confidence(batchmean: Run, write: Write) -> None:
+    by_names = (
+        "import numpy as np\n\n\ndef loss(y_true, y_pred):\n    return -(y_true * np.log(y_pred)).mean()\n"
+    )
+    write(
+        {"a.py": WRONG, "b.py": by_names, "pyproject.toml": '[tool.batchmean]\nmin-confidence = "proved"\n'}
+    )
+    assert reported(batchmean) == ["a.py BMN102"]
+    assert reported(batchmean, "--min-confidence", "likely") == ["a.py BMN102", "b.py BMN102"]
+    assert reported(batchmean, "--no-config", "--min-confidence", "proved") == ["a.py BMN102"]
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ('selct = ["BMN101"]', "has no setting 'selct'; did you mean select?"),
+        ('select = ["BMN12"]', "select: unknown code 'BMN12'; did you mean BMN102?"),
+        ('select = "BMN101"', "select must be a list of strings"),
+        ('per-file-ignores = {"a.py" = ["X1"]}', "per-file-ignores: unknown code 'X1'"),
+        ('min-confidence = "sure"', 'min-confidence must be "likely" or "proved"'),
+        ('preview = "yes"', "preview must be true or false"),
+        ("select = [", "Invalid"),
+    ],
+)
+def test_a_setting_that_means_nothing_stops_the_run(
+    batchmean: Run, write: Write, table: str, complaint: str
+) -> None:
+    write({"pyproject.toml": f"[tool.batchmean]\n{table}\n", "a.py": WRONG})
+    done = batchmean("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "pyproject.toml: " in done.stderr
+    assert complaint in done.stderr
+    assert len(done.stderr.splitlines()) == 1

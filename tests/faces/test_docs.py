@@ -1,0 +1,157 @@
+"""The pages, `batchmean explain`, README, the changelog and the fixtures say the same of every rule."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from batchmean.explain import LAWS, NUMBERS
+from batchmean.linter import lint
+from batchmean.rules import RULES
+from batchmean_reference import laws
+
+from docs.generate import PLOT, pages, plot
+from tests.faces.support import Run, Write, run_program
+from tests.fixtures.specification import CASES, reference_of
+
+PROJECT = Path(__file__).parents[2]
+DOCS = PROJECT / "docs"
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PROSE = sorted([*PROJECT.glob("*.md"), *DOCS.rglob("*.md"), *PROJECT.glob("*/README.md")])
+
+by_rule = pytest.mark.parametrize("code", RULES)
+
+
+def test_the_pages_are_those_of_the_rules() -> None:
+    """Otherwise: `make docs`."""
+    assert {
+        path.relative_to(DOCS).as_posix(): path.read_text("utf-8") for path in DOCS.glob("rules/*")
+    } == pages()
+
+
+@by_rule
+def test_explain_prints_the_page(batchmean: Run, code: str) -> None:
+    assert batchmean("explain", code).stdout == (DOCS / "rules" / f"{code}.md").read_text(encoding="utf-8")
+
+
+@by_rule
+def test_a_page_has_all_its_parts(code: str) -> None:
+    parts = re.findall(
+        r"^## (.+)$", (DOCS / "rules" / f"{code}.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert parts == [
+        "What it finds",
+        "Why it matters",
+        "By how much",
+        "Wrong",
+        "Right",
+        "When to suppress it",
+    ]
+
+
+@by_rule
+def test_the_examples_are_wrong_and_right(code: str) -> None:
+    assert [finding.code for finding in lint(RULES[code].wrong, "example.py")] == [code]
+    assert lint(RULES[code].right, "example.py") == []
+
+
+def one_function(source: str) -> Callable[..., Any]:
+    """The function that an example defines."""
+    names: dict[str, Any] = {}
+    exec(source, names)
+    [function] = [value for value in names.values() if getattr(value, "__globals__", None) is names]
+    found: Callable[..., Any] = function
+    return found
+
+
+def inputs(code: str, size: int) -> dict[str, Any]:
+    """What the case above a page's table describes."""
+    import torch
+
+    certain = torch.full((1, size), -1e4, dtype=torch.float64)
+    certain[0, 0] = 0.0
+    flat = torch.zeros(1, size, dtype=torch.float64)
+    given: dict[str, dict[str, Any]] = {
+        "BMN101": {"labels": np.array([0, 1]), "probs": np.full((2, size), 1 / size)},
+        "BMN102": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
+        "BMN103": {"student_logits": flat, "teacher_logits": certain},
+        "BMN104": {"mu": torch.ones(1, size, dtype=torch.float64), "logvar": flat},
+    }
+    return given[code]
+
+
+@pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+@by_rule
+def test_the_numbers_are_what_the_examples_return(code: str) -> None:
+    numbers = NUMBERS[code]
+    for size in numbers.sizes:
+        given = inputs(code, size)
+        for source, promised in ((RULES[code].wrong, numbers.wrong), (RULES[code].right, numbers.right)):
+            assert math.isclose(one_function(source)(**given), promised(size), rel_tol=1e-9)
+
+
+def test_the_laws_are_those_of_the_reference() -> None:
+    assert set(LAWS) == set(laws.LAWS)
+    assert {rule.law for rule in RULES.values()} <= set(LAWS)
+
+
+def test_readme_lists_the_rules() -> None:
+    rows = [
+        f"| [{code}](docs/rules/{code}.md) | {rule.name} | {rule.summary} |" for code, rule in RULES.items()
+    ]
+    assert re.findall(r"^\| \[BMN.*$", README, re.MULTILINE) == rows
+
+
+@by_rule
+def test_the_changelog_names_every_rule(code: str) -> None:
+    words = " ".join((PROJECT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    assert f"{code} {RULES[code].name}" in words
+
+
+@by_rule
+def test_every_rule_has_wrong_and_right_fixtures(code: str) -> None:
+    wrong = [case for case in CASES if code in {expected.code for expected in case.expected}]
+    assert wrong
+    assert all(not reference_of(case).is_wrong for case in wrong)
+
+
+def test_no_fixture_expects_a_rule_that_is_not_there() -> None:
+    assert {expected.code for case in CASES for expected in case.expected} <= set(RULES)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the plot is drawn by another matplotlib there")
+def test_the_plot_is_the_measured_one() -> None:
+    """Otherwise: `make docs`. Coordinates may differ in the last digits from machine to machine."""
+    number = re.compile(r"-?\d+\.?\d*")
+    kept, drawn = (DOCS / PLOT).read_text(encoding="utf-8"), plot()
+    assert version("matplotlib") in (PROJECT / "tests" / "constraints.txt").read_text(encoding="utf-8")
+    assert number.sub("0", kept) == number.sub("0", drawn)
+    assert [float(x) for x in number.findall(kept)] == pytest.approx(
+        [float(x) for x in number.findall(drawn)], abs=0.05
+    )
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def test_ruff_keeps_noqa_only_where_it_is_told_to(write: Write, tmp_path: Path) -> None:
+    """What README and docs/suppressing.md say of `lint.external`, with ruff itself."""
+    line = "x = 1  # noqa: BMN102\n"
+    texts = README + (DOCS / "suppressing.md").read_text(encoding="utf-8")
+    [settings] = set(re.findall(r"```toml\n(\[tool\.ruff\.lint\]\n.*?)```", texts, re.DOTALL))
+    for config, kept in (("", "x = 1\n"), (settings, line)):
+        write({"pyproject.toml": config, "a.py": line})
+        run_program("ruff", "check", "--select", "RUF100,RUF102", "--fix", "--no-cache", "a.py", cwd=tmp_path)
+        assert (tmp_path / "a.py").read_text(encoding="utf-8") == kept

@@ -1,0 +1,89 @@
+"""The fixtures through `--fix`: what is offered is executed, and measures what the right twin measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from batchmean.check import Check
+from batchmean.config import Settings
+from batchmean.findings import Finding
+from batchmean.rewrite import rewrite
+from batchmean_reference.audit import Monomial, deviation, measure_all
+from batchmean_reference.cases import Case, read_cases
+from batchmean_reference.laws import check_laws
+
+from tests.fixtures.specification import CASES, MODULES, reference_of, to_run
+
+RIGHT = [path for path in MODULES if not any(case.expected for case in CASES if case.path == path)]
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*reduction:UserWarning", "ignore:.*size_average:UserWarning")
+
+
+def _fixed(path: Path) -> tuple[bytes, list[Finding]]:
+    """The module with every fix that is offered, and the findings that remain."""
+    settings = Settings({}, file=None, isolated=True)
+    check = Check(settings, fixes=True, warn=pytest.fail)
+    report = check.files([str(path)])
+    assert not report.errors
+    done = rewrite(report, check, lambda name: Path(name).read_bytes(), lambda *_: None, unsafe=True)
+    assert not done.report.errors
+    return (done.changes[0].after if done.changes else path.read_bytes()), done.report.findings
+
+
+@pytest.fixture(scope="session")
+def fixed_cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """By the id of a wrong case: the case as fixed, or None where it has no fix."""
+    folder = tmp_path_factory.mktemp("fixed")
+
+    @cache
+    def of_module(path: Path) -> dict[str, Case | None]:
+        data, remaining = _fixed(path)
+        lines = {finding.span.line for finding in remaining}
+        copy = folder / path.parent.name / path.name
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(data)
+        cases = [case for case in read_cases(copy) if case.is_wrong]
+        return {case.id: None if lines & {e.line for e in case.expected} else case for case in cases}
+
+    yield of_module
+
+
+@pytest.mark.parametrize("case", to_run(case for case in CASES if case.is_wrong))
+def test_a_fix_makes_it_the_right_loss(case: Case, fixed_cases: object) -> None:
+    fixed = fixed_cases(case.path)[case.id]  # type: ignore[operator]
+    if fixed is None:
+        pytest.skip("no fix is offered")
+    loss = fixed.loss()
+    measured = measure_all(loss, reference_of(case).loss())
+    assert deviation(measured, Monomial()) < (1e-12 if case.framework.tolerance < 1e-8 else 1e-6)
+    assert not [law for law, result in check_laws(loss).items() if result.verdict == "broken"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_fixing_twice_changes_nothing_more(path: Path, tmp_path: Path) -> None:
+    once, remaining = _fixed(path)
+    copy = tmp_path / path.name
+    copy.write_bytes(once)
+    twice, still = _fixed(copy)
+    assert twice == once
+    assert [f.code for f in still] == [f.code for f in remaining]
+
+
+@pytest.mark.parametrize("path", RIGHT, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_is_right_stays_byte_for_byte(path: Path) -> None:
+    assert _fixed(path) == (path.read_bytes(), [])
+
+
+def test_most_wrong_fixtures_have_a_fix() -> None:
+    """The others have a reason: nothing shows the axis, or the criterion is made elsewhere."""
+    offered = total = 0
+    for path in MODULES:
+        _, remaining = _fixed(path)
+        owed = sum(len(case.expected) for case in CASES if case.path == path)
+        total += owed
+        offered += owed - len(remaining)
+        assert all(finding.no_fix for finding in remaining)
+    assert offered >= 0.75 * total, f"{offered} of {total}"

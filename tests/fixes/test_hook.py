@@ -1,0 +1,58 @@
+"""The hook `batchmean-fix` inside a real pre-commit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faces.support import RIGHT, WRONG, Write
+from tests.faces.test_pre_commit import PARTS, PROJECT
+
+
+def test_the_hook_fixes_what_is_safe_and_fails_once(write: Write, tmp_path: Path) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        "PRE_COMMIT_HOME": str(tmp_path / "cache"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        **{f"GIT_{role}_{what}": "x@y.z" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+    def run(folder: str, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=tmp_path / folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    for part in PARTS:
+        source, target = PROJECT / part, tmp_path / "hook" / part
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    weighed = WRONG.replace("return -", "return 0.3 * -")
+    write({"user/safe.py": WRONG, "user/weighed.py": weighed})
+    for folder in ("hook", "user"):
+        run(folder, "git", "init", "--quiet")
+        run(folder, "git", "add", "--all")
+        assert run(folder, "git", "commit", "--quiet", "--message", "all").returncode == 0
+
+    hook = ("pre-commit", "try-repo", str(tmp_path / "hook"), "batchmean-fix")
+    first = run("user", *hook, "--files", "safe.py")
+    assert first.returncode == 1, first.stdout + first.stderr
+    assert "files were modified by this hook" in first.stdout
+    assert (tmp_path / "user" / "safe.py").read_text() == RIGHT
+    second = run("user", *hook, "--files", "safe.py")
+    assert second.returncode == 0, second.stdout + second.stderr
+    third = run("user", *hook, "--files", "weighed.py")
+    assert third.returncode == 1
+    assert (tmp_path / "user" / "weighed.py").read_text() == weighed

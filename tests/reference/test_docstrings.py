@@ -1,0 +1,37 @@
+"""Every example in a docstring of the reference is run, and every public name has a docstring."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import batchmean_reference
+import pytest
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(batchmean_reference.__path__)
+    if not module.name.startswith("__")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_say_what_the_code_does(name: str) -> None:
+    module = importlib.import_module(f"batchmean_reference.{name}")
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_are_documented(name: str) -> None:
+    module = importlib.import_module(f"batchmean_reference.{name}")
+    undocumented = [
+        label
+        for label, member in vars(module).items()
+        if not label.startswith("_")
+        and (inspect.isfunction(member) or inspect.isclass(member))
+        and member.__module__ == module.__name__
+        and not inspect.getdoc(member)
+    ]
+    assert not undocumented
