@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_right
+from functools import lru_cache
+from itertools import accumulate
 
 from batchmean.engine.analysis import Event, analyse
 from batchmean.engine.values import Place
@@ -115,8 +118,10 @@ def _code_points(lines: list[str], line: int, offset: int) -> int:
     if not 0 < line <= len(lines):
         return offset
     text = lines[line - 1]
-    return (
-        offset
-        if text.isascii()
-        else len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "ignore"))
-    )
+    return offset if text.isascii() else bisect_right(_byte_offsets(text), offset) - 1
+
+
+@lru_cache(maxsize=8)
+def _byte_offsets(text: str) -> list[int]:
+    """Where each code point of a line starts in its UTF-8, and where the last one ends."""
+    return list(accumulate((len(c.encode("utf-8", "surrogatepass")) for c in text), initial=0))

@@ -21,9 +21,11 @@ from batchmean.engine.values import (
     constant,
     from_atom,
     intern,
+    shown_number,
 )
 
 _DISTRIBUTIONS = (Role.PROBS, Role.ONE_HOT)
+_MAX_POWER = 1000.0
 BINARY_ROLES = (Role.LOG_COMPLEMENT, Role.LOG_SIGMOID, Role.SIGMOID)
 """What only a loss per element holds: `log(1 - p)`, a sigmoid."""
 
@@ -35,7 +37,8 @@ def combine(terms: Iterable[Term]) -> tuple[Term, ...]:
         if term.factors in sums:
             before = sums[term.factors]
             both = before is not None and term.coefficient is not None
-            sums[term.factors] = before + term.coefficient if both else None  # type: ignore[operator]
+            total = before + term.coefficient if both else None  # type: ignore[operator]
+            sums[term.factors] = shown_number(total)
         else:
             sums[term.factors] = term.coefficient
     return tuple(Term(c, f) for f, c in sums.items() if c != 0)
@@ -49,11 +52,15 @@ def _multiply_factors(a: Factors, b: Factors) -> Factors:
     powers: dict[Atom, float] = dict(a)
     for atom, power in b:
         powers[atom] = powers.get(atom, 0.0) + power
-    return frozenset((atom, power) for atom, power in powers.items() if power != 0)
+    return frozenset((atom, _bounded(power)) for atom, power in powers.items() if power != 0)
+
+
+def _bounded(power: float) -> float:
+    return max(-_MAX_POWER, min(_MAX_POWER, power))
 
 
 def _times(a: float | None, b: float | None) -> float | None:
-    return a * b if a is not None and b is not None else None
+    return shown_number(a * b) if a is not None and b is not None else None
 
 
 def plays_a_role(tensor: Tensor) -> bool:
@@ -164,7 +171,9 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     if exponent == -1 and len(a.terms) > 1:
         # An epsilon in a denominator is there to keep it from zero.
         a = replace(a, terms=tuple(t for t in a.terms if not _is_small(t)) or a.terms)
-    if exponent is None or len(a.terms) != 1 or a.terms[0].coefficient is None:
+    powers = [abs(p * exponent) for term in a.terms for _, p in term.factors] if exponent is not None else []
+    out_of_bounds = not all(p <= _MAX_POWER for p in powers)
+    if exponent is None or out_of_bounds or len(a.terms) != 1 or a.terms[0].coefficient is None:
         collapsed = _collapsed("power", (a.terms, exponent), a.shape)
         if len(a.terms) == 2 and _is_complement(a.terms):
             collapsed = map_atoms(collapsed, lambda atom: replace(atom, kind="complement"))
@@ -174,8 +183,7 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
         coefficient = term.coefficient**exponent  # type: ignore[operator]
     except (ArithmeticError, ValueError):
         coefficient = None
-    if not isinstance(coefficient, (int, float)):
-        coefficient = None
+    coefficient = shown_number(coefficient) if isinstance(coefficient, (int, float)) else None
     factors = frozenset((atom, p * exponent) for atom, p in term.factors)
     return replace(a, terms=(Term(coefficient, factors),))
 

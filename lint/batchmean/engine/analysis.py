@@ -15,6 +15,7 @@ from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.evaluator import OutOfWork
 from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.literals import spelled_out
 from batchmean.engine.reductions import Factor, Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, forget_keys
@@ -71,21 +72,35 @@ def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False)
     return interpreter
 
 
+@contextmanager
+def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
+    """Forget what was entered by work that does not come to its end: the last statement may put a loss right."""
+    first = len(interpreter.ledger)
+    try:
+        yield
+    except (OutOfWork, RecursionError) as error:
+        del interpreter.ledger[first:]
+        if isinstance(error, OutOfWork):
+            raise
+
+
 def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None:
-    interpreter.run_module(tree.body)
+    with _all_or_nothing(interpreter):
+        interpreter.run_module(tree.body)
     instances: dict[ast.ClassDef, InstanceValue] = {}
     done: set[int] = set()
 
     def run(function: FunctionValue) -> None:
         done.add(id(function))
         owner = function.owner
-        if owner is not None and not _is_static(function.node):
-            instance = instances.get(owner.node)
-            if instance is None:
-                instance = calls.blank_instance(interpreter, owner)
-                instances[owner.node] = instance
-            function = replace(function, receiver=instance)
-        interpreter.run_function(function)
+        with _all_or_nothing(interpreter):
+            if owner is not None and not _is_static(function.node):
+                instance = instances.get(owner.node)
+                if instance is None:
+                    instance = calls.blank_instance(interpreter, owner)
+                    instances[owner.node] = instance
+                function = replace(function, receiver=instance)
+            interpreter.run_function(function)
 
     # Callers first, so that a helper is seen with the values it is really called with.
     for is_root in (True, False):
@@ -101,7 +116,8 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None
             run(function)
     for function in list(interpreter.defined):
         if isinstance(function.node, ast.Lambda) and function.node not in interpreter.entered:
-            interpreter.run_function(function)
+            with _all_or_nothing(interpreter):
+                interpreter.run_function(function)
     # A helper's other branches, which no caller in this module asks for: others may.
     known, first = frozenset(interpreter.seen), len(interpreter.ledger)
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
@@ -205,7 +221,7 @@ def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
     if summing is None or summing.node is step.node:
         return False
     inner = [node for node, _ in summing.path if not any(node is n for n, _ in step.path)]
-    return bool(inner) and not any(_ABOUT_SHAPE.search(ast.unparse(getattr(n, "test", n))) for n in inner[:1])
+    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(getattr(n, "test", n))) for n in inner[:1])
 
 
 _ABOUT_SHAPE: Final = re.compile(r"dim|shape|len\(|size|rank|isinstance|discrete|continuous|type|hasattr")

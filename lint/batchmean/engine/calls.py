@@ -28,6 +28,7 @@ from batchmean.engine.values import (
     Value,
     hinted,
     named,
+    sequence_of,
 )
 from batchmean.operations.table import Operation
 
@@ -264,7 +265,7 @@ def bind_parameters(
             hint = hints.from_comment(interpreter.lines, parameter.lineno)
         scope.names[name] = hinted(named(value, name, parameter), hint)
     if spec.vararg is not None:
-        scope.names[spec.vararg.arg] = TupleValue(tuple(given[len(positional) :]))
+        scope.names[spec.vararg.arg] = sequence_of(given[len(positional) :])
     if spec.kwarg is not None:
         scope.names[spec.kwarg.arg] = DictValue(())
 

@@ -24,6 +24,7 @@ class Candidates:
     def __init__(self, tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> None:
         """Read a module; `thorough` takes in functions that only sum, such as those a fix has put right."""
         self._lines = lines
+        self._last_read: tuple[tuple[int, int | None], bool, frozenset[str]] | None = None
         text = "\n".join(lines)
         starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
         self._logarithms = sorted({bisect_right(starts, offset) for offset in logarithms(text)})
@@ -50,7 +51,7 @@ class Candidates:
                     name for target in node.targets for name in _target_names(target, id(node) in lasting)
                 }
                 takers |= names
-                if reduces(self._text(node)):
+                if self._words(node)[0]:
                     reducers |= names
         for function in functions:
             if any(isinstance(node, ast.FunctionDef) for node in function.body):
@@ -63,13 +64,18 @@ class Candidates:
         takes_log = [self.takes_logarithm(f) for f in functions]
         reduces_it = [reduces(text) for text in texts]
         takers.update(f.name for f, takes in zip(functions, takes_log, strict=True) if takes)
+        asked: tuple[frozenset[str], int] | None = None
         for node in tree.body:
             # `batched = vmap(predict)`, `average = partial(np.mean)`: other names of what matters.
             if isinstance(node, ast.Assign):
                 names = {name for target in node.targets for name in _target_names(target, True)}
-                if takers & set(_WORD.findall(self._text(node))):
+                does, words = self._words(node)
+                if asked is None or asked[0] is not words or asked[1] != len(takers):
+                    asked = words, len(takers)
+                    takes = not takers.isdisjoint(words)
+                if takes:
                     takers |= names
-                if reduces(self._text(node)):
+                if does:
                     reducers |= names
         reducers.update(f.name for f, does in zip(functions, reduces_it, strict=True) if does)
         self._nodes: set[ast.AST] = set()
@@ -97,6 +103,14 @@ class Candidates:
         """Does a logarithm or a divergence stand in the lines of this statement or expression?"""
         index = bisect_left(self._logarithms, node.lineno)
         return index < len(self._logarithms) and self._logarithms[index] <= (node.end_lineno or node.lineno)
+
+    def _words(self, node: ast.stmt) -> tuple[bool, frozenset[str]]:
+        """Do the lines of a statement reduce something, and which words do they hold? A line of many is read once."""
+        place = (node.lineno, node.end_lineno)
+        if self._last_read is None or self._last_read[0] != place:
+            text = self._text(node)
+            self._last_read = place, reduces(text), frozenset(_WORD.findall(text))
+        return self._last_read[1:]
 
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])

@@ -16,9 +16,10 @@ from batchmean.engine.integrands import recognise
 from batchmean.engine.literals import compare, fold
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.scopes import Scope
-from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     MAX_ALTERNATIVES,
+    MAX_ITEMS,
     SCALAR,
     Alternatives,
     Atom,
@@ -42,6 +43,7 @@ from batchmean.engine.values import (
     from_atom,
     intern,
     named,
+    sequence_of,
 )
 
 MAX_WORK: Final = 100_000
@@ -124,8 +126,8 @@ class Evaluator:
         own = shape or Shape()
         return from_atom(Atom(intern(*key), names=names, shape=own), own)
 
-    def _spend(self) -> None:
-        self._work += 1
+    def _spend(self, cost: int = 1) -> None:
+        self._work += cost
         if self._work > MAX_WORK:
             raise OutOfWork
 
@@ -252,7 +254,7 @@ class Evaluator:
                 items.extend(inner.items)
             else:
                 items.append(self.evaluate(element))
-        return TupleValue(tuple(items))
+        return sequence_of(items)
 
     def _set(self, node: ast.Set) -> Value:
         for element in node.elts:
@@ -266,7 +268,7 @@ class Evaluator:
             item = self.evaluate(value)
             if isinstance(shown, Const):
                 items.append((shown.value, item))
-        return DictValue(tuple(items))
+        return DictValue(tuple(items)) if len(items) <= MAX_ITEMS else self.opaque()
 
     def _binary(self, node: ast.BinOp) -> Value:
         self.seen.add(node)
@@ -288,7 +290,7 @@ class Evaluator:
             and isinstance(right, TupleValue | ListValue)
         ):
             if isinstance(left, TupleValue) and isinstance(right, TupleValue):
-                return TupleValue(left.items + right.items)
+                return sequence_of(left.items + right.items)
             return ListValue(alternatives([self.element_of(left), self.element_of(right)]))
         a, b = self.as_tensor(left), self.as_tensor(right)
         if op is ast.Add:
@@ -509,7 +511,9 @@ class Evaluator:
         index = self.evaluate(target.slice)
         if isinstance(base, DictValue) and isinstance(index, Const) and isinstance(target.value, ast.Name):
             items = tuple((k, v) for k, v in base.items if k != index.value)
-            self._scope.names[target.value.id] = DictValue((*items, (index.value, value)))
+            full = len(items) >= MAX_ITEMS
+            stored_in = self.opaque() if full else DictValue((*items, (index.value, value)))
+            self._scope.names[target.value.id] = stored_in
             return
         if not isinstance(base, Tensor) or not isinstance(target.value, ast.Name):
             return
@@ -587,6 +591,8 @@ class Evaluator:
     def count_of(self, value: ShapeValue) -> Tensor:
         """The product of (a part of) a shape."""
         shape, start, stop = value.shape, value.start, value.stop
+        if max(abs(start), abs(stop or 0)) > MAX_RANK:
+            return self.opaque(shape=SCALAR)
         axes = shape.axes
         if axes is not None:
             result = constant(1.0)

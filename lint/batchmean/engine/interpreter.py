@@ -30,6 +30,9 @@ from batchmean.engine.values import (
     is_unknown,
 )
 
+_NAMES_PER_NODE: Final = 32
+"""How many names are copied in the time in which one node is read."""
+
 
 class Interpreter(Evaluator):
     """Runs the functions of one module."""
@@ -131,6 +134,7 @@ class Interpreter(Evaluator):
     def _fork(self, bodies: Sequence[Sequence[ast.stmt]], node: ast.stmt) -> bool:
         """Take every branch from here and join what they leave behind."""
         before, path = dict(self._scope.names), self._path
+        self._spend((len(before) * len(bodies) + len(path)) // _NAMES_PER_NODE)  # every branch copies them
         ends: list[tuple[dict[str, Value], Path]] = []
         for index, body in enumerate(bodies):
             self._scope.names = dict(before)
@@ -218,6 +222,7 @@ class Interpreter(Evaluator):
 
     def _try(self, node: ast.Try) -> bool:
         before = dict(self._scope.names)
+        self._spend(len(before) * (1 + len(node.handlers)) // _NAMES_PER_NODE)
         falls_through = self._block([*node.body, *node.orelse])
         if all(_catches_import_errors(handler) for handler in node.handlers):
             # The first import that can be had is the one that people mean.
@@ -337,8 +342,8 @@ def _unknown_call(
         return None
     key: list[object] = [function.node, id(function.receiver)]
     for name, value in [*(("", a) for a in args), *kwargs.items()]:
-        if isinstance(value, Const):
-            key.append((name, repr(value.value)))
+        if isinstance(value, Const) and not isinstance(value.value, slice):
+            key.append((name, type(value.value), value.value))
         elif isinstance(value, Tensor) and is_unknown(value):
             key.append(name)
         else:

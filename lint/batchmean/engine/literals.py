@@ -30,6 +30,15 @@ def fold(op: type[ast.operator], a: object, b: object) -> Const | None:
     return None
 
 
+def spelled_out(node: ast.AST) -> str:
+    """The code of a node: equal code, equal text. What Python cannot write (an integer of thousands of digits, a
+    nest that is too deep) is called by its place."""
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError):
+        return f"{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
+
+
 def compare(op: ast.cmpop, left: Const, right: Value) -> bool | None:
     """The truth of a comparison with a literal; None when the code leaves it open."""
     if isinstance(op, ast.In | ast.NotIn) and isinstance(right, TupleValue):

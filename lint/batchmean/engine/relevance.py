@@ -109,6 +109,7 @@ class Relevance:
         pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
         made.update(parameter.arg for parameter, default in pairs if candidates.takes_logarithm(default))
         seeds: list[_Facts] = []
+        seeing = _seeing_logarithm(all_facts, loading)
         for facts in all_facts:
             if function.name == "__init__":
                 simple = called or not facts.calls or bool(facts.calls & (candidates.reducers | _LAYERS))
@@ -119,13 +120,14 @@ class Relevance:
                 wanted = True
             else:
                 reduces = bool(facts.calls & (reducers | made)) or isinstance(facts.node, _DEFINITIONS)
-                wanted = reduces and self._sees_logarithm(facts, storing)
+                wanted = reduces and facts.node in seeing
             if wanted:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
-        made_of = [f for facts in seeds for name in facts.stores for f in loading.get(name, ())]
+        made_of = [f for name in {n for facts in seeds for n in facts.stores} for f in loading.get(name, ())]
         headers = {facts.node: facts for facts in all_facts}
         relevant: set[ast.AST] = set()
+        followed: set[str] = set()
         waiting = [*seeds, *made_of]
         while waiting:
             facts = waiting.pop()
@@ -133,22 +135,24 @@ class Relevance:
                 continue
             relevant.add(facts.node)
             waiting += [headers[outer] for outer in facts.outer if outer not in relevant]
-            waiting += [f for name in facts.loads for f in storing.get(name, ()) if f.node not in relevant]
+            waiting += [f for name in facts.loads - followed for f in storing.get(name, ())]
+            followed |= facts.loads
         return frozenset(relevant)
 
-    def _sees_logarithm(self, facts: _Facts, storing: dict[str, list[_Facts]]) -> bool:
-        seen: set[int] = set()
-        todo = [facts]
-        while todo:
-            current = todo.pop()
-            if id(current) in seen:
-                continue
-            seen.add(id(current))
-            if current.takes_logarithm:
-                return True
-            for name in current.loads:
-                todo += storing.get(name, ())
-        return False
+
+def _seeing_logarithm(all_facts: list[_Facts], loading: dict[str, list[_Facts]]) -> set[ast.AST]:
+    """The statements that take a logarithm, or load what one of them stored, at any distance."""
+    seeing: set[ast.AST] = set()
+    followed: set[str] = set()
+    todo = [facts for facts in all_facts if facts.takes_logarithm]
+    while todo:
+        facts = todo.pop()
+        if facts.node in seeing:
+            continue
+        seeing.add(facts.node)
+        todo += [f for name in facts.stores - followed for f in loading.get(name, ())]
+        followed |= facts.stores
+    return seeing
 
 
 def _collect(root: ast.AST, facts: _Facts) -> None:

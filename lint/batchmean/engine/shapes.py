@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+MAX_RANK: Final = 64
+"""More axes than any framework allows: what has more, or asks for one further off, has an unknown shape."""
+
 
 class Axis:
     """One axis of an array. Axes found to be the same are united, so compare with `is_same`."""
@@ -82,6 +85,8 @@ class AxesSpec:
     @staticmethod
     def tail(start: int) -> AxesSpec:
         """All axes from position `start` on, as in `tuple(range(1, x.ndim))`."""
+        if start > MAX_RANK:
+            return AxesSpec("unknown")
         return AxesSpec("all") if start == 0 else AxesSpec("tail", from_position=start)
 
 
@@ -105,12 +110,12 @@ class Shape:
         self._front = list(front)
         self._back = list(back)
         self._rank = rank
-        self._unsure = list(unsure)
+        self._unsure = list(unsure)[:MAX_RANK]
 
     @staticmethod
     def of(axes: Sequence[Axis]) -> Shape:
         """A shape whose axes are all known."""
-        return Shape(front=axes, rank=len(axes))
+        return Shape(front=axes, rank=len(axes)) if len(axes) <= MAX_RANK else Shape()
 
     def root(self) -> Shape:
         shape = self
@@ -153,7 +158,7 @@ class Shape:
     def set_rank(self, rank: int) -> None:
         """Record that the array has `rank` axes. A contradiction is ignored: then nothing more is known."""
         shape = self.root()
-        if shape._rank is not None or len(shape._front) > rank or len(shape._back) > rank:
+        if shape._rank is not None or not max(len(shape._front), len(shape._back)) <= rank <= MAX_RANK:
             return
         axes = shape._front + [Axis() for _ in range(rank - len(shape._front))]
         for offset, axis in enumerate(reversed(shape._back), start=1):
@@ -270,6 +275,8 @@ class Shape:
         """The shape with `axis` inserted so that it ends up at `position`."""
         self.axis(0)  # named now, so that both shapes share it
         shape = self.root()
+        if max(abs(position), len(shape._front), len(shape._back)) >= MAX_RANK:
+            return Shape(unsure=shape.shown[:MAX_RANK])
         if shape._rank is not None:
             axes = list(shape._front)
             axes.insert(position if position >= 0 else shape._rank + 1 + position, axis)
@@ -292,7 +299,7 @@ class Shape:
         if axes is None or len(axes) != len(order):
             return Shape()
         rank = len(axes)
-        if sorted(p % rank for p in order) != list(range(rank)):
+        if not all(-rank <= p < rank for p in order) or sorted(p % rank for p in order) != list(range(rank)):
             return Shape()
         return Shape.of([axes[p] for p in order])
 
@@ -326,5 +333,5 @@ class Shape:
             a._front = b._front
         if len(b._back) > len(a._back):
             a._back = b._back
-        a._unsure += b._unsure
+        a._unsure = (a._unsure + b._unsure)[:MAX_RANK]
         b._root = a

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_TERMS: Final = 16
 MAX_ALTERNATIVES: Final = 6
+MAX_ITEMS: Final = 64
+"""The longest tuple and the largest dict whose items are told apart."""
 
 
 class Role(enum.Enum):
@@ -271,9 +273,22 @@ Value: TypeAlias = (
 SCALAR: Final = Shape.of([])
 
 
+def shown_number(number: float | None) -> float | None:
+    """The number, or None for one that is too large to reckon with, and for what is none."""
+    return number if number is not None and -1e300 < number < 1e300 else None
+
+
 def constant(number: float | None) -> Tensor:
     """A number."""
+    number = shown_number(number)
     return Tensor((Term(number, frozenset()),) if number != 0 else (), SCALAR)
+
+
+def sequence_of(items: Sequence[Value]) -> TupleValue | ListValue:
+    """A tuple or a list of these items, told apart as long as they are not too many."""
+    if len(items) > MAX_ITEMS:
+        return ListValue(alternatives(list(items[:MAX_ITEMS])))
+    return TupleValue(tuple(items))
 
 
 def from_atom(atom: Atom, shape: Shape) -> Tensor:

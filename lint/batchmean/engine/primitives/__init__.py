@@ -49,6 +49,8 @@ class Call:
 
 PRIMITIVES: Final[dict[str, Callable[..., Value]]] = {}
 
+_MAX_INTEGER: Final = 2**53  # up to here a float holds every integer
+
 _F = TypeVar("_F", bound=Callable[..., Value])
 
 
@@ -64,9 +66,11 @@ def literal(value: Value | None) -> object:
 
 
 def integer(value: Value | None) -> int | None:
-    """The int that a value is, else None."""
+    """The int that a value is, else None; one that is no size of anything counts as unknown."""
     number = literal(value)
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        return None
+    return number if -_MAX_INTEGER <= number <= _MAX_INTEGER else None
 
 
 def axes_spec(value: Value | None) -> AxesSpec:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
+from batchmean.engine.literals import spelled_out
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
-from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Alternatives,
     Atom,
@@ -126,7 +127,7 @@ def flatten(call: Call, x: Value, start: Value | None = None, end: Value | None 
     first = integer(start) if start is not None else 0
     last = integer(end) if end is not None else -1
     shape = tensor.shape
-    if first is None or last is None:
+    if first is None or last is None or max(abs(first), abs(last)) > MAX_RANK:
         return algebra.relabelled(tensor, Shape(unsure=shape.shown))
     axes = shape.axes
     if axes is not None:
@@ -344,7 +345,7 @@ def subscript(interpreter: Evaluator, base: Value, index: Value, node: ast.Subsc
         if position is not None and -len(base.items) <= position < len(base.items):
             return base.items[position]
         cut = literal(index)
-        if isinstance(cut, slice) and "?" not in (cut.start, cut.stop):
+        if isinstance(cut, slice) and all(isinstance(end, int | None) for end in (cut.start, cut.stop)):
             return TupleValue(base.items[cut])
         return alternatives(list(base.items)) if base.items else interpreter.opaque()
     if isinstance(base, ListValue):
@@ -381,9 +382,11 @@ def _shape_item(interpreter: Evaluator, base: ShapeValue, index: Value) -> Value
     cut = literal(index)
     if isinstance(cut, slice) and base.start == 0 and base.stop is None:
         start, stop = cut.start or 0, cut.stop
-        if isinstance(start, int) and start >= 0 and (stop is None or isinstance(stop, int)):
+        if not isinstance(start, int) or abs(start) > MAX_RANK:
+            return interpreter.computed()
+        if start >= 0 and (stop is None or (isinstance(stop, int) and abs(stop) <= MAX_RANK)):
             return ShapeValue(base.shape, start, stop)
-        if isinstance(start, int) and stop is None:
+        if stop is None:
             axes = [base.shape.axis(i) for i in range(start, 0)]
             return TupleValue(tuple(interpreter.axis_length(base.shape, i) for i in range(start, 0) if axes))
     return interpreter.computed()
@@ -442,7 +445,7 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
         shape = shape.with_axis(at, Axis(1))
     for at in new_right:
         shape = shape.with_axis(at, Axis(1))
-    tag = ("index", ast.dump(node.slice)) if changed else None
+    tag = ("index", spelled_out(node.slice)) if changed else None
     result = algebra.relabelled(tensor, shape, tag)
     # `x[:, 0]`: one class was chosen, whatever the name says.
     return hinted(result, ("chosen",)) if any(p != 0 for p in drop) else result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchmean.engine import algebra
 from batchmean.engine.primitives import Call, integer, primitive
-from batchmean.engine.shapes import Shape
+from batchmean.engine.shapes import MAX_RANK, Shape
 from batchmean.engine.values import (
     Atom,
     Const,
@@ -92,7 +92,7 @@ def range_(call: Call, start: Value, stop: Value | None = None) -> Value:
     end = stop if stop is not None else start
     atom = end.single() if isinstance(end, Tensor) else None
     counts_axes = atom is not None and "ndim" in atom.names
-    if (counts_axes or stop is not None) and first is not None and first >= 0:
+    if (counts_axes or stop is not None) and first is not None and 0 <= first <= MAX_RANK:
         # An unknown end: as an `axis=` it means all axes from `first` on.
         return ListValue(ShapeValue(Shape(), first))
     return ListValue(call.opaque(Shape.of([])))
