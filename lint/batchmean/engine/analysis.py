@@ -147,6 +147,7 @@ def _is_static(node: ast.AST) -> bool:
 def _events(interpreter: Interpreter) -> Iterator[Event]:
     right: list[Reduction] = []
     wrong: list[Event] = []
+    imported = {n: v.name for n, v in interpreter.module.names.items() if isinstance(v, ModuleValue)}
     for reduction in _final(interpreter.ledger):
         if reduction.support in ("alive", "maybe averaged"):
             continue
@@ -159,7 +160,7 @@ def _events(interpreter: Interpreter) -> Iterator[Event]:
             continue
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
             step = _blamed(reduction)
-            spells_dim = _spells_dim(interpreter, step.node)
+            spells_dim = _spells_dim(imported, step.node)
             wrong.append(Event(reduction, factor, step, _report_node(reduction, step), spells_dim))
     silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
@@ -227,9 +228,8 @@ def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
 _ABOUT_SHAPE: Final = re.compile(r"dim|shape|len\(|size|rank|isinstance|discrete|continuous|type|hasattr")
 
 
-def _spells_dim(interpreter: Interpreter, node: ast.AST) -> bool:
+def _spells_dim(imported: dict[str, str], node: ast.AST) -> bool:
     """Does the code here say `dim=`? The modules it calls decide, or else the imports of the file."""
-    imported = {n: v.name for n, v in interpreter.module.names.items() if isinstance(v, ModuleValue)}
     used = [imported[n.id] for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in imported]
     return any(name.partition(".")[0] == "torch" for name in used or imported.values())
 

@@ -104,6 +104,7 @@ class Evaluator:
 
     def record(self, reduction: Reduction) -> Reduction:
         """Enter a reduction in the ledger."""
+        self._spend()
         self.ledger.append(reduction)
         return reduction
 
@@ -159,6 +160,7 @@ class Evaluator:
         if value is not None:
             return value
         for module in self._scope.all_stars():
+            self._spend()
             if operations.function(f"{module}.{node.id}") is not None:
                 return ModuleValue(f"{module}.{node.id}")
         if operations.function(f"builtins.{node.id}") is not None:
@@ -216,18 +218,20 @@ class Evaluator:
         base.attributes[name] = value
         return value
 
-    def find_method(self, cls: ClassValue, name: str, skip_own: bool = False, depth: int = 0) -> Value | None:
+    def find_method(self, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
         """A class attribute, looked up through the local base classes."""
-        if not skip_own and name in cls.scope.names:
-            found: Value = cls.scope.names[name]
-            return found
-        if depth < MAX_DEPTH:
-            for base in cls.node.bases:
-                value = cls.scope.find(base.id) if isinstance(base, ast.Name) else None
-                if isinstance(value, ClassValue) and value is not cls:
-                    inherited = self.find_method(value, name, depth=depth + 1)
-                    if inherited is not None:
-                        return inherited
+        todo, seen = [(cls, 0)], {cls}
+        while todo:
+            current, depth = todo.pop()
+            if name in current.scope.names and not (skip_own and current is cls):
+                found: Value = current.scope.names[name]
+                return found
+            for base in reversed(current.node.bases if depth < MAX_DEPTH else ()):
+                self._spend()
+                value = current.scope.find(base.id) if isinstance(base, ast.Name) else None
+                if isinstance(value, ClassValue) and value not in seen:
+                    seen.add(value)
+                    todo.append((value, depth + 1))
         return None
 
     def _subscript(self, node: ast.Subscript) -> Value:
@@ -313,6 +317,7 @@ class Evaluator:
     def added(self, a: Tensor, b: Tensor) -> Tensor:
         """a + b, with the accounts that the sum withdraws entered in the ledger."""
         total = algebra.add(a, b)
+        self._spend(len(total.reductions) // 8)
         known = {id(r) for r in (*a.reductions, *b.reductions)}
         for reduction in total.reductions:
             if id(reduction) not in known:

@@ -49,6 +49,8 @@ class Relevance:
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
+        self._reducers = _REDUCERS | candidates.reducers | candidates.names | candidates.takers
+        self._makers = _CRITERIA | self._reducers
         self._facts: dict[ast.AST, list[_Facts]] = {}
         self._found: dict[tuple[ast.AST, bool], Statements] = {}
 
@@ -102,9 +104,8 @@ class Relevance:
             for name in facts.loads:
                 loading.setdefault(name, []).append(facts)
         candidates = self._candidates
-        reducers = _REDUCERS | candidates.reducers | candidates.names | candidates.takers
         # A criterion that is made here, or the default of a parameter, is called under its local name.
-        made = {name for f in all_facts if f.calls & (_CRITERIA | reducers) for name in f.stores}
+        made = {name for f in all_facts if f.calls & self._makers for name in f.stores}
         given = function.args
         pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
         made.update(parameter.arg for parameter, default in pairs if candidates.takes_logarithm(default))
@@ -119,8 +120,8 @@ class Relevance:
             elif called and isinstance(facts.node, ast.Return):
                 wanted = True
             else:
-                reduces = bool(facts.calls & (reducers | made)) or isinstance(facts.node, _DEFINITIONS)
-                wanted = reduces and facts.node in seeing
+                reduces = facts.calls & self._reducers or facts.calls & made
+                wanted = (bool(reduces) or isinstance(facts.node, _DEFINITIONS)) and facts.node in seeing
             if wanted:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
