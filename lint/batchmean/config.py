@@ -7,6 +7,7 @@ every change at once.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from batchmean.findings import Confidence, Finding
 
 CONFIDENCES = ("likely", "proved")
+MAX_BYTES = 1 << 18
+MAX_DOTS = 500
+"""The parser of Python's library takes the square of the parts of a dotted key in time."""
 
 
 class ConfigError(Exception):
@@ -158,8 +162,10 @@ def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:
 def _read(path: str, *, required: bool = False) -> Config | None:
     """The configuration in one file; `None` where the file is not there, or is silent about batchmean."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe would be to wait for ever
+            raise ConfigError(f"{path}: is no file")
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
             raise ConfigError(f"{path}: {reason(error)}") from None
@@ -168,6 +174,8 @@ def _read(path: str, *, required: bool = False) -> Config | None:
         raise ConfigError(f"{path}: {reason(error)}") from None
     if b"batchmean" not in data:  # spares most projects the TOML parser
         return None
+    if len(data) > MAX_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MAX_DOTS:
+        raise ConfigError(f"{path}: has more than {MAX_BYTES} bytes, or {MAX_DOTS} dots in one line")
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -177,6 +185,8 @@ def _read(path: str, *, required: bool = False) -> Config | None:
         document = tomllib.loads(data.decode("utf-8"))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
         raise ConfigError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
     tool = document.get("tool", {})
     table = tool.get("batchmean") if isinstance(tool, dict) else None
     if table is None:

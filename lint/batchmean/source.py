@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from batchmean.findings import Edit
 
 SUFFIXES = (".py", ".pyi")
+MAX_BYTES = 32 << 20
+"""Larger files are refused: parsing takes up to a hundred times their size in memory."""
 
 _BOM = b"\xef\xbb\xbf"
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
@@ -43,7 +45,10 @@ def read_bytes(path: str) -> bytes:
     """The file as it is; `SourceError` says why it cannot be had."""
     try:
         with open(path, "rb") as file:
-            return file.read()
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise SourceError(path, f"is larger than {MAX_BYTES >> 20} MiB")
+        return data
     except OSError as error:
         raise SourceError(path, reason(error)) from None
 

@@ -13,7 +13,7 @@ from typing import Final
 _COMMENT: Final = re.compile(
     r"#.*?[\[(]\s*((?:[A-Za-z_*]\w*|\d+)(?:\s*,\s*(?:[A-Za-z_*]\w*|\d+))*)\s*,?\s*[\])]"
 )
-_MAX_LINE: Final = 1000
+MAX_LINE: Final = 1000
 """In longer lines nobody writes shapes, and looking for them would take long."""
 _CLASSES: Final = re.compile(
     r"^(v|c|k|a|vocab\w*|classes|class|n_?class(es)?|num_?class(es)?|n_?actions|actions?)$", re.I
@@ -22,7 +22,7 @@ _CLASSES: Final = re.compile(
 
 def from_comment(lines: Sequence[str], line: int) -> tuple[str, ...]:
     """The axes that a comment at the end of a line names; empty when it names none."""
-    if not 0 < line <= len(lines) or len(lines[line - 1]) > _MAX_LINE or "#" not in lines[line - 1]:
+    if not 0 < line <= len(lines) or len(lines[line - 1]) > MAX_LINE or "#" not in lines[line - 1]:
         return ()
     match = _COMMENT.search(lines[line - 1])
     return tuple(name.strip() for name in match[1].split(",")) if match else ()

@@ -1,0 +1,137 @@
+"""Whatever a file holds, the work and the memory stay bounded. Work is counted, never timed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from batchmean.check import parse
+from batchmean.engine import analysis, evaluator, hints, shapes, values
+from batchmean.linter import lint
+from batchmean.source import MAX_BYTES
+
+from tests.robustness.hostile import HEAD, LARGE, LOSS, OUT_OF_ALL_BOUNDS, deep, ring, wide
+
+DEPTHS = (120, 300, 900)
+PARSED = {f"{name}, {depth} deep": text for depth in DEPTHS for name, text in deep(depth).items()}
+
+
+def calls(run: Callable[[], object]) -> int:
+    """How many functions are called while `run` runs: the same on every machine."""
+    count = 0
+
+    def on_event(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(on_event)
+    try:
+        run()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def work(text: str) -> int:
+    """How many nodes the engine reads."""
+    return analysis._interpreted(ast.parse(text), text.split("\n"))._work
+
+
+@pytest.mark.parametrize("text", PARSED.values(), ids=PARSED)
+def test_what_nests_deeply_is_refused_by_python_or_analysed(text: str) -> None:
+    try:
+        tree = parse(text)
+    except ValueError as error:
+        assert re.fullmatch(
+            r"cannot be parsed: nested too deeply|syntax error on line \d+: too many.*", str(error)
+        )
+        return
+    lint(text, "deep.py", tree=tree)
+    assert work(text) <= evaluator.MAX_WORK + len(text)
+
+
+@pytest.mark.parametrize("text", OUT_OF_ALL_BOUNDS.values(), ids=OUT_OF_ALL_BOUNDS)
+def test_huge_numbers_and_doubling_cost_next_to_nothing(text: str) -> None:
+    try:
+        tree = parse(text)
+    except ValueError as error:
+        assert "digits" in str(error)  # Python takes no decimal integer of more than 4300
+        return
+    lint(text, "huge.py", tree=tree)
+    assert calls(lambda: lint(text, "huge.py", tree=tree)) < 1_000_000
+    assert work(text) < 20_000
+
+
+_CALLS_FOR_A_NODE = 100
+WIDE = wide(400)
+WIDER = wide(800)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_twice_the_length_is_at_most_twice_the_work(name: str) -> None:
+    """Or, where every branch copies all names and every sum all losses, what it costs is charged as work."""
+    once, twice = (calls(lambda text=text: lint(text, "wide.py")) for text in (WIDE[name], WIDER[name]))  # type: ignore[misc]
+    assert twice < 2.4 * once + 5000 or twice < _CALLS_FOR_A_NODE * work(WIDER[name])
+
+
+@pytest.mark.parametrize("text", [ring(300), wide(300)["branches"], wide(300)["alternatives multiplied"]])
+def test_the_engine_stops_reading(text: str) -> None:
+    assert work(text) <= evaluator.MAX_WORK + len(text)
+
+
+def test_large_files_need_a_bounded_memory(tmp_path: Path) -> None:
+    """In 2 GiB, one after the other, in one process."""
+    pytest.importorskip("resource")
+    for number, text in enumerate(LARGE.values()):
+        (tmp_path / f"large_{number}.py").write_text(text, encoding="utf-8")
+    (tmp_path / "right.py").write_text(f"{HEAD}def f(p):\n    return {LOSS}\n", encoding="utf-8")
+    program = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "from batchmean.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "check", "--no-config", "--jobs", "1", "--statistics", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.fullmatch(r"\d+\tBMN102\tclass-axis-mean\n", done.stdout)
+
+
+def test_a_function_that_is_not_read_to_its_end_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last statement may put the loss right."""
+    head = "import numpy as np\ndef f(p):\n    loss = -(p * np.log(p)).mean()\n"
+    filler = "".join(f"    a{i} = np.log(p) * loss\n" for i in range(40))
+    right = f"{head}{filler}    return loss * p.shape[-1]{' + a39 * 0' * 1}\n"
+    assert lint(f"{head}    return loss\n", "wrong.py")
+    assert not lint(right, "right.py")
+    for limit in range(1, 300, 7):
+        monkeypatch.setattr(evaluator, "MAX_WORK", limit)
+        assert not lint(right, "right.py"), limit
+
+
+def test_the_limits_are_those_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) ", page, re.MULTILINE))
+    assert {name: int(number.replace(",", "")) for name, number in stated.items()} == {
+        "size of a file, in bytes": MAX_BYTES,
+        "nodes read in one file": evaluator.MAX_WORK,
+        "nesting of statements and expressions": evaluator.MAX_NESTING,
+        "calls followed into each other": evaluator.MAX_DEPTH,
+        "values kept apart where branches join": values.MAX_ALTERNATIVES,
+        "items told apart in a tuple or a dict": values.MAX_ITEMS,
+        "terms of a sum": values.MAX_TERMS,
+        "axes of an array": shapes.MAX_RANK,
+        "characters of a line that is searched for a shape comment": hints.MAX_LINE,
+    }
