@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from batchmean import source
 from batchmean.source import reason
 
 if TYPE_CHECKING:
@@ -165,14 +166,14 @@ def _read(path: str, *, required: bool = False) -> Config | None:
         if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe would be to wait for ever
             raise ConfigError(f"{path}: is no file")
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(source.MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
             raise ConfigError(f"{path}: {reason(error)}") from None
         return None
     except OSError as error:
         raise ConfigError(f"{path}: {reason(error)}") from None
-    if b"batchmean" not in data:  # spares most projects the TOML parser
+    if b"batchmean" not in data and len(data) <= source.MAX_BYTES:  # spares most projects the TOML parser
         return None
     if len(data) > MAX_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MAX_DOTS:
         raise ConfigError(f"{path}: has more than {MAX_BYTES} bytes, or {MAX_DOTS} dots in one line")

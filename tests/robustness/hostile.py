@@ -8,6 +8,7 @@ HEAD: Final = "import numpy as np\nimport torch\nimport torch.nn.functional as F
 LOSS: Final = "-(p * np.log(p)).mean()"
 _HUGE: Final = f"0x{'f' * 20_000}"
 """An integer of more decimal digits than Python writes out."""
+_METHOD: Final = f"    def forward(self, p):\n        return self.no(p) + {LOSS}"
 
 
 def _function(*lines: str, result: str = LOSS) -> str:
@@ -136,7 +137,8 @@ def wide(count: int) -> dict[str, str]:
 OUT_OF_ALL_BOUNDS: Final = {
     "doubled tuples": _function("t = (p, q)", "t = t + t\n" * 60, result="np.mean(np.log(t))"),
     "doubled stars": _function("t = (p, q)", "t = (*t, *t)\n" * 60, result="np.mean(np.log(t))"),
-    "doubled arguments": f"{HEAD}def g(*a):\n    return a\n" + _function("t = (p, q)", "t = g(*t, *t)\n" * 60, result="np.mean(t)"),
+    "doubled arguments": f"{HEAD}def g(*a):\n    return a\n"
+    + _function("t = (p, q)", "t = g(*t, *t)\n" * 60, result="np.mean(t)"),
     "doubled numbers": _function("n = 10**5", "n = n + n\n" * 5000, result="np.log(p).sum() / n"),
     "repeated lists": _function("t = [np.log(p)] * 10**9", result="np.mean(t)"),
     "repeated strings": _function("t = 'a' * 10**12", "u = np.log(p).mean(axis=t)"),
@@ -163,10 +165,12 @@ OUT_OF_ALL_BOUNDS: Final = {
     "a far flatten": _function("z = torch.flatten(p, 10**12)", result="-(z * z.log()).mean()"),
     "a far flatten from the right": _function("z = torch.flatten(p, 0, -10**12)", result="-(z * z.log()).mean()"),
     "a far stack": _function("z = torch.stack([p], 10**12)", result="-(z * z.log()).mean()"),
-    "a wrong order of axes": _function("z = F.one_hot(labels, logits.permute(1)).permute(0, 3, 1, 2)", result="z.log().mean()"),
+    "a wrong order of axes": _function(
+        "z = F.one_hot(labels, logits.permute(1)).permute(0, 3, 1, 2)", result="z.log().mean()"
+    ),
     "slices of nothing": _function("t = (p, q)['a':1.5]", "u = p.shape['a':]", result="np.mean(np.log(t))"),
-    "a class that is its own base": f"{HEAD}class A(A):\n    def forward(self, p):\n        return self.no(p) + {LOSS}\n",
-    "bases in a ring": HEAD + _repeated(f"class C#(C0, C1, C2, C3):\n    def forward(self, p):\n        return self.no(p) + {LOSS}", 4),
+    "a class that is its own base": f"{HEAD}class A(A):\n{_METHOD}\n",
+    "bases in a ring": HEAD + _repeated(f"class C#(C0, C1, C2, C3):\n{_METHOD}", 4),
 }  # fmt: skip
 
 LARGE: Final = {

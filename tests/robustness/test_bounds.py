@@ -19,7 +19,7 @@ from batchmean.source import MAX_BYTES
 
 from tests.robustness.hostile import HEAD, LARGE, LOSS, OUT_OF_ALL_BOUNDS, deep, ring, wide
 
-DEPTHS = (120, 300, 900)
+DEPTHS = (120, 900)
 PARSED = {f"{name}, {depth} deep": text for depth in DEPTHS for name, text in deep(depth).items()}
 
 
@@ -70,9 +70,9 @@ def test_huge_numbers_and_doubling_cost_next_to_nothing(text: str) -> None:
     assert work(text) < 20_000
 
 
-_CALLS_FOR_A_NODE = 100
-WIDE = wide(400)
-WIDER = wide(800)
+_CALLS_FOR_A_NODE = 200
+WIDE = wide(120)
+WIDER = wide(240)
 
 
 @pytest.mark.parametrize("name", WIDE)
@@ -87,6 +87,7 @@ def test_the_engine_stops_reading(text: str) -> None:
     assert work(text) <= evaluator.MAX_WORK + len(text)
 
 
+@pytest.mark.heavy
 def test_large_files_need_a_bounded_memory(tmp_path: Path) -> None:
     """In 2 GiB, one after the other, in one process."""
     pytest.importorskip("resource")
