@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import io
 import os
 import random
@@ -158,6 +159,9 @@ def wider(text: str) -> str:
 def numpy_in_full(text: str) -> str:
     """`import numpy` for `import numpy as np`, and `numpy.mean` for `np.mean`."""
 
+    if "import numpy as np" not in text:
+        return text
+
     class Renamed(ast.NodeTransformer):
         def visit_Name(self, node: ast.Name) -> ast.Name:
             node.id = "numpy" if node.id == "np" else node.id
@@ -170,26 +174,26 @@ def numpy_in_full(text: str) -> str:
 
 
 def numpy_by_name(text: str) -> str:
-    """`from numpy import mean as np_mean`, and `np_mean` for `np.mean`, for every function that is called."""
+    """`from numpy import mean`, and `mean` for `np.mean`, for every function whose name is not taken."""
+    if "import numpy as np" not in text:
+        return text
     tree = ast.parse(text)
-    used = sorted(
-        {
-            node.attr
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "np"
-        }
-    )
+    taken = {
+        getattr(node, field, None) for node in ast.walk(tree) for field in ("id", "arg", "name", "asname")
+    }
+    taken |= set(dir(builtins))
+    names: set[str] = set()
 
     class Renamed(ast.NodeTransformer):
         def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-            if isinstance(node.value, ast.Name) and node.value.id == "np":
-                return ast.Name(f"np_{node.attr}", node.ctx)
             self.generic_visit(node)
+            if isinstance(node.value, ast.Name) and node.value.id == "np" and node.attr not in taken:
+                names.add(node.attr)
+                return ast.Name(node.attr, node.ctx)
             return node
 
     tree = Renamed().visit(tree)
-    names = ", ".join(f"{name} as np_{name}" for name in used)
-    head = f"from numpy import {names}\n" if used else ""
+    head = f"from numpy import {', '.join(sorted(names))}\n" if names else ""
     return head + ast.unparse(ast.fix_missing_locations(tree))
 
 

@@ -31,7 +31,8 @@ class Candidates:
         functions: list[Function] = []
         takers: set[str] = set()
         reducers: set[str] = set()
-        lasting = {id(node) for node in tree.body}
+        own = list(_own_statements(tree))
+        lasting = {id(node) for node in own}
         for node in _statements(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions.append(node)
@@ -65,7 +66,7 @@ class Candidates:
         reduces_it = [reduces(text) for text in texts]
         takers.update(f.name for f, takes in zip(functions, takes_log, strict=True) if takes)
         asked: tuple[frozenset[str], int] | None = None
-        for node in tree.body:
+        for node in own:
             # `batched = vmap(predict)`, `average = partial(np.mean)`: other names of what matters.
             if isinstance(node, ast.Assign):
                 names = {name for target in node.targets for name in _target_names(target, True)}
@@ -125,6 +126,18 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
             yield node
         for block in _BLOCKS:
             todo.extend(reversed(getattr(node, block, ())))
+
+
+def _own_statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements of the module itself, those under an `if` or in a `try` too."""
+    todo: list[ast.AST] = list(reversed(tree.body))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for block in _BLOCKS:
+                todo.extend(reversed(getattr(node, block, ())))
 
 
 def _target_names(target: ast.expr, lasting: bool) -> Iterator[str]:

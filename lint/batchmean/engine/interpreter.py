@@ -98,11 +98,15 @@ class Interpreter(Evaluator):
         scope = Scope(outer)
         value = ClassValue(node, scope)
         scope.owner = value
-        self._scope = scope
+        relevant = self._relevant
+        self._scope, self._relevant = (
+            scope,
+            None,
+        )  # what is relevant to a function is asked of its own statements
         try:
             self._block(node.body)
         finally:
-            self._scope = outer
+            self._scope, self._relevant = outer, relevant
         outer.names[node.name] = value
 
     def _return(self, node: ast.Return) -> bool:
