@@ -5,12 +5,13 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test test-heavy lint fmt docs bench clean
+.PHONY: help demo test test-heavy test-versions lint fmt docs bench clean
 
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
 	@echo "make test        ruff, mypy and the tests"
 	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX or Chromium"
+	@echo "make test-versions  the tests on every Python here, with the oldest and newest libcst and flake8"
 	@echo "make fmt         format the code"
 	@echo "make docs        the generated pages in docs/ and the plot in README"
 	@echo "make bench       the linter on published packages"
@@ -32,6 +33,9 @@ test: lint
 
 test-heavy: .venv/.heavy
 	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy
+
+test-versions:
+	$(PYTHON) tests/versions.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
