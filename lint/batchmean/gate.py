@@ -35,13 +35,25 @@ _LOGARITHMS: Final = (
     "cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss",
 )  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
+_MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
+"""What says which positions count."""
+_LOSSES: Final = (
+    "loss", "Loss", "cross_entropy", "nll", "_error", "err", "** 2", "**2", ".pow(2", "square(", "abs(", "log_prob",
+)  # fmt: skip
+"""What makes a loss per position."""
+_MEANS: Final = (
+    "mse_loss", "l1_loss", "huber_loss", "cross_entropy", "nll_loss", "MSELoss", "L1Loss", "HuberLoss", "BCELoss",
+    "BCEWithLogitsLoss", "CrossEntropy", "NLLLoss", "** 2", "**2", ".pow(2", "square(", "mean_squared",
+)  # fmt: skip
+"""What is a loss without a support, or a library loss that takes the mean itself."""
 _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
 
 
-def logarithms(text: str) -> list[int]:
-    """Where a logarithm, a divergence or a log-variance stands in the text: offsets in ascending order."""
+def losses(text: str) -> list[int]:
+    """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
     found: set[int] = set()
-    for token in _LOGARITHMS:
+    tokens = (*_LOGARITHMS, *_MEANS, *(_MASKS if is_about_masks(text) else ()))
+    for token in tokens:
         at = text.find(token)
         while at >= 0:
             if token != ".log(" or not text.endswith(_LOGGING, 0, at):
@@ -54,7 +66,7 @@ def worth_parsing(text: str) -> bool:
     """Could the file hold a loss with a wrong denominator? Every file that could is let through."""
     if not reduces(text):
         return False
-    if any(token in text for token in _DIVERGENCES):
+    if any(token in text for token in _DIVERGENCES) or is_about_masks(text) or _divides_a_mean(text):
         return True
     if "exp(" in text and "var" in text:
         return True
@@ -65,6 +77,17 @@ def worth_parsing(text: str) -> bool:
 
 def reduces(text: str) -> bool:
     """Does the text take a mean, or divide a sum by a count?"""
-    if any(token in text for token in _REDUCTIONS):
+    if any(token in text for token in _REDUCTIONS) or ".div(" in text or _divides_a_mean(text):
         return True
     return ("sum" in text or "dot(" in text) and any(token in text for token in _COUNTS)
+
+
+def is_about_masks(text: str) -> bool:
+    """Could a mask zero a loss here?"""
+    return any(token in text for token in _MASKS) and any(token in text for token in _LOSSES)
+
+
+def _divides_a_mean(text: str) -> bool:
+    """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
+    divides = "/" in text and any(token in text for token in _COUNTS)
+    return (divides or ".div(" in text or "sum(" in text) and any(token in text for token in _MEANS)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
+from batchmean.engine import masks
 from batchmean.engine.names import is_log_name, is_small_name, is_target_name
 from batchmean.engine.reductions import Reduction
 from batchmean.engine.shapes import Axis, Shape
@@ -94,6 +95,8 @@ def add(a: Tensor, b: Tensor) -> Tensor:
         kinds = {atom.kind for side in (a, b) for atom in side.atoms()}
         binary = any(is_elementwise(side) for side in (a, b))
         reductions = tuple(_beside(r, binary, "element mean" in kinds or binary) for r in reductions)
+    if (others := _other_positions(a, b) or _other_positions(b, a)) is not None:
+        return others
     terms = _as_log_softmax(combine((*a.terms, *b.terms)))
     shape = joint_shape(a, b)
     if len(terms) > MAX_TERMS:
@@ -101,10 +104,19 @@ def add(a: Tensor, b: Tensor) -> Tensor:
     return Tensor(terms, shape, reductions)
 
 
+def _other_positions(one: Tensor, minus_mask: Tensor) -> Tensor | None:
+    """1 - mask is a mask."""
+    if one.number() != 1.0 or len(minus_mask.terms) != 1 or minus_mask.terms[0].coefficient != -1.0:
+        return None
+    return masks.complement(negate(minus_mask))
+
+
 def _beside(reduction: Reduction, binary: bool, averaged: bool) -> Reduction:
     """An account after something elementwise was added: a half is withdrawn, a latent KL stands beside it."""
     if reduction.integrand.symbol == "V":
         return reduction.withdrawn() if binary else reduction
+    if not reduction.integrand.symbol:
+        return reduction
     if averaged and not reduction.beside_average:
         return replace(reduction, beside_average=True, parent=reduction)
     return reduction
@@ -152,6 +164,7 @@ def reciprocal(a: Tensor) -> Tensor:
 
 def power(a: Tensor, exponent: float | None) -> Tensor:
     """a ** exponent."""
+    a = replace(a, reductions=tuple(r for r in a.reductions if r.integrand.symbol))
     number = a.number()
     if number is not None:
         try:

@@ -8,32 +8,20 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.evaluator import OutOfWork
+from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.interpreter import Interpreter
-from batchmean.engine.reductions import Factor, Reduction, Stack, Step
+from batchmean.engine.miscounts import miscounts, report_node
+from batchmean.engine.reductions import Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, forget_keys
 
 _LOCK: Final = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A reduction whose support is wrong or right for sure: what a rule sees."""
-
-    reduction: Reduction
-    factor: Factor
-    step: Step
-    """The step that divides by the support."""
-    node: ast.AST
-    """Where to report it: the step, or the call that hands the integrand to a reducing helper."""
-    spells_dim: bool
-    """Does the code here say `dim=`, as PyTorch does?"""
 
 
 def analyse(tree: ast.Module, lines: Sequence[str]) -> list[Event]:
@@ -129,9 +117,17 @@ def _is_static(node: ast.AST) -> bool:
 
 
 def _events(interpreter: Interpreter) -> Iterator[Event]:
+    final = _final(interpreter.ledger)
+    support = list(_support_events(interpreter, [r for r in final if r.integrand.symbol]))
+    yield from support
+    yield from miscounts(interpreter, final, support)
+
+
+def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Iterator[SupportEvent]:
+    """The integrands whose support is in the divisor."""
     right: list[Reduction] = []
-    wrong: list[Event] = []
-    for reduction in _final(interpreter.ledger):
+    wrong: list[SupportEvent] = []
+    for reduction in final:
         if reduction.support in ("alive", "maybe averaged"):
             continue
         factor = reduction.factor()
@@ -144,7 +140,7 @@ def _events(interpreter: Interpreter) -> Iterator[Event]:
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
             step = _blamed(reduction)
             spells_dim = _spells_dim(interpreter, step.node)
-            wrong.append(Event(reduction, factor, step, _report_node(reduction, step), spells_dim))
+            wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
 
@@ -180,7 +176,7 @@ class _Silence:
             for step in reduction.steps:
                 self._by_place.setdefault((id(step.node), step.stack), []).append(reduction)
 
-    def covers(self, event: Event) -> bool:
+    def covers(self, event: SupportEvent) -> bool:
         reduction = event.reduction
         if id(reduction.origin) in self._compensated:
             return True
@@ -227,13 +223,4 @@ def _blamed(reduction: Reduction) -> Step:
     return scales[-1] if scales else reduction.steps[-1]
 
 
-def _report_node(reduction: Reduction, step: Step) -> ast.AST:
-    common = 0
-    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
-        if mine is not theirs:
-            break
-        common += 1
-    return step.stack[common] if len(step.stack) > common else step.node
-
-
-__all__ = ["Event", "analyse"]
+__all__ = ["Event", "Miscount", "SupportEvent", "accounts", "analyse"]

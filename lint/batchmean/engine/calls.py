@@ -10,6 +10,7 @@ from dataclasses import replace
 from batchmean import operations
 from batchmean.engine import hints, primitives
 from batchmean.engine.evaluator import Evaluator, something
+from batchmean.engine.masks import makes_masks
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
@@ -94,7 +95,14 @@ def call(
         operation = operations.function(function.name)
         if operation is not None:
             return apply(interpreter, operation, args, kwargs, node)
-    return interpreter.opaque()
+    return _unknown_result(interpreter, node)
+
+
+def _unknown_result(interpreter: Evaluator, node: ast.AST) -> Value:
+    """What an unknown function gives: nothing is known of it, unless its name says that it makes masks."""
+    function = getattr(node, "func", None)
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return interpreter.opaque((name,) if makes_masks(name) else ())
 
 
 def call_method(

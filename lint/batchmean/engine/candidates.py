@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from batchmean.gate import logarithms, reduces
+from batchmean.gate import losses, reduces
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -26,7 +26,7 @@ class Candidates:
         self._lines = lines
         text = "\n".join(lines)
         starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-        self._logarithms = sorted({bisect_right(starts, offset) for offset in logarithms(text)})
+        self._marks = sorted({bisect_right(starts, offset) for offset in losses(text)})
         functions: list[Function] = []
         takers: set[str] = set()
         reducers: set[str] = set()
@@ -36,7 +36,7 @@ class Candidates:
                 functions.append(node)
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    if alias.asname and logarithms(f" {alias.name}("):
+                    if alias.asname and losses(f" {alias.name}("):
                         takers.add(alias.asname)
                     if alias.asname and reduces(alias.name):
                         reducers.add(alias.asname)
@@ -95,8 +95,8 @@ class Candidates:
 
     def takes_logarithm(self, node: ast.stmt | ast.expr) -> bool:
         """Does a logarithm or a divergence stand in the lines of this statement or expression?"""
-        index = bisect_left(self._logarithms, node.lineno)
-        return index < len(self._logarithms) and self._logarithms[index] <= (node.end_lineno or node.lineno)
+        index = bisect_left(self._marks, node.lineno)
+        return index < len(self._marks) and self._marks[index] <= (node.end_lineno or node.lineno)
 
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])

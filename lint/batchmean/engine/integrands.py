@@ -8,11 +8,15 @@ which is rightly averaged over every element.
 
 from __future__ import annotations
 
+import ast
+from typing import Final
+
 from batchmean.engine.algebra import BINARY_ROLES
 from batchmean.engine.hints import says_classes, says_per_example
+from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
 from batchmean.engine.reductions import Integrand
-from batchmean.engine.shapes import Axis
+from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern
 
 _SHOWN = (Role.PROBS, Role.ONE_HOT)
@@ -23,6 +27,8 @@ def recognise(tensor: Tensor) -> Integrand | None:
     if not tensor.terms or tensor.shape.is_scalar:
         return None
     roles = {atom.role for atom in tensor.atoms()}
+    if Role.MASK in roles:
+        tensor = unmasked(tensor)
     if roles & set(BINARY_ROLES):
         return None
     if Role.INTEGRAND in roles:
@@ -30,6 +36,87 @@ def recognise(tensor: Tensor) -> Integrand | None:
     if not roles & {Role.LOG, Role.LOG_PROBS} and not any(is_log_name(a.names) for a in tensor.atoms()):
         return _latent_kl(tensor) if Role.EXP in roles else None
     return _expectation(tensor) or _latent_kl(tensor)
+
+
+def loss_per_position(tensor: Tensor) -> Integrand | None:
+    """A loss without a support: a number per position, such as a squared error or what a library loss gives.
+
+    Of an array that only its name makes a loss, an account is kept where a mask zeroes it.
+    """
+    if not tensor.terms or tensor.shape.is_scalar:
+        return None
+    places: list[Place | None] = [a.place for a in tensor.atoms() if a.kind in ("error", "selected")]
+    is_shown = bool(places)
+    masks = common_masks(tensor)
+    if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
+        places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
+    if not is_shown and masks:
+        named = [
+            a
+            for a in tensor.atoms()
+            if a.role is Role.OPAQUE and not a.kind and is_loss_name(a.names) and a.place
+        ]
+        logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in BINARY_ROLES]
+        places = [Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named if a.place]
+        is_shown = bool(logs)
+        places += [a.place for a in logs if a.place]
+        if not named and not logs:
+            return None
+    if not places and not is_shown:
+        return None
+    return Integrand(
+        "loss",
+        Axis(1),
+        "",
+        is_shown,
+        _unique(places),
+        tensor.shape,
+        tensor.stack or (),
+        key=intern(tensor.terms),
+    )
+
+
+PAIRS: Final = "pairs"
+"""The kind of a product in which every example meets every other one."""
+
+
+def pairing(a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...]) -> Integrand | None:
+    """(B,) times (B, 1), where the code shows both shapes, or one of them and that the other is a column."""
+    for column, row in ((a, b), (b, a)):
+        axes = column.shape.axes
+        if axes is None or len(axes) != 2 or axes[1].size != 1 or axes[0].size is not None:
+            continue
+        flat = row.shape.rank == 1 and row.shape.shown[0].size is None
+        if not flat and not (row.shape.rank is None and any(map(_is_chosen, row.atoms()))):
+            continue
+        mine, others = list(column.atoms()), list(row.atoms())
+        if {atom.key for atom in mine} & {atom.key for atom in others}:
+            continue  # all pairs of one array are meant
+        if not mine or any(atom.kind == "arange" for atom in (*mine, *others)):
+            continue
+        place = Place(node, "(B,) times (B, 1) pairs every example with every other")
+        shape = Shape.of([axes[0], Axis()])
+        return Integrand(PAIRS, Axis(1), "", flat, (place,), shape, stack, key=intern(a.terms, b.terms))
+    return None
+
+
+def _is_chosen(atom: Atom) -> bool:
+    """Was it made of one column of an array, `x[:, 0]`?"""
+    inside = atom.argument.atoms() if atom.argument is not None else ()
+    return atom.hint == ("chosen",) or any(inner.hint == ("chosen",) for inner in inside)
+
+
+def _is_squared_difference(tensor: Tensor) -> bool:
+    """Is it a^2 - 2ab + b^2?"""
+    if len(tensor.terms) != 3:
+        return False
+    squares = [t for t in tensor.terms if t.factors and all(power == 2 for _, power in t.factors)]
+    mixed = [t for t in tensor.terms if t not in squares]
+    if len(squares) != 2 or len(mixed) != 1 or squares[0].coefficient is None:
+        return False
+    both = frozenset((atom, 1.0) for term in squares for atom, _ in term.factors)
+    scale = squares[0].coefficient
+    return mixed[0].factors == both and squares[1].coefficient == scale and mixed[0].coefficient == -2 * scale
 
 
 def _library_integrand(tensor: Tensor) -> Integrand | None:

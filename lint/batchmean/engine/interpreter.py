@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchmean.engine import algebra, hints
+from batchmean.engine.discarded import discarded_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, Path
 from batchmean.engine.relevance import Relevance, Statements, ends_path
 from batchmean.engine.scopes import Scope, joined
@@ -261,7 +262,10 @@ class Interpreter(Evaluator):
                 self._scope.names[alias.asname or alias.name] = ModuleValue(f"{module}.{alias.name}")
 
     def _expression_statement(self, node: ast.Expr) -> None:
-        self.evaluate(node.value)
+        value = self.evaluate(node.value)
+        discarded = discarded_division(self, node.value, value)
+        if discarded is not None:
+            self.miscounts.append(discarded)
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import log
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from batchmean.engine import masks
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
-from batchmean.engine.values import Atom, Factors, Place, Role, Tensor
+from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term
 
 How: TypeAlias = Literal["sum", "mean"]
 Stack: TypeAlias = tuple[ast.AST, ...]
@@ -23,8 +25,9 @@ class Integrand:
     kind: str
     """`cross-entropy`, `KL divergence`, `entropy` or `latent KL`."""
     support: Axis
-    symbol: Literal["V", "D"]
-    """The name of the support's length: V classes, or D dimensions of a latent or an action."""
+    symbol: Literal["V", "D", ""]
+    """The name of the support's length: V classes, or D dimensions of a latent or an action; empty for a loss
+    without a support, a number per position such as a squared error."""
     proved: bool
     evidence: tuple[Place, ...]
     shape: Shape
@@ -39,6 +42,15 @@ class Integrand:
     """For a KL between distribution objects: which."""
     event: int = 0
     """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
+
+    @property
+    def support_name(self) -> str:
+        """What the support is called in messages."""
+        if self.event:
+            return "the event axis"
+        if self.library == "kl_divergence":
+            return "the dimensions of the Gaussian"
+        return "the latent axis" if self.symbol == "D" else "the class axis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,21 @@ class Step:
     """The shape of the array that it reduced."""
     contraction: bool = False
     """Was it the sum inside an einsum, a dot or a tensordot?"""
+    of_scalar: bool = False
+    """Did it average what was one number already, the sum of everything?"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Mask:
+    """A validity mask that zeroed a loss."""
+
+    shown: bool
+    """False where only a name says that it is one."""
+    key: int
+    shape: Shape | None = None
+    after: int = 0
+    """How many reductions over single axes came before it: they did not touch the masked positions."""
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +119,8 @@ class Reduction:
     steps: tuple[Step, ...] = ()
     beside_average: bool = False
     """Is it added to a loss that is averaged over its own elements, such as a reconstruction?"""
+    mask: Mask | None = None
+    """The validity mask that it was zeroed by before anything was reduced."""
     parent: Reduction | None = None
 
     @property
@@ -122,7 +151,10 @@ class Reduction:
                 if axis is not None and not axis.holds(self.integrand.support):
                     units = (*units, (axis, how))
         averages = state == "averaged" and self.support != "averaged"
-        step = replace(step, how=how, averages_support=averages, whole=whole, shape=shape)
+        of_scalar = how == "mean" and self.rest == "sum" and shape.is_scalar
+        step = replace(
+            step, how=how, averages_support=averages, whole=whole, shape=shape, of_scalar=of_scalar
+        )
         return replace(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
 
     def scaled(self, by: Tensor) -> Reduction:
@@ -130,7 +162,14 @@ class Reduction:
         if len(by.terms) != 1 or by.reductions:
             return self
         term = by.terms[0]
-        factors = frozenset((a, p) for a, p in term.factors if a.role in (Role.COUNT, Role.OPAQUE))
+        zeroing = {a for a, power in term.factors if power > 0 and masks.is_valid(a)}
+        if zeroing and self.rest is None:
+            first = min(zeroing, key=lambda atom: atom.key)
+            found = replace(self, mask=self.mask or mask_fact(first, len(self.units)), parent=self)
+            rest = Term(term.coefficient, frozenset((a, p) for a, p in term.factors if a not in zeroing))
+            return found.scaled(replace(by, terms=(rest,)))
+        scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
+        factors = frozenset((a, p) for a, p in term.factors if a.role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):
             return self
         powers: dict[Atom, float] = dict(self.scale)
@@ -172,6 +211,9 @@ class Reduction:
         other = self._unit_exponent(None)
         unit_divisor_unknown = False
         for atom, power in self.counts():
+            if atom.role is Role.VALID:
+                unit_divisor_unknown = True
+                continue
             if atom.role is Role.OPAQUE:
                 if atom.key in self.integrand.support.symbols:
                     support += power
@@ -184,7 +226,7 @@ class Reduction:
                 return None  # x.size(dim): some axis, the code does not say which
             if atom.shape is not None:
                 if origin.is_flat(atom.shape) or atom.shape.is_flat(origin):
-                    support += power
+                    support += power if self.integrand.symbol else 0
                     other += power
                     units = {name: exponent + power for name, exponent in units.items()}
                 elif power > 0:
@@ -219,6 +261,53 @@ class Reduction:
             # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
             units = {name: min(exponent, -1) for name, exponent in units.items()}
         return Factor(support, tuple((name, exponent + 1) for name, exponent in units.items()))
+
+    def counts_masked(self) -> bool | None:
+        """Does the divisor count the positions that the mask zeroed, too? None while the code leaves it open."""
+        if self.mask is None or self.rest is None or self.coefficient is None:
+            return None
+        later = self.units[self.mask.after :]
+        if any(how != self.rest and not self._is_feature(axis) for axis, how in later):
+            return None  # a sum over the positions of each sequence, or a mean that is added up
+        positions = -1 if self.rest == "mean" else 0
+        valid = 0
+        divisors: list[Axis] = []
+        for atom, power in self.counts():
+            if atom.role is Role.VALID:
+                valid += power
+            elif atom.role is Role.OPAQUE:
+                if _may_count(atom, power):
+                    return None
+            elif atom.shape is not None and self._is_over_positions(atom.shape):
+                positions += power
+            elif atom.axis is not None and power == -1:
+                divisors.append(atom.axis)
+            elif not (atom.axis is not None and self._is_batch(atom.axis)):
+                return None  # a length that may put the mean right
+        if divisors and self._are_all_positions(divisors):
+            positions -= 1
+        if valid:
+            return None if positions else False
+        return True if positions == -1 else None
+
+    def _is_feature(self, axis: Axis) -> bool:
+        """Is it for sure no axis of the mask?"""
+        shape = self.mask.shape if self.mask is not None else None
+        return shape is not None and shape.rank is not None and shape.has(axis) is False
+
+    def _is_over_positions(self, shape: Shape) -> bool:
+        """Does the count of all elements of `shape` count every position that the mask is over?"""
+        whole = (self.integrand.shape, *(s.shape for s in self.steps if s.shape is not None))
+        mask = self.mask.shape if self.mask is not None else None
+        return any(own.is_flat(shape) or shape.is_flat(own) for own in (*whole, *((mask,) if mask else ())))
+
+    def _are_all_positions(self, divisors: list[Axis]) -> bool:
+        axes = self.mask.shape.axes if self.mask is not None and self.mask.shape is not None else None
+        return bool(axes) and all(any(d.is_same(axis) for d in divisors) for axis in axes or ())
+
+    def _is_batch(self, axis: Axis) -> bool:
+        first = self.integrand.shape.axis(0)
+        return first is not None and first.is_same(axis)
 
     def _divide(
         self,
@@ -255,6 +344,28 @@ class Reduction:
         elif self.rest is None and self.units:
             return -1 if all(how == "mean" for _, how in self.units) else 0
         return 0 if self.rest == "sum" else -1
+
+
+def mask_fact(atom: Atom, after: int = 0) -> Mask:
+    """What an account keeps of a mask."""
+    place = masks.meaning(atom)
+    return Mask(masks.is_shown(atom), atom.key, atom.shape, after, (place,) if place else ())
+
+
+_COUNTS: Final = re.compile(
+    r"(^|_)(num|n|nb|count|counts|len|length|lengths|lens?|size|total|numel|denom\w*|denominator|norm\w*|ratio"
+    r"|frac\w*|tokens|valid|seq|max|b|t|l|bs|bsz|batch)(_|\d|$)|count|token|length|valid|norm|ratio|denom"
+)
+_PARTS: Final = re.compile(
+    r"accum|world|gpus?|devices|heads|layers|temp|tau|lambda|alpha|beta|gamma|coef|weight|scale|loss|lr$|eps"
+)
+
+
+def _may_count(atom: Atom, power: int) -> bool:
+    """Could an unknown number be a count that puts the mean over all positions right?"""
+    if any(_PARTS.search(name.lower()) for name in atom.names):
+        return False
+    return power < 0 or not atom.names or any(_COUNTS.search(name.lower()) for name in atom.names)
 
 
 def _is_bits(coefficient: float | None) -> bool:

@@ -19,10 +19,13 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _REDUCERS: Final = frozenset(
     "mean nanmean average reduce_mean kl_div reduce einsum vdot dot inner tensordot matmul sum nansum reduce_sum"
-    " KLDivLoss cross_entropy nll_loss CrossEntropyLoss NLLLoss".split()
+    " KLDivLoss cross_entropy nll_loss CrossEntropyLoss NLLLoss mse_loss l1_loss smooth_l1_loss huber_loss"
+    " binary_cross_entropy binary_cross_entropy_with_logits div divide true_divide".split()
 )
 _LAYERS: Final = frozenset("Linear LazyLinear Dense dense Sequential Softmax LogSoftmax Sigmoid".split())
-_CRITERIA: Final = frozenset("KLDivLoss CrossEntropyLoss NLLLoss partial".split())
+_CRITERIA: Final = frozenset(
+    "KLDivLoss CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss partial".split()
+)
 _MUTATORS: Final = frozenset(
     "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
 )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
-from batchmean.engine.analysis import Event
+from batchmean.engine.analysis import SupportEvent
 from batchmean.fixes.code import Code
 
 _ROOTS = {
@@ -38,7 +38,7 @@ class Idiom:
     def __init__(self, code: Code) -> None:
         self._code = code
 
-    def framework(self, event: Event) -> str | None:
+    def framework(self, event: SupportEvent) -> str | None:
         """The framework whose arrays are reduced, where the code shows it."""
         places = [place.node for place in event.reduction.integrand.evidence]
         nodes = [node for place in [*places, event.step.node] for node in ast.walk(place)]

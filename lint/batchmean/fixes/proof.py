@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from batchmean.engine.analysis import Event, accounts
+from batchmean.engine.analysis import SupportEvent, accounts
 from batchmean.engine.reductions import Factor, Reduction
 from batchmean.engine.values import Role
 from batchmean.findings import Edit, Finding
@@ -33,7 +33,7 @@ class _Signature(NamedTuple):
 
 
 def holds(
-    code: Code, event: Event, finding: Finding, others: Sequence[Finding], edits: Sequence[Edit]
+    code: Code, event: SupportEvent, finding: Finding, others: Sequence[Finding], edits: Sequence[Edit]
 ) -> bool:
     """Do the edits put this one finding right, and leave the others as they are?"""
     text = apply(code.text, edits)
@@ -46,7 +46,7 @@ def holds(
     return found <= allowed and _is_right(code, event, edits, tree, text)
 
 
-def _is_right(code: Code, event: Event, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
+def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
     """Does the same statement now sum over the support and average the rest, and is all else as it was?"""
     wanted = next(_signatures([event.reduction]), None)
     if wanted is None:

@@ -9,7 +9,9 @@ _CASTS = (
     "float double half bfloat16 to type type_as cuda cpu detach clone contiguous numpy tolist data requires_grad_ "
     "int long bool nan_to_num cast block_until_ready stop_gradient"
 ).split()
-_ELEMENTWISE = "abs tanh relu sin cos sign floor ceil round gelu silu elu softplus erf isnan isinf".split()
+_ELEMENTWISE = (
+    "abs expm1 tanh relu sin cos sign floor ceil round gelu silu elu softplus erf isnan isinf".split()
+)
 _ELEMENTWISE_LOSSES = (
     "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits"
 ).split()
@@ -68,6 +70,16 @@ _NAMED = {
     "sigmoid": "sigmoid(x|input)",
     "softmax": "softmax(x|input, axis|dim)",
     "log_softmax": "log_softmax(x|input, axis|dim)",
+    "ne": "comparison_with(x|input, y|other; extra=NotEq)",
+    "not_equal": "comparison_with(x|input, y|other; extra=NotEq)",
+    "eq": "comparison_with(x|input, y|other; extra=Eq)",
+    "lt": "comparison_with(x|input, y|other; extra=Lt)",
+    "le": "comparison_with(x|input, y|other; extra=LtE)",
+    "gt": "comparison_with(x|input, y|other; extra=Gt)",
+    "ge": "comparison_with(x|input, y|other; extra=GtE)",
+    "logical_not": "logical_not(x|input)",
+    "bitwise_not": "logical_not(x|input)",
+    "count_nonzero": "sum(x|input, axis|dim)",
     "masked_fill": "masked_fill(x|input, mask, value)",
     "masked_select": "take(x|input)",
     "einsum": "einsum(equation, *operands)",
@@ -110,6 +122,7 @@ FRAMEWORK = Framework(
         **{f"{_F}.{name}": f"elementwise_loss(x|input, [target], {_EL})" for name in _ELEMENTWISE_LOSSES},
         **{f"torch.nn.{name}": f"elementwise_loss_module({_EL})" for name in _ELEMENTWISE_MODULES},
         **{f"torch.{name}": "same_function(x)" for name in _TRANSPARENT},
+        "torch.logical_and": "logical_and(x|input, y|other)",
         "torch.max": "maximum_method(x|input, axis|dim, keepdims|keepdim)",
         "torch.min": "maximum_method(x|input, axis|dim, keepdims|keepdim)",
         "torch.where": "where(condition, x|input, y|other)",
@@ -169,6 +182,7 @@ FRAMEWORK = Framework(
         "dim": "rank(x)",
         "ndimension": "rank(x)",
         "view": "reshape(x, *shape)",
+        "logical_and": "logical_and(x, y)",
         "view_as": "expand(x, *shape)",
         "reshape_as": "expand(x, *shape)",
         "expand": "expand(x, *shape)",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
+from batchmean.engine.masks import spread, unmasked
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
 from batchmean.engine.values import (
@@ -67,6 +68,8 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
         whole = given.start == 0 and given.stop is None
         return algebra.relabelled(tensor, given.shape if whole and not given.shape.is_scalar else Shape())
     items = shape[0].items if len(shape) == 1 and isinstance(shape[0], TupleValue) else shape
+    if len(items) == 1 and integer(items[0]) == -1:
+        tensor = spread(tensor)
     return algebra.relabelled(tensor, _reshaped(call, tensor.shape, items))
 
 
@@ -122,7 +125,7 @@ def _distinct(axes: tuple[Axis, ...]) -> list[Axis]:
 @primitive
 def flatten(call: Call, x: Value, start: Value | None = None, end: Value | None = None) -> Value:
     """flatten(start, end): the axes from start to end become one."""
-    tensor = call.tensor(x)
+    tensor = spread(call.tensor(x))
     first = integer(start) if start is not None else 0
     last = integer(end) if end is not None else -1
     shape = tensor.shape
@@ -264,8 +267,20 @@ def diagonal(call: Call, x: Value) -> Value:
 
 @primitive
 def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
-    """index_select, take: some elements of an axis."""
-    return algebra.relabelled(call.tensor(x), call.tensor(x).shape, "taken")
+    """index_select, take, masked_select: some elements of an axis."""
+    tensor = chosen(call.interpreter, call.tensor(x))
+    return algebra.relabelled(tensor, tensor.shape, "taken")
+
+
+def chosen(interpreter: Evaluator, tensor: Tensor) -> Tensor:
+    """What is chosen by an index or a condition: the masked positions may be gone."""
+    tensor = unmasked(tensor)
+    if not any(r.mask for r in tensor.reductions):
+        return tensor
+    free = tuple(
+        interpreter.record(replace(r, mask=None, parent=r)) if r.mask else r for r in tensor.reductions
+    )
+    return replace(tensor, reductions=free)
 
 
 @primitive
@@ -407,7 +422,9 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
         # x[range(n), labels] selects one element per row; x[:, k] with a variable k drops the axis.
         return _dropped(interpreter, tensor, items)
     if len(items) == 1 and isinstance(items[0], Tensor):
-        return _selected_rows(tensor, items[0], node)
+        return _selected_rows(chosen(interpreter, tensor), items[0], node)
+    if sum(isinstance(literal(item), slice | int) for item in items) > 1:
+        tensor = spread(tensor)  # two axes at least
     shape = tensor.shape
     changed = False
     ellipsis = next((i for i, item in enumerate(items) if literal(item) is ...), len(items))

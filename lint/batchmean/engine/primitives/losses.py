@@ -9,8 +9,8 @@ from dataclasses import replace
 from batchmean.engine import algebra
 from batchmean.engine.integrands import recognise
 from batchmean.engine.primitives import Call, integer, literal, primitive
-from batchmean.engine.reductions import Integrand, Reduction
-from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
+from batchmean.engine.reductions import Integrand, Mask, Reduction
+from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Atom,
     BuiltinValue,
@@ -143,12 +143,32 @@ def class_loss(
         "cross-entropy", support, "V", True, (place,), logits.shape, stack, call.spelled, key
     )
     step = replace(call.interpreter.step(call.node, "sum"), library=True)
-    account = Reduction(integrand).reduced(logits.shape, AxesSpec.at(position), "sum", step)
+    # The library's own mean leaves the ignored positions out.
+    account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
+    account = account.reduced(logits.shape, AxesSpec.at(position), "sum", step)
     shape = logits.shape.without(AxesSpec.at(position))
+    if target is not None:
+        _share_positions(shape, call.tensor(target).shape, logits.shape)
     if name != "none":
         account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
         shape = Shape.of([])
     return replace(call.opaque(shape), reductions=(call.interpreter.record(account),), stack=stack)
+
+
+def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
+    """What `ignore_index=` makes of a loss: one that is zero at some positions."""
+    if ignore_index is None or target is None or literal(ignore_index) == -100:
+        return None
+    key = intern("ignored", call.tensor(target).terms)
+    place = call.place("ignore_index makes the loss zero at the positions that do not count")
+    return Mask(True, key, call.tensor(target).shape, 1, (place,))
+
+
+def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
+    """Class labels have the axes of the loss: above all, the same examples."""
+    first, batch = labels.axis(0), logits.axis(0)
+    if labels.rank is None and positions.rank is None and first is not None and batch is not None:
+        batch.unite(first)
 
 
 @primitive
@@ -197,8 +217,9 @@ def kl_div_module(
 
 @primitive
 def per_example_loss(call: Call, x: Value | None = None) -> Value:
-    """A library loss that sums or selects over the class axis itself."""
-    return call.opaque()
+    """A library loss that sums or selects over the class axis itself, or has no support."""
+    place = call.place(f"{call.spelled} gives a loss per example")
+    return algebra.map_atoms(call.opaque(), lambda atom: replace(atom, kind="error", place=place))
 
 
 @primitive
@@ -210,10 +231,24 @@ def elementwise_loss(
     reduction: Value | None = None,
 ) -> Value:
     """mse_loss, binary_cross_entropy: without a support; their mean is over their own elements."""
-    result = call.opaque()
-    if _reduction_name(call, reduction, size_average, reduce) != "mean":
-        return result
-    return algebra.map_atoms(result, lambda atom: replace(atom, kind="element mean"))
+    name = _reduction_name(call, reduction, size_average, reduce)
+    if name not in ("none", "mean", "sum") or x is None:
+        return call.opaque()
+    elements = call.tensor(x)
+    place = call.place(f"{call.spelled} gives a loss per element")
+    if name == "none":
+        result = call.interpreter.opaque(shape=elements.shape)
+        return algebra.map_atoms(result, lambda atom: replace(atom, kind="error", place=place))
+    stack = call.interpreter.stack
+    key = intern("elementwise", elements.terms, call.node)
+    integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.spelled, key)
+    step = replace(call.interpreter.step(call.node, "sum"), library=True)
+    account = Reduction(integrand, support="summed")
+    account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    result = call.opaque(Shape.of([]))
+    if name == "mean":
+        result = algebra.map_atoms(result, lambda atom: replace(atom, kind="element mean"))
+    return replace(result, reductions=(call.interpreter.record(account),), stack=stack)
 
 
 @primitive

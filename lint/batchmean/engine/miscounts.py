@@ -1,0 +1,154 @@
+"""Counts that are wrong whatever the support: masked positions in the divisor, a batch divided by twice or never.
+
+Everything here is read off the accounts in the ledger, once the module has been walked.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from batchmean.engine.events import Miscount, SupportEvent
+from batchmean.engine.integrands import PAIRS
+from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.values import Place, Role
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
+
+
+def miscounts(
+    interpreter: Interpreter, final: Sequence[Reduction], support: Sequence[SupportEvent]
+) -> Iterator[Miscount]:
+    """Every such event of a module; a reduction that a `support` event tells of is left to it."""
+    told = {event.step.node for event in support}
+    right = {id(r.origin) for r in final if r.counts_masked() is False}
+    for reduction in final:
+        if any(step.node in told for step in reduction.steps):
+            continue
+        if reduction.integrand.kind == PAIRS:
+            if (paired := _paired(reduction)) is not None:
+                yield paired
+        elif reduction.mask is not None and reduction.counts_masked() and id(reduction.origin) not in right:
+            yield _masked_mean(reduction)
+        elif (again := _divided_again(reduction)) is not None:
+            yield again
+        elif (noop := _noop_mean(reduction)) is not None:
+            yield noop
+    yield from interpreter.miscounts
+    yield from _perplexities(interpreter, support)
+
+
+def report_node(reduction: Reduction, step: Step) -> ast.AST:
+    """The step, or the call that hands the integrand to the helper in which the step stands."""
+    common = 0
+    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
+        if mine is not theirs:
+            break
+        common += 1
+    return step.stack[common] if len(step.stack) > common else step.node
+
+
+def _masked_mean(reduction: Reduction) -> Miscount:
+    assert reduction.mask is not None
+    step = next((s for s in reduction.steps if s.whole and s.how == "mean"), reduction.steps[-1])
+    how = "this count holds" if step.how == "scale" else "this mean runs over"
+    places = (
+        *reduction.integrand.evidence,
+        *reduction.mask.places,
+        Place(step.node, f"{how} the masked positions"),
+    )
+    return Miscount(
+        report_node(reduction, step),
+        "masked mean",
+        places,
+        reduction.integrand.proved and reduction.mask.shown,
+        {"n_valid": 1, "N": -1},
+        reduction,
+    )
+
+
+def _paired(reduction: Reduction) -> Miscount | None:
+    """The mean over all pairs of (B,) and (B, 1)."""
+    step = next((s for s in reduction.steps if s.whole and s.how == "mean"), None)
+    if step is None:
+        return None
+    places = (*reduction.integrand.evidence, Place(step.node, "this mean runs over the pairs"))
+    node = report_node(reduction, step)
+    return Miscount(node, "outer product", places, reduction.integrand.proved, None, reduction)
+
+
+def _divided_again(reduction: Reduction) -> Miscount | None:
+    """A mean that is divided by the examples, or by the valid positions, once more."""
+    factor = reduction.factor()
+    if reduction.rest != "mean" or factor is None or factor.support:
+        return None
+    scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
+    average = next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
+    if scale is None or average is None or _is_added_up(average, scale):
+        return None
+    powers = {name: power for name, power in factor.units if power < 0}
+    about = "the batch"
+    if not powers:
+        valid = sum(power for atom, power in reduction.counts() if atom.role is Role.VALID)
+        others = any(atom.role is not Role.VALID for atom, _ in reduction.counts())
+        if valid >= 0 or others:
+            return None
+        powers, about = {"n_valid": -1}, "the number of valid positions"
+    places = (
+        *reduction.integrand.evidence,
+        Place(average.node, "this is a mean already"),
+        Place(scale.node, f"it is divided by {about} again"),
+    )
+    node = report_node(reduction, scale)
+    return Miscount(node, "double division", places, reduction.integrand.proved, powers, reduction, about)
+
+
+def _is_added_up(first: Step, later: Step) -> bool:
+    """Does a loop add up what the first step gives, before the later one divides it?"""
+    return any(
+        isinstance(node, _LOOPS) for node, _ in first.path if all(node is not n for n, _ in later.path)
+    )
+
+
+def _noop_mean(reduction: Reduction) -> Miscount | None:
+    """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
+    step = next((s for s in reduction.steps if s.of_scalar), None)
+    factor = reduction.factor()
+    if step is None or factor is None or factor.support or reduction.scale:
+        return None
+    powers = {name: power for name, power in factor.units if power > 0}
+    if not powers:
+        return None
+    summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
+    if summed is None or _is_added_up(summed, step):
+        return None
+    places = (
+        *reduction.integrand.evidence,
+        Place(summed.node, "this sums everything"),
+        Place(step.node, "the mean of one number changes nothing"),
+    )
+    return Miscount(
+        report_node(reduction, step), "noop mean", places, reduction.integrand.proved, powers, reduction
+    )
+
+
+def _perplexities(interpreter: Interpreter, support: Sequence[SupportEvent]) -> Iterator[Miscount]:
+    """The exponentials of losses that are off by a factor."""
+    for node, reductions in interpreter.exponentials:
+        for event in support:
+            if event.reduction.integrand.symbol == "V" and any(
+                mine is event.reduction or _descends(mine, event.reduction) for mine in reductions
+            ):
+                places = (*event.evidence, Place(node, "the exponential of that loss is no perplexity"))
+                yield Miscount(node, "perplexity", places, event.proved, None, event.reduction)
+                break
+
+
+def _descends(reduction: Reduction, ancestor: Reduction) -> bool:
+    found: Reduction | None = reduction
+    while found is not None:
+        if found is ancestor:
+            return True
+        found = found.parent
+    return False
