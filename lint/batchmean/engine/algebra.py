@@ -289,7 +289,8 @@ def _log_of_term(term: Term, shape: Shape, place: Place | None) -> Tensor:
 
 def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
     if atom.role is Role.PROBS:
-        return from_atom(log_probs_atom(atom.key, atom.axis, place or atom.place, atom.shown), shape)
+        log = log_probs_atom(atom.key, atom.axis, place or atom.place, atom.shown)
+        return from_atom(replace(log, hint=atom.hint), shape)
     if atom.role is Role.EXP and atom.argument is not None:
         return replace(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:

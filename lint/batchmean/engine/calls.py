@@ -10,7 +10,7 @@ from dataclasses import replace
 from batchmean import operations
 from batchmean.engine import hints, primitives
 from batchmean.engine.evaluator import Evaluator, something
-from batchmean.engine.masks import makes_masks
+from batchmean.engine.masks import makes_masks, mask_of, spread
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
@@ -95,13 +95,17 @@ def call(
         operation = operations.function(function.name)
         if operation is not None:
             return apply(interpreter, operation, args, kwargs, node)
-    return _unknown_result(interpreter, node)
+    return _unknown_result(interpreter, args, node)
 
 
-def _unknown_result(interpreter: Evaluator, node: ast.AST) -> Value:
-    """What an unknown function gives: nothing is known of it, unless its name says that it makes masks."""
+def _unknown_result(interpreter: Evaluator, args: list[Value], node: ast.AST) -> Value:
+    """What an unknown function gives: nothing is known of it, unless its name says that it makes or spreads masks."""
     function = getattr(node, "func", None)
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    first = something(args[0]) if args else None
+    if isinstance(first, Tensor) and name.startswith(("expand", "broadcast")):
+        if mask_of(spread(first)) is not None:
+            return spread(first)
     return interpreter.opaque((name,) if makes_masks(name) else ())
 
 

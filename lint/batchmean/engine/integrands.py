@@ -15,7 +15,7 @@ from batchmean.engine.algebra import BINARY_ROLES
 from batchmean.engine.hints import says_classes, says_per_example
 from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
-from batchmean.engine.reductions import Integrand
+from batchmean.engine.reductions import Integrand, Stack
 from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern
 
@@ -38,7 +38,7 @@ def recognise(tensor: Tensor) -> Integrand | None:
     return _expectation(tensor) or _latent_kl(tensor)
 
 
-def loss_per_position(tensor: Tensor) -> Integrand | None:
+def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     """A loss without a support: a number per position, such as a squared error or what a library loss gives.
 
     Of an array that only its name makes a loss, an account is kept where a mask zeroes it.
@@ -51,18 +51,14 @@ def loss_per_position(tensor: Tensor) -> Integrand | None:
     if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
         places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
     if not is_shown and masks:
-        named = [
-            a
-            for a in tensor.atoms()
-            if a.role is Role.OPAQUE and not a.kind and is_loss_name(a.names) and a.place
-        ]
+        named = [a for a in tensor.atoms() if a.role is Role.OPAQUE and not a.kind and is_loss_name(a.names)]
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in BINARY_ROLES]
-        places = [Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named if a.place]
         is_shown = bool(logs)
-        places += [a.place for a in logs if a.place]
+        places = [a.place and Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named]
+        places += [a.place for a in logs]
         if not named and not logs:
             return None
-    if not places and not is_shown:
+    elif not is_shown:
         return None
     return Integrand(
         "loss",
@@ -71,7 +67,7 @@ def loss_per_position(tensor: Tensor) -> Integrand | None:
         is_shown,
         _unique(places),
         tensor.shape,
-        tensor.stack or (),
+        tensor.stack or stack,
         key=intern(tensor.terms),
     )
 

@@ -357,7 +357,7 @@ _COUNTS: Final = re.compile(
     r"|frac\w*|tokens|valid|seq|max|b|t|l|bs|bsz|batch)(_|\d|$)|count|token|length|valid|norm|ratio|denom"
 )
 _PARTS: Final = re.compile(
-    r"accum|world|gpus?|devices|heads|layers|temp|tau|lambda|alpha|beta|gamma|coef|weight|scale|loss|lr$|eps"
+    r"sample_size|batch_size|^bsz?$|accum|world|gpus?|devices|heads|layers|temp|tau|lambda|alpha|beta|gamma|coef|weight|scale|loss|lr$|eps"
 )
 
 

@@ -133,6 +133,7 @@ FRAMEWORK = Framework(
         "torch.arange": "arange(start, stop|end)",
         "torch.eye": "eye(n, m)",
         "torch.zeros": "zeros(*shape)",
+        "torch.ones": "ones(*shape)",
         "torch.zeros_like": "zeros_like(x|input)",
         "torch.empty_like": "zeros_like(x|input)",
         "torch.ones_like": "filled_like(x|input)",

@@ -448,6 +448,14 @@ def zeros(call: Call, *shape: Value) -> Value:
 
 
 @primitive
+def ones(call: Call, *shape: Value) -> Value:
+    """Ones, or random numbers, of a shape that is given."""
+    from batchmean.engine.primitives.layout import shape_from
+
+    return call.opaque(shape_from(call, shape))
+
+
+@primitive
 def zeros_like(call: Call, x: Value) -> Value:
     """Zeros of the shape of x."""
     return Tensor((), call.tensor(x).shape)

@@ -42,7 +42,9 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
         return Shape()
     items = sizes[0].items if len(sizes) == 1 and isinstance(sizes[0], TupleValue) else sizes
     if len(items) == 1 and not isinstance(sizes[0], TupleValue) and not isinstance(items[0], Const):
-        return Shape()
+        length = call.tensor(items[0]).single()
+        if length is None or length.role is not Role.COUNT:
+            return Shape()  # a number, or a tuple of them
     return Shape.of([_axis_of_length(call, item) for item in items])
 
 

@@ -28,7 +28,7 @@ def _reduction_name(
     call: Call, reduction: Value | None, size_average: Value | None, reduce: Value | None
 ) -> str | None:
     """The reduction in force, or None where the code leaves it open; a parameter's default counts."""
-    reduction = _default(call, reduction)
+    reduction, size_average, reduce = (_default(call, v) for v in (reduction, size_average, reduce))
     legacy = [v for v in (size_average, reduce) if v is not None and literal(v) is not None]
     if legacy:
         average = True if size_average is None or literal(size_average) is None else literal(size_average)
@@ -139,8 +139,9 @@ def class_loss(
     place = call.place(f"{call.spelled} sums over the class axis itself")
     stack = call.interpreter.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
+    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
     integrand = Integrand(
-        "cross-entropy", support, "V", True, (place,), logits.shape, stack, call.spelled, key
+        "cross-entropy", support, "V", is_shown, (place,), logits.shape, stack, call.spelled, key
     )
     step = replace(call.interpreter.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.

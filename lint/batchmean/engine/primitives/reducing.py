@@ -9,7 +9,7 @@ from batchmean.engine.integrands import loss_per_position, recognise
 from batchmean.engine.masks import common_masks, mask_of
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.primitives import Call, axes_spec, literal, primitive
-from batchmean.engine.reductions import How, Reduction, mask_fact
+from batchmean.engine.reductions import How, Reduction, Stack, mask_fact
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
 from batchmean.engine.values import (
     SCALAR,
@@ -29,13 +29,13 @@ from batchmean.engine.values import (
 )
 
 
-def opened(tensor: Tensor) -> tuple[Reduction, ...]:
+def opened(tensor: Tensor, stack: Stack = ()) -> tuple[Reduction, ...]:
     """The accounts of an array: those it carries, or a new one if it is an integrand or a loss per position."""
     if tensor.reductions:
         return tensor.reductions
     integrand = recognise(tensor)
     is_summed = integrand is None
-    integrand = integrand or loss_per_position(tensor)
+    integrand = integrand or loss_per_position(tensor, stack)
     if integrand is None:
         return ()
     zeroing = common_masks(tensor)
@@ -67,7 +67,7 @@ def _is_named_count(atom: Atom) -> bool:
 def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:
     """A sum or a mean over `axes`."""
     shape = x.shape.without(axes, keepdims)
-    accounts = opened(x)
+    accounts = opened(x, call.interpreter.stack)
     has_support = any(r.integrand.symbol for r in accounts)
     result = call.interpreter.computed(shape) if has_support else _reduced(call, x, axes, shape, how)
     if not accounts:
