@@ -10,7 +10,7 @@ from dataclasses import replace
 from batchmean import operations
 from batchmean.engine import hints, primitives
 from batchmean.engine.evaluator import Evaluator, something
-from batchmean.engine.masks import makes_masks, mask_of, spread
+from batchmean.engine.masks import makes_masks, mask_of
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
@@ -104,8 +104,8 @@ def _unknown_result(interpreter: Evaluator, args: list[Value], node: ast.AST) ->
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     first = something(args[0]) if args else None
     if isinstance(first, Tensor) and name.startswith(("expand", "broadcast")):
-        if mask_of(spread(first)) is not None:
-            return spread(first)
+        if mask_of(first) is not None:
+            return first
     return interpreter.opaque((name,) if makes_masks(name) else ())
 
 

@@ -10,12 +10,12 @@ from batchmean.engine.masks import is_loss_name
 from batchmean.engine.values import Place, Tensor, Value
 
 if TYPE_CHECKING:
-    from batchmean.engine.evaluator import Evaluator
+    from batchmean.engine.reductions import Reduction
 
 _DIVISIONS: Final = frozenset(("div", "divide", "true_divide"))
 
 
-def discarded_division(evaluator: Evaluator, node: ast.expr, value: Value) -> Miscount | None:
+def discarded_division(node: ast.expr, value: Value) -> Miscount | None:
     """The event of an expression statement, if it divides a loss and is no more than that."""
     dividend = _dividend(node)
     if dividend is None or not isinstance(value, Tensor):
@@ -28,11 +28,8 @@ def discarded_division(evaluator: Evaluator, node: ast.expr, value: Value) -> Mi
             *reduction.integrand.evidence,
             Place(node, "this division gives a new value, which nothing takes"),
         )
-        factor = reduction.parent.factor() if reduction.parent is not None else None
-        powers = {name: power for name, power in factor.units if power > 0} if factor is not None else {}
-        return Miscount(
-            node, "discarded division", because, reduction.integrand.proved, powers or None, reduction
-        )
+        is_shown = reduction.integrand.proved
+        return Miscount(node, "discarded division", because, is_shown, _undone(reduction), reduction)
     names = (dividend.id,) if isinstance(dividend, ast.Name) else ()
     if not names or not is_loss_name(names) or not isinstance(node, ast.Call):
         return None
@@ -41,6 +38,18 @@ def discarded_division(evaluator: Evaluator, node: ast.expr, value: Value) -> Mi
         Place(node, "this division gives a new value, which nothing takes"),
     )
     return Miscount(node, "discarded division", because, False)
+
+
+def _undone(reduction: Reduction) -> dict[str, int] | None:
+    """What the loss is too large by without this division; None where the divisor is no count in sight."""
+    before = reduction.parent.factor() if reduction.parent is not None else None
+    after = reduction.factor()
+    if before is None or after is None:
+        return None
+    divided = dict(after.units)
+    return {
+        name: power - divided[name] for name, power in before.units if power != divided.get(name, power)
+    } or None
 
 
 def _dividend(node: ast.expr) -> ast.expr | None:

@@ -321,9 +321,11 @@ class Evaluator:
         """a * b, with an account of the pairs where (B,) meets (B, 1)."""
         product = self.placed(self.formed(algebra.multiply(a, b), a, b), (a, b), node)
         pairs = pairing(a, b, node, self._stack)
-        if pairs is None or product.reductions:
+        if pairs is None:
             return product
-        return replace(product, reductions=(self.record(Reduction(pairs, support="summed")),))
+        return replace(
+            product, reductions=(*product.reductions, self.record(Reduction(pairs, support="summed")))
+        )
 
     def added(self, a: Tensor, b: Tensor) -> Tensor:
         """a + b, with the accounts that the sum withdraws entered in the ledger."""

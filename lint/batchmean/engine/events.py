@@ -63,6 +63,13 @@ class SupportEvent(Event):
     def proved(self) -> bool:
         return self.reduction.integrand.proved and not self._carries_a_number()
 
+    @property
+    def is_wrong_axis(self) -> bool:
+        """Is a sum over everything divided by the support alone, an axis that the code shows to be it?"""
+        units = [power for _, power in self.factor.units]
+        alone = self.reduction.support == "summed" and bool(units) and all(power > 0 for power in units)
+        return alone and not self.reduction.integrand.assumed
+
     def _carries_a_number(self) -> bool:
         """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
         number = self.reduction.coefficient
@@ -76,6 +83,20 @@ class SupportEvent(Event):
     def known_sizes(self) -> Mapping[str, int] | None:
         integrand = self.reduction.integrand
         return {integrand.symbol: integrand.support.size} if integrand.support.size else None
+
+
+def fraction(monomial: Mapping[str, int]) -> str:
+    """A factor in words: `1/V`, `B/V`, `n_valid/N`."""
+    above = [_power(name, p) for name, p in monomial.items() if p > 0]
+    below = [_power(name, -p) for name, p in monomial.items() if p < 0]
+    over = "*".join(above) or "1"
+    if below:
+        over += "/" + (below[0] if len(below) == 1 else f"({'*'.join(below)})")
+    return over
+
+
+def _power(name: str, power: int) -> str:
+    return name if power == 1 else f"{name}^{power}"
 
 
 Kind = Literal[

@@ -9,7 +9,7 @@ which is rightly averaged over every element.
 from __future__ import annotations
 
 import ast
-from typing import Final
+from typing import Final, Literal
 
 from batchmean.engine.algebra import BINARY_ROLES
 from batchmean.engine.hints import says_classes, says_per_example
@@ -45,14 +45,16 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     """
     if not tensor.terms or tensor.shape.is_scalar:
         return None
-    places: list[Place | None] = [a.place for a in tensor.atoms() if a.kind in ("error", "selected")]
+    shown = [a for a in tensor.atoms() if a.kind in ("error", "selected") or a.role is Role.LOG_PROBS]
+    places: list[Place | None] = [a.place for a in shown]
     is_shown = bool(places)
     masks = common_masks(tensor)
     if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
         places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
     if not is_shown and masks:
         named = [a for a in tensor.atoms() if a.role is Role.OPAQUE and not a.kind and is_loss_name(a.names)]
-        logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in BINARY_ROLES]
+        roles = (Role.LOG, Role.LOG_PROBS, *BINARY_ROLES)
+        logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
         places = [a.place and Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named]
         places += [a.place for a in logs]
@@ -79,21 +81,30 @@ PAIRS: Final = "pairs"
 def pairing(a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...]) -> Integrand | None:
     """(B,) times (B, 1), where the code shows both shapes, or one of them and that the other is a column."""
     for column, row in ((a, b), (b, a)):
-        axes = column.shape.axes
-        if axes is None or len(axes) != 2 or axes[1].size != 1 or axes[0].size is not None:
-            continue
-        flat = row.shape.rank == 1 and row.shape.shown[0].size is None
-        if not flat and not (row.shape.rank is None and any(map(_is_chosen, row.atoms()))):
-            continue
+        how = _pairs_up(column, row)
         mine, others = list(column.atoms()), list(row.atoms())
-        if {atom.key for atom in mine} & {atom.key for atom in others}:
+        if how is None or not mine or {atom.key for atom in mine} & {atom.key for atom in others}:
             continue  # all pairs of one array are meant
-        if not mine or any(atom.kind == "arange" for atom in (*mine, *others)):
+        if any(atom.kind == "arange" or atom.role is Role.MASK for atom in (*mine, *others)):
             continue
         place = Place(node, "(B,) times (B, 1) pairs every example with every other")
-        shape = Shape.of([axes[0], Axis()])
-        return Integrand(PAIRS, Axis(1), "", flat, (place,), shape, stack, key=intern(a.terms, b.terms))
+        shape = Shape.of([Axis(), Axis()])
+        key = intern(a.terms, b.terms)
+        return Integrand(PAIRS, Axis(1), "", how == "shown", (place,), shape, stack, key=key)
     return None
+
+
+def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | None:
+    """Is the first (B, 1) and the second (B,)?"""
+    if column.shape.keeps_what_is_dropped(row.shape):
+        return "shown"
+    axes = column.shape.leading(2)
+    if column.shape.rank not in (None, 2) or len(axes) != 2 or axes[1].size != 1 or axes[0].size is not None:
+        return None
+    if row.shape.rank == 1:
+        return "shown" if row.shape.shown[0].size is None else None
+    is_column = row.shape.rank is None and row.shape.dropped == (1,) and any(map(_is_chosen, row.atoms()))
+    return "by a column" if is_column else None
 
 
 def _is_chosen(atom: Atom) -> bool:

@@ -263,7 +263,7 @@ class Interpreter(Evaluator):
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
-        discarded = discarded_division(self, node.value, value)
+        discarded = discarded_division(node.value, value)
         if discarded is not None:
             self.miscounts.append(discarded)
 

@@ -20,7 +20,7 @@ _VALIDITY: Final = re.compile(
     r"|token|tokens|label|labels|target|targets|tgt|trg|src|source|text|word|frame|frames|time|step|length|lengths|prompt"
     r"|input|output|decoder|encoder|history|mel|trajectory|causal_lm|assistant)_?masks?($|_)"
     r"|(^|_)is_?(pad|padded|padding|valid|not_pad)($|_)|(^|_)(non_?pad|not_?pad|pad_?masks?|masks?_?(pad|valid))($|_)"
-    r"|^valids?$|(^|_)masks?_(padding|seq|tokens?)$|(^|_)masks?2d$"
+    r"|^valids?$|(^|_)masks?_(padding|seq|tokens?)$|(^|_)masks?2d$|^(b_|batch_)?masks?$"
 )
 _BARE: Final = re.compile(r"^(b_|batch_)?masks?$")
 _OTHER: Final = re.compile(
@@ -45,15 +45,18 @@ _LOSS: Final = re.compile(
 @lru_cache(maxsize=4096)
 def is_mask_name(names: tuple[str, ...]) -> bool:
     """Could an array of this name say which positions count?"""
-    return any(_VALIDITY.search(n.lower()) for n in names) and not any(
-        _OTHER.search(n.lower()) for n in names
-    )
+    for name in names:  # the first one that says anything is the one it was given where it was made
+        if _OTHER.search(name.lower()):
+            return False
+        if _VALIDITY.search(name.lower()):
+            return True
+    return False
 
 
 @lru_cache(maxsize=4096)
 def is_bare_mask_name(names: tuple[str, ...]) -> bool:
-    """Is it called just `mask`? That may be any mask; more has to show that it is one over positions."""
-    return any(_BARE.search(name.lower()) for name in names)
+    """Is it called just `mask`? That may be any mask."""
+    return not any(_VALIDITY.search(name.lower()) and not _BARE.search(name.lower()) for name in names)
 
 
 @lru_cache(maxsize=4096)
@@ -92,21 +95,23 @@ def mask_of(tensor: Tensor) -> Atom | None:
         return None
     if atom.role is Role.MASK:
         return atom
-    if atom.role is Role.OPAQUE and not atom.kind and not atom.shape_is_scalar and is_mask_name(atom.names):
-        return atom
-    return None
+    return atom if _is_named(atom) else None
+
+
+def _is_named(atom: Atom) -> bool:
+    plain = atom.role is Role.OPAQUE and not atom.kind and not atom.shape_is_scalar
+    return plain and is_mask_name(atom.names)
 
 
 def is_valid(atom: Atom) -> bool:
     """Is it a mask that is 1 where a position counts, as far as the code shows?"""
     if atom.role is Role.MASK:
         return atom.kind != "padding"
-    named = not atom.kind and atom.role is Role.OPAQUE and not atom.shape_is_scalar
-    return named and is_mask_name(atom.names)
+    return _is_named(atom)
 
 
-def made(source: Tensor, place: Place, *key: object, padding: bool = False) -> Tensor:
-    """A mask that an operation in sight makes of `source`."""
+def made(source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True) -> Tensor:
+    """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares."""
     inner = source.single()
     atom = Atom(
         intern("mask", source.terms, *key),
@@ -115,6 +120,7 @@ def made(source: Tensor, place: Place, *key: object, padding: bool = False) -> T
         place=place,
         kind="padding" if padding else "",
         shape=source.shape,
+        shown=shown,
     )
     return from_atom(atom, source.shape)
 
@@ -139,23 +145,6 @@ def complement(tensor: Tensor) -> Tensor | None:
 def _says_padding(names: tuple[str, ...]) -> bool:
     """Is it true at the padding, by its name?"""
     return any("pad" in n.lower() and "no" not in n.lower() for n in names)
-
-
-def spread(tensor: Tensor) -> Tensor:
-    """The array, taken for a validity mask if it is called just `mask` and is shown to lie over several axes."""
-    atom = tensor.single()
-    if atom is None or not _is_bare(atom):
-        return tensor
-    return from_atom(replace(atom, role=Role.MASK, shown=False), tensor.shape)
-
-
-def _is_bare(atom: Atom) -> bool:
-    return (
-        atom.role is Role.OPAQUE
-        and not atom.kind
-        and not atom.shape_is_scalar
-        and is_bare_mask_name(atom.names)
-    )
 
 
 def common_masks(tensor: Tensor) -> list[Atom]:
@@ -200,7 +189,7 @@ def meaning(mask: Atom) -> Place | None:
     """The line that shows the mask."""
     if mask.place is None:
         return None
-    if mask.role is Role.MASK and mask.shown:
+    if mask.role is Role.MASK and (mask.shown or not mask.names):
         return mask.place
     name = mask.names[0] if mask.names else "it"
     return Place(mask.place.node, f"`{name}` is taken for a validity mask by its name")

@@ -6,9 +6,11 @@ Everything here is read off the accounts in the ledger, once the module has been
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from batchmean.engine.events import Miscount, SupportEvent
+from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.reductions import Reduction, Step
@@ -22,6 +24,7 @@ def miscounts(
 ) -> Iterator[Miscount]:
     """Every such event of a module; a reduction that a `support` event tells of is left to it."""
     told = {event.step.node for event in support}
+    padded: list[Miscount] = []
     right = {id(r.origin) for r in final if r.counts_masked() is False}
     for reduction in final:
         if any(step.node in told for step in reduction.steps):
@@ -29,14 +32,18 @@ def miscounts(
         if reduction.integrand.kind == PAIRS:
             if (paired := _paired(reduction)) is not None:
                 yield paired
-        elif reduction.mask is not None and reduction.counts_masked() and id(reduction.origin) not in right:
-            yield _masked_mean(reduction)
+        elif reduction.counts_masked() and id(reduction.origin) not in right:
+            if not _is_another_kind(interpreter, reduction):
+                yield (masked := _masked_mean(reduction))
+                padded.append(masked)
+        elif reduction.counts_support():
+            yield _classes_in_the_mask(reduction)
         elif (again := _divided_again(reduction)) is not None:
             yield again
         elif (noop := _noop_mean(reduction)) is not None:
             yield noop
     yield from interpreter.miscounts
-    yield from _perplexities(interpreter, support)
+    yield from _perplexities(interpreter, [*support, *padded])
 
 
 def report_node(reduction: Reduction, step: Step) -> ast.AST:
@@ -51,7 +58,8 @@ def report_node(reduction: Reduction, step: Step) -> ast.AST:
 
 def _masked_mean(reduction: Reduction) -> Miscount:
     assert reduction.mask is not None
-    step = next((s for s in reduction.steps if s.whole and s.how == "mean"), reduction.steps[-1])
+    after = reduction.steps[reduction.mask.after_steps :]
+    step = next((s for s in after if s.how == "mean"), reduction.steps[-1])
     how = "this count holds" if step.how == "scale" else "this mean runs over"
     places = (
         *reduction.integrand.evidence,
@@ -68,6 +76,42 @@ def _masked_mean(reduction: Reduction) -> Miscount:
     )
 
 
+def _classes_in_the_mask(reduction: Reduction) -> Miscount:
+    """The sum of a mask that was broadcast to the terms counts every position once for each class."""
+    assert reduction.mask is not None
+    step = reduction.steps[-1]
+    places = (
+        *reduction.integrand.evidence,
+        *reduction.mask.places,
+        Place(step.node, f"this sum of the mask counts {reduction.integrand.support_name} too"),
+    )
+    shown = reduction.integrand.proved and reduction.mask.shown
+    factor: dict[str, int] = {reduction.integrand.symbol: -1}
+    return Miscount(
+        step.node, "masked mean", places, shown, factor, reduction, reduction.integrand.support_name
+    )
+
+
+_CHOICES: Final = re.compile(
+    r"threshold|cut_?off|confiden|pseudo|unlabell?ed|consistency|inpaint|hole|reconstruct|patch|drop_?out|mask_ratio",
+    re.I,
+)
+
+
+def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
+    """Does the code around speak of another kind of mask: of confident, hidden or dropped elements?"""
+    if reduction.mask is None or not reduction.mask.is_bare:
+        return False
+    for place in reduction.mask.places:
+        line = getattr(place.node, "lineno", 0)
+        around = [f.node for f in interpreter.defined if f.node.lineno <= line <= (f.node.end_lineno or 0)]
+        inner = max(around, key=lambda node: node.lineno, default=None)
+        text = interpreter.lines[inner.lineno - 1 : inner.end_lineno] if inner is not None else ()
+        if any(_CHOICES.search(each) for each in text):
+            return True
+    return False
+
+
 def _paired(reduction: Reduction) -> Miscount | None:
     """The mean over all pairs of (B,) and (B, 1)."""
     step = next((s for s in reduction.steps if s.whole and s.how == "mean"), None)
@@ -81,14 +125,21 @@ def _paired(reduction: Reduction) -> Miscount | None:
 def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
     factor = reduction.factor()
-    if reduction.rest != "mean" or factor is None or factor.support:
+    if factor is None or factor.support:
         return None
     scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
-    average = next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
+    if reduction.rest == "mean":
+        average = next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
+    else:  # a library's batchmean, or a sum that was divided before
+        average = next(
+            (s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None
+        )
     if scale is None or average is None or _is_added_up(average, scale):
         return None
     powers = {name: power for name, power in factor.units if power < 0}
     about = "the batch"
+    if not powers and reduction.rest != "mean":
+        return None
     if not powers:
         valid = sum(power for atom, power in reduction.counts() if atom.role is Role.VALID)
         others = any(atom.role is not Role.VALID for atom, _ in reduction.counts())
@@ -128,20 +179,25 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
         Place(summed.node, "this sums everything"),
         Place(step.node, "the mean of one number changes nothing"),
     )
+    is_known = reduction.integrand.shape.axes is not None
+    node = report_node(reduction, step)
     return Miscount(
-        report_node(reduction, step), "noop mean", places, reduction.integrand.proved, powers, reduction
+        node, "noop mean", places, reduction.integrand.proved, powers if is_known else None, reduction
     )
 
 
-def _perplexities(interpreter: Interpreter, support: Sequence[SupportEvent]) -> Iterator[Miscount]:
+def _perplexities(interpreter: Interpreter, wrong: Sequence[SupportEvent | Miscount]) -> Iterator[Miscount]:
     """The exponentials of losses that are off by a factor."""
     for node, reductions in interpreter.exponentials:
-        for event in support:
-            if event.reduction.integrand.symbol == "V" and any(
-                mine is event.reduction or _descends(mine, event.reduction) for mine in reductions
-            ):
+        for event in wrong:
+            found = event.reduction
+            if found is None or found.integrand.symbol == "D":
+                continue
+            if any(_descends(mine, found) for mine in reductions):
                 places = (*event.evidence, Place(node, "the exponential of that loss is no perplexity"))
-                yield Miscount(node, "perplexity", places, event.proved, None, event.reduction)
+                yield Miscount(
+                    node, "perplexity", places, event.proved, None, found, fraction(event.monomial or {})
+                )
                 break
 
 

@@ -84,8 +84,12 @@ class Mask:
     """False where only a name says that it is one."""
     key: int
     shape: Shape | None = None
+    is_bare: bool = False
+    """Is it called just `mask`, and nothing else known of it?"""
     after: int = 0
     """How many reductions over single axes came before it: they did not touch the masked positions."""
+    after_steps: int = 0
+    """How many steps of the account came before it."""
     places: tuple[Place, ...] = ()
 
 
@@ -165,7 +169,8 @@ class Reduction:
         zeroing = {a for a, power in term.factors if power > 0 and masks.is_valid(a)}
         if zeroing and self.rest is None:
             first = min(zeroing, key=lambda atom: atom.key)
-            found = replace(self, mask=self.mask or mask_fact(first, len(self.units)), parent=self)
+            fact = mask_fact(first, len(self.units), len(self.steps))
+            found = replace(self, mask=self.mask or fact, parent=self)
             rest = Term(term.coefficient, frozenset((a, p) for a, p in term.factors if a not in zeroing))
             return found.scaled(replace(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
@@ -302,8 +307,27 @@ class Reduction:
         return any(own.is_flat(shape) or shape.is_flat(own) for own in (*whole, *((mask,) if mask else ())))
 
     def _are_all_positions(self, divisors: list[Axis]) -> bool:
-        axes = self.mask.shape.axes if self.mask is not None and self.mask.shape is not None else None
-        return bool(axes) and all(any(d.is_same(axis) for d in divisors) for axis in axes or ())
+        """Are these the lengths of all axes of the mask, or of the first two where the rank is not shown?"""
+        mask = self.mask.shape if self.mask is not None else None
+        if mask is not None and mask.axes:
+            return all(any(d.is_same(axis) for d in divisors) for axis in mask.axes)
+        shapes = (mask, self.integrand.shape, *(step.shape for step in self.steps))
+        return any(
+            len(axes := shape.leading(2)) == 2
+            and all(any(d.is_same(axis) for d in divisors) for axis in axes)
+            for shape in shapes
+            if shape is not None
+        )
+
+    def counts_support(self) -> bool:
+        """Is the divisor the sum of a mask that was broadcast over the support, too?"""
+        if self.mask is None or self.support != "summed" or not self.integrand.symbol:
+            return False
+        valid = [(atom, power) for atom, power in self.counts() if atom.role is Role.VALID]
+        if len(valid) != 1 or len(self.scale) != 1 or valid[0][1] != -1 or self.rest != "sum" or self.units:
+            return False
+        shape = valid[0][0].shape
+        return shape is not None and shape.has(self.integrand.support) is True
 
     def _is_batch(self, axis: Axis) -> bool:
         first = self.integrand.shape.axis(0)
@@ -346,10 +370,12 @@ class Reduction:
         return 0 if self.rest == "sum" else -1
 
 
-def mask_fact(atom: Atom, after: int = 0) -> Mask:
+def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
     """What an account keeps of a mask."""
     place = masks.meaning(atom)
-    return Mask(masks.is_shown(atom), atom.key, atom.shape, after, (place,) if place else ())
+    shown = masks.is_shown(atom)
+    is_bare = not shown and masks.is_bare_mask_name(atom.names)
+    return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, (place,) if place else ())
 
 
 _COUNTS: Final = re.compile(

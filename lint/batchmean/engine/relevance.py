@@ -122,6 +122,9 @@ class Relevance:
                 wanted = True
             else:
                 reduces = bool(facts.calls & (reducers | made)) or isinstance(facts.node, _DEFINITIONS)
+                reduces = reduces or (
+                    isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp)
+                )
                 wanted = reduces and self._sees_logarithm(facts, storing)
             if wanted:
                 seeds.append(facts)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import ClassVar, Generic, TypeVar
 
-from batchmean.engine.events import Event, Miscount, SupportEvent
+from batchmean.engine.events import Event, Miscount, SupportEvent, fraction
 
 E = TypeVar("E", bound=Event)
 
@@ -66,15 +65,11 @@ def by_how_much(event: SupportEvent) -> str:
     whole = "per-position" if _positions(event) else "per-example"
     if set(monomial) == {integrand.symbol} and monomial[integrand.symbol] == -1 and size:
         return f"{size} times too small"
-    return f"{power_product(monomial)} of the {whole} loss"
+    return f"{fraction(monomial)} of the {whole} loss"
 
 
 def _positions(event: SupportEvent) -> bool:
     return len(event.reduction.integrand.shape.axes or ()) > 2
-
-
-def _power(name: str, power: int) -> str:
-    return name if power == 1 else f"{name}^{power}"
 
 
 def right_form(event: SupportEvent) -> str:
@@ -89,13 +84,3 @@ def right_form(event: SupportEvent) -> str:
 def support_words(event: SupportEvent) -> str:
     """`the class axis`, `the latent axis`, or the event axis of a distribution."""
     return event.reduction.integrand.support_name
-
-
-def power_product(monomial: Mapping[str, int]) -> str:
-    """A factor in words: `1/V`, `B/V`, `n_valid/N`."""
-    above = [_power(name, p) for name, p in monomial.items() if p > 0]
-    below = [_power(name, -p) for name, p in monomial.items() if p < 0]
-    fraction = "*".join(above) or "1"
-    if below:
-        fraction += "/" + (below[0] if len(below) == 1 else f"({'*'.join(below)})")
-    return fraction

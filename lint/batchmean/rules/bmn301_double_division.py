@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from batchmean.engine.events import Miscount
-from batchmean.rules.base import MiscountRule, power_product
+from batchmean.engine.events import Miscount, fraction
+from batchmean.rules.base import MiscountRule
 
 
 class DoubleDivision(MiscountRule):
@@ -48,5 +48,5 @@ def classification_loss(logits, labels):
     def message(self, event: Miscount) -> str:
         return (
             f"a loss that is a mean already is divided by {event.about} again: "
-            f"{power_product(event.factor or {})} of the mean loss; leave out the second division"
+            f"{fraction(event.factor or {})} of the mean loss; leave out the second division"
         )

@@ -46,9 +46,7 @@ def cross_entropy(logits, labels):
 """
 
     def check(self, event: SupportEvent) -> str | None:
-        units = [power for _, power in event.factor.units]
-        wrong_axis = event.reduction.support == "summed" and units and all(power > 0 for power in units)
-        if not wrong_axis or not event.proved:
+        if not event.is_wrong_axis:
             return None
         return (
             f"{event.reduction.integrand.kind} is divided by the size of {support_words(event)} instead of the number "

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from batchmean.engine.events import Miscount
-from batchmean.rules.base import MiscountRule, power_product
+from batchmean.engine.events import Miscount, fraction
+from batchmean.rules.base import MiscountRule
 
 
 class NoopMean(MiscountRule):
@@ -42,7 +42,8 @@ def squared_error(prediction, target):
 """
 
     def message(self, event: Miscount) -> str:
+        times = fraction(event.factor) if event.factor else "as many"
         return (
-            f"this mean is of one number, a sum over everything: {power_product(event.factor or {})} times the mean "
-            "loss; sum over the last axis only, then take the mean"
+            f"this mean is of one number, a sum over everything: {times} times the mean loss; "
+            "sum over the last axis only, then take the mean"
         )

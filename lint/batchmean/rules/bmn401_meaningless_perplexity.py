@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import Miscount
-from batchmean.rules.base import MiscountRule, power_product
+from batchmean.rules.base import MiscountRule
 
 
 class MeaninglessPerplexity(MiscountRule):
@@ -47,10 +47,4 @@ def perplexity(labels, logits):
 """
 
     def message(self, event: Miscount) -> str:
-        assert event.reduction is not None
-        factor = event.reduction.factor()
-        monomial = factor.monomial(event.reduction.integrand.symbol) if factor is not None else {}
-        return (
-            f"this is the exponential of {power_product(monomial)} of the per-example loss, which is no perplexity; "
-            "mend the loss first"
-        )
+        return f"this is the exponential of {event.about} of the loss, which is no perplexity; mend the loss first"

@@ -246,8 +246,8 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
     chosen = call.tensor(condition)
     if _is_zero(b) and _is_one_hot(chosen):
         return call.interpreter.formed(algebra.multiply(chosen, a))
-    if _is_zero(b) and (kept := masks.mask_of(masks.spread(chosen))) is not None and masks.is_valid(kept):
-        return call.interpreter.placed(algebra.multiply(masks.spread(chosen), a), (a,), call.node)
+    if _is_zero(b) and (kept := masks.mask_of(chosen)) is not None and masks.is_valid(kept):
+        return call.interpreter.placed(algebra.multiply(chosen, a), (a,), call.node)
     if _is_zero(a) and (others := masks.complement(chosen)) is not None:
         return call.interpreter.placed(algebra.multiply(others, b), (b,), call.node)
     if _is_zero(a) and _is_one_hot(chosen):
@@ -326,10 +326,14 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
     if inner is None or b.terms == a.terms:
         return None
     if inner.kind == "arange" and isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
-        if bound is None or not masks.is_length_name(bound.names):
+        per_example = any(axis.size == 1 for axis in b.shape.shown)
+        if bound is None or bound.kind == "arange" or not (per_example or masks.is_length_name(bound.names)):
             return None
         place = Place(node, "positions compared with the lengths are a validity mask")
-        return masks.made(b, place, "arange", padding=isinstance(op, ast.Gt | ast.GtE))
+        if per_example and inner.axis is not None:
+            shape = b.shape.without(AxesSpec.at(-1)).with_axis(-1, inner.axis)
+            b = algebra.relabelled(b, shape)
+        return masks.made(b, place, "arange", padding=isinstance(op, ast.Gt | ast.GtE), shown=per_example)
     number = b.number()
     if masks.mask_of(a) is not None and number in (0.0, 1.0):
         same = isinstance(op, ast.Gt | ast.GtE) or isinstance(op, ast.NotEq) == (number == 0.0)
@@ -337,13 +341,14 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
     ids = inner.role is Role.OPAQUE and masks.is_id_name(inner.names)
     if isinstance(op, ast.Eq | ast.NotEq):
         says_so = bound is not None and masks.is_padding_name(bound.names)
-        if not says_so and not (ids and number in (-100.0, -1.0, 0.0)):
+        if not says_so and number != -100.0 and not (ids and number in (-1.0, 0.0, 255.0)):
             return None
         place = Place(node, "what is not the padding is a validity mask")
-        return masks.made(a, place, type(bound).__name__, number, padding=isinstance(op, ast.Eq))
+        is_padding, shown = isinstance(op, ast.Eq), number == -100.0
+        return masks.made(a, place, bound.key if bound else number, padding=is_padding, shown=shown)
     if ids and (number == 0.0 or number == -1.0 or number == -100.0):
         if isinstance(op, ast.Gt) or (isinstance(op, ast.GtE) and number == 0.0):
-            return masks.made(a, Place(node, "labels that are not negative count"), number)
+            return masks.made(a, Place(node, "labels that are not negative count"), number, shown=False)
     return None
 
 

@@ -158,11 +158,11 @@ def class_loss(
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
     """What `ignore_index=` makes of a loss: one that is zero at some positions."""
-    if ignore_index is None or target is None or literal(ignore_index) == -100:
+    if ignore_index is None or target is None:
         return None
     key = intern("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
-    return Mask(True, key, call.tensor(target).shape, 1, (place,))
+    return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
 
 
 def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
