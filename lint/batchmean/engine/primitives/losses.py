@@ -217,10 +217,16 @@ def kl_div_module(
 
 
 @primitive
-def per_example_loss(call: Call, x: Value | None = None) -> Value:
+def per_example_loss(call: Call, x: Value | None = None, target: Value | None = None) -> Value:
     """A library loss that sums or selects over the class axis itself, or has no support."""
     place = call.place(f"{call.spelled} gives a loss per example")
-    return algebra.map_atoms(call.opaque(), lambda atom: replace(atom, kind="error", place=place))
+    shape = None
+    if x is not None and call.operation.default_axis is not None:
+        shape = call.tensor(x).shape.without(AxesSpec.at(call.operation.default_axis))
+        first, theirs = call.tensor(x).shape.axis(0), call.tensor(target).shape.axis(0)
+        if first is not None and theirs is not None:
+            first.unite(theirs)
+    return algebra.map_atoms(call.opaque(shape), lambda atom: replace(atom, kind="error", place=place))
 
 
 @primitive
