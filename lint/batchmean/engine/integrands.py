@@ -52,7 +52,8 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
         places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
     if not is_shown and masks:
-        named = [a for a in tensor.atoms() if a.role is Role.OPAQUE and not a.kind and is_loss_name(a.names)]
+        own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
+        named = [a for a in own if not a.kind and is_loss_name(a.names)]
         roles = (Role.LOG, Role.LOG_PROBS, *BINARY_ROLES)
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
