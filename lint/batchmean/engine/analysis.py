@@ -97,7 +97,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     unseen = {
         f.node.name
         for f in entered
-        if not isinstance(f.node, ast.Lambda) and not known.issuperset(relevance.operations(f.node))
+        if not isinstance(f.node, ast.Lambda) and not known.issuperset(relevance.reducing(f.node))
     }
     for function in entered:
         node = function.node

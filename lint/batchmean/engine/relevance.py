@@ -59,6 +59,7 @@ class Relevance:
         self._reducers = _REDUCERS | candidates.reducers | candidates.names | candidates.takers
         self._facts: dict[Function, list[_Facts]] = {}
         self._found: dict[tuple[Function, bool], Statements] = {}
+        self._made: dict[Function, set[str]] = {}
 
     def of(self, function: Function, called: bool) -> Statements:
         """The relevant statements of a function; where it is `called`, what it returns matters too."""
@@ -67,11 +68,12 @@ class Relevance:
             self._found[key] = self._closed(self._facts_of(function), function, called)
         return self._found[key]
 
-    def operations(self, function: Function) -> Iterator[ast.expr]:
-        """The calls and the binary operations in the relevant statements of a function, whoever calls it."""
+    def reducing(self, function: Function) -> Iterator[ast.expr]:
+        """The calls and the binary operations in the relevant statements that reduce something."""
         relevant = self.of(function, called=True)
+        reducers = self._reducers | self._made[function]
         for facts in self._facts_of(function):
-            if facts.node in relevant:
+            if facts.node in relevant and not facts.calls.isdisjoint(reducers):
                 yield from facts.operations
 
     def _facts_of(self, function: Function) -> list[_Facts]:
@@ -127,6 +129,7 @@ class Relevance:
         given = function.args
         pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
         made.update(parameter.arg for parameter, default in pairs if candidates.takes_logarithm(default))
+        self._made[function] = made
         # What a logarithm flows into.
         seeing = _reached([f for f in all_facts if f.takes_logarithm], lambda f: f.stores, loading)
         seeds: list[_Facts] = []
