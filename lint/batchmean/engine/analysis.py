@@ -53,6 +53,8 @@ def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False)
     candidates = Candidates(tree, lines, thorough)
     relevance = Relevance(candidates)
     interpreter = Interpreter(lines, relevance)
+    if candidates.is_empty:
+        return interpreter
     try:
         _run(interpreter, tree, candidates, relevance)
     except OutOfWork:
