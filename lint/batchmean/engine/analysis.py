@@ -36,6 +36,15 @@ def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
         return _final(_interpreted(tree, lines, thorough=True).ledger)
 
 
+def work(tree: ast.Module, lines: Sequence[str]) -> int:
+    """How many statements and expressions an analysis reads: its cost, whatever else the machine does."""
+    with _LOCK, _no_collection():
+        interpreter = _interpreted(tree, lines)
+        for _ in _events(interpreter):
+            pass
+        return interpreter.work
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Without the cyclic garbage collector: the work is bounded, and the collector would take an eighth of it."""
@@ -223,4 +232,4 @@ def _blamed(reduction: Reduction) -> Step:
     return scales[-1] if scales else reduction.steps[-1]
 
 
-__all__ = ["Event", "Miscount", "SupportEvent", "accounts", "analyse"]
+__all__ = ["Event", "Miscount", "SupportEvent", "accounts", "analyse", "work"]
