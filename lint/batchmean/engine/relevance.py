@@ -8,7 +8,7 @@ made of them; a reduction that no logarithm flows into is left out.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -71,9 +71,8 @@ class Relevance:
     def reducing(self, function: Function) -> Iterator[ast.expr]:
         """The calls and the binary operations in the relevant statements that reduce something."""
         relevant = self.of(function, called=True)
-        reducers = self._reducers | self._made[function]
         for facts in self._facts_of(function):
-            if facts.node in relevant and not facts.calls.isdisjoint(reducers):
+            if facts.node in relevant and _reduces(facts, self._reducers, self._made[function]):
                 yield from facts.operations
 
     def _facts_of(self, function: Function) -> list[_Facts]:
@@ -148,12 +147,8 @@ class Relevance:
             elif called and isinstance(facts.node, ast.Return):
                 wanted = True
             else:
-                wanted = facts in seeing and (
-                    isinstance(facts.node, _DEFINITIONS)
-                    or (isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp))
-                    or not calls.isdisjoint(reducers)
-                    or not calls.isdisjoint(made)
-                )
+                is_definition = isinstance(facts.node, _DEFINITIONS)
+                wanted = facts in seeing and (is_definition or _reduces(facts, reducers, made))
             if wanted:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
@@ -161,6 +156,13 @@ class Relevance:
         made_of = [f for name in stored for f in loading.get(name, ())]
         relevant = _reached([*seeds, *made_of], lambda f: f.loads, storing, with_outer=True)
         return frozenset(facts.node for facts in relevant)
+
+
+def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:
+    """Does the statement call what reduces, or divide and throw the result away?"""
+    if isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp):
+        return True
+    return not all(facts.calls.isdisjoint(names) for names in reducers)
 
 
 def _reached(
