@@ -104,7 +104,7 @@ class Check:
             return
         if gate.worth_parsing(text):
             self._suspicious[path] = text
-        elif (problem := _unparsable(text)) is not None:
+        elif (problem := unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
 
     def _report(self) -> Report:
@@ -147,7 +147,7 @@ def parse(text: str) -> ast.Module:
         gc.enable()
 
 
-def _unparsable(text: str) -> str | None:
+def unparsable(text: str) -> str | None:
     """Why a file that needs no analysis is no Python either; `None` if it is.
 
     A symbol table takes half the time of a tree. It refuses some files that parse, so the parser has the last

@@ -36,6 +36,15 @@ def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
         return _final(_interpreted(tree, lines, thorough=True).ledger)
 
 
+def work(tree: ast.Module, lines: Sequence[str]) -> int:
+    """How many statements and expressions an analysis reads: its cost, whatever else the machine does."""
+    with _LOCK, _no_collection():
+        interpreter = _interpreted(tree, lines)
+        for _ in _events(interpreter):
+            pass
+        return interpreter.work
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Without the cyclic garbage collector: the work is bounded, and the collector would take an eighth of it."""
@@ -51,15 +60,18 @@ def _no_collection() -> Iterator[None]:
 def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> Interpreter:
     forget_keys()
     candidates = Candidates(tree, lines, thorough)
-    interpreter = Interpreter(lines, Relevance(candidates))
+    relevance = Relevance(candidates)
+    interpreter = Interpreter(lines, relevance)
+    if candidates.is_empty:
+        return interpreter
     try:
-        _run(interpreter, tree, candidates)
+        _run(interpreter, tree, candidates, relevance)
     except OutOfWork:
         pass
     return interpreter
 
 
-def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None:
+def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevance: Relevance) -> None:
     interpreter.run_module(tree.body)
     instances: dict[ast.ClassDef, InstanceValue] = {}
     done: set[int] = set()
@@ -94,7 +106,9 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None
     known, first = frozenset(interpreter.seen), len(interpreter.ledger)
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
-        f.node.name for f in entered if not isinstance(f.node, ast.Lambda) and _has_unseen(f.node, known)
+        f.node.name
+        for f in entered
+        if not isinstance(f.node, ast.Lambda) and not known.issuperset(relevance.reducing(f.node))
     }
     for function in entered:
         node = function.node
@@ -104,11 +118,6 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None
     interpreter.ledger[first:] = [
         r for r in interpreter.ledger[first:] if not any(step.node in known for step in r.steps)
     ]
-
-
-def _has_unseen(node: ast.AST, seen: frozenset[ast.AST]) -> bool:
-    """Is there a call that no one made?"""
-    return any(isinstance(inner, ast.Call) and inner not in seen for inner in ast.walk(node))
 
 
 def _is_static(node: ast.AST) -> bool:
@@ -223,4 +232,4 @@ def _blamed(reduction: Reduction) -> Step:
     return scales[-1] if scales else reduction.steps[-1]
 
 
-__all__ = ["Event", "Miscount", "SupportEvent", "accounts", "analyse"]
+__all__ = ["Event", "Miscount", "SupportEvent", "accounts", "analyse", "work"]
