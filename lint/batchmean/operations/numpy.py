@@ -44,6 +44,7 @@ FRAMEWORK = Framework(
         "numpy.log10": "log(x)",
         "numpy.log1p": "log1p(x)",
         "numpy.exp": "exp(x)",
+        "numpy.expm1": "expm1(x)",
         "numpy.negative": "negative(x)",
         "numpy.add": "add(x, y)",
         "numpy.subtract": "subtract(x, y)",

@@ -81,6 +81,12 @@ def exp(call: Call, x: Value) -> Value:
 
 
 @primitive
+def expm1(call: Call, x: Value) -> Value:
+    """exp(x) - 1."""
+    return algebra.add(algebra.exponential(call.tensor(x), call.place("an exponential")), constant(-1.0))
+
+
+@primitive
 def negative(call: Call, x: Value) -> Value:
     return algebra.negate(call.tensor(x))
 
