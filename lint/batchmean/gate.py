@@ -23,6 +23,7 @@ _DIVERGENCES: Final = (
     ".log1p(",
     ".ln(",
 )
+_SPREADS: Final = ("var", "sigma", "log_std", "logstd")
 _REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div")
 _TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
 _SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
@@ -31,7 +32,7 @@ _COUNTS: Final = (".size", "numel", "nelement", "prod(", ".shape", "len(", "func
 _LOGARITHMS: Final = (
     ".log(", ".log2(", ".log10(", ".log1p(", " log(", "(log(", "-log(", "*log(", " ln(", ".ln(", "log1p(",
     "log_softmax", "LogSoftmax", "logSoftmax", "logsumexp", "kl_div", "KLDiv", "KLDLoss", "kl_loss", "kl(", " kl",
-    "entropy", "entr(", "Categorical", "xlogy", "log_p", "logp", "log_q", "log_var", "logvar", "exp(",
+    "entropy", "entr(", "Categorical", "xlogy", "log_p", "logp", "log_q", "log_var", "logvar", "exp(", "expm1(",
     "cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss",
 )  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
@@ -68,7 +69,7 @@ def worth_parsing(text: str) -> bool:
         return False
     if any(token in text for token in _DIVERGENCES) or is_about_masks(text) or _divides_a_mean(text):
         return True
-    if "exp(" in text and "var" in text:
+    if ("exp(" in text or "expm1(" in text) and any(token in text for token in _SPREADS):
         return True
     if ("log_p" in text or "logp" in text) and any(token in text for token in _TARGETS):
         return True

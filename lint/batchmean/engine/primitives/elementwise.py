@@ -82,8 +82,11 @@ def exp(call: Call, x: Value) -> Value:
 
 @primitive
 def expm1(call: Call, x: Value) -> Value:
-    """exp(x) - 1."""
-    return algebra.add(algebra.exponential(call.tensor(x), call.place("an exponential")), constant(-1.0))
+    """exp(x) - 1, which is zero where a mask is."""
+    tensor = call.tensor(x)
+    if masks.common_masks(tensor):
+        return map_(call, x)
+    return algebra.add(algebra.exponential(tensor, call.place("an exponential")), constant(-1.0))
 
 
 @primitive
