@@ -102,13 +102,13 @@ def _reduced(call: Call, elements: Tensor, name: str) -> Tensor:
     if integrand is None:
         return call.opaque(Shape.of([]))
     interpreter = call.interpreter
-    per_batch = name == "batchmean"
+    per_batch = name == "batchmean" and not _is_one_example(elements)
     if per_batch:
         integrand = _of_the_rank_that_its_axis_shows(integrand)
     account = Reduction(integrand)
     step = replace(interpreter.step(call.node, "sum"), library=True, per_batch=per_batch)
     account = account.reduced(integrand.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
-    if per_batch:
+    if name == "batchmean":
         account = account.scaled(algebra.reciprocal(call.tensor(_batch(call, elements))))
     result = call.opaque(Shape.of([]))
     return replace(result, reductions=(interpreter.record(account),), stack=elements.stack)
@@ -122,6 +122,11 @@ def _of_the_rank_that_its_axis_shows(integrand: Integrand) -> Integrand:
         return integrand
     axes = [axis for axis in map(shape.axis, range(position + 1)) if axis is not None]
     return replace(integrand, shape=Shape.of(axes), proved=False)
+
+
+def _is_one_example(elements: Tensor) -> bool:
+    first = elements.shape.axis(0)
+    return first is not None and first.size == 1
 
 
 def _batch(call: Call, elements: Tensor) -> Value:
