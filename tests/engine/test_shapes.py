@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batchmean.engine.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Axis, Shape
 import pytest
+from batchmean.engine.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Axis, Shape
 from hypothesis import given
 from hypothesis import strategies as st
 
