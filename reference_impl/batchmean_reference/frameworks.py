@@ -145,7 +145,7 @@ def _realized(function: Function) -> Function:
 
 FRAMEWORKS: Mapping[str, Framework] = {
     "on_numpy": Framework("numpy", _arrays(_to_numpy)),
-    "on_torch": Framework("torch", _arrays(_to_torch), libraries=("torch",)),
+    "on_torch": Framework("torch", _arrays(_to_torch), libraries=("torch", "einops")),
     "on_jax": Framework(
         "jax",
         _arrays(_to_jax),

@@ -28,6 +28,7 @@ SECOND_STAGE = (
     "mlx",
     "tinygrad",
     "torch",
+    "einops",
 )
 """What `tests/requirements-heavy.txt` installs. With BATCHMEAN_HEAVY=1 none of these may be missing."""
 
