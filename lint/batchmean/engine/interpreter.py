@@ -317,7 +317,6 @@ class Interpreter(Evaluator):
             self._active.pop()
             self._scope, self._stack, self._returns, self._path, self._relevant = outer
 
-
     def _anew(self, value: Value) -> Value:
         """The same for another call: what is unknown of it is not the same unknown."""
         if isinstance(value, Alternatives):
