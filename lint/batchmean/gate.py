@@ -13,6 +13,7 @@ _DIVERGENCES: Final = {
     ),
     "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), ".ln(": (),
 }  # fmt: skip
+_SPREADS: Final = ("var", "sigma", "log_std", "logstd")
 _REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div", ".div(")
 _TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
 _SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
@@ -27,7 +28,7 @@ _LOGARITHMS: Final = {
     "KL": ("KLDiv", "KLDLoss"),
     "entr": ("entropy", "entr("),
     "oss": ("cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss"),
-    " ln(": (), ".ln(": (), "LogSoftmax": (), "logSoftmax": (), "Categorical": (), "exp(": (),
+    " ln(": (), ".ln(": (), "LogSoftmax": (), "logSoftmax": (), "Categorical": (), "exp(": (), "expm1(": (),
 }  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
@@ -67,7 +68,7 @@ def worth_parsing(text: str) -> bool:
         return False
     if divides_a_mean or _holds_any(_DIVERGENCES, text) or is_about_masks(text):
         return True
-    if "exp(" in text and "var" in text:
+    if ("exp(" in text or "expm1(" in text) and any(token in text for token in _SPREADS):
         return True
     if ("log_p" in text or "logp" in text) and any(token in text for token in _TARGETS):
         return True

@@ -129,13 +129,15 @@ def _events(interpreter: Interpreter) -> Iterator[Event]:
     final = _final(interpreter.ledger)
     support = list(_support_events(interpreter, [r for r in final if r.integrand.symbol]))
     yield from support
-    yield from miscounts(interpreter, final, support)
+    # What only a rule on trial reports makes no other finding.
+    yield from miscounts(interpreter, final, [event for event in support if not event.step.per_batch])
 
 
 def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Iterator[SupportEvent]:
     """The integrands whose support is in the divisor."""
     right: list[Reduction] = []
     wrong: list[SupportEvent] = []
+    too_large: list[SupportEvent] = []
     for reduction in final:
         if reduction.support in ("alive", "maybe averaged"):
             continue
@@ -144,6 +146,10 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
         beside = interpreter.averaged_events.intersection(reduction.integrand.distributions)
         if factor is None or factor.support >= 0 or beside:
             right.append(reduction)
+            if factor is not None and reduction.per_batch and any(power > 0 for _, power in factor.units):
+                step = _blamed(reduction)
+                spells_dim = _spells_dim(interpreter, step.node)
+                too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
         elif reduction.integrand.kind == "latent KL" and _is_one_of_several(interpreter, reduction):
             continue
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
@@ -152,6 +158,9 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
             wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
+    known = {id(event.reduction) for event in too_large}
+    other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
+    yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
 
 
 def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:

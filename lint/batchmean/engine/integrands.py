@@ -182,7 +182,11 @@ def _expectation(tensor: Tensor) -> Integrand | None:
             continue
         weights.append(weight)
         logs.append(log)
-        places = [_shown_by(weight, "a target distribution"), _shown_by(log, "log-probabilities")]
+        places = [
+            _shown_by(weight, "a target distribution"),
+            _normalised_at(log),
+            _shown_by(log, "log-probabilities"),
+        ]
         if best is None or (proved and not best[0]):
             best = (proved, axis, places)
         else:
@@ -238,6 +242,12 @@ def _shown_by(atom: Atom, meaning: str) -> Place | None:
         return atom.place
     how = "by the axes it is said to have" if says_classes(atom.hint) else "by its name"
     return Place(atom.place.node, f"`{atom.place.text}` is taken for {meaning} {how}")
+
+
+def _normalised_at(log: Atom) -> Place | None:
+    """The softmax, or the division by a sum, that shows over which axis the logarithm's argument is a distribution."""
+    inner = log.argument.single() if log.role is Role.LOG_PROBS and log.argument is not None else None
+    return inner.place if inner is not None and inner.role is Role.PROBS else None
 
 
 def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool] | None:

@@ -42,6 +42,7 @@ _LAX = {
     "div": "divide(x, y)",
     "neg": "negative(x)",
     "exp": "exp(x)",
+    "expm1": "expm1(x)",
     "log": "log(x)",
     "log1p": "log1p(x)",
     "pow": "power(x, y)",

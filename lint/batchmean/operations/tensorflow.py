@@ -21,6 +21,7 @@ _MATH = {
     "log": "log(x)",
     "log1p": "log1p(x)",
     "exp": "exp(x)",
+    "expm1": "expm1(x)",
     "negative": "negative(x)",
     "add": "add(x, y)",
     "add_n": "builtin_sum(x|inputs)",
