@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean import gate
 from batchmean.config import Settings
-from batchmean.source import SourceError, decode, read, walk
+from batchmean.source import DOCUMENTS, SourceError, decode, read, walk
 
 if TYPE_CHECKING:
     import ast
 
+    from batchmean.documents import Document
     from batchmean.findings import Finding
 
 # Below this many characters of code to analyse, starting processes costs more than it saves.
@@ -30,7 +31,7 @@ class FileError(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a run found, in the order of the report. `texts` has the files with findings, for excerpts."""
+    """What a run found, in the order of the report. `texts` has what findings count in, by `Finding.where`."""
 
     findings: list[Finding]
     errors: list[FileError]
@@ -56,9 +57,10 @@ class Check:
         self._warn = warn
         self._errors: list[FileError] = []
         self._suspicious: dict[str, str] = {}
+        self._documents: dict[str, Document] = {}
 
     def files(self, paths: Iterable[str]) -> Report:
-        """Lint files, whatever they are called, and the Python files below folders; each once."""
+        """Lint files, whatever they are called, and the Python files and notebooks below folders; each once."""
         seen: set[str] = set()
         for path in self._found(paths):
             if path not in seen:
@@ -74,6 +76,11 @@ class Check:
 
     def again(self, text: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
+        if path.endswith(DOCUMENTS):
+            before = self._documents[path]
+            text = self._opened(text, path)
+            if self._documents[path].skipped > before.skipped:
+                raise ValueError("what was Python is so no more")
         verdict = _lint(path, text, fixes=True)
         if verdict.error is not None:
             raise ValueError(verdict.error)
@@ -82,7 +89,7 @@ class Check:
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
             if os.path.isdir(path):
-                files = list(walk(path, self._excludes, self._failed))
+                files = list(walk(path, self._excludes, self._failed, self._includes))
                 if not files:
                     self._warn(f"no Python files to check under {path}")
                 yield from files
@@ -92,6 +99,9 @@ class Check:
     def _excludes(self, path: str) -> bool:
         return self._settings.of(path).excludes(path)
 
+    def _includes(self, path: str) -> bool:
+        return self._settings.of(path).includes(path)
+
     def _failed(self, error: SourceError) -> None:
         self._errors.append(FileError(error.path, error.message))
 
@@ -99,13 +109,25 @@ class Check:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
         try:
             text = get()
+            if path.endswith(DOCUMENTS):
+                text = self._opened(text, path)
+                self._errors += [FileError(path, problem) for problem in self._documents[path].problems]
         except SourceError as error:
             self._failed(error)
             return
         if gate.worth_parsing(text):
             self._suspicious[path] = text
+        elif path in self._documents:
+            del self._documents[path]  # its cells are parsed already
         elif (problem := _unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
+
+    def _opened(self, content: str, path: str) -> str:
+        """The Python in a notebook or in Markdown."""
+        from batchmean.documents import Document
+
+        self._documents[path] = document = Document(content, path)
+        return document.text
 
     def _report(self) -> Report:
         findings: list[Finding] = []
@@ -115,18 +137,23 @@ class Check:
             if verdict.error is not None:
                 self._errors.append(FileError(path, verdict.error))
             if verdict.findings:
-                texts[path] = self._suspicious[path]
-                findings += self._wanted(verdict.findings, path, texts[path])
-        return Report(sorted(findings, key=lambda finding: finding.sort_key), sorted(self._errors), texts)
+                document = self._documents.get(path)
+                texts |= {path: self._suspicious[path]} if document is None else document.sources
+                findings += self._wanted(verdict.findings, path, self._suspicious[path])
+        errors = sorted(
+            self._errors, key=lambda error: error.path
+        )  # those of a file's cells are in their order
+        return Report(sorted(findings, key=lambda finding: finding.sort_key), errors, texts)
 
     def _wanted(self, findings: list[Finding], path: str, text: str) -> Iterator[Finding]:
         from batchmean.noqa import Noqa
 
         config = self._settings.of(path)
         noqa = Noqa(text)
+        document = self._documents.get(path)
         for finding in findings:
             if config.wants(finding) and not noqa.silences(finding.code, finding.span.line):
-                yield finding
+                yield finding if document is None else document.mapped(finding)
 
 
 def parse(text: str) -> ast.Module:
