@@ -76,15 +76,16 @@ class Check:
 
     def again(self, text: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
-        if path.endswith(DOCUMENTS):
-            before = self._documents[path]
-            text = self._opened(text, path)
-            if self._documents[path].skipped > before.skipped:
+        document = opened(text, path)
+        if document is not None:
+            text = document.text
+            if document.skipped > self._documents[path].skipped:
                 raise ValueError("what was Python is so no more")
         verdict = _lint(path, text, fixes=True)
         if verdict.error is not None:
             raise ValueError(verdict.error)
-        return sorted(self._wanted(verdict.findings, path, text), key=lambda finding: finding.sort_key)
+        wanted = self._wanted(verdict.findings, path, text, document)
+        return sorted(wanted, key=lambda finding: finding.sort_key)
 
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
@@ -109,25 +110,19 @@ class Check:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
         try:
             text = get()
-            if path.endswith(DOCUMENTS):
-                text = self._opened(text, path)
-                self._errors += [FileError(path, problem) for problem in self._documents[path].problems]
+            document = opened(text, path)
         except SourceError as error:
             self._failed(error)
             return
-        if gate.worth_parsing(text):
+        if document is not None:
+            self._errors += [FileError(path, problem) for problem in document.problems]
+            if gate.worth_parsing(document.text):
+                self._suspicious[path] = document.text
+                self._documents[path] = document
+        elif gate.worth_parsing(text):
             self._suspicious[path] = text
-        elif path in self._documents:
-            del self._documents[path]  # its cells are parsed already
         elif (problem := _unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
-
-    def _opened(self, content: str, path: str) -> str:
-        """The Python in a notebook or in Markdown."""
-        from batchmean.documents import Document
-
-        self._documents[path] = document = Document(content, path)
-        return document.text
 
     def _report(self) -> Report:
         findings: list[Finding] = []
@@ -139,21 +134,31 @@ class Check:
             if verdict.findings:
                 document = self._documents.get(path)
                 texts |= {path: self._suspicious[path]} if document is None else document.sources
-                findings += self._wanted(verdict.findings, path, self._suspicious[path])
+                findings += self._wanted(verdict.findings, path, self._suspicious[path], document)
         errors = sorted(
             self._errors, key=lambda error: error.path
         )  # those of a file's cells are in their order
         return Report(sorted(findings, key=lambda finding: finding.sort_key), errors, texts)
 
-    def _wanted(self, findings: list[Finding], path: str, text: str) -> Iterator[Finding]:
+    def _wanted(
+        self, findings: list[Finding], path: str, text: str, document: Document | None
+    ) -> Iterator[Finding]:
         from batchmean.noqa import Noqa
 
         config = self._settings.of(path)
         noqa = Noqa(text)
-        document = self._documents.get(path)
         for finding in findings:
             if config.wants(finding) and not noqa.silences(finding.code, finding.span.line):
                 yield finding if document is None else document.mapped(finding)
+
+
+def opened(content: str, path: str) -> Document | None:
+    """What holds Python among other things; None for Python itself."""
+    if not path.endswith(DOCUMENTS):
+        return None
+    from batchmean.documents import Document
+
+    return Document(content, path)
 
 
 def parse(text: str) -> ast.Module:

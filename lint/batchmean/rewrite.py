@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from batchmean.check import FileError, Report
-from batchmean.source import DOCUMENTS, NOTEBOOKS, SourceError, decode, edited
+from batchmean.check import FileError, Report, opened
+from batchmean.source import NOTEBOOKS, SourceError, decode, edited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,11 +141,8 @@ def _diff_of_cells(before: dict[str, str], after: dict[str, str]) -> str:
 def _sources(data: bytes, path: str) -> dict[str, str]:
     """What the findings in a file count in, by `Finding.where`."""
     content = decode(data, path)
-    if not path.endswith(DOCUMENTS):
-        return {path: content}
-    from batchmean.documents import Document
-
-    return Document(content, path).sources
+    document = opened(content, path)
+    return {path: content} if document is None else document.sources
 
 
 def _raw(data: bytes, path: str) -> str:

@@ -52,11 +52,11 @@ class Document:
         self._rows: list[_Row] = []
         lines: list[str] = []
         for block in self._blocks():
-            code = self._code(block)
+            code = self._code(dedented(block))
             if code is not None:
-                lines += code
+                lines += code.lines
                 self._rows += [
-                    _Row(block.cell, block.line + index, margin) for index, margin in enumerate(block.margins)
+                    _Row(code.cell, code.line + index, margin) for index, margin in enumerate(code.margins)
                 ]
         self.text = "\n".join(lines)
 
@@ -73,9 +73,8 @@ class Document:
             self._cells[number] = source
             yield Block.of(number, source)
 
-    def _code(self, block: Block) -> list[str] | None:
-        """The lines of a cell or a fence as plain Python; None if they are something else."""
-        block = dedented(block)
+    def _code(self, block: Block) -> Block | None:
+        """A cell or a fence as plain Python; None if it is something else."""
         lines = neutralised(block.lines)
         if lines is None:
             return None
@@ -86,7 +85,7 @@ class Document:
             if block.cell is not None:
                 self.problems.append(f"cell {block.cell}: {error}")
             return None
-        return lines
+        return block._replace(lines=lines)
 
     @property
     def sources(self) -> dict[str, str]:

@@ -13,7 +13,13 @@ _PYTHON_CELLS: Final = frozenset(
 _CELL_MAGIC: Final = re.compile(r"%%(\w*)")
 # Databricks has a cell in another language begin with one percent sign.
 _OTHER_LANGUAGE: Final = re.compile(r"%(?:md|md-sandbox|sh|scala|fs)\b|%(?:r|sql)\s*$")
-_SUSPECT: Final = re.compile(r"^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
+# IPython takes these without the percent sign too. Two words in a row are no Python, but for its operators.
+_AUTOMAGIC: Final = (
+    r"[ \t]*(?:cat|cd|conda|config|cp|env|load_ext|ls|mamba|matplotlib|mkdir|mv|pip|prun|reload_ext|rm|rmdir|run"
+    r"|set_env|time|timeit|uv)[ \t]+(?!(?:and|as|else|for|if|in|is|not|or)\b)(?:[\w.~]|-+\w|/\w)"
+)
+_SUSPECT: Final = re.compile(rf"^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*$|^{_AUTOMAGIC}", re.MULTILINE)
+_WITHOUT_PERCENT: Final = re.compile(_AUTOMAGIC)
 _ESCAPES: Final = ("%", "!", "?", ",", ";", "/")
 _ASSIGNED: Final = re.compile(r"([ \t]*[A-Za-z_][\w.\[\]'\" ,:*]*(?<![=!<>])=[ \t]*)[%!](?!=)")
 _TOKEN: Final = re.compile(
@@ -55,7 +61,7 @@ def neutralised(lines: Sequence[str]) -> list[str] | None:
 
 def _plain(line: str) -> str | None:
     """A line that is a magic or a shell command, or assigns the result of one, as Python; None for other lines."""
-    if line.lstrip().startswith(_ESCAPES):
+    if line.lstrip().startswith(_ESCAPES) or _WITHOUT_PERCENT.match(line):
         return _indentation(line) + "pass"
     assigned = _ASSIGNED.match(line)
     return (
