@@ -26,7 +26,10 @@ def python_cells(content: str, path: str) -> Iterator[tuple[int, str]]:
         if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
             raise SourceError(path, f"is not a valid notebook: cell {number} has no cell_type")
         if cell["cell_type"] == "code" and _is_python(cell):
-            source = cell.get("source", cell.get("input", ""))
+            given = [cell[key] for key in ("source", "input") if key in cell]
+            if len(given) != 1:
+                raise SourceError(path, f"is not a valid notebook: cell {number} must have one source")
+            source = given[0]
             if isinstance(source, list) and all(isinstance(line, str) for line in source):
                 source = "".join(source)
             if not isinstance(source, str):
@@ -39,9 +42,9 @@ def _parsed(content: str, path: str) -> dict[str, Any]:
         # Numbers are of no interest, and Python refuses integers of many digits.
         notebook = json.loads(content, object_pairs_hook=_object, parse_int=float)
     except json.JSONDecodeError as error:
-        raise SourceError(
-            path, f"is not a valid notebook: {error.msg} on line {error.lineno}, column {error.colno}"
-        ) from None
+        what = error.msg.removesuffix(" at")  # `Unterminated string starting at`
+        place = f"on line {error.lineno}, column {error.colno}"
+        raise SourceError(path, f"is not a valid notebook: {what} {place}") from None
     except ValueError as error:
         raise SourceError(path, f"is not a valid notebook: {error}") from None
     except (RecursionError, MemoryError):
@@ -62,7 +65,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _cells(notebook: dict[str, Any], path: str) -> list[Any]:
     sheets = [notebook]
-    if "cells" not in notebook and isinstance(notebook.get("worksheets"), list):  # nbformat 3
+    if isinstance(notebook.get("worksheets"), list):  # nbformat 3
+        if "cells" in notebook:
+            raise SourceError(path, "is not a valid notebook: it has cells and worksheets")
         sheets = notebook["worksheets"]
     cells: list[Any] = []
     for sheet in sheets:
