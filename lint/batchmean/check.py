@@ -76,11 +76,15 @@ class Check:
 
     def again(self, text: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
-        document = opened(text, path)
+        try:
+            document = opened(text, path)
+        except SourceError as error:
+            raise ValueError(error.message) from None
         if document is not None:
-            text = document.text
-            if document.skipped > self._documents[path].skipped:
+            before = self._documents.get(path)
+            if before is not None and document.skipped > before.skipped:
                 raise ValueError("what was Python is so no more")
+            text = document.text
         verdict = _lint(path, text, fixes=True)
         if verdict.error is not None:
             raise ValueError(verdict.error)
@@ -121,7 +125,7 @@ class Check:
                 self._documents[path] = document
         elif gate.worth_parsing(text):
             self._suspicious[path] = text
-        elif (problem := _unparsable(text)) is not None:
+        elif (problem := unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
 
     def _report(self) -> Report:
@@ -135,10 +139,9 @@ class Check:
                 document = self._documents.get(path)
                 texts |= {path: self._suspicious[path]} if document is None else document.sources
                 findings += self._wanted(verdict.findings, path, self._suspicious[path], document)
-        errors = sorted(
-            self._errors, key=lambda error: error.path
-        )  # those of a file's cells are in their order
-        return Report(sorted(findings, key=lambda finding: finding.sort_key), errors, texts)
+        findings.sort(key=lambda finding: finding.sort_key)
+        self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
+        return Report(findings, self._errors, texts)
 
     def _wanted(
         self, findings: list[Finding], path: str, text: str, document: Document | None
@@ -179,7 +182,7 @@ def parse(text: str) -> ast.Module:
         gc.enable()
 
 
-def _unparsable(text: str) -> str | None:
+def unparsable(text: str) -> str | None:
     """Why a file that needs no analysis is no Python either; `None` if it is.
 
     A symbol table takes half the time of a tree. It refuses some files that parse, so the parser has the last

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
-from batchmean.check import parse
+from batchmean.check import unparsable
 from batchmean.documents.blocks import Block, dedented
 from batchmean.documents.magics import neutralised
 from batchmean.findings import Because, Edit, Finding, Fix, Span
@@ -78,12 +78,11 @@ class Document:
         lines = neutralised(block.lines)
         if lines is None:
             return None
-        try:
-            parse("\n".join(lines))
-        except ValueError as error:
+        problem = unparsable("\n".join(lines))
+        if problem is not None:
             self.skipped += 1
             if block.cell is not None:
-                self.problems.append(f"cell {block.cell}: {error}")
+                self.problems.append(f"cell {block.cell}: {problem}")
             return None
         return block._replace(lines=lines)
 
