@@ -94,7 +94,7 @@ class Check:
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
             if os.path.isdir(path):
-                files = list(walk(path, self._excludes, self._failed, self._includes))
+                files = list(walk(path, self._excludes, self._failed, self._including))
                 if not files:
                     self._warn(f"no Python files to check under {path}")
                 yield from files
@@ -104,8 +104,10 @@ class Check:
     def _excludes(self, path: str) -> bool:
         return self._settings.of(path).excludes(path)
 
-    def _includes(self, path: str) -> bool:
-        return self._settings.of(path).includes(path)
+    def _including(self, folder: str) -> Callable[[str], bool] | None:
+        """Which files of a folder its settings add to the Python files."""
+        config = self._settings.of(os.path.join(folder, "any"))
+        return config.includes if config.extend_include else None
 
     def _failed(self, error: SourceError) -> None:
         self._errors.append(FileError(error.path, error.message))

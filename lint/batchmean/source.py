@@ -138,9 +138,9 @@ def walk(
     folder: str,
     excluded: Callable[[str], bool],
     failed: Callable[[SourceError], None],
-    included: Callable[[str], bool] = lambda path: False,
+    including: Callable[[str], Callable[[str], bool] | None] = lambda folder: None,
 ) -> Iterator[str]:
-    """The Python files and notebooks below `folder`, and what `included` names, sorted.
+    """The Python files and notebooks below `folder`, sorted; `including` may say which other files of a folder count.
 
     Hidden folders, virtual environments, `__pycache__` and `node_modules` are left out; links to folders are
     not followed. Folders that cannot be listed go to `failed`.
@@ -157,9 +157,10 @@ def walk(
             for name in folders
             if not _is_skipped(place, name) and not excluded(os.path.join(place, name))
         )
+        includes = including(place)
         for name in sorted(files):
             path = os.path.join(place, name)
-            is_wanted = name.endswith(SUFFIXES) or included(path)
+            is_wanted = name.endswith(SUFFIXES) or (includes is not None and includes(path))
             if is_wanted and _is_readable_kind(path, name) and not excluded(path):
                 yield path
 
