@@ -57,6 +57,11 @@ class Config(NamedTuple):
     per_file_ignores: tuple[tuple[Glob, tuple[str, ...]], ...] = ()
     min_confidence: Confidence = "likely"
     preview: bool = False
+    extend_include: tuple[Glob, ...] = ()
+
+    def includes(self, path: str) -> bool:
+        """Whether a file that is no Python file is to be found in folders all the same."""
+        return any(glob.matches(path) for glob in self.extend_include)
 
     def excludes(self, path: str) -> bool:
         """Whether a file, or a whole folder, is left out."""
@@ -192,8 +197,8 @@ def _from_table(table: object, root: str, where: str) -> Config:
         place = f"{where} {key}"
         if key in ("select", "ignore"):
             values[key] = codes_from(_strings(value, place), place)
-        elif key == "exclude":
-            values[key] = tuple(Glob(text, root) for text in _strings(value, place))
+        elif key in ("exclude", "extend-include"):
+            values[key.replace("-", "_")] = tuple(Glob(text, root) for text in _strings(value, place))
         elif key == "per-file-ignores":
             if not isinstance(value, dict):
                 raise ConfigError(f"{place} must be a table of patterns and codes")
@@ -213,7 +218,7 @@ def _from_table(table: object, root: str, where: str) -> Config:
     return Config(**values)
 
 
-_KEYS = ("select", "ignore", "exclude", "per-file-ignores", "min-confidence", "preview")
+_KEYS = ("select", "ignore", "exclude", "extend-include", "per-file-ignores", "min-confidence", "preview")
 
 
 def _strings(value: object, place: str) -> tuple[str, ...]:

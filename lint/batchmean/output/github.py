@@ -19,7 +19,7 @@ def render(report: Report) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    span = finding.span
+    span = finding.region
     place: dict[str, str | int] = {"file": finding.path, "line": span.line, "endLine": span.end_line}
     if span.line == span.end_line:  # columns of a range over several lines are refused
         place |= {"col": span.column, "endColumn": span.end_column}

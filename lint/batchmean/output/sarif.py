@@ -12,7 +12,7 @@ from batchmean.output.fingerprint import fingerprints
 
 if TYPE_CHECKING:
     from batchmean.check import FileError, Report
-    from batchmean.findings import Finding
+    from batchmean.findings import Because, Finding
     from batchmean.rules import Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -57,7 +57,7 @@ def _rule(rule: Rule[Any]) -> dict[str, Any]:
 
 
 def _result(finding: Finding, fingerprint: str, rule_index: int) -> dict[str, Any]:
-    span = finding.span
+    span = finding.region
     region = {
         "startLine": span.line,
         "startColumn": span.column,
@@ -71,12 +71,17 @@ def _result(finding: Finding, fingerprint: str, rule_index: int) -> dict[str, An
         "message": {"text": finding.message},
         "locations": [_location(finding.path, region)],
         "relatedLocations": [
-            _location(finding.path, {"startLine": because.line, "startColumn": because.column})
-            | {"message": {"text": because.text}}
+            _location(finding.path, _start(because)) | {"message": {"text": because.text}}
             for because in finding.because
         ],
         "partialFingerprints": {"batchmean/v1": fingerprint},
     }
+
+
+def _start(because: Because) -> dict[str, Any]:
+    place = because.in_file
+    line, column = (because.line, because.column) if place is None else (place.line, place.column)
+    return {"startLine": line, "startColumn": column}
 
 
 def _notification(error: FileError) -> dict[str, Any]:
