@@ -16,6 +16,8 @@ _DIVERGENCES: Final = {
 _SPREADS: Final = ("var", "sigma", "log_std", "logstd")
 _REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div", ".div(")
 _TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
+_COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
+"""What makes (B, 1) of (B,)."""
 _SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
 _COUNTS: Final = ("len(", ".size", ".shape", "numel", "nelement", "prod(", "functools", "get_shape")
 
@@ -70,7 +72,7 @@ def worth_parsing(text: str) -> bool:
         return True
     if ("exp(" in text or "expm1(" in text) and any(token in text for token in _SPREADS):
         return True
-    if ("log_p" in text or "logp" in text) and any(token in text for token in _TARGETS):
+    if ("log_p" in text or "logp" in text) and any(token in text for token in (*_TARGETS, *_COLUMNS)):
         return True
     return "ross" in text and any(token in text for token in _SUMMED)
 

@@ -13,7 +13,7 @@ from typing import Final
 from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
-from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.reductions import Reduction, Step, is_count_name
 from batchmean.engine.values import Place, Role
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
@@ -141,18 +141,26 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     if not powers and reduction.rest != "mean":
         return None
     if not powers:
-        valid = sum(power for atom, power in reduction.counts() if atom.role is Role.VALID)
-        others = any(atom.role is not Role.VALID for atom, _ in reduction.counts())
-        if valid >= 0 or others:
+        counts = list(reduction.counts())
+        if len(counts) != 1 or counts[0][1] >= 0:
             return None
-        powers, about = {"n_valid": -1}, "the number of valid positions"
+        if counts[0][0].role is Role.VALID:
+            powers, about = {"n_valid": -1}, "the number of valid positions"
+        elif not counts[0][0].names or is_count_name(counts[0][0].names):
+            # The sum of this one number shows that it was taken for a sum.
+            if not any(s.of_scalar and s.how == "sum" for s in reduction.steps):
+                return None
+            about = "a count"
+        else:
+            return None
     places = (
         *reduction.integrand.evidence,
         Place(average.node, "this is a mean already"),
         Place(scale.node, f"it is divided by {about} again"),
     )
     node = report_node(reduction, scale)
-    return Miscount(node, "double division", places, reduction.integrand.proved, powers, reduction, about)
+    shown = reduction.integrand.proved and bool(powers)
+    return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
 def _is_added_up(first: Step, later: Step) -> bool:
@@ -164,7 +172,7 @@ def _is_added_up(first: Step, later: Step) -> bool:
 
 def _noop_mean(reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
-    step = next((s for s in reduction.steps if s.of_scalar), None)
+    step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
     factor = reduction.factor()
     if step is None or factor is None or factor.support or reduction.scale:
         return None

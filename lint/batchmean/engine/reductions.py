@@ -75,7 +75,7 @@ class Step:
     contraction: bool = False
     """Was it the sum inside an einsum, a dot or a tensordot?"""
     of_scalar: bool = False
-    """Did it average what was one number already, the sum of everything?"""
+    """Was it of one number already: the mean of a sum over everything, the sum of a mean?"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -162,7 +162,7 @@ class Reduction:
                 if axis is not None and not axis.holds(self.integrand.support):
                     units = (*units, (axis, how))
         averages = state == "averaged" and self.support != "averaged"
-        of_scalar = how == "mean" and self.rest == "sum" and shape.is_scalar
+        of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
         step = replace(
             step, how=how, averages_support=averages, whole=whole, shape=shape, of_scalar=of_scalar
         )
@@ -394,11 +394,16 @@ _PARTS: Final = re.compile(
 )
 
 
+def is_count_name(names: tuple[str, ...]) -> bool:
+    """Could a number of this name be a count?"""
+    return any(_COUNTS.search(name.lower()) for name in names)
+
+
 def _may_count(atom: Atom, power: int) -> bool:
     """Could an unknown number be a count that puts the mean over all positions right?"""
     if any(_PARTS.search(name.lower()) for name in atom.names):
         return False
-    return power < 0 or not atom.names or any(_COUNTS.search(name.lower()) for name in atom.names)
+    return power < 0 or not atom.names or is_count_name(atom.names)
 
 
 def _is_bits(coefficient: float | None) -> bool:

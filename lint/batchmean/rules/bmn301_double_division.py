@@ -48,5 +48,5 @@ def classification_loss(logits, labels):
     def message(self, event: Miscount) -> str:
         return (
             f"a loss that is a mean already is divided by {event.about} again: "
-            f"{fraction(event.factor or {})} of the mean loss; leave out the second division"
+            f"{fraction(event.factor) if event.factor else 'a part'} of the mean loss; leave out the second division"
         )
