@@ -59,12 +59,17 @@ class Check:
 
     def files(self, paths: Iterable[str]) -> Report:
         """Lint files, whatever they are called, and the Python files below folders; each once."""
+        for path in self.found(paths):
+            self._consider(path, partial(read, path))
+        return self._report()
+
+    def found(self, paths: Iterable[str]) -> Iterator[str]:
+        """What `files` lints."""
         seen: set[str] = set()
         for path in self._found(paths):
             if path not in seen:
                 seen.add(path)
-                self._consider(path, partial(read, path))
-        return self._report()
+                yield path
 
     def text(self, data: bytes, path: str) -> Report:
         """Lint the bytes of one file that is called `path` in the report and in the settings."""
@@ -82,9 +87,12 @@ class Check:
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
             if os.path.isdir(path):
-                files = list(walk(path, self._excludes, self._failed))
+                heeds_git = self._settings.inside(path).respect_gitignore
+                files = list(walk(path, self._excludes, self._failed, respect_gitignore=heeds_git))
                 if not files:
-                    self._warn(f"no Python files to check under {path}")
+                    hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
+                    remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
+                    self._warn(f"no Python files to check under {path}{remedy}")
                 yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")

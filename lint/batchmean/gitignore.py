@@ -1,0 +1,257 @@
+"""What git ignores below a folder, by its .gitignore files and .git/info/exclude.
+
+Read here and not asked of git: git runs programs that a repository's own configuration names, refuses
+repositories of other users, and takes longer to start than most runs take. A personal list
+(`core.excludesFile`) is not read, so that a run is the same on every machine; nor is git's index: a tracked
+file that a pattern names is ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import NamedTuple
+
+_NAME = ".gitignore"
+_CLASSES = {
+    b"alnum": b"a-zA-Z0-9",
+    b"alpha": b"a-zA-Z",
+    b"blank": b" \\t",
+    b"cntrl": b"\\x00-\\x1f\\x7f",
+    b"digit": b"0-9",
+    b"graph": b"!-~",
+    b"lower": b"a-z",
+    b"print": b" -~",
+    b"punct": b"!-/:-@\\[-`{-~",
+    b"space": b" \\t-\\r",
+    b"upper": b"A-Z",
+    b"xdigit": b"0-9a-fA-F",
+}
+
+
+class Walk:
+    """The ignored paths below one folder, for a walk that goes from the top down.
+
+    What was asked for is walked: in a folder that is ignored itself, only the patterns in it and below hold.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._real = os.path.realpath(folder)
+        self._lists: dict[str, _Lists] = {}
+
+    def enter(self, parent: str, names: Container[str]) -> Callable[[str, bool], bool] | None:
+        """Whether a name in `parent`, which holds these `names`, is ignored (and a folder); None if none is."""
+        key = parent.rstrip(os.sep)
+        inside = parent[len(self._folder) :].strip(os.sep)
+        real = os.path.join(self._real, inside) if inside else self._real
+        above = self._lists[os.path.dirname(key).rstrip(os.sep)] if inside else _above(real)
+        lists = self._lists[key] = _extended(above, real, names)
+        if not lists:
+            return None
+        return lambda name, is_folder: _is_ignored(lists, os.path.join(real, name), is_folder)
+
+
+class _Pattern(NamedTuple):
+    regex: bytes
+    ignores: bool  # not so for `!pattern`
+    only_folders: bool
+
+
+class _List:
+    """One file of patterns, which are relative to a folder. They match bytes, as git's do."""
+
+    def __init__(self, folder: str, text: bytes) -> None:
+        self._start = len(folder.rstrip(os.sep)) + 1
+        lines = text.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        patterns = [pattern for line in lines if (pattern := _parsed(line.removesuffix(b"\r"))) is not None]
+        # Most paths match no pattern at all, and one expression says so at once.
+        self._folders = _either(patterns)
+        self._files = _either([pattern for pattern in patterns if not pattern.only_folders])
+        self._patterns = [(re.compile(p.regex, re.DOTALL), p.ignores, p.only_folders) for p in patterns]
+
+    def verdict(self, path: str, is_folder: bool) -> bool | None:
+        """What the last pattern that names `path` says of it; None if none does."""
+        name = os.fsencode(path[self._start :].replace(os.sep, "/"))
+        if (self._folders if is_folder else self._files).fullmatch(name) is None:
+            return None
+        return next(
+            ignores
+            for regex, ignores, only_folders in reversed(self._patterns)
+            if is_folder >= only_folders and regex.fullmatch(name)
+        )
+
+
+_Lists = tuple[_List, ...] | None
+"""Those that hold in a folder, the nearest last; None outside a repository, where git ignores nothing."""
+
+
+def _is_ignored(lists: Sequence[_List], path: str, is_folder: bool) -> bool:
+    verdicts = (one.verdict(path, is_folder) for one in reversed(lists))
+    return next((verdict for verdict in verdicts if verdict is not None), False)
+
+
+def _above(folder: str) -> _Lists:
+    """What holds in `folder` by the folders above it."""
+    parents = [folder]
+    while not os.path.lexists(os.path.join(parents[-1], ".git")):
+        parent = os.path.dirname(parents[-1])
+        if parent == parents[-1]:
+            return None
+        parents.append(parent)
+    lists: _Lists = None
+    for parent, child in zip(parents[:0:-1], parents[-2::-1], strict=True):
+        names = [name for name in (".git", _NAME) if os.path.lexists(os.path.join(parent, name))]
+        lists = _extended(lists, parent, names)
+        if _is_ignored(lists or (), child, is_folder=True):
+            return ()
+    return lists
+
+
+def _extended(lists: _Lists, folder: str, names: Container[str]) -> _Lists:
+    """With the patterns of a folder, which holds these names; a repository in another one starts anew."""
+    if ".git" in names:
+        lists = _read(os.path.join(_common(os.path.join(folder, ".git")), "info", "exclude"), folder)
+    if lists is not None and _NAME in names:
+        lists = (*lists, *_read(os.path.join(folder, _NAME), folder))
+    return lists
+
+
+def _common(git: str) -> str:
+    """The repository's own folder: `.git`, or where a worktree's or a submodule's file `.git` leads."""
+    pointer = _content(git)
+    if pointer is not None and pointer.startswith(b"gitdir:"):
+        git = os.path.join(os.path.dirname(git), os.fsdecode(pointer[len(b"gitdir:") :].strip()))
+    shared = _content(os.path.join(git, "commondir"))
+    if shared is not None:
+        git = os.path.join(git, os.fsdecode(shared.strip()))
+    return git
+
+
+def _read(path: str, folder: str) -> tuple[_List, ...]:
+    text = _content(path)
+    return () if text is None else (_List(folder, text),)
+
+
+def _content(path: str) -> bytes | None:
+    """A list that cannot be read holds nothing, as for git."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return None
+
+
+def _either(patterns: Iterable[_Pattern]) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(pattern.regex for pattern in patterns) or b"(?!)", re.DOTALL)
+
+
+def _parsed(line: bytes) -> _Pattern | None:
+    """One line; None for a comment, an empty line, or what can match nothing."""
+    line = _trimmed(line)
+    if not line or line.startswith(b"#"):
+        return None
+    ignores = not line.startswith(b"!")
+    glob = line if ignores else line[1:]
+    only_folders = glob.endswith(b"/")
+    glob = glob.removesuffix(b"/")
+    anywhere = b"/" not in glob
+    regex = _translated(glob.removeprefix(b"/"), paths=not anywhere)
+    if not glob or regex is None:
+        return None
+    return _Pattern((b"(?:.*/)?" if anywhere else b"") + b"(?:" + regex + b")", ignores, only_folders)
+
+
+def _trimmed(line: bytes) -> bytes:
+    """Without the spaces at its end, but for one behind a backslash."""
+    bare = line.rstrip(b" ")
+    slashes = len(bare) - len(bare.rstrip(b"\\"))
+    return line[: len(bare) + 1] if slashes % 2 and bare != line else bare
+
+
+def _translated(glob: bytes, *, paths: bool) -> bytes | None:
+    """A pattern as a regular expression; None if it can match nothing. In `paths`, `**` crosses slashes."""
+    regex, at = b"", 0
+    while at < len(glob):
+        char = glob[at : at + 1]
+        at += 1
+        if char == b"*":
+            end = at
+            while glob[end : end + 1] == b"*":
+                end += 1
+            alone = glob[: at - 1].endswith(b"/") or at == 1
+            if paths and end > at and alone and glob[end : end + 1] in (b"", b"/"):
+                at = end + 1
+                regex += b".*" if end == len(glob) else b"(?:.*/)?"
+            else:
+                at = end
+                regex += b"[^/]*"
+        elif char == b"?":
+            regex += b"[^/]"
+        elif char == b"[":
+            bracket = _bracket(glob, at)
+            if bracket is None:
+                return None
+            part, at = bracket
+            regex += part
+        else:
+            if char == b"\\":
+                char = glob[at : at + 1]
+                at += 1
+                if not char:
+                    return None
+            regex += re.escape(char)
+    return regex
+
+
+def _bracket(glob: bytes, at: int) -> tuple[bytes, int] | None:
+    """The class that begins behind the `[`, and where it ends; None if it does not, or is none."""
+    negated = glob[at : at + 1] in (b"!", b"^") and glob[at : at + 1] != b""
+    at += negated
+    parts: list[bytes] = []
+    first, before = True, b""  # the character before a `-`
+    while first or glob[at : at + 1] != b"]":
+        first = False
+        char = glob[at : at + 1]
+        if not char:
+            return None
+        if char == b"-" and before and glob[at + 1 : at + 2] not in (b"", b"]"):
+            at += 1
+            if glob[at : at + 1] == b"\\":
+                at += 1
+            end = glob[at : at + 1]
+            if not end:
+                return None
+            parts.append(_range(before, end))
+            before = b""
+        elif char == b"[" and glob[at + 1 : at + 2] == b":":
+            close = glob.find(b"]", at + 2)
+            if close < 0:
+                return None
+            if glob[close - 1 : close] == b":" and close - 1 >= at + 2:
+                name = glob[at + 2 : close - 1]
+                if name not in _CLASSES:
+                    return None
+                parts.append(_CLASSES[name])
+                at, before = close, b""
+            else:
+                parts.append(rb"\[")
+                before = char
+        else:
+            if char == b"\\":
+                at += 1
+                char = glob[at : at + 1]
+                if not char:
+                    return None
+            parts.append(re.escape(char))
+            before = char
+        at += 1
+    inside = b"".join(parts)
+    if negated:
+        return b"[^/" + inside + b"]", at + 1
+    return b"(?!/)[" + inside + b"]" if inside else b"(?!)", at + 1
+
+
+def _range(first: bytes, last: bytes) -> bytes:
+    return re.escape(first) + b"-" + re.escape(last) if first <= last else b""
