@@ -18,6 +18,29 @@ if TYPE_CHECKING:
 CLEAN, FOUND, USAGE = 0, 1, 2
 INTERRUPTED = 130  # what a shell reports for SIGINT
 
+_EXIT_CODES = "exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage"
+_EXAMPLES = f"""\
+examples:
+  batchmean check src/                             every Python file below a folder
+  batchmean check --output-format full losses.py   with the source, and what a finding rests on
+  batchmean check --diff losses.py                 what --fix would change
+  batchmean explain BMN102                         what a rule finds, why, and what to write
+  batchmean check --help                           all options
+
+{_EXIT_CODES}"""
+_CHECK_EXAMPLES = f"""\
+examples:
+  batchmean check                                           the Python files below this folder
+  batchmean check --select BMN1 --ignore BMN104 src/
+  batchmean check --min-confidence proved losses.py
+  batchmean check --fix losses.py
+  batchmean check --output-format sarif src/ > batchmean.sarif
+  batchmean check --stdin-filename src/model.py - < src/model.py
+  batchmean check --show-settings src/                      which settings hold, and where they are from
+  batchmean check --add-noqa src/                           start from what is there now
+
+{_EXIT_CODES}"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 clean, 1 findings or unreadable files, 2 usage."""
@@ -70,11 +93,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="batchmean",
         allow_abbrev=False,
         description="Finds losses that divide by the wrong count.",
-        epilog="exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"batchmean {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _add_check(commands.add_parser("check", help="lint files and folders", allow_abbrev=False))
+    check = commands.add_parser(
+        "check",
+        help="lint files and folders",
+        epilog=_CHECK_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_check(check)
     explain = commands.add_parser("explain", help="what a rule finds, why, and what to write instead")
     explain.add_argument("code", metavar="CODE", help="a code (BMN102) or a name (class-axis-mean)")
     commands.add_parser("rules", help="list the rules")
