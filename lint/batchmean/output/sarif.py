@@ -78,18 +78,19 @@ def _result(finding: Finding, fingerprint: str, rule_index: int) -> dict[str, An
         "properties": {"confidence": finding.confidence},
     }
     if finding.fix is not None:
-        result["fixes"] = [_fix(finding.path, finding.fix)]
+        result["fixes"] = [_fix(finding, finding.fix)]
     return result
 
 
-def _fix(path: str, fix: Fix) -> dict[str, Any]:
+def _fix(finding: Finding, fix: Fix) -> dict[str, Any]:
+    remedy = finding.message.rpartition("; ")[2]
     replacements = [
         {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in fix.edits
     ]
     kind = "safe: every step is shown by the code" if fix.safe else "unsafe: needs a second look"
     return {
-        "description": {"text": f"Sum over the support and average the rest ({kind})."},
-        "artifactChanges": [{"artifactLocation": _artifact(path), "replacements": replacements}],
+        "description": {"text": f"{remedy[0].upper()}{remedy[1:]} ({kind})."},
+        "artifactChanges": [{"artifactLocation": _artifact(finding.path), "replacements": replacements}],
     }
 
 
