@@ -50,11 +50,13 @@ class Walk:
         lists = self._lists[key] = _extended(above, real, names)
         if not lists:
             return None
-        return lambda name, is_folder: _is_ignored(lists, os.path.join(real, name), is_folder)
+        places = [(one, one.relative(real)) for one in lists]
+        return lambda name, is_folder: _is_ignored(places, os.fsencode(name), is_folder)
 
 
 class _Pattern(NamedTuple):
     regex: bytes
+    of_names: bool  # and not of paths
     ignores: bool  # not so for `!pattern`
     only_folders: bool
 
@@ -63,23 +65,32 @@ class _List:
     """One file of patterns, which are relative to a folder. They match bytes, as git's do."""
 
     def __init__(self, folder: str, text: bytes) -> None:
-        self._start = len(folder.rstrip(os.sep)) + 1
+        self._folder = folder
         lines = text.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         patterns = [pattern for line in lines if (pattern := _parsed(line.removesuffix(b"\r"))) is not None]
-        # Most paths match no pattern at all, and one expression says so at once.
-        self._folders = _either(patterns)
-        self._files = _either([pattern for pattern in patterns if not pattern.only_folders])
-        self._patterns = [(re.compile(p.regex, re.DOTALL), p.ignores, p.only_folders) for p in patterns]
+        # Most names match no pattern at all, and two expressions say so at once.
+        of_files = [pattern for pattern in patterns if not pattern.only_folders]
+        self._any = {
+            is_folder: (_either(p for p in some if p.of_names), _either(p for p in some if not p.of_names))
+            for is_folder, some in ((True, patterns), (False, of_files))
+        }
+        self._patterns = [(re.compile(pattern.regex, re.DOTALL), pattern) for pattern in patterns]
 
-    def verdict(self, path: str, is_folder: bool) -> bool | None:
-        """What the last pattern that names `path` says of it; None if none does."""
-        name = os.fsencode(path[self._start :].replace(os.sep, "/"))
-        if (self._folders if is_folder else self._files).fullmatch(name) is None:
+    def relative(self, folder: str) -> bytes:
+        """A folder below this list's, as the patterns have it: empty, or with a slash at its end."""
+        below = folder[len(self._folder) :].strip(os.sep).replace(os.sep, "/")
+        return os.fsencode(f"{below}/") if below else b""
+
+    def verdict(self, folder: bytes, name: bytes, is_folder: bool) -> bool | None:
+        """What the last pattern that means a name in a folder says of it; None if none does."""
+        path = folder + name
+        names, paths = self._any[is_folder]
+        if names.fullmatch(name) is None and paths.fullmatch(path) is None:
             return None
         return next(
-            ignores
-            for regex, ignores, only_folders in reversed(self._patterns)
-            if is_folder >= only_folders and regex.fullmatch(name)
+            pattern.ignores
+            for regex, pattern in reversed(self._patterns)
+            if is_folder >= pattern.only_folders and regex.fullmatch(name if pattern.of_names else path)
         )
 
 
@@ -87,9 +98,13 @@ _Lists = tuple[_List, ...] | None
 """Those that hold in a folder, the nearest last; None outside a repository, where git ignores nothing."""
 
 
-def _is_ignored(lists: Sequence[_List], path: str, is_folder: bool) -> bool:
-    verdicts = (one.verdict(path, is_folder) for one in reversed(lists))
-    return next((verdict for verdict in verdicts if verdict is not None), False)
+def _is_ignored(places: Sequence[tuple[_List, bytes]], name: bytes, is_folder: bool) -> bool:
+    """Whether a name is ignored, given the lists that hold, each with the folder relative to its own."""
+    for one, folder in reversed(places):
+        verdict = one.verdict(folder, name, is_folder)
+        if verdict is not None:
+            return verdict
+    return False
 
 
 def _above(folder: str) -> _Lists:
@@ -104,7 +119,8 @@ def _above(folder: str) -> _Lists:
     for parent, child in zip(parents[:0:-1], parents[-2::-1], strict=True):
         names = [name for name in (".git", _NAME) if os.path.lexists(os.path.join(parent, name))]
         lists = _extended(lists, parent, names)
-        if _is_ignored(lists or (), child, is_folder=True):
+        places = [(one, one.relative(parent)) for one in lists or ()]
+        if _is_ignored(places, os.fsencode(os.path.basename(child)), is_folder=True):
             return ()
     return lists
 
@@ -156,11 +172,11 @@ def _parsed(line: bytes) -> _Pattern | None:
     glob = line if ignores else line[1:]
     only_folders = glob.endswith(b"/")
     glob = glob.removesuffix(b"/")
-    anywhere = b"/" not in glob
-    regex = _translated(glob.removeprefix(b"/"), paths=not anywhere)
+    of_names = b"/" not in glob
+    regex = _translated(glob.removeprefix(b"/"), paths=not of_names)
     if not glob or regex is None:
         return None
-    return _Pattern((b"(?:.*/)?" if anywhere else b"") + b"(?:" + regex + b")", ignores, only_folders)
+    return _Pattern(regex, of_names, ignores, only_folders)
 
 
 def _trimmed(line: bytes) -> bytes:
