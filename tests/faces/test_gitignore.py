@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from batchmean.source import walk
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.faces.support import WRONG, Run, Write, lines_of
@@ -75,6 +75,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
+@example(top=["/*.py", "a?b/a.py"], nested=["b/*"], exclude=[], end="\n")  # neither crosses a slash
+@example(top=["b.py", "!b.py/", "a.py\t", "-.py "], nested=[], exclude=["!b.py", "ab"], end="\n")
+@example(top=["**/b/a.py", "a/**", "!a/b", "b/**/a*"], nested=["!b/a.py"], exclude=[], end="\r\n")
 @given(top=lists, nested=lists, exclude=lists, end=st.sampled_from(["\n", "\r\n"]))
 def test_git_ignores_the_same(
     repository: Path, top: list[str], nested: list[str], exclude: list[str], end: str
