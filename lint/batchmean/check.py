@@ -71,6 +71,11 @@ class Check:
                 seen.add(path)
                 yield path
 
+    @property
+    def errors(self) -> list[FileError]:
+        """What has no verdict so far, as far as looking for files has shown it."""
+        return sorted(self._errors)
+
     def text(self, data: bytes, path: str) -> Report:
         """Lint the bytes of one file that is called `path` in the report and in the settings."""
         if not (self._force_exclude and self._excludes(path)):

@@ -217,9 +217,11 @@ def _show_files(paths: list[str], check: Check, options: argparse.Namespace) -> 
     for name in names:
         print(printable(name))
     missing = [] if paths == ["-"] else [name for name in names if not os.path.lexists(name)]
-    for name in missing:
-        _complain("error", f"{name}: no such file or directory")
-    return FOUND if missing else CLEAN
+    problems = [f"{error.path}: {error.message}" for error in check.errors]
+    problems += [f"{name}: no such file or directory" for name in missing]
+    for problem in problems:
+        _complain("error", problem)
+    return FOUND if problems else CLEAN
 
 
 def _rendered(report: Report, options: argparse.Namespace) -> str:

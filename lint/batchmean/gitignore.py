@@ -129,8 +129,9 @@ def _extended(lists: _Lists, folder: str, names: Container[str]) -> _Lists:
     """With the patterns of a folder, which holds these names; a repository in another one starts anew."""
     if ".git" in names:
         lists = _read(os.path.join(_common(os.path.join(folder, ".git")), "info", "exclude"), folder)
-    if lists is not None and _NAME in names:
-        lists = (*lists, *_read(os.path.join(folder, _NAME), folder))
+    own = os.path.join(folder, _NAME)
+    if lists is not None and _NAME in names and not os.path.islink(own):  # git does not follow it either
+        lists = (*lists, *_read(own, folder))
     return lists
 
 

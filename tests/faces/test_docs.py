@@ -186,6 +186,8 @@ def test_the_formats_are_all_described() -> None:
     assert re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE) == list(FORMATS)
     [row] = re.findall(r"^\| `--output-format FORMAT` \| (.*) \|$", usage, re.MULTILINE)
     assert re.findall(r"`([a-z]+)`", row) == list(FORMATS)
+    changes = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8").lower()
+    assert all(name in changes for name in FORMATS)
 
 
 def test_the_settings_are_all_described(batchmean: Run, write: Write) -> None:

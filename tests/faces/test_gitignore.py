@@ -156,6 +156,13 @@ def test_worktrees_have_the_repositorys_list_and_other_repositories_their_own(
     assert {"other/mine.py", "tree/a_pb2.py"} < set(paths(batchmean("check")))
 
 
+def test_a_list_that_is_a_link_is_not_followed_by_git_either(write: Write, tmp_path: Path) -> None:
+    write({"a.py": "", "list": "*\n"})
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").symlink_to("list")
+    assert walked(tmp_path) == listed(tmp_path) == ["a.py"]
+
+
 def test_outside_a_repository_nothing_is_ignored(batchmean: Run, write: Write) -> None:
     write({".gitignore": "*\n", "a.py": WRONG})
     assert paths(batchmean("check")) == ["a.py"]
