@@ -202,7 +202,7 @@ def test_junit_is_read_as_tests(batchmean: Run, tmp_path: Path) -> None:
     cases = {suite.name: list(suite) for suite in report}
     assert list(cases) == [ODD_NAME, "pkg/a.py", "broken.py"]
     counted = JUnitXml.fromstring(done.stdout)
-    counted.update_statistics()  # type: ignore[no-untyped-call]  # by counting
+    counted.update_statistics()  # by counting
     assert (counted.tests, counted.failures, counted.errors) == (4, 3, 1)
     first, second = cases["pkg/a.py"]
     assert (first.name, first.classname) == ("BMN102 class-axis-mean at 8:13", "pkg/a.py")
