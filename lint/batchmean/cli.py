@@ -260,7 +260,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         _complain("note", f"added # noqa comments for {lines} line{'' if lines == 1 else 's'}")
     if options.add_noqa:
         for finding in done.report.findings:
-            _complain("warning", f"{finding.path}:{finding.span.line}: no # noqa comment can stand there")
+            _complain("warning", f"{finding.where}:{finding.span.line}: no # noqa comment can be put there")
     elif done.fixed:
         _complain("note", scale_note(done.fixed, pending=options.diff))
     unsolved = done.changes if options.diff else done.report.findings

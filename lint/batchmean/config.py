@@ -58,8 +58,13 @@ class Config(NamedTuple):
     min_confidence: Confidence = "likely"
     preview: bool = False
     respect_gitignore: bool = True
+    extend_include: tuple[Glob, ...] = ()
     file: str | None = None
     """Where this was read; None for the defaults."""
+
+    def includes(self, path: str) -> bool:
+        """Whether a file that is no Python file is to be found in folders all the same."""
+        return any(glob.matches(path) for glob in self.extend_include)
 
     def excludes(self, path: str) -> bool:
         """Whether a file, or a whole folder, is left out."""
@@ -204,8 +209,8 @@ def _from_table(table: object, root: str, where: str) -> Config:
         place = f"{where} {key}"
         if key in ("select", "ignore"):
             values[key] = codes_from(_strings(value, place), place)
-        elif key == "exclude":
-            values[key] = tuple(_glob(text, root, place) for text in _strings(value, place))
+        elif key in ("exclude", "extend-include"):
+            values[key.replace("-", "_")] = tuple(_glob(text, root, place) for text in _strings(value, place))
         elif key == "per-file-ignores":
             if not isinstance(value, dict):
                 raise ConfigError(f"{place} must be a table of patterns and codes")
@@ -230,6 +235,7 @@ _KEYS = (
     "select",
     "ignore",
     "exclude",
+    "extend-include",
     "per-file-ignores",
     "min-confidence",
     "preview",

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from batchmean.check import FileError, Report, parse
+from batchmean.check import FileError, Report, opened, parse
 from batchmean.noqa import Noqa
-from batchmean.source import SourceError, decode, edited
+from batchmean.source import NOTEBOOKS, SourceError, decode, edited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,13 +69,14 @@ def _settle(
     fixed: list[Finding] = []
     remaining: list[Finding] = []
     texts, errors = dict(report.texts), list(report.errors)
-    by_path: dict[str, list[Finding]] = {path: [] for path in report.texts}
+    by_path: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        by_path[finding.path].append(finding)
+        by_path.setdefault(finding.path, []).append(finding)
     for path, findings in by_path.items():
         try:
             before = get(path)
-            if decode(before, path) != report.texts[path]:
+            found_in = _sources(before, path)
+            if any(found_in.get(finding.where) != report.texts[finding.where] for finding in findings):
                 raise SourceError(path, "has changed since it was read")
             after, done, left = settle(before, findings, path)
             if done:
@@ -86,11 +87,11 @@ def _settle(
             continue
         if done:
             changes.append(Change(path, before, after))
-            texts[path] = decode(after, path)  # for excerpts
+            texts |= _sources(after, path)  # for excerpts
         fixed += done
         remaining += left
     remaining.sort(key=lambda finding: finding.sort_key)
-    return Rewriting(changes, fixed, Report(remaining, sorted(errors), texts))
+    return Rewriting(changes, fixed, Report(remaining, sorted(errors, key=lambda error: error.path), texts))
 
 
 def _rewritten(
@@ -166,10 +167,10 @@ def _applied(
 def _apart(findings: Sequence[Finding]) -> list[Finding]:
     """Those whose fixes touch no line of one before them."""
     chosen: list[Finding] = []
-    taken: set[int] = set()
+    taken: set[tuple[int | None, int]] = set()
     for finding in findings:
         edits = finding.fix.edits if finding.fix is not None else ()
-        lines = {line for edit in edits for line in range(edit.span.line, edit.span.end_line + 1)}
+        lines = {(e.cell, line) for e in edits for line in range(e.span.line, e.span.end_line + 1)}
         if not lines & taken:
             chosen.append(finding)
             taken |= lines
@@ -177,9 +178,27 @@ def _apart(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def diff(change: Change) -> str:
-    """The change as a unified diff that `patch -p0` applies."""
+    """The change as a unified diff that `patch -p0` applies; that of a notebook is one of each cell, to be read."""
+    if change.path.endswith(NOTEBOOKS):
+        return _diff_of_cells(_sources(change.before, change.path), _sources(change.after, change.path))
     before, after = (_LINE.findall(_raw(data, change.path)) for data in (change.before, change.after))
     return "".join(_ended(difflib.unified_diff(before, after, fromfile=change.path, tofile=change.path)))
+
+
+def _diff_of_cells(before: dict[str, str], after: dict[str, str]) -> str:
+    """As ruff has it: the header names the cell, and that its last line is not ended goes without saying."""
+    lines: list[str] = []
+    for where, source in before.items():
+        pair = source.split("\n"), after[where].split("\n")
+        lines += difflib.unified_diff(*pair, fromfile=where, tofile=where, lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sources(data: bytes, path: str) -> dict[str, str]:
+    """What the findings in a file count in, by `Finding.where`."""
+    content = decode(data, path)
+    document = opened(content, path)
+    return {path: content} if document is None else document.sources
 
 
 def _raw(data: bytes, path: str) -> str:
@@ -200,7 +219,7 @@ def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
     """What the fixes do to the training."""
     places: dict[str, list[str]] = {}
     for finding in fixed:
-        places.setdefault(_growth(finding), []).append(f"{finding.path}:{finding.span.line}")
+        places.setdefault(_growth(finding), []).append(f"{finding.where}:{finding.span.line}")
     parts = [
         f"{growth} ({', '.join(where[:_NAMED])}{f' and {len(where) - _NAMED} more' if where[_NAMED:] else ''})"
         for growth, where in places.items()

@@ -21,6 +21,7 @@ def _lines(path: str, config: Config) -> Iterator[str]:
     yield "# select: every rule" if config.select is None else f"select = {_list(config.select)}"
     yield f"ignore = {_list(config.ignore)}"
     yield f"exclude = {_list(glob.text for glob in config.exclude)}"
+    yield f"extend-include = {_list(glob.text for glob in config.extend_include)}"
     ignores = ", ".join(f"{_string(glob.text)} = {_list(codes)}" for glob, codes in config.per_file_ignores)
     yield f"per-file-ignores = {{ {ignores} }}" if ignores else "per-file-ignores = {}"
     yield f"min-confidence = {_string(config.min_confidence)}"

@@ -98,7 +98,7 @@ def test_where_no_comment_can_stand_the_finding_stays(batchmean: Run, write: Wri
     assert done.returncode == 1
     assert [line.code for line in lines_of(done.stdout)] == ["BMN102"]
     assert done.stderr == (
-        "note: added # noqa comments for 1 line\nwarning: a.py:8: no # noqa comment can stand there\n"
+        "note: added # noqa comments for 1 line\nwarning: a.py:8: no # noqa comment can be put there\n"
     )
     text = (tmp_path / "a.py").read_text()
     assert text == deaf + TWO_KINDS[len(WRONG) :].replace("logp.size", "logp.size  # noqa: BMN101")

@@ -139,7 +139,7 @@ def test_json_has_the_edits_and_the_reasons(batchmean: Run, write: Write) -> Non
     write({"wrong.py": WRONG, "weighed.py": WEIGHED, "flat.py": WRONG.replace(").mean", ").ravel().mean")})
     flat, weighed, wrong = json.loads(batchmean("check", "--output-format", "json").stdout)["findings"]
     column = WRONG.split("\n")[7].index(".mean") + 1
-    place = {"line": 8, "column": column, "end_line": 8, "end_column": column}
+    place = {"cell": None, "line": 8, "column": column, "end_line": 8, "end_column": column}
     assert wrong["fix"] == {"safe": True, "edits": [{**place, "text": ".sum(axis=-1)"}]}
     assert weighed["fix"]["safe"] is False
     assert (flat["fix"], flat["no_fix"]) == (

@@ -18,7 +18,7 @@ def fingerprints(report: Report) -> Iterator[tuple[Finding, str]]:
     """Each finding with its fingerprint: of the code, the path and the source, counted where those repeat."""
     seen: Counter[tuple[str, str, str]] = Counter()
     for finding in report.findings:
-        lines = report.texts[finding.path].split("\n")[finding.span.line - 1 : finding.span.end_line]
+        lines = report.texts[finding.where].split("\n")[finding.span.line - 1 : finding.span.end_line]
         key = (finding.code, portable(finding.path), " ".join(" ".join(lines).split()))
         text = "\0".join([*key, str(seen[key])])
         seen[key] += 1

@@ -21,7 +21,7 @@ def render(report: Report) -> str:
     """Blocks as ruff prints them, and a line that counts them; nothing for a clean run."""
     if not report.findings:
         return ""
-    blocks = ["\n".join(_block(f, report.texts[f.path].split("\n"))) + "\n" for f in report.findings]
+    blocks = ["\n".join(_block(f, report.texts[f.where].split("\n"))) + "\n" for f in report.findings]
     files = len({finding.path for finding in report.findings})
     return "\n".join([*blocks, f"Found {_count(len(blocks), 'finding')} in {_count(files, 'file')}.\n"])
 
@@ -33,13 +33,14 @@ def _block(finding: Finding, lines: list[str]) -> Iterator[str]:
     last = min(span.end_line + _CONTEXT, len(lines))
     gutter = " " * len(str(last))
     yield printable(f"{finding.code} {diagnosis or finding.message}")
-    yield printable(f"{gutter}--> {finding.path}:{span.line}:{span.column}")
+    yield printable(f"{gutter}--> {finding.where}:{span.line}:{span.column}")
     yield f"{gutter} |"
     for number, text in _excerpt(lines, span, last):
         yield f"{number:>{len(gutter)}} | {text}".rstrip()
     yield f"{gutter} |"
     for because in finding.because:
-        yield printable(f"{gutter} = because: line {because.line}: {because.text}")
+        cell = "" if because.cell == finding.cell else f"cell {because.cell}, "
+        yield printable(f"{gutter} = because: {cell}line {because.line}: {because.text}")
     if finding.confidence == "likely":
         yield f"{gutter} = note: likely, not proved: this rests on names"
     if finding.no_fix is not None:

@@ -21,7 +21,7 @@ def render(report: Report) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    span = finding.span
+    span = finding.region
     place: dict[str, str | int] = {
         "file": portable(finding.path),
         "line": span.line,

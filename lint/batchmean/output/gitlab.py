@@ -19,7 +19,7 @@ def render(report: Report) -> str:
 
 
 def _issue(finding: Finding, fingerprint: str) -> dict[str, Any]:
-    span = finding.span
+    span = finding.region
     return {
         "type": "issue",
         "check_name": finding.code,

@@ -35,15 +35,17 @@ def _suites(report: Report) -> Iterator[str]:
 
 
 def _case(finding: Finding) -> str:
-    span = finding.span
-    place = f"{portable(finding.path)}:{span.line}:{span.column}"
-    text = [f"{place}: {finding.code} {finding.message}"]
-    text += [f"because: line {because.line}: {because.text}" for because in finding.because]
-    name = f"{finding.code} {finding.name} at {span.line}:{span.column}"
+    cell = "" if finding.cell is None else f"cell {finding.cell}:"
+    place = f"{cell}{finding.span.line}:{finding.span.column}"
+    text = [f"{portable(finding.path)}:{place}: {finding.code} {finding.message}"]
+    for because in finding.because:
+        other = "" if because.cell == finding.cell else f"cell {because.cell}, "
+        text.append(f"because: {other}line {because.line}: {because.text}")
+    name = f"{finding.code} {finding.name} at {place}"
     failure = (
         f"<failure{_attributes(message=finding.message, type=finding.confidence)}>{_text(text)}</failure>"
     )
-    return _testcase(finding.path, name, failure, line=str(span.line))
+    return _testcase(finding.path, name, failure, line=str(finding.region.line))
 
 
 def _unchecked(error: FileError) -> str:

@@ -13,7 +13,7 @@ from batchmean.output.fingerprint import fingerprints
 
 if TYPE_CHECKING:
     from batchmean.check import FileError, Report
-    from batchmean.findings import Finding, Fix, Span
+    from batchmean.findings import Because, Finding, Fix, Span
     from batchmean.rules import Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -68,16 +68,15 @@ def _result(finding: Finding, fingerprint: str, rule_index: int) -> dict[str, An
         "ruleIndex": rule_index,
         "level": "warning" if finding.confidence == "proved" else "note",
         "message": {"text": finding.message},
-        "locations": [_location(finding.path, _region(finding.span))],
+        "locations": [_location(finding.path, _region(finding.region))],
         "relatedLocations": [
-            _location(finding.path, {"startLine": because.line, "startColumn": because.column})
-            | {"message": {"text": because.text}}
+            _location(finding.path, _start(because)) | {"message": {"text": because.text}}
             for because in finding.because
         ],
         "partialFingerprints": {"batchmean/v1": fingerprint},
         "properties": {"confidence": finding.confidence},
     }
-    if finding.fix is not None:
+    if finding.fix is not None and finding.cell is None:  # the edits of a cell are none of the file
         result["fixes"] = [_fix(finding, finding.fix)]
     return result
 
@@ -101,6 +100,12 @@ def _region(span: Span) -> dict[str, int]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
+
+
+def _start(because: Because) -> dict[str, Any]:
+    place = because.in_file
+    line, column = (because.line, because.column) if place is None else (place.line, place.column)
+    return {"startLine": line, "startColumn": column}
 
 
 def _notification(error: FileError) -> dict[str, Any]:
