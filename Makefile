@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
 	@echo "make test        ruff, mypy and the tests"
-	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX or Chromium"
+	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX, tinygrad or Chromium"
 	@echo "make fmt         format the code"
 	@echo "make docs        the generated pages in docs/ and the plot in README"
 	@echo "make bench       the linter on published packages"

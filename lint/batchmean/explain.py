@@ -44,6 +44,9 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=lambda d: d / 2,
         wrong=lambda d: 1 / 2,
     ),
+    "BMN105": _CLASSES._replace(
+        case="One example, a teacher that is certain of one of V classes, and a student that gives each of them 1/V."
+    ),
     "BMN201": Numbers(
         case="Each valid position has a squared error of 1, and one position of every N is valid.",
         size="N",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple
 
 _NAME = ".gitignore"
+_SPECIAL = re.compile(rb"[*?\[\\]")
 _CLASSES = {
     b"alnum": b"a-zA-Z0-9",
     b"alpha": b"a-zA-Z",
@@ -197,7 +198,9 @@ def _translated(glob: bytes, *, paths: bool) -> bytes | None:
             end = at
             while glob[end : end + 1] == b"*":
                 end += 1
-            alone = glob[: at - 1].endswith(b"/") or at == 1
+            before = glob[: at - 1]
+            # git compares what comes before the first wildcard by itself, so that `**` is at a beginning behind it.
+            alone = before.endswith(b"/") or not _SPECIAL.search(before)
             if paths and end > at and alone and glob[end : end + 1] in (b"", b"/"):
                 at = end + 1
                 regex += b".*" if end == len(glob) else b"(?:.*/)?"

@@ -226,13 +226,16 @@ def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
     ]
     count = f"{len(fixed)} finding{'s' if len(fixed) > 1 else ''}"
     return (
-        f"{'would fix' if pending else 'fixed'} {count}: the loss and its gradient become larger, {'; '.join(parts)}; "
-        "to train as before, divide the learning rate (plain SGD) or the weight of the term by as much"
+        f"{'would fix' if pending else 'fixed'} {count}: the loss and its gradient become {'; '.join(parts)}; "
+        "to train as before, change the learning rate (plain SGD) or the weight of the term the other way"
     )
 
 
 def _growth(finding: Finding) -> str:
-    """By how much the fix makes the loss larger: `10 times`, `V times`."""
-    names = [name for name, power in (finding.factor or {}).items() if power < 0]
-    size = (finding.known_sizes or {}).get(names[0]) if len(names) == 1 else None
-    return f"{size or '*'.join(names) or 'V'} times"
+    """What the fix does to the loss: `10 times larger`, `V times larger`, `T times smaller`."""
+    factor = finding.factor or {}
+    larger = [name for name, power in factor.items() if power < 0]
+    if factor and not larger:
+        return f"{'*'.join(factor)} times smaller"
+    size = (finding.known_sizes or {}).get(larger[0]) if len(larger) == 1 else None
+    return f"{size or '*'.join(larger) or 'V'} times larger"

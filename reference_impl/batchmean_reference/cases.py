@@ -13,7 +13,7 @@ may do without) or one of
     findings in: helper                   the expected findings stand in this function, class or Class.method
 
 A comment `# expect: CODE FACTOR CONFIDENCE` stands on the line of the finding; the factor is `none` where the
-loss is off by no product of powers of sizes. In a case it belongs to that
+loss is off by no product of powers of sizes, or the code does not show by which. In a case it belongs to that
 case; outside of cases it belongs to those that name the function or class, or else to the next case below.
 """
 

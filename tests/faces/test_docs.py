@@ -92,6 +92,7 @@ def inputs(code: str, size: int) -> dict[str, Any]:
         "BMN101": {"labels": np.array([0, 1]), "probs": np.full((2, size), 1 / size)},
         "BMN102": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
         "BMN103": {"student_logits": flat, "teacher_logits": certain},
+        "BMN105": {"student_logits": flat[0], "teacher_logits": certain[0]},
         "BMN104": {"mu": torch.ones(1, size, dtype=torch.float64), "logvar": flat},
         "BMN201": {
             "prediction": torch.ones(1, size, dtype=torch.float64),

@@ -78,6 +78,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(top=["/*.py", "b?a/b/a.py"], nested=["b/*"], exclude=[], end="\n")  # neither crosses a slash
 @example(top=["b.py", "!b.py/", "a.py\t", "-.py "], nested=[], exclude=["!b.py", "ab"], end="\n")
 @example(top=["**/b/a.py", "a/**", "!a/b", "b/**/a*"], nested=["!b/a.py"], exclude=[], end="\r\n")
+@example(top=["a**/**", "b/a**", "!b/?**/b.py"], nested=[], exclude=[], end="\n")  # git's own reading
 @given(top=lists, nested=lists, exclude=lists, end=st.sampled_from(["\n", "\r\n"]))
 def test_git_ignores_the_same(
     repository: Path, top: list[str], nested: list[str], exclude: list[str], end: str

@@ -26,7 +26,7 @@ def test_fix_rewrites_what_is_safe_and_says_what_it_does_to_the_scale(
     assert [line.path for line in lines_of(done.stdout)] == ["weighed.py"]
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "note: fixed 2 findings: the loss and its gradient become larger, 10 times (a.py:8, a.py:14); "
+        "note: fixed 2 findings: the loss and its gradient become 10 times larger (a.py:8, a.py:14); "
     )
     assert done.stderr.count("\n") == 1
 

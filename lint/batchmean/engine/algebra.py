@@ -212,7 +212,8 @@ def _normalised(total: Atom) -> Atom:
     """x / x.sum(axis): a distribution over that axis, whatever x is."""
     assert total.argument is not None
     key = softmax_key(logarithm(total.argument).terms, total.axis)
-    return Atom(key, Role.PROBS, total.axis, place=total.place)
+    place = total.place and Place(total.place.node, "divided by this sum: probabilities over its axis")
+    return Atom(key, Role.PROBS, total.axis, place=place)
 
 
 def exponential(a: Tensor, place: Place | None = None) -> Tensor:
@@ -244,6 +245,7 @@ def term_atom(term: Term) -> Atom | None:
 
 def _exponential_atom(atom: Atom, place: Place | None) -> Atom:
     if atom.role is Role.LOG_PROBS:
+        place = place and Place(place.node, "the exponential of log-probabilities: probabilities")
         return Atom(atom.source, Role.PROBS, atom.axis, place=place or atom.place, shown=atom.shown)
     if atom.role is Role.LOG and atom.argument is not None and (inner := atom.argument.single()) is not None:
         return inner
@@ -290,7 +292,7 @@ def _log_of_term(term: Term, shape: Shape, place: Place | None) -> Tensor:
 def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
     if atom.role is Role.PROBS:
         log = log_probs_atom(atom.key, atom.axis, place or atom.place, atom.shown)
-        return from_atom(replace(log, hint=atom.hint), shape)
+        return from_atom(replace(log, hint=atom.hint, argument=from_atom(atom, SCALAR)), shape)
     if atom.role is Role.EXP and atom.argument is not None:
         return replace(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:

@@ -90,6 +90,11 @@ class Evaluator:
         self._nesting = 0
 
     @property
+    def work(self) -> int:
+        """How many statements and expressions were read so far."""
+        return self._work
+
+    @property
     def stack(self) -> tuple[ast.AST, ...]:
         """The calls that are being followed, outermost first."""
         return self._stack

@@ -57,7 +57,10 @@ class SupportEvent(Event):
     def evidence(self) -> tuple[Place, ...]:
         integrand = self.reduction.integrand
         how = "this count holds" if self.step.how == "scale" else "this mean runs over"
-        return (*integrand.evidence, Place(self.step.node, f"{how} {integrand.support_name}"))
+        text = f"{how} {integrand.support_name}"
+        if self.step.per_batch:
+            text = 'this "batchmean" divides by the first axis alone'
+        return (*integrand.evidence, Place(self.step.node, text))
 
     @property
     def proved(self) -> bool:

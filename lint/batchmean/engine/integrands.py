@@ -52,7 +52,8 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
         places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
     if not is_shown and masks:
-        named = [a for a in tensor.atoms() if a.role is Role.OPAQUE and not a.kind and is_loss_name(a.names)]
+        own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
+        named = [a for a in own if not a.kind and is_loss_name(a.names)]
         roles = (Role.LOG, Role.LOG_PROBS, *BINARY_ROLES)
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
@@ -181,7 +182,11 @@ def _expectation(tensor: Tensor) -> Integrand | None:
             continue
         weights.append(weight)
         logs.append(log)
-        places = [_shown_by(weight, "a target distribution"), _shown_by(log, "log-probabilities")]
+        places = [
+            _shown_by(weight, "a target distribution"),
+            _normalised_at(log),
+            _shown_by(log, "log-probabilities"),
+        ]
         if best is None or (proved and not best[0]):
             best = (proved, axis, places)
         else:
@@ -237,6 +242,12 @@ def _shown_by(atom: Atom, meaning: str) -> Place | None:
         return atom.place
     how = "by the axes it is said to have" if says_classes(atom.hint) else "by its name"
     return Place(atom.place.node, f"`{atom.place.text}` is taken for {meaning} {how}")
+
+
+def _normalised_at(log: Atom) -> Place | None:
+    """The softmax, or the division by a sum, that shows over which axis the logarithm's argument is a distribution."""
+    inner = log.argument.single() if log.role is Role.LOG_PROBS and log.argument is not None else None
+    return inner.place if inner is not None and inner.role is Role.PROBS else None
 
 
 def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from batchmean.engine import algebra, hints
@@ -290,7 +291,7 @@ class Interpreter(Evaluator):
             return self.opaque()
         memo = None if standalone else _unknown_call(function, args, kwargs)
         if memo is not None and memo in self._returned:
-            return self._returned[memo]
+            return self._anew(self._returned[memo])
         if not standalone:
             self.entered.add(function.node)
         outer = (self._scope, self._stack, self._returns, self._path, self._relevant)
@@ -315,6 +316,18 @@ class Interpreter(Evaluator):
         finally:
             self._active.pop()
             self._scope, self._stack, self._returns, self._path, self._relevant = outer
+
+    def _anew(self, value: Value) -> Value:
+        """The same for another call: what is unknown of it is not the same unknown."""
+        if isinstance(value, Alternatives):
+            return Alternatives(tuple(self._anew(v) for v in value.values))
+        if isinstance(value, TupleValue):
+            return TupleValue(tuple(self._anew(v) for v in value.items))
+        atom = value.single() if isinstance(value, Tensor) else None
+        if atom is None:
+            return value
+        fresh = self.computed()
+        return algebra.map_atoms(fresh, lambda new: replace(new, names=atom.names, kind=atom.kind))
 
 
 def _catches_import_errors(handler: ast.ExceptHandler) -> bool:

@@ -68,6 +68,8 @@ class Step:
     """Did it run over all axes?"""
     library: bool = False
     """Was it the library's own reduction (`reduction="mean"`)?"""
+    per_batch: bool = False
+    """Was it the library's `"batchmean"`, which sums everything and divides by the first axis?"""
     shape: Shape | None = None
     """The shape of the array that it reduced."""
     contraction: bool = False
@@ -134,6 +136,11 @@ class Reduction:
         while first.parent is not None:
             first = first.parent
         return first
+
+    @property
+    def per_batch(self) -> bool:
+        """Was it reduced by a library's `"batchmean"`?"""
+        return any(step.per_batch for step in self.steps)
 
     def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
         """After a sum or a mean over `axes` of an array of `shape`."""
@@ -262,7 +269,7 @@ class Reduction:
             return Factor(support, ())
         if axes is None:
             return Factor(support, (("B", min(other + 1, 1)),) if self.rest or self.units else ())
-        if any(exponent < 0 for exponent in units.values()):
+        if any(exponent < 0 for exponent in units.values()) and not self.per_batch:
             # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
             units = {name: min(exponent, -1) for name, exponent in units.items()}
         return Factor(support, tuple((name, exponent + 1) for name, exponent in units.items()))
@@ -342,7 +349,7 @@ class Reduction:
         support: int,
         other: int,
     ) -> tuple[int, int]:
-        whole = axis.is_same(self.integrand.support)
+        whole = axis.is_same(self.integrand.support) or any(unit.is_same(axis) for unit, _ in names)
         for part in (axis,) if whole else axis.root().parts or (axis,):
             if part.is_same(self.integrand.support):
                 support += power

@@ -316,7 +316,7 @@ class Shape:
         if axes is None or len(axes) != len(order):
             return Shape()
         rank = len(axes)
-        if sorted(p % rank for p in order) != list(range(rank)):
+        if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
         return Shape.of([axes[p] for p in order])
 

@@ -23,6 +23,7 @@ _ROOTS = {
     "tensorflow_probability": "tensorflow",
     "paddle": "paddle",
     "mlx": "mlx",
+    "tinygrad": "tinygrad",
 }
 _TAKE_AN_AXIS = frozenset("sum mean softmax log_softmax logsumexp argmax".split())
 
@@ -47,11 +48,11 @@ class Idiom:
                 found = framework_of(self._code.full_name(node.func))
                 if found is not None and self._code.full_name(node.func) != "torch.nn":
                     return found
-        for node in nodes:
+        imported = {framework_of(name) for name in self._code.imports.values()} - {None}
+        for node in nodes if not imported - {"numpy"} or "torch" in imported else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in ("softmax", "log_softmax") or any(k.arg == "dim" for k in node.keywords):
                     return "torch"
-        imported = {framework_of(name) for name in self._code.imports.values()} - {None}
         return imported.pop() if len(imported) == 1 else None
 
     def axis(self, position: int, framework: str | None, *, keep: bool = False) -> str:

@@ -224,10 +224,11 @@ class _Plan:
             k.arg in (None, "size_average", "reduce") for k in maker.keywords
         ):
             raise Unfixable("its reduction is given in the old way")
-        if self._rank == 2 and self._position in (1, -1):
-            yield (self._reduction(maker, "batchmean"),)
+        was = "batchmean" if self._event.step.per_batch else "mean"
+        if self._rank == 2 and self._position in (1, -1) and was == "mean":
+            yield (self._reduction(maker, "batchmean", was),)
         ending = after(self._code.inner(call), f".sum({self._axis()}).mean()")
-        yield (self._reduction(maker, "none"), ending)
+        yield (self._reduction(maker, "none", was), ending)
 
     def _maker(self, call: ast.Call) -> ast.Call:
         """The call that is given the reduction."""

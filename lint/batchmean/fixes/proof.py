@@ -52,6 +52,9 @@ def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.
     if wanted is None:
         return False
     wanted = _put_right(wanted)
+    if event.step.per_batch:  # the positions are averaged now, too
+        units = tuple((name, 0) for name, _ in wanted.factor.units)
+        wanted = wanted._replace(factor=replace(wanted.factor, units=units))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)
     first, last = statement.lineno, statement.end_lineno or statement.lineno
     before = set(_within(accounts(code.tree, code.lines), first, last))  # other findings may stand there, too
@@ -60,7 +63,7 @@ def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.
         first += grown if edit.span.line < statement.lineno else 0
         last += grown
     now = set(_within(accounts(tree, text.split("\n")), first, last))
-    return wanted.is_right and wanted in now and now <= before | {_put_right(s) for s in before}
+    return wanted.is_right and wanted in now and now <= before | {wanted, *map(_put_right, before)}
 
 
 def _within(reductions: Sequence[Reduction], first: int, last: int) -> Iterator[_Signature]:

@@ -10,6 +10,7 @@ _ELEMENTWISE = "abs sign tanh relu softplus softsign round sin cos hard_sigmoid 
 _BOTH = {
     "log": "log(x)",
     "exp": "exp(x)",
+    "expm1": "expm1(x)",
     "square": "square(x)",
     "sqrt": "sqrt(x)",
     "mean": "mean(x, axis, keepdims)",

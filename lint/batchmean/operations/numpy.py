@@ -7,7 +7,6 @@ from batchmean.operations.table import Framework
 _ELEMENTWISE = (
     "abs",
     "absolute",
-    "expm1",
     "tanh",
     "sin",
     "cos",
@@ -44,6 +43,7 @@ FRAMEWORK = Framework(
         "numpy.log10": "log(x)",
         "numpy.log1p": "log1p(x)",
         "numpy.exp": "exp(x)",
+        "numpy.expm1": "expm1(x)",
         "numpy.negative": "negative(x)",
         "numpy.add": "add(x, y)",
         "numpy.subtract": "subtract(x, y)",

@@ -31,6 +31,7 @@ _NAMED = {
     "log10": "log(x|input)",
     "log1p": "log1p(x|input)",
     "exp": "exp(x|input)",
+    "expm1": "expm1(x|input)",
     "neg": "negative(x|input)",
     "add": "add(x|input, y|other)",
     "add_n": "builtin_sum(x|inputs)",

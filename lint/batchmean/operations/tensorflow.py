@@ -21,6 +21,7 @@ _MATH = {
     "log": "log(x)",
     "log1p": "log1p(x)",
     "exp": "exp(x)",
+    "expm1": "expm1(x)",
     "negative": "negative(x)",
     "add": "add(x, y)",
     "add_n": "builtin_sum(x|inputs)",
@@ -82,6 +83,10 @@ FRAMEWORK = Framework(
         **{f"tensorflow.{name}": line for name, line in (_MATH | _OLD).items()},
         **{f"tensorflow.math.{name}": line for name, line in _MATH.items()},
         **{f"tensorflow.nn.{name}": "per_example_loss" for name in _NN_LOSSES},
+        **{
+            f"tensorflow.nn.{name}": "per_example_loss(target|labels, x|logits; axis=-1)"
+            for name in ("softmax_cross_entropy_with_logits", "sparse_softmax_cross_entropy_with_logits")
+        },
         **{f"tensorflow.losses.{name}": "per_example_loss" for name in _OLD_LOSSES},
         **{f"{d}.Normal": "elementwise_distribution(x|loc, scale; extra=Normal)" for d in _DISTRIBUTIONS},
         **{f"{d}.Categorical": "event_distribution(x|logits)" for d in _DISTRIBUTIONS},

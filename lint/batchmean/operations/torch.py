@@ -9,9 +9,7 @@ _CASTS = (
     "float double half bfloat16 to type type_as cuda cpu detach clone contiguous numpy tolist data requires_grad_ "
     "int long bool nan_to_num cast block_until_ready stop_gradient"
 ).split()
-_ELEMENTWISE = (
-    "abs expm1 tanh relu sin cos sign floor ceil round gelu silu elu softplus erf isnan isinf".split()
-)
+_ELEMENTWISE = "abs tanh relu sin cos sign floor ceil round gelu silu elu softplus erf isnan isinf".split()
 _ELEMENTWISE_LOSSES = (
     "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits"
 ).split()
@@ -46,6 +44,7 @@ _NAMED = {
     "log10": "log(x|input)",
     "log1p": "log1p(x|input)",
     "exp": "exp(x|input)",
+    "expm1": "expm1(x|input)",
     "neg": "negative(x|input)",
     "negative": "negative(x|input)",
     "add": "add(x|input, y|other, alpha)",

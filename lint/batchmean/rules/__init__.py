@@ -10,6 +10,7 @@ from batchmean.rules.bmn101_whole_shape_division import WholeShapeDivision
 from batchmean.rules.bmn102_class_axis_mean import ClassAxisMean
 from batchmean.rules.bmn103_library_mean_reduction import LibraryMeanReduction
 from batchmean.rules.bmn104_latent_kl_mean import LatentKlMean
+from batchmean.rules.bmn105_batchmean_rank import BatchmeanRank
 from batchmean.rules.bmn201_masked_mean import MaskedMean
 from batchmean.rules.bmn301_double_division import DoubleDivision
 from batchmean.rules.bmn302_wrong_axis_division import WrongAxisDivision
@@ -19,6 +20,7 @@ from batchmean.rules.bmn305_outer_product_mean import OuterProductMean
 from batchmean.rules.bmn401_meaningless_perplexity import MeaninglessPerplexity
 
 BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
+    BatchmeanRank(),
     WrongAxisDivision(),
     LatentKlMean(),
     LibraryMeanReduction(),

@@ -81,6 +81,15 @@ def exp(call: Call, x: Value) -> Value:
 
 
 @primitive
+def expm1(call: Call, x: Value) -> Value:
+    """exp(x) - 1, which is zero where a mask is."""
+    tensor = call.tensor(x)
+    if masks.common_masks(tensor):
+        return map_(call, x)
+    return algebra.add(algebra.exponential(tensor, call.place("an exponential")), constant(-1.0))
+
+
+@primitive
 def negative(call: Call, x: Value) -> Value:
     return algebra.negate(call.tensor(x))
 
@@ -134,14 +143,16 @@ def sqrt(call: Call, x: Value) -> Value:
 def xlogy(call: Call, x: Value, y: Value) -> Value:
     """x * log(y)."""
     a = call.tensor(x)
-    log_y = algebra.logarithm(call.tensor(y), call.place("a logarithm"))
+    log_y = algebra.logarithm(call.tensor(y), call.place(f"{call.spelled} takes the logarithm"))
     return call.interpreter.formed(algebra.multiply(a, log_y))
 
 
 @primitive
 def xlog1py(call: Call, x: Value, y: Value) -> Value:
     """x * log(1 + y)."""
-    log_y = algebra.logarithm(algebra.add(constant(1.0), call.tensor(y)), call.place("a logarithm"))
+    log_y = algebra.logarithm(
+        algebra.add(constant(1.0), call.tensor(y)), call.place(f"{call.spelled} takes the logarithm")
+    )
     return call.interpreter.formed(algebra.multiply(call.tensor(x), log_y))
 
 
@@ -149,7 +160,7 @@ def xlog1py(call: Call, x: Value, y: Value) -> Value:
 def entropy_terms(call: Call, x: Value) -> Value:
     """-x * log(x), elementwise."""
     a = call.tensor(x)
-    log_a = algebra.logarithm(a, call.place("a logarithm"))
+    log_a = algebra.logarithm(a, call.place(f"{call.spelled} takes the logarithm"))
     return call.interpreter.formed(algebra.negate(algebra.multiply(a, log_a)))
 
 

@@ -258,9 +258,10 @@ def select(call: Call, x: Value, axis: Value | None = None, index: Value | None 
     """gather, take_along_axis: one element of the axis is chosen by an index array."""
     tensor = call.tensor(x)
     position = integer(axis)
-    shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
     if index is not None and position is not None and position != 0:
         _same_examples(tensor, call.tensor(index), position)
+    shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
+    if index is not None and position is not None:
         if call.tensor(index).shape.rank is not None:
             shape = call.tensor(index).shape
     return selected(call.interpreter, tensor, shape, call.node)

@@ -92,8 +92,7 @@ def kl_div(
     name = _reduction_name(call, reduction, size_average, reduce)
     if name == "none":
         return elements
-    first = shape.axis(0)
-    if name not in ("mean", "sum", "batchmean") or (name == "batchmean" and first and first.is_same(support)):
+    if name not in ("mean", "sum", "batchmean"):
         return call.opaque()
     return _reduced(call, elements, name)
 
@@ -103,13 +102,31 @@ def _reduced(call: Call, elements: Tensor, name: str) -> Tensor:
     if integrand is None:
         return call.opaque(Shape.of([]))
     interpreter = call.interpreter
+    per_batch = name == "batchmean" and not _is_one_example(elements)
+    if per_batch:
+        integrand = _of_the_rank_that_its_axis_shows(integrand)
     account = Reduction(integrand)
-    step = replace(interpreter.step(call.node, "sum"), library=True)
-    account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    step = replace(interpreter.step(call.node, "sum"), library=True, per_batch=per_batch)
+    account = account.reduced(integrand.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     if name == "batchmean":
         account = account.scaled(algebra.reciprocal(call.tensor(_batch(call, elements))))
     result = call.opaque(Shape.of([]))
     return replace(result, reductions=(interpreter.record(account),), stack=elements.stack)
+
+
+def _of_the_rank_that_its_axis_shows(integrand: Integrand) -> Integrand:
+    """A softmax over `dim=0` is one of a vector, one over `dim=2` of (B, T, V): likely, where the rank is not shown."""
+    shape = integrand.shape
+    position = shape.position_of(integrand.support) if shape.rank is None else None
+    if position is None or position < 0 or position == 1:
+        return integrand
+    axes = [axis for axis in map(shape.axis, range(position + 1)) if axis is not None]
+    return replace(integrand, shape=Shape.of(axes), proved=False)
+
+
+def _is_one_example(elements: Tensor) -> bool:
+    first = elements.shape.axis(0)
+    return first is not None and first.size == 1
 
 
 def _batch(call: Call, elements: Tensor) -> Value:
@@ -217,10 +234,16 @@ def kl_div_module(
 
 
 @primitive
-def per_example_loss(call: Call, x: Value | None = None) -> Value:
+def per_example_loss(call: Call, x: Value | None = None, target: Value | None = None) -> Value:
     """A library loss that sums or selects over the class axis itself, or has no support."""
     place = call.place(f"{call.spelled} gives a loss per example")
-    return algebra.map_atoms(call.opaque(), lambda atom: replace(atom, kind="error", place=place))
+    shape = None
+    if x is not None and call.operation.default_axis is not None:
+        shape = call.tensor(x).shape.without(AxesSpec.at(call.operation.default_axis))
+        first, theirs = call.tensor(x).shape.axis(0), call.tensor(target).shape.axis(0)
+        if first is not None and theirs is not None:
+            first.unite(theirs)
+    return algebra.map_atoms(call.opaque(shape), lambda atom: replace(atom, kind="error", place=place))
 
 
 @primitive

@@ -184,7 +184,10 @@ def logsumexp(call: Call, x: Value, axis: Value | None = None, keepdims: Value |
         return call.opaque(shape)
     over = tensor.shape.axis(positions[0])
     return from_atom(
-        algebra.log_sum_exp_atom(tensor, over, call.place(f"{call.spelled} over this axis")), shape
+        algebra.log_sum_exp_atom(
+            tensor, over, call.place(f"less this {call.spelled}: log-probabilities over its axis")
+        ),
+        shape,
     )
 
 
