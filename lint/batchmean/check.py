@@ -61,12 +61,22 @@ class Check:
 
     def files(self, paths: Iterable[str]) -> Report:
         """Lint files, whatever they are called, and the Python files and notebooks below folders; each once."""
+        for path in self.found(paths):
+            self._consider(path, partial(read, path))
+        return self._report()
+
+    def found(self, paths: Iterable[str]) -> Iterator[str]:
+        """What `files` lints."""
         seen: set[str] = set()
         for path in self._found(paths):
             if path not in seen:
                 seen.add(path)
-                self._consider(path, partial(read, path))
-        return self._report()
+                yield path
+
+    @property
+    def errors(self) -> list[FileError]:
+        """What has no verdict so far, as far as looking for files has shown it."""
+        return sorted(self._errors)
 
     def text(self, data: bytes, path: str) -> Report:
         """Lint the bytes of one file that is called `path` in the report and in the settings."""
@@ -94,9 +104,14 @@ class Check:
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
             if os.path.isdir(path):
-                files = list(walk(path, self._excludes, self._failed, self._including))
+                heeds_git = self._settings.inside(path).respect_gitignore
+                files = list(
+                    walk(path, self._excludes, self._failed, self._including, respect_gitignore=heeds_git)
+                )
                 if not files:
-                    self._warn(f"no Python files to check under {path}")
+                    hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
+                    remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
+                    self._warn(f"no Python files to check under {path}{remedy}")
                 yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")

@@ -158,7 +158,8 @@ def _broken(rule: Rule[Any]) -> str:
     """Which law it breaks, and what that law demands."""
     laws = rule.law.split(" and ")
     demanded = ", and ".join(LAWS[law] for law in laws)
-    return f"Breaks the {'law' if len(laws) == 1 else 'laws'} of the {' and the '.join(laws)}: {demanded}"
+    names = " and of ".join(law.replace("null", "the null") for law in laws)
+    return f"Breaks the {'law' if len(laws) == 1 else 'laws'} of {names}: {demanded}"
 
 
 def _table(numbers: Numbers) -> str:

@@ -1,14 +1,17 @@
-"""What `--fix` and `--diff` do with a report: new contents for files, and what is left to say about them."""
+"""What `--fix`, `--diff` and `--add-noqa` do with a report: new contents for files, and what is left to say."""
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from batchmean.check import FileError, Report, opened
+from batchmean.check import FileError, Report, opened, parse
+from batchmean.noqa import Noqa
 from batchmean.source import NOTEBOOKS, SourceError, decode, edited
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ class Change(NamedTuple):
 
 
 class Rewriting(NamedTuple):
-    """The new contents, the findings that they put right, and the report on what remains."""
+    """The new contents, the findings that they settle, and the report on what remains."""
 
     changes: list[Change]
     fixed: list[Finding]
@@ -47,6 +50,21 @@ def rewrite(
     unsafe: bool,
 ) -> Rewriting:
     """Apply the fixes of a report: `get` has the bytes of a file, `put` takes the new ones."""
+    return _settle(report, get, put, partial(_rewritten, check=check, unsafe=unsafe))
+
+
+def add_noqa(report: Report, get: Callable[[str], bytes], put: Callable[[str, bytes], None]) -> Rewriting:
+    """Silence the findings of a report by comments in the files."""
+    return _settle(report, get, put, _with_noqa)
+
+
+def _settle(
+    report: Report,
+    get: Callable[[str], bytes],
+    put: Callable[[str, bytes], None],
+    settle: Callable[[bytes, list[Finding], str], tuple[bytes, list[Finding], list[Finding]]],
+) -> Rewriting:
+    """`settle` has the new bytes of a file, and which of its findings they settle and which are left."""
     changes: list[Change] = []
     fixed: list[Finding] = []
     remaining: list[Finding] = []
@@ -60,7 +78,7 @@ def rewrite(
             found_in = _sources(before, path)
             if any(found_in.get(finding.where) != report.texts[finding.where] for finding in findings):
                 raise SourceError(path, "has changed since it was read")
-            after, done, left = _rewritten(before, findings, path, check, unsafe)
+            after, done, left = settle(before, findings, path)
             if done:
                 put(path, after)
         except SourceError as error:
@@ -77,7 +95,7 @@ def rewrite(
 
 
 def _rewritten(
-    data: bytes, findings: list[Finding], path: str, check: Check, unsafe: bool
+    data: bytes, findings: list[Finding], path: str, *, check: Check, unsafe: bool
 ) -> tuple[bytes, list[Finding], list[Finding]]:
     """The file with its fixes applied, what they fixed, and what is left."""
     fixed: list[Finding] = []
@@ -93,6 +111,44 @@ def _rewritten(
         data, findings = step
         fixed += attempt
     return data, fixed, findings
+
+
+def _with_noqa(data: bytes, findings: list[Finding], path: str) -> tuple[bytes, list[Finding], list[Finding]]:
+    """The file with `# noqa` comments where it has findings, and those that no comment can silence."""
+    by_line: dict[int, list[Finding]] = {}
+    noqa = Noqa(decode(data, path))
+    for finding in findings:
+        by_line.setdefault(noqa.last_line(finding.span.line), []).append(finding)
+    together = _silenced(data, list(by_line.values()), path)
+    if together is not None:
+        return together, findings, []
+    silenced: list[list[Finding]] = []
+    for group in by_line.values():
+        if _silenced(data, [*silenced, group], path) is not None:
+            silenced.append(group)
+    after = _silenced(data, silenced, path) or data
+    done = [finding for group in silenced for finding in group]
+    return after, done, [finding for finding in findings if finding not in done]
+
+
+def _silenced(data: bytes, groups: list[list[Finding]], path: str) -> bytes | None:
+    """The file with a comment for each group; None if it is other code then, or not silent."""
+    before = decode(data, path)
+    noqa = Noqa(before)
+    edits = []
+    for group in groups:
+        if any(finding.cell is not None for finding in group):
+            return None
+        edits.append(noqa.addition(sorted({finding.code for finding in group}), group[0].span.line))
+    after = edited(data, edits, path)
+    text = decode(after, path)
+    try:
+        is_same_code = ast.dump(parse(before)) == ast.dump(parse(text))
+    except (ValueError, RecursionError):
+        return None
+    then = Noqa(text)
+    is_silent = all(then.silences(finding.code, finding.span.line) for group in groups for finding in group)
+    return after if is_same_code and is_silent else None
 
 
 def _applied(

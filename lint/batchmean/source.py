@@ -139,29 +139,45 @@ def walk(
     excluded: Callable[[str], bool],
     failed: Callable[[SourceError], None],
     including: Callable[[str], Callable[[str], bool] | None] = lambda folder: None,
+    *,
+    respect_gitignore: bool = False,
 ) -> Iterator[str]:
     """The Python files and notebooks below `folder`, sorted; `including` may say which other files of a folder count.
 
-    Hidden folders, virtual environments, `__pycache__` and `node_modules` are left out; links to folders are
-    not followed. Folders that cannot be listed go to `failed`.
+    Hidden folders, virtual environments, `__pycache__`, `node_modules` and, if asked for, what git ignores are
+    left out; links to folders are not followed. Folders that cannot be listed go to `failed`.
     """
+    if respect_gitignore:
+        from batchmean import gitignore
+
+        enter = gitignore.Walk(folder).enter
+    else:
+        enter = None
 
     def cannot_list(error: OSError) -> None:
         failed(SourceError(str(error.filename), reason(error)))
 
     for parent, folders, files in os.walk(folder, onerror=cannot_list):
+        ignored = enter(parent, [*folders, *files]) if enter else None
         parent = parent.removeprefix(f".{os.sep}")
         place = "" if parent == "." else parent
         folders[:] = sorted(
             name
             for name in folders
-            if not _is_skipped(place, name) and not excluded(os.path.join(place, name))
+            if not _is_skipped(place, name)
+            and not (ignored and ignored(name, True))
+            and not excluded(os.path.join(place, name))
         )
         includes = including(place)
         for name in sorted(files):
             path = os.path.join(place, name)
             is_wanted = name.endswith(SUFFIXES) or (includes is not None and includes(path))
-            if is_wanted and _is_readable_kind(path, name) and not excluded(path):
+            if (
+                is_wanted
+                and not (ignored and ignored(name, False))
+                and _is_readable_kind(path, name)
+                and not excluded(path)
+            ):
                 yield path
 
 

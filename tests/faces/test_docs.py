@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from batchmean.explain import LAWS, NUMBERS
 from batchmean.linter import lint
+from batchmean.output import FORMATS
 from batchmean.rules import RULES
 from batchmean_reference import laws
 
@@ -161,6 +164,73 @@ def test_the_plot_is_the_measured_one() -> None:
     assert [float(x) for x in number.findall(kept)] == pytest.approx(
         [float(x) for x in number.findall(drawn)], abs=0.05
     )
+
+
+def fenced(name: str, language: str) -> list[str]:
+    """The blocks in a language on a page of docs/."""
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (DOCS / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def test_the_options_are_all_described(batchmean: Run) -> None:
+    usage = (DOCS / "usage.md").read_text(encoding="utf-8")
+    table = usage[usage.index("| option |") : usage.index("| exit code |")]
+    options = re.compile(r"--(?:no-)?([a-z][a-z-]+)")
+    helped = batchmean("check", "--help").stdout.split("examples:")[0]
+    assert set(options.findall(table)) == set(options.findall(helped)) - {"help"}
+
+
+def test_the_formats_are_all_described() -> None:
+    usage = (DOCS / "usage.md").read_text(encoding="utf-8")
+    table = usage[usage.index("| format |") : usage.index("[ci.md]")]
+    assert re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE) == list(FORMATS)
+    [row] = re.findall(r"^\| `--output-format FORMAT` \| (.*) \|$", usage, re.MULTILINE)
+    assert re.findall(r"`([a-z]+)`", row) == list(FORMATS)
+    changes = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8").lower()
+    assert all(name in changes for name in FORMATS)
+
+
+def test_the_settings_are_all_described(batchmean: Run, write: Write) -> None:
+    [settings] = [block for block in fenced("usage.md", "toml") if "[tool.batchmean]" in block]
+    write({"pyproject.toml": settings, "a.py": ""})
+    shown = batchmean("check", "--show-settings", "a.py").stdout
+    names = r"^(?:# )?([a-z-]+)(?: = |: every)"
+    described = set(re.findall(names, settings, re.MULTILINE)) | {"per-file-ignores"}
+    assert described == set(re.findall(names, shown, re.MULTILINE))
+
+
+def ci_steps() -> list[str]:
+    """What the examples of docs/ci.md run in a shell."""
+    github, gitlab = map(yaml.safe_load, fenced("ci.md", "yaml")[1:])
+    steps = [step["run"] for step in github["jobs"]["batchmean"]["steps"] if "run" in step]
+    return [*steps, *gitlab["batchmean"]["script"], *"".join(fenced("ci.md", "sh")).splitlines()]
+
+
+def test_what_ci_runs_is_right(write: Write, tmp_path: Path) -> None:
+    write({"losses.py": "import numpy as np\n\n\ndef f(p):\n    return -(p * np.log(p)).mean()\n"})
+    commands = [step for step in ci_steps() if step.startswith("batchmean check")]
+    assert len(commands) == 5
+    for command in commands:
+        shell = ["-c", f"PATH={Path(sys.executable).parent}:$PATH; {command}"]
+        done = subprocess.run(["sh", *shell], cwd=tmp_path, capture_output=True, check=False, timeout=120)
+        expected = 0 if "--exit-zero" in command or "--add-noqa" in command else 1
+        assert done.returncode == expected, command + done.stderr.decode()
+    written = {path.name for path in tmp_path.iterdir() if path.name != "losses.py"}
+    assert written == {"batchmean.sarif", "gl-code-quality-report.json", "batchmean.xml"}
+    page = (DOCS / "ci.md").read_text(encoding="utf-8")
+    for name in ("batchmean.sarif", "gl-code-quality-report.json"):
+        assert page.count(name) >= 2  # written, and picked up
+        assert (tmp_path / name).stat().st_size > 500
+
+
+def test_the_hooks_in_the_docs_are_those_of_the_project() -> None:
+    known = {
+        hook["id"]
+        for hook in yaml.safe_load((PROJECT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    }
+    prose = "".join(path.read_text("utf-8") for path in PROSE)
+    assert set(re.findall(r"^ +- id: (.+)$", prose, re.MULTILINE)) == known
 
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(PROJECT).as_posix())

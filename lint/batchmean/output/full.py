@@ -28,7 +28,7 @@ def render(report: Report) -> str:
 
 def _block(finding: Finding, lines: list[str]) -> Iterator[str]:
     # A message says what is wrong and then, after a semicolon, what to write: here each has its own line.
-    diagnosis, _, remedy = finding.message.rpartition("; use ")
+    diagnosis, _, remedy = finding.message.rpartition("; ")
     span = finding.span
     last = min(span.end_line + _CONTEXT, len(lines))
     gutter = " " * len(str(last))
@@ -46,7 +46,7 @@ def _block(finding: Finding, lines: list[str]) -> Iterator[str]:
     if finding.no_fix is not None:
         yield printable(f"{gutter} = note: no fix: {finding.no_fix}")
     if diagnosis:
-        yield printable(f"{gutter} = help: use {remedy}")
+        yield printable(f"{gutter} = help: {remedy}")
 
 
 def _excerpt(lines: list[str], span: Span, last: int) -> Iterator[tuple[int | str, str]]:
