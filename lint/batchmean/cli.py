@@ -256,7 +256,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         sys.stdout.buffer.write(done.changes[0].after if done.changes else given)
         sys.stderr.write(_rendered(done.report, options))
     if options.add_noqa and done.fixed:
-        lines = len({(finding.path, finding.span.line) for finding in done.fixed})
+        lines = len({(finding.where, finding.span.line) for finding in done.fixed})
         _complain("note", f"added # noqa comments for {lines} line{'' if lines == 1 else 's'}")
     if options.add_noqa:
         for finding in done.report.findings:

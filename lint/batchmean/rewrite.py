@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from batchmean.check import Check
-    from batchmean.findings import Finding
+    from batchmean.findings import Edit, Finding
 
 _PASSES = 50  # more fixes of one statement than anybody writes
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -116,9 +116,9 @@ def _rewritten(
 def _with_noqa(data: bytes, findings: list[Finding], path: str) -> tuple[bytes, list[Finding], list[Finding]]:
     """The file with `# noqa` comments where it has findings, and those that no comment can silence."""
     by_line: dict[int, list[Finding]] = {}
-    noqa = Noqa(decode(data, path))
+    code = _Code(decode(data, path), path)
     for finding in findings:
-        by_line.setdefault(noqa.last_line(finding.span.line), []).append(finding)
+        by_line.setdefault(code.noqa.last_line(code.line(finding)), []).append(finding)
     together = _silenced(data, list(by_line.values()), path)
     if together is not None:
         return together, findings, []
@@ -133,22 +133,39 @@ def _with_noqa(data: bytes, findings: list[Finding], path: str) -> tuple[bytes, 
 
 def _silenced(data: bytes, groups: list[list[Finding]], path: str) -> bytes | None:
     """The file with a comment for each group; None if it is other code then, or not silent."""
-    before = decode(data, path)
-    noqa = Noqa(before)
+    before = _Code(decode(data, path), path)
     edits = []
     for group in groups:
-        if any(finding.cell is not None for finding in group):
-            return None
-        edits.append(noqa.addition(sorted({finding.code for finding in group}), group[0].span.line))
-    after = edited(data, edits, path)
-    text = decode(after, path)
+        codes = sorted({finding.code for finding in group})
+        edits.append(before.in_file(before.noqa.addition(codes, before.line(group[0]))))
+    after = edited(data, [edit for edit in edits if edit is not None], path)
+    then = _Code(decode(after, path), path)
     try:
-        is_same_code = ast.dump(parse(before)) == ast.dump(parse(text))
+        is_same_code = ast.dump(parse(before.text)) == ast.dump(parse(then.text))
     except (ValueError, RecursionError):
         return None
-    then = Noqa(text)
-    is_silent = all(then.silences(finding.code, finding.span.line) for group in groups for finding in group)
+    is_silent = all(
+        then.noqa.silences(finding.code, then.line(finding)) for group in groups for finding in group
+    )
     return after if is_same_code and is_silent else None
+
+
+class _Code:
+    """The Python of a file, or in it."""
+
+    def __init__(self, content: str, path: str) -> None:
+        self._document = opened(content, path)
+        self.text = content if self._document is None else self._document.text
+        self.noqa = Noqa(self.text)
+
+    def line(self, finding: Finding) -> int:
+        """The finding's line in the text."""
+        line = finding.span.line
+        return line if self._document is None else self._document.line(finding.cell, line)
+
+    def in_file(self, edit: Edit) -> Edit | None:
+        """An edit of the text as one of the file."""
+        return edit if self._document is None else self._document.edit(edit)
 
 
 def _applied(

@@ -113,7 +113,7 @@ def test_an_edit_of_a_fence_keeps_its_indentation(data: st.DataObject, indent: i
     document = Document(page, "page.md")
     assert document.text == code
     edit = data.draw(edits(code))
-    mapped = document._edit(edit)
+    mapped = document.edit(edit)
     assert mapped is not None
     # Document.mapped and apply together, as `--fix` uses them; the fence's text then is the code, edited.
     after = apply(page.replace("\n", line_end), [mapped])
@@ -125,8 +125,8 @@ def test_an_edit_of_a_fence_keeps_its_indentation(data: st.DataObject, indent: i
 
 def test_a_notebooks_edit_across_cells_is_refused() -> None:
     document = Document(json.dumps(notebook([("code", "a = 1"), ("code", "b = 2")])), "n.ipynb")
-    assert document._edit(Edit(Span(1, 1, 2, 2), "")) is None
-    whole_line = document._edit(Edit(Span(1, 1, 2, 1), ""))
+    assert document.edit(Edit(Span(1, 1, 2, 2), "")) is None
+    whole_line = document.edit(Edit(Span(1, 1, 2, 1), ""))
     assert whole_line == Edit(Span(1, 1, 1, 6), "", 1)
 
 

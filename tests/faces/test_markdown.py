@@ -66,6 +66,15 @@ def test_fences_are_linted_and_fixed_in_place(
     assert (tmp_path / name).read_bytes() == expected.encode()
 
 
+def test_comments_are_added_in_fences(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    text = PAGE.format(more="")
+    write({"page.md": text})
+    assert batchmean("check", "--add-noqa", "page.md").returncode == 0
+    added = MARK.replace("mean()", "mean()  # noqa: BMN102")
+    assert (tmp_path / "page.md").read_text() == text.replace(MARK, added)
+    assert batchmean("check", "page.md").stdout == ""
+
+
 def test_folders_have_markdown_only_where_settings_say_so(batchmean: Run, write: Write) -> None:
     write({"docs/page.md": PAGE.format(more=""), "README.md": PAGE.format(more=""), "a.py": WRONG})
     assert [line.path for line in lines_of(batchmean("check").stdout)] == ["a.py"]

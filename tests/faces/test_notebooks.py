@@ -250,6 +250,16 @@ def test_settings_and_comments_hold(batchmean: Run, write: Write) -> None:
     assert [line.path for line in lines_of(batchmean("check").stdout)] == ["sub/n.ipynb:cell 6"]
 
 
+def test_comments_are_added_in_cells(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    content = jupyter(notebook(CELLS))
+    write({"n.ipynb": content})
+    done = batchmean("check", "--add-noqa", "n.ipynb")
+    assert (done.returncode, done.stderr) == (0, "note: added # noqa comments for 1 line\n")
+    first, last = content.rsplit(BEFORE, 1)
+    assert (tmp_path / "n.ipynb").read_text() == f"{first}{BEFORE}  # noqa: BMN102{last}"
+    assert batchmean("check").stdout == ""
+
+
 def test_standard_input_comes_out_fixed(batchmean: Run) -> None:
     content = colab(notebook(CELLS[1:]))
     done = batchmean("check", "--fix", "--stdin-filename", "n.ipynb", "-", stdin=content)

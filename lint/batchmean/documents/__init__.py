@@ -100,13 +100,21 @@ class Document:
         row = self._rows[line - 1]
         return Place(row.cell, row.line, column + len(row.margin))
 
+    def line(self, cell: int | None, line: int) -> int:
+        """The line of the text that stands on a line of a cell, or of the file: `place` backwards."""
+        return self._lines[cell, line]
+
+    @cached_property
+    def _lines(self) -> dict[tuple[int | None, int], int]:
+        return {(row.cell, row.line): number for number, row in enumerate(self._rows, start=1)}
+
     def mapped(self, finding: Finding) -> Finding:
         """A finding in the text as a finding in the file."""
         start = self.place(finding.span.line, finding.span.column)
         span = self._span(finding.span)
         fix, no_fix = finding.fix, finding.no_fix
         if fix is not None:
-            edits = [self._edit(edit) for edit in fix.edits]
+            edits = [self.edit(edit) for edit in fix.edits]
             if None in edits:
                 fix, no_fix = None, "it would reach from one cell into another"
             else:
@@ -143,7 +151,7 @@ class Document:
             return Place(end.cell, lines, len(source) - (source.rfind("\n") + 1) + 1)
         return end
 
-    def _edit(self, edit: Edit) -> Edit | None:
+    def edit(self, edit: Edit) -> Edit | None:
         """An edit of the file; what it inserts goes as far to the right as the lines around it. None across cells."""
         start, end = self.place(edit.span.line, edit.span.column), self._end(edit.span)
         rows = self._rows[edit.span.line - 1 : edit.span.end_line]
