@@ -328,13 +328,20 @@ class Reduction:
 
     def counts_support(self) -> bool:
         """Is the divisor the sum of a mask that was broadcast over the support, too?"""
-        if self.mask is None or self.support != "summed" or not self.integrand.symbol:
+        if (
+            self.mask is None
+            or self.support != "summed"
+            or not self.integrand.symbol
+            or self.integrand.assumed
+        ):
             return False
         valid = [(atom, power) for atom, power in self.counts() if atom.role is Role.VALID]
         if len(valid) != 1 or len(self.scale) != 1 or valid[0][1] != -1 or self.rest != "sum" or self.units:
             return False
-        shape = valid[0][0].shape
-        return shape is not None and shape.has(self.integrand.support) is True
+        shape, own = valid[0][0].shape, self.mask.shape
+        if shape is None or (own is not None and own.is_same(shape)):
+            return False
+        return shape.has(self.integrand.support) is True
 
     def _is_batch(self, axis: Axis) -> bool:
         first = self.integrand.shape.axis(0)

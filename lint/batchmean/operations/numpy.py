@@ -20,11 +20,11 @@ _ELEMENTWISE = (
 
 FRAMEWORK = Framework(
     functions={
-        "numpy.mean": "mean(x|a, axis, [dtype], [out], keepdims)",
-        "numpy.nanmean": "mean(x|a, axis, [dtype], [out], keepdims)",
+        "numpy.mean": "mean(x|a, axis, [dtype], [out], keepdims, where)",
+        "numpy.nanmean": "mean(x|a, axis, [dtype], [out], keepdims, where)",
         "numpy.average": "average(x|a, axis, weights, [returned], keepdims)",
-        "numpy.sum": "sum(x|a, axis, [dtype], [out], keepdims)",
-        "numpy.nansum": "sum(x|a, axis, [dtype], [out], keepdims)",
+        "numpy.sum": "sum(x|a, axis, [dtype], [out], keepdims, [initial], where)",
+        "numpy.nansum": "sum(x|a, axis, [dtype], [out], keepdims, [initial], where)",
         "numpy.add.reduce": "sum(x|a, axis, [dtype], [out], keepdims)",
         "numpy.prod": "prod(x|a, axis)",
         "numpy.product": "prod(x|a, axis)",
@@ -115,10 +115,10 @@ FRAMEWORK = Framework(
         **{f"numpy.{name}": "map(x)" for name in _ELEMENTWISE},
     },
     methods={
-        "mean": "mean(x, axis|dim, keepdims|keepdim)",
-        "nanmean": "mean(x, axis|dim, keepdims|keepdim)",
-        "sum": "sum(x, axis|dim, keepdims|keepdim)",
-        "nansum": "sum(x, axis|dim, keepdims|keepdim)",
+        "mean": "mean(x, axis|dim, keepdims|keepdim, where)",
+        "nanmean": "mean(x, axis|dim, keepdims|keepdim, where)",
+        "sum": "sum(x, axis|dim, keepdims|keepdim, where)",
+        "nansum": "sum(x, axis|dim, keepdims|keepdim, where)",
         "prod": "prod(x, axis|dim)",
         "max": "maximum_method(x, axis|dim, keepdims|keepdim)",
         "min": "maximum_method(x, axis|dim, keepdims|keepdim)",

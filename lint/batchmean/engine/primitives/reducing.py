@@ -127,8 +127,16 @@ def _array(call: Call, x: Value) -> Tensor:
 
 
 @primitive
-def sum_(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
-    """Sum over the axes."""
+def sum_(
+    call: Call,
+    x: Value,
+    axis: Value | None = None,
+    keepdims: Value | None = None,
+    where: Value | None = None,
+) -> Value:
+    """Sum over the axes; with `where=` of some elements only, and which is not followed."""
+    if where is not None:
+        return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
     return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "sum")
 
 
@@ -155,8 +163,16 @@ def _added_up(call: Call, element: Value) -> Value:
 
 
 @primitive
-def mean(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
-    """Mean over the axes."""
+def mean(
+    call: Call,
+    x: Value,
+    axis: Value | None = None,
+    keepdims: Value | None = None,
+    where: Value | None = None,
+) -> Value:
+    """Mean over the axes; with `where=` over the elements that count, and they are the divisor."""
+    if where is not None:
+        return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
     return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "mean")
 
 
