@@ -326,10 +326,9 @@ def _cpus() -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"not a whole number from 1 up: {text!r}")
+    return int(text)
 
 
 def _complain(kind: str, message: str) -> None:

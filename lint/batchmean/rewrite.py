@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -72,7 +73,10 @@ def _settle(
     by_path: dict[str, list[Finding]] = {}
     for finding in report.findings:
         by_path.setdefault(finding.path, []).append(finding)
+    targets: set[str] = set()  # files that are done; a link to one of them is the same file
     for path, findings in by_path.items():
+        if os.path.realpath(path) in targets:
+            continue
         try:
             before = get(path)
             found_in = _sources(before, path)
@@ -86,6 +90,7 @@ def _settle(
             remaining += findings
             continue
         if done:
+            targets.add(os.path.realpath(path))
             changes.append(Change(path, before, after))
             texts |= _sources(after, path)  # for excerpts
         fixed += done

@@ -94,7 +94,9 @@ def add(a: Tensor, b: Tensor) -> Tensor:
     if reductions:
         kinds = {atom.kind for side in (a, b) for atom in side.atoms()}
         binary = any(is_elementwise(side) for side in (a, b))
-        reductions = tuple(_beside(r, binary, "element mean" in kinds or binary) for r in reductions)
+        reductions = tuple(
+            _beside(_mixed(r, a, b), binary, "element mean" in kinds or binary) for r in reductions
+        )
     if (others := _other_positions(a, b) or _other_positions(b, a)) is not None:
         return others
     terms = _as_log_softmax(combine((*a.terms, *b.terms)))
@@ -109,6 +111,21 @@ def _other_positions(one: Tensor, minus_mask: Tensor) -> Tensor | None:
     if one.number() != 1.0 or len(minus_mask.terms) != 1 or minus_mask.terms[0].coefficient != -1.0:
         return None
     return masks.complement(negate(minus_mask))
+
+
+def _mixed(reduction: Reduction, a: Tensor, b: Tensor) -> Reduction:
+    """An account after a term without one of its kind was added: what is done to the sum is done to both."""
+    symbol = reduction.integrand.symbol
+    of_its_kind = (any(r.integrand.symbol == symbol for r in side.reductions) for side in (a, b))
+    if reduction.mixed or all(of_its_kind) or is_negligible(a) or is_negligible(b):
+        return reduction
+    return replace(reduction, mixed=True, parent=reduction)
+
+
+def is_negligible(a: Tensor) -> bool:
+    """Is it 0, or an epsilon?"""
+    number = a.number()
+    return number is not None and abs(number) <= 1e-3
 
 
 def _beside(reduction: Reduction, binary: bool, averaged: bool) -> Reduction:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from typing import Final, Literal
 
-from batchmean.engine.algebra import BINARY_ROLES
+from batchmean.engine.algebra import BINARY_ROLES, is_negligible
 from batchmean.engine.hints import says_classes, says_per_example
 from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
@@ -148,6 +148,11 @@ def _library_integrand(tensor: Tensor) -> Integrand | None:
                     event=atom.source,
                     distributions=atom.distributions,
                     assumed=not atom.shown or latent,
+                    mixed=any(
+                        all(a.role is not Role.INTEGRAND for a, _ in t.atoms())
+                        and not is_negligible(Tensor((t,), tensor.shape))
+                        for t in tensor.terms
+                    ),
                 )
     return None
 
@@ -202,6 +207,7 @@ def _expectation(tensor: Tensor) -> Integrand | None:
     ratio = any(atom.source in sources for term in others for atom, _ in term.atoms())
     if tensor.shape.has(axis) is False:
         return None
+    parts = {*weights, *logs}
     return Integrand(
         _kind(weights, logs, values, ratio),
         axis,
@@ -212,6 +218,10 @@ def _expectation(tensor: Tensor) -> Integrand | None:
         tensor.stack or (),
         key=intern(tensor.terms),
         assumed=all(a.axis is None for a in (*weights, *logs)),
+        mixed=any(
+            parts.isdisjoint(a for a, _ in t.atoms()) and not is_negligible(Tensor((t,), tensor.shape))
+            for t in others
+        ),
     )
 
 

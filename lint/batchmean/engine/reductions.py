@@ -42,6 +42,8 @@ class Integrand:
     """For a KL between distribution objects: which."""
     event: int = 0
     """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
+    mixed: bool = False
+    """Is something added to it, element by element, that is no part of the expectation?"""
 
     @property
     def support_name(self) -> str:
@@ -76,6 +78,8 @@ class Step:
     """Was it the sum inside an einsum, a dot or a tensordot?"""
     of_scalar: bool = False
     """Was it of one number already: the mean of a sum over everything, the sum of a mean?"""
+    mixed: bool = False
+    """Was something else in the same array, so that another reduction would change that, too?"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -127,6 +131,8 @@ class Reduction:
     """Is it added to a loss that is averaged over its own elements, such as a reconstruction?"""
     mask: Mask | None = None
     """The validity mask that it was zeroed by before anything was reduced."""
+    mixed: bool = False
+    """Was something else added to it since?"""
     parent: Reduction | None = None
 
     @property
@@ -163,8 +169,15 @@ class Reduction:
                     units = (*units, (axis, how))
         averages = state == "averaged" and self.support != "averaged"
         of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
+        mixed = self.mixed or self.integrand.mixed
         step = replace(
-            step, how=how, averages_support=averages, whole=whole, shape=shape, of_scalar=of_scalar
+            step,
+            how=how,
+            averages_support=averages,
+            whole=whole,
+            shape=shape,
+            of_scalar=of_scalar,
+            mixed=mixed,
         )
         return replace(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
 
@@ -204,7 +217,8 @@ class Reduction:
         before = self.parent.factor() if self.parent is not None else None
         after = self.factor()
         divides = before is not None and after is not None and after.support < before.support
-        return replace(self, steps=(*self.steps, replace(step, averages_support=divides)))
+        mixed = self.mixed or self.integrand.mixed
+        return replace(self, steps=(*self.steps, replace(step, averages_support=divides, mixed=mixed)))
 
     def counts(self) -> Iterator[tuple[Atom, int]]:
         """The counts in the scale, in an order that does not depend on the hash seed."""

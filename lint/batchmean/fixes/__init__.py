@@ -49,6 +49,8 @@ class Fixer:
             raise Unfixable("the file says that it is generated")
         if not isinstance(event, SupportEvent):
             raise Unfixable("this rule has no fix")
+        if event.step.mixed:
+            raise Unfixable("something else is added before this reduction: reduce each by itself")
         how = standing(self._code, event)
         for edits in self._planner.proposals(event):
             if holds(self._code, event, finding, findings, edits):

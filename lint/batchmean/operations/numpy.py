@@ -74,7 +74,7 @@ FRAMEWORK = Framework(
         "numpy.logical_not": "logical_not(x)",
         "numpy.invert": "logical_not(x)",
         "numpy.logical_and": "logical_and(x, y)",
-        "numpy.count_nonzero": "sum(x|a, axis)",
+        "numpy.count_nonzero": "sum(x|a, axis, keepdims)",
         "numpy.where": "where(condition, x, y)",
         "numpy.einsum": "einsum(equation, *operands)",
         "numpy.vdot": "vdot(x|a, y|b)",
