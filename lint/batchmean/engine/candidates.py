@@ -36,8 +36,9 @@ class Candidates:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions.append(node)
                 inert.append(node)
-            elif isinstance(node, ast.Import | ast.ImportFrom) and ";" not in lines[node.lineno - 1]:
-                inert.append(node)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
+                    inert.append(node)
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if alias.asname and losses(f" {alias.name}("):
