@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test test-heavy lint fmt docs bench clean
+.PHONY: help demo test test-heavy lint fmt docs bench bench-speed clean
 
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
@@ -14,6 +14,7 @@ help:
 	@echo "make fmt         format the code"
 	@echo "make docs        the generated pages in docs/ and the plot in README"
 	@echo "make bench       the linter on published packages"
+	@echo "make bench-speed what it costs beside flake8, ruff and torchfix"
 
 .venv/.dev: pyproject.toml tests/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -48,6 +49,9 @@ docs: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks.real_code
 	$(BIN)/python -m benchmarks.casebook
+
+bench-speed: .venv/.dev
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

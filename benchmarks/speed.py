@@ -45,6 +45,7 @@ ENVIRONMENTS: Mapping[str, Sequence[str]] = {
     "ruff": ["ruff==0.17.6"],
 }
 PACKAGES = (Pin("trl", "1.16.0"), Pin("timm", "1.0.31"))
+SECTIONS = ("stages", "growth", "start", "command", "torchfix", "flake8", "peers")
 CHUNK = 150  # files per process: the machine's moods pass over every program alike
 
 
@@ -179,7 +180,7 @@ def flake8(name: str) -> list[str]:
     return [str(environment(name) / "python"), "-m", "flake8", "--isolated", "-j1"]
 
 
-def under_flake8(table: Table, sample: Corpus, rounds: int, peers: Sequence[str], most: float) -> None:
+def under_flake8(table: Table, sample: Corpus, rounds: int, peers: Sequence[str], most: float | None) -> None:
     """flake8 with one plugin over flake8 alone, `-j1`."""
     names = ("flake8", "batchmean", *peers)
     costs: dict[str, list[list[Cost]]] = {name: [] for name in names}
@@ -193,32 +194,36 @@ def under_flake8(table: Table, sample: Corpus, rounds: int, peers: Sequence[str]
         table.compare(what, total(costs[name]), total(costs["flake8"]), budget)
 
 
-def standalone(table: Table, samples: Sequence[Corpus], rounds: int) -> None:
-    """`batchmean check` with one process beside ruff and torchfix by itself, on the packages taken together."""
-    programs = {
-        "batchmean": ["batchmean", "check", "--no-config", "--jobs=1"],
-        "ruff": ["ruff", "check", "--no-cache", "--isolated"],
-        "torchfix": ["torchfix", "--jobs=1"],
-    }
-    costs: dict[str, list[list[Cost]]] = {name: [] for name in programs}
+PROGRAMS: Mapping[str, Sequence[str]] = {
+    "batchmean": ["batchmean", "check", "--no-config", "--jobs=1"],
+    "ruff": ["ruff", "check", "--no-cache", "--isolated"],
+    "torchfix": ["torchfix", "--jobs=1"],
+}
+
+
+def standalone(table: Table, samples: Sequence[Corpus], peer: str, rounds: int) -> list[Ratios]:
+    """`batchmean check` with one process over a peer by itself: on each package, and on all of them together."""
+    ours: list[list[Cost]] = []
+    theirs: list[list[Cost]] = []
     for sample in samples:
         commands = {
             name: partial(
-                cost, [str(environment(name) / arguments[0]), *arguments[1:], *sample.files], sample.folder
+                cost,
+                [str(environment(name) / PROGRAMS[name][0]), *PROGRAMS[name][1:], *sample.files],
+                sample.folder,
             )
-            for name, arguments in programs.items()
+            for name in ("batchmean", peer)
         }
-        torchfix = commands.pop("torchfix")
-        measured = {**interleaved(commands, rounds), "torchfix": [torchfix()]}
-        for name, values in measured.items():
-            costs[name].append(values)
-        table.compare(f"batchmean check / ruff, {sample.name}", measured["batchmean"], measured["ruff"])
-    everything = " + ".join(sample.name for sample in samples)
-    ours = total(costs["batchmean"])
-    table.compare(f"batchmean check / ruff, {everything}", ours, total(costs["ruff"]), 3)
-    ratio = total(costs["torchfix"])[0].cpu / median(c.cpu for c in ours)
-    what = f"torchfix / batchmean check, {everything}"
-    table.line(what, f"CPU {_short(ratio)} (n=1)", holds=ratio >= 50, budget="at least 50")
+        costs = interleaved(commands, rounds)
+        ours.append(costs["batchmean"])
+        theirs.append(costs[peer])
+    names = [sample.name for sample in samples]
+    together = total(ours), total(theirs)
+    ratios = []
+    for name, mine, others in [*zip(names, ours, theirs, strict=True), (" + ".join(names), *together)]:
+        table.compare(f"batchmean check / {peer}, {name}", mine, others)
+        ratios.append(Ratios.of([c.cpu for c in mine], [c.cpu for c in others]))
+    return ratios
 
 
 CLEAN = "import numpy as np\n\n\ndef add(a, b):\n    return a + b\n"
@@ -390,7 +395,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speed", description="Measure what the linter costs."
     )
-    parser.add_argument("--quick", action="store_true", help="one file in ten, three rounds: an impression")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="an impression: one file in ten, three rounds, and times are not judged",
+    )
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds per comparison (7, quick: 3)")
     parser.add_argument("--sources", type=Path, metavar="FOLDER", help="unpacked packages, <name>-<version>/")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="this part (may be given again)")
@@ -398,6 +407,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     every, rounds = (10, options.rounds or 3) if options.quick else (1, options.rounds or 7)
     wanted = options.only or SECTIONS
     table = Table()
+
+    def judge(holds: bool) -> bool | None:
+        """In a small sample starting up outweighs everything else, so nothing is judged by it."""
+        return None if options.quick else holds
+
     try:
         packages = [corpus(str(pin), folder_of(pin, options.sources), every) for pin in PACKAGES]
         library = corpus("standard library", Path(sysconfig.get_path("stdlib")), every)
@@ -414,23 +428,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
             one_save(table, 3 * rounds)
         if "command" in wanted:
             table.head("The command, one process")
-            standalone(table, packages, rounds)
+            most = standalone(table, packages, "ruff", rounds)[-1].median
+            table.line("  CPU over ruff's", _short(most), holds=judge(most <= 3), budget="at most 3")
+        if "torchfix" in wanted:
+            table.head("The command, one process, and torchfix by itself")
+            least = 1 / standalone(table, packages, "torchfix", 1)[-1].median
+            table.line(
+                "  torchfix's CPU over it", _short(least), holds=judge(least >= 50), budget="at least 50"
+            )
         if "flake8" in wanted:
             table.head("Under flake8, -j1, separate environments")
             for sample in packages:
-                under_flake8(table, sample, rounds, (), most=1.10)
-            under_flake8(table, library, rounds, (), most=1.02)
+                under_flake8(table, sample, rounds, (), None if options.quick else 1.10)
+            under_flake8(table, library, rounds, (), None if options.quick else 1.02)
         if "peers" in wanted:
             table.head("Other plugins under flake8, -j1")
             for sample in packages:
-                under_flake8(table, sample, 1, ("torchfix", "bugbear"), most=1.10)
+                under_flake8(table, sample, 1, ("torchfix", "bugbear"), None)
     except (PackageError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0 if table.holds else 1
 
-
-SECTIONS = ("stages", "growth", "start", "command", "flake8", "peers")
 
 if __name__ == "__main__":
     sys.exit(main())

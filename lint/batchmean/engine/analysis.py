@@ -84,6 +84,8 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
             if instance is None:
                 instance = calls.blank_instance(interpreter, owner)
                 instances[owner.node] = instance
+            if owner.scope.names.get("__init__") is function:
+                return  # it has made the instance
             function = replace(function, receiver=instance)
         interpreter.run_function(function)
 

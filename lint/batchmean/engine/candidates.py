@@ -28,13 +28,18 @@ class Candidates:
         text = "\n".join(lines)
         self._marks = _line_numbers(text, losses(text))
         functions: list[Function] = []
+        inert: list[ast.stmt] = []
         takers: set[str] = set()
         reducers: set[str] = set()
         lasting = {id(node) for node in tree.body}
         for node in _statements(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions.append(node)
-            elif isinstance(node, ast.ImportFrom):
+                inert.append(node)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
+                    inert.append(node)
+            if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if alias.asname and losses(f" {alias.name}("):
                         takers.add(alias.asname)
@@ -93,7 +98,7 @@ class Candidates:
         self.called: set[str] = set().union(*self.calls.values())
         """Every name that some function calls, as far as it is the name of a function here that is in."""
 
-        self.is_empty = not self._nodes and not self._module_takes(functions)
+        self.is_empty = not self._nodes and not self._module_takes(inert)
         """Is there nothing to look at, in functions and outside them?"""
 
     def __contains__(self, node: ast.AST) -> bool:
@@ -104,19 +109,17 @@ class Candidates:
         index = bisect_left(self._marks, node.lineno)
         return index < len(self._marks) and self._marks[index] <= (node.end_lineno or node.lineno)
 
-    def _module_takes(self, functions: Sequence[Function]) -> bool:
-        """Does a logarithm or a divergence, or what takes one, stand outside the functions?"""
+    def _module_takes(self, inert: Sequence[ast.stmt]) -> bool:
+        """Does a logarithm or a divergence, or what takes one, stand outside functions and imports?"""
         line = 1
-        for function in (*functions, None):
-            end = function.lineno if function is not None else len(self._lines) + 1
-            if line < end:
+        for start, end in [*((n.lineno, n.end_lineno or n.lineno) for n in inert), (len(self._lines) + 1, 0)]:
+            if line < start:
                 index = bisect_left(self._marks, line)
-                if index < len(self._marks) and self._marks[index] < end:
+                if index < len(self._marks) and self._marks[index] < start:
                     return True
-                if not self.takers.isdisjoint(_WORD.findall("\n".join(self._lines[line - 1 : end - 1]))):
+                if not self.takers.isdisjoint(_WORD.findall("\n".join(self._lines[line - 1 : start - 1]))):
                     return True
-            if function is not None:
-                line = max(line, (function.end_lineno or function.lineno) + 1)
+            line = max(line, end + 1)
         return False
 
     def _read_calls(self, texts: Mapping[Function, str], names: set[str]) -> None:
