@@ -20,8 +20,8 @@ _ELEMENTWISE = (
 
 FRAMEWORK = Framework(
     functions={
-        "numpy.mean": "mean(x|a, axis, [dtype], [out], keepdims)",
-        "numpy.nanmean": "mean(x|a, axis, [dtype], [out], keepdims)",
+        "numpy.mean": "mean(x|a, axis, [dtype], [out], keepdims, where)",
+        "numpy.nanmean": "mean(x|a, axis, [dtype], [out], keepdims, where)",
         "numpy.average": "average(x|a, axis, weights, [returned], keepdims)",
         "numpy.sum": "sum(x|a, axis, [dtype], [out], keepdims)",
         "numpy.nansum": "sum(x|a, axis, [dtype], [out], keepdims)",
@@ -115,7 +115,7 @@ FRAMEWORK = Framework(
         **{f"numpy.{name}": "map(x)" for name in _ELEMENTWISE},
     },
     methods={
-        "mean": "mean(x, axis|dim, keepdims|keepdim)",
+        "mean": "mean(x, axis|dim, keepdims|keepdim, where)",
         "nanmean": "mean(x, axis|dim, keepdims|keepdim)",
         "sum": "sum(x, axis|dim, keepdims|keepdim)",
         "nansum": "sum(x, axis|dim, keepdims|keepdim)",
