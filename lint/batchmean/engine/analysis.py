@@ -239,6 +239,8 @@ def _blamed(reduction: Reduction) -> Step:
     dividing = [s for s in reduction.steps if s.averages_support]
     if dividing:
         return dividing[0]
+    if reduction.per_batch:
+        return next(s for s in reduction.steps if s.per_batch)
     scales = [s for s in reduction.steps if s.how == "scale"]
     return scales[-1] if scales else reduction.steps[-1]
 

@@ -235,6 +235,7 @@ class Reduction:
         names = _unit_names(axes, self.integrand.support)
         units = {name: self._unit_exponent(axis) for axis, name in names}
         other = self._unit_exponent(None)
+        apart: dict[int, int] = {}  # axes whose place is not known: each was summed, and divides for itself
         unit_divisor_unknown = False
         for atom, power in self.counts():
             if atom.role is Role.VALID:
@@ -259,10 +260,11 @@ class Reduction:
                     return None
                 elif atom.shape.axes is not None and axes is not None:
                     for axis in atom.shape.axes:
-                        support, other = self._divide(axis, power, names, units, support, other)
+                        support += self._divide(axis, power, names, units, apart)
                 continue
             if atom.axis is not None:
-                support, other = self._divide(atom.axis, power, names, units, support, other)
+                support += self._divide(atom.axis, power, names, units, apart)
+        other += sum(p for p in apart.values() if p > 0) + min([0, *apart.values()])
         if self.integrand.symbol == "D" and _is_bits(self.coefficient):
             return None  # bits per dimension: the unit is declared
         size = self.integrand.support.size
@@ -367,9 +369,10 @@ class Reduction:
         power: int,
         names: list[tuple[Axis, str]],
         units: dict[str, int],
-        support: int,
-        other: int,
-    ) -> tuple[int, int]:
+        apart: dict[int, int],
+    ) -> int:
+        """Enter a count of one axis, or of those merged in it; the power of the support in it is returned."""
+        support = 0
         whole = axis.is_same(self.integrand.support) or any(unit.is_same(axis) for unit, _ in names)
         for part in (axis,) if whole else axis.root().parts or (axis,):
             if part.is_same(self.integrand.support):
@@ -379,8 +382,9 @@ class Reduction:
             if mine is not None:
                 units[mine] += power
             elif any(part.is_same(shown) for shown in self.integrand.shape.shown):
-                other += power
-        return support, other
+                key = id(part.root())
+                apart[key] = apart.get(key, 0) + power
+        return support
 
     def _multiplied(self, units: dict[str, int]) -> list[int]:
         """Exponents of unit axes that were averaged and multiplied back: a compensation that sizes decide."""

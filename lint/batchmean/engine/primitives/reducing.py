@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from batchmean.engine import algebra
+from batchmean.engine import algebra, masks
 from batchmean.engine.integrands import loss_per_position, recognise
 from batchmean.engine.masks import common_masks, mask_of
 from batchmean.engine.names import is_class_count_name
@@ -170,10 +170,11 @@ def mean(
     keepdims: Value | None = None,
     where: Value | None = None,
 ) -> Value:
-    """Mean over the axes; with `where=` over the elements that count, and they are the divisor."""
-    if where is not None:
-        return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
-    return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "mean")
+    """Mean over the axes, with `where` of the positions that count: then no mask in the array matters."""
+    array = _array(call, x)
+    if where is not None and not isinstance(where, Const):
+        array = masks.unmasked(array)
+    return reduce(call, array, axes_spec(axis), bool(literal(keepdims)), "mean")
 
 
 @primitive
