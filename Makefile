@@ -5,16 +5,17 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test test-heavy test-versions lint fmt docs bench clean
+.PHONY: help demo test test-heavy test-versions lint fmt docs bench bench-speed clean
 
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
 	@echo "make test        ruff, mypy and the tests"
-	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX or Chromium"
+	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX, tinygrad or Chromium"
 	@echo "make test-versions  the tests on every Python here, with the oldest and newest libcst and flake8"
 	@echo "make fmt         format the code"
 	@echo "make docs        the generated pages in docs/ and the plot in README"
 	@echo "make bench       the linter on published packages"
+	@echo "make bench-speed what it costs beside flake8, ruff and torchfix"
 
 .venv/.dev: pyproject.toml tests/constraints.txt
 	$(PYTHON) -m venv .venv
@@ -52,6 +53,9 @@ docs: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks.real_code
 	$(BIN)/python -m benchmarks.casebook
+
+bench-speed: .venv/.dev
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from batchmean.findings import Finding
 from batchmean.linter import InternalError, lint
-from batchmean.source import SourceError, read, walk
+from batchmean.source import NOTEBOOKS, SourceError, read, walk
 
 from benchmarks.facts import (
     Found,
@@ -160,7 +160,7 @@ def score(sources: Sequence[Source], rows: Iterable[Row], jobs: int) -> Score:
 
 
 def _python_files(folder: Path) -> Iterable[str]:
-    return walk(str(folder), lambda path: False, lambda error: None)
+    return walk(str(folder), lambda path: path.endswith(NOTEBOOKS), lambda error: None)
 
 
 def _lint(job: tuple[Source, str]) -> Linted:

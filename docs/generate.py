@@ -27,7 +27,7 @@ def plot() -> str:
     colors, _, _ = css.partition("\n\n")
     style = f"<style>\n{colors}\nsvg {{ background: var(--paper); font-family: var(--sans); }}\n</style>"
     head, tag_end, body = loss_at_initialisation(ceiling=None).partition(">")
-    return f'{head} width="560"{tag_end}\n{style}{body}'
+    return f'{head} width="420"{tag_end}\n{style}{body}'
 
 
 def main() -> None:

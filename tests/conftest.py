@@ -9,6 +9,11 @@ import pytest
 
 from tests.frameworks.libraries import SECOND_STAGE
 
+# All matrices here are tiny: threads would wait for each other more than they work, above all beside other tests.
+# NumPy and PyTorch read this once, at their import.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 
 def pytest_configure() -> None:
     """With BATCHMEAN_HEAVY=1 a framework that is not installed ends the run: its tests would be skipped."""

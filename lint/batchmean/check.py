@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean import gate
 from batchmean.config import Settings
-from batchmean.source import SourceError, decode, read, walk
+from batchmean.source import DOCUMENTS, SourceError, decode, read, walk
 
 if TYPE_CHECKING:
     import ast
 
+    from batchmean.documents import Document
     from batchmean.findings import Finding
 
 # Below this many characters of code to analyse, starting processes costs more than it saves.
@@ -30,7 +31,7 @@ class FileError(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a run found, in the order of the report. `texts` has the files with findings, for excerpts."""
+    """What a run found, in the order of the report. `texts` has what findings count in, by `Finding.where`."""
 
     findings: list[Finding]
     errors: list[FileError]
@@ -56,15 +57,26 @@ class Check:
         self._warn = warn
         self._errors: list[FileError] = []
         self._suspicious: dict[str, str] = {}
+        self._documents: dict[str, Document] = {}
 
     def files(self, paths: Iterable[str]) -> Report:
-        """Lint files, whatever they are called, and the Python files below folders; each once."""
+        """Lint files, whatever they are called, and the Python files and notebooks below folders; each once."""
+        for path in self.found(paths):
+            self._consider(path, partial(read, path))
+        return self._report()
+
+    def found(self, paths: Iterable[str]) -> Iterator[str]:
+        """What `files` lints."""
         seen: set[str] = set()
         for path in self._found(paths):
             if path not in seen:
                 seen.add(path)
-                self._consider(path, partial(read, path))
-        return self._report()
+                yield path
+
+    @property
+    def errors(self) -> list[FileError]:
+        """What has no verdict so far, as far as looking for files has shown it."""
+        return sorted(self._errors)
 
     def text(self, data: bytes, path: str) -> Report:
         """Lint the bytes of one file that is called `path` in the report and in the settings."""
@@ -74,23 +86,43 @@ class Check:
 
     def again(self, text: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
+        try:
+            document = opened(text, path)
+        except SourceError as error:
+            raise ValueError(error.message) from None
+        if document is not None:
+            before = self._documents.get(path)
+            if before is not None and document.skipped > before.skipped:
+                raise ValueError("what was Python is so no more")
+            text = document.text
         verdict = _lint(path, text, fixes=True)
         if verdict.error is not None:
             raise ValueError(verdict.error)
-        return sorted(self._wanted(verdict.findings, path, text), key=lambda finding: finding.sort_key)
+        wanted = self._wanted(verdict.findings, path, text, document)
+        return sorted(wanted, key=lambda finding: finding.sort_key)
 
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
             if os.path.isdir(path):
-                files = list(walk(path, self._excludes, self._failed))
+                heeds_git = self._settings.inside(path).respect_gitignore
+                files = list(
+                    walk(path, self._excludes, self._failed, self._including, respect_gitignore=heeds_git)
+                )
                 if not files:
-                    self._warn(f"no Python files to check under {path}")
+                    hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
+                    remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
+                    self._warn(f"no Python files to check under {path}{remedy}")
                 yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")
 
     def _excludes(self, path: str) -> bool:
         return self._settings.of(path).excludes(path)
+
+    def _including(self, folder: str) -> Callable[[str], bool] | None:
+        """Which files of a folder its settings add to the Python files."""
+        config = self._settings.of(os.path.join(folder, "any"))
+        return config.includes if config.extend_include else None
 
     def _failed(self, error: SourceError) -> None:
         self._errors.append(FileError(error.path, error.message))
@@ -99,12 +131,18 @@ class Check:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
         try:
             text = get()
+            document = opened(text, path)
         except SourceError as error:
             self._failed(error)
             return
-        if gate.worth_parsing(text):
+        if document is not None:
+            self._errors += [FileError(path, problem) for problem in document.problems]
+            if gate.worth_parsing(document.text):
+                self._suspicious[path] = document.text
+                self._documents[path] = document
+        elif gate.worth_parsing(text):
             self._suspicious[path] = text
-        elif (problem := _unparsable(text)) is not None:
+        elif (problem := unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
 
     def _report(self) -> Report:
@@ -115,18 +153,32 @@ class Check:
             if verdict.error is not None:
                 self._errors.append(FileError(path, verdict.error))
             if verdict.findings:
-                texts[path] = self._suspicious[path]
-                findings += self._wanted(verdict.findings, path, texts[path])
-        return Report(sorted(findings, key=lambda finding: finding.sort_key), sorted(self._errors), texts)
+                document = self._documents.get(path)
+                texts |= {path: self._suspicious[path]} if document is None else document.sources
+                findings += self._wanted(verdict.findings, path, self._suspicious[path], document)
+        findings.sort(key=lambda finding: finding.sort_key)
+        self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
+        return Report(findings, self._errors, texts)
 
-    def _wanted(self, findings: list[Finding], path: str, text: str) -> Iterator[Finding]:
+    def _wanted(
+        self, findings: list[Finding], path: str, text: str, document: Document | None
+    ) -> Iterator[Finding]:
         from batchmean.noqa import Noqa
 
         config = self._settings.of(path)
         noqa = Noqa(text)
         for finding in findings:
             if config.wants(finding) and not noqa.silences(finding.code, finding.span.line):
-                yield finding
+                yield finding if document is None else document.mapped(finding)
+
+
+def opened(content: str, path: str) -> Document | None:
+    """What holds Python among other things; None for Python itself."""
+    if not path.endswith(DOCUMENTS):
+        return None
+    from batchmean.documents import Document
+
+    return Document(content, path)
 
 
 def parse(text: str) -> ast.Module:
@@ -147,7 +199,7 @@ def parse(text: str) -> ast.Module:
         gc.enable()
 
 
-def _unparsable(text: str) -> str | None:
+def unparsable(text: str) -> str | None:
     """Why a file that needs no analysis is no Python either; `None` if it is.
 
     A symbol table takes half the time of a tree. It refuses some files that parse, so the parser has the last

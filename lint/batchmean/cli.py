@@ -10,13 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 from batchmean import __version__
 from batchmean.config import CONFIDENCES, ConfigError, Glob, Settings, codes_from, hint, rule_names
-from batchmean.output import FORMATS, printable, render
+from batchmean.output import FORMATS, WITH_FIXES, printable, render
 
 if TYPE_CHECKING:
     from batchmean.check import Check, Report
 
 CLEAN, FOUND, USAGE = 0, 1, 2
 INTERRUPTED = 130  # what a shell reports for SIGINT
+
+_EXIT_CODES = "exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage"
+_EXAMPLES = f"""\
+examples:
+  batchmean check src/                             every Python file below a folder
+  batchmean check --output-format full losses.py   with the source, and what a finding rests on
+  batchmean check --diff losses.py                 what --fix would change
+  batchmean explain BMN102                         what a rule finds, why, and what to write
+  batchmean check --help                           all options
+
+{_EXIT_CODES}"""
+_CHECK_EXAMPLES = f"""\
+examples:
+  batchmean check                                           the Python files below this folder
+  batchmean check --select BMN1 --ignore BMN104 src/
+  batchmean check --min-confidence proved losses.py
+  batchmean check --fix losses.py
+  batchmean check --output-format sarif src/ > batchmean.sarif
+  batchmean check --stdin-filename src/model.py - < src/model.py
+  batchmean check --show-settings src/                      which settings hold, and where they are from
+  batchmean check --add-noqa src/                           start from what is there now
+
+{_EXIT_CODES}"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,11 +93,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="batchmean",
         allow_abbrev=False,
         description="Finds losses that divide by the wrong count.",
-        epilog="exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"batchmean {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _add_check(commands.add_parser("check", help="lint files and folders", allow_abbrev=False))
+    check = commands.add_parser(
+        "check",
+        help="lint files and folders",
+        epilog=_CHECK_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_check(check)
     explain = commands.add_parser("explain", help="what a rule finds, why, and what to write instead")
     explain.add_argument("code", metavar="CODE", help="a code (BMN102) or a name (class-axis-mean)")
     commands.add_parser("rules", help="list the rules")
@@ -91,6 +122,12 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     add("--exclude", action="append", metavar="GLOBS", help="leave out these files and folders")
     add("--force-exclude", action="store_true", help="leave them out even if named as a PATH")
     add(
+        "--respect-gitignore",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="leave out of folders what git ignores (default)",
+    )
+    add(
         "--min-confidence",
         choices=CONFIDENCES,
         help="also what rests on names (default), or what is proved",
@@ -102,6 +139,15 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         "--fix", action="store_true", help="rewrite the files where a fix is shown to be right"
     )
     fixing.add_argument("--diff", action="store_true", help="show what --fix would do, and change nothing")
+    fixing.add_argument(
+        "--add-noqa", action="store_true", help="silence every finding by a # noqa comment on its line"
+    )
+    fixing.add_argument("--show-files", action="store_true", help="list the files that would be linted")
+    fixing.add_argument(
+        "--show-settings",
+        action="store_true",
+        help="print the settings for each PATH, and where they are from",
+    )
     add(
         "--unsafe-fixes",
         action="store_true",
@@ -122,22 +168,29 @@ def _check(options: argparse.Namespace) -> int:
     paths = options.paths or ["-" if options.stdin_filename else "."]
     if "-" in paths and len(paths) > 1:
         raise _UsageError("standard input (-) cannot be combined with other paths")
-    is_rewriting = options.fix or options.diff
-    if options.unsafe_fixes and not is_rewriting:
+    is_fixing = options.fix or options.diff
+    if options.unsafe_fixes and not is_fixing:
         raise _UsageError("--unsafe-fixes needs --fix or --diff")
+    if options.statistics and options.output_format not in ("concise", "full", "json"):
+        raise _UsageError(f"--statistics has no {options.output_format} form, only text and json")
+    settings = Settings(_overrides(options), file=options.config, isolated=options.no_config)
     check = Check(
-        Settings(_overrides(options), file=options.config, isolated=options.no_config),
+        settings,
         force_exclude=options.force_exclude,
         jobs=options.jobs or _cpus(),
-        fixes=is_rewriting or options.output_format == "json",
+        fixes=is_fixing or options.output_format in WITH_FIXES,
         warn=lambda message: _complain("warning", message),
     )
+    if options.show_settings:
+        return _show_settings(paths, settings, options)
+    if options.show_files:
+        return _show_files(paths, check, options)
     given = sys.stdin.buffer.read() if paths == ["-"] else None
     if given is not None:
         report = check.text(given, options.stdin_filename or "<stdin>")
     else:
         report = check.files(paths)
-    if is_rewriting:
+    if is_fixing or options.add_noqa:
         return _rewrite(report, check, options, given)
     for error in report.errors:
         _complain("error", f"{error.path}: {error.message}")
@@ -145,23 +198,54 @@ def _check(options: argparse.Namespace) -> int:
     return FOUND if report.errors or (report.findings and not options.exit_zero) else CLEAN
 
 
+def _show_settings(paths: list[str], settings: Settings, options: argparse.Namespace) -> int:
+    from batchmean.settings_page import page
+
+    pages = []
+    for path in paths:
+        name = (options.stdin_filename or "<stdin>") if path == "-" else path
+        if path != "-" and not os.path.lexists(path):
+            raise _UsageError(f"{path}: no such file or directory")
+        config = settings.inside(path) if os.path.isdir(path) else settings.of(name)
+        pages.append(page(name, config))
+    sys.stdout.write("\n".join(pages))
+    return CLEAN
+
+
+def _show_files(paths: list[str], check: Check, options: argparse.Namespace) -> int:
+    names = [(options.stdin_filename or "<stdin>")] if paths == ["-"] else list(check.found(paths))
+    for name in names:
+        print(printable(name))
+    missing = [] if paths == ["-"] else [name for name in names if not os.path.lexists(name)]
+    problems = [f"{error.path}: {error.message}" for error in check.errors]
+    problems += [f"{name}: no such file or directory" for name in missing]
+    for problem in problems:
+        _complain("error", problem)
+    return FOUND if problems else CLEAN
+
+
 def _rendered(report: Report, options: argparse.Namespace) -> str:
-    return _statistics(report) if options.statistics else render(report, options.output_format)
+    if not options.statistics:
+        return render(report, options.output_format)
+    return _statistics(report, as_json=options.output_format == "json")
 
 
 def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: bytes | None) -> int:
-    """`--fix` and `--diff`. Standard input, once fixed, goes to standard output and its report to standard error."""
-    from batchmean.rewrite import diff, rewrite, scale_note
+    """`--fix`, `--diff`, `--add-noqa`. Standard input comes out changed, with its report on standard error."""
+    from batchmean.rewrite import add_noqa, diff, rewrite, scale_note
     from batchmean.source import read_bytes, write
 
     def get(path: str) -> bytes:
         return read_bytes(path) if given is None else given
 
     def put(path: str, data: bytes) -> None:
-        if options.fix and given is None:
+        if given is None and not options.diff:
             write(path, data)
 
-    done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
+    if options.add_noqa:
+        done = add_noqa(report, get, put)
+    else:
+        done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
         _complain("error", f"{error.path}: {error.message}")
     if options.diff:
@@ -171,7 +255,13 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
     else:
         sys.stdout.buffer.write(done.changes[0].after if done.changes else given)
         sys.stderr.write(_rendered(done.report, options))
-    if done.fixed:
+    if options.add_noqa and done.fixed:
+        lines = len({(finding.where, finding.span.line) for finding in done.fixed})
+        _complain("note", f"added # noqa comments for {lines} line{'' if lines == 1 else 's'}")
+    if options.add_noqa:
+        for finding in done.report.findings:
+            _complain("warning", f"{finding.where}:{finding.span.line}: no # noqa comment can be put there")
+    elif done.fixed:
         _complain("note", scale_note(done.fixed, pending=options.diff))
     unsolved = done.changes if options.diff else done.report.findings
     return FOUND if done.report.errors or (unsolved and not options.exit_zero) else CLEAN
@@ -189,16 +279,22 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         and tuple(Glob(text, os.getcwd()) for texts in options.exclude for text in texts.split(",")),
         "min_confidence": options.min_confidence,
         "preview": options.preview,
+        "respect_gitignore": options.respect_gitignore,
     }
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _statistics(report: Report) -> str:
+def _statistics(report: Report, *, as_json: bool) -> str:
     counts: dict[tuple[str, str], int] = {}
     for finding in report.findings:
         key = (finding.code, finding.name)
         counts[key] = counts.get(key, 0) + 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if as_json:
+        import json
+
+        rows = [{"code": code, "name": name, "count": count} for (code, name), count in ordered]
+        return json.dumps(rows, indent=2) + "\n"
     return "".join(f"{count}\t{code}\t{name}\n" for (code, name), count in ordered)
 
 
@@ -230,10 +326,9 @@ def _cpus() -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"not a whole number from 1 up: {text!r}")
+    return int(text)
 
 
 def _complain(kind: str, message: str) -> None:

@@ -62,6 +62,14 @@ class Config(NamedTuple):
     per_file_ignores: tuple[tuple[Glob, tuple[str, ...]], ...] = ()
     min_confidence: Confidence = "likely"
     preview: bool = False
+    respect_gitignore: bool = True
+    extend_include: tuple[Glob, ...] = ()
+    file: str | None = None
+    """Where this was read; None for the defaults."""
+
+    def includes(self, path: str) -> bool:
+        """Whether a file that is no Python file is to be found in folders all the same."""
+        return any(glob.matches(path) for glob in self.extend_include)
 
     def excludes(self, path: str) -> bool:
         """Whether a file, or a whole folder, is left out."""
@@ -72,11 +80,13 @@ class Config(NamedTuple):
         return (
             self.is_confident(finding)
             and self.is_released(finding)
-            and _is_selected(finding.code, self.select, self.ignore)
-            and not any(
-                finding.code.startswith(codes) and glob.matches(finding.path)
-                for glob, codes in self.per_file_ignores
-            )
+            and self.selects(finding.code, finding.path)
+        )
+
+    def selects(self, code: str, path: str) -> bool:
+        """Whether a rule is asked for in a file."""
+        return _is_selected(code, self.select, self.ignore) and not any(
+            code.startswith(codes) and glob.matches(path) for glob, codes in self.per_file_ignores
         )
 
     def is_confident(self, finding: Finding) -> bool:
@@ -106,7 +116,11 @@ class Settings:
 
     def of(self, path: str) -> Config:
         """The configuration that holds for the file or folder at `path`."""
-        return self._everywhere or self._of_folder(os.path.dirname(os.path.abspath(path)))
+        return self.inside(os.path.dirname(os.path.abspath(path)))
+
+    def inside(self, folder: str) -> Config:
+        """The configuration that holds for what is in a folder."""
+        return self._everywhere or self._of_folder(os.path.abspath(folder))
 
     def _of_folder(self, folder: str) -> Config:
         config = self._by_folder.get(folder)
@@ -192,7 +206,8 @@ def _read(path: str, *, required: bool = False) -> Config | None:
     table = tool.get("batchmean") if isinstance(tool, dict) else None
     if table is None:
         return None
-    return _from_table(table, os.path.dirname(os.path.abspath(path)), f"{path}: [tool.batchmean]")
+    root = os.path.dirname(os.path.abspath(path))
+    return _from_table(table, root, f"{path}: [tool.batchmean]")._replace(file=path)
 
 
 def _from_table(table: object, root: str, where: str) -> Config:
@@ -203,28 +218,44 @@ def _from_table(table: object, root: str, where: str) -> Config:
         place = f"{where} {key}"
         if key in ("select", "ignore"):
             values[key] = codes_from(_strings(value, place), place)
-        elif key == "exclude":
-            values[key] = tuple(Glob(text, root) for text in _strings(value, place))
+        elif key in ("exclude", "extend-include"):
+            values[key.replace("-", "_")] = tuple(_glob(text, root, place) for text in _strings(value, place))
         elif key == "per-file-ignores":
             if not isinstance(value, dict):
                 raise ConfigError(f"{place} must be a table of patterns and codes")
             values["per_file_ignores"] = tuple(
-                (Glob(text, root), codes_from(_strings(codes, place), place)) for text, codes in value.items()
+                (_glob(text, root, place), codes_from(_strings(codes, place), place))
+                for text, codes in value.items()
             )
         elif key == "min-confidence":
             if value not in CONFIDENCES:
                 raise ConfigError(f'{place} must be "likely" or "proved"')
             values["min_confidence"] = value
-        elif key == "preview":
+        elif key in ("preview", "respect-gitignore"):
             if not isinstance(value, bool):
                 raise ConfigError(f"{place} must be true or false")
-            values[key] = value
+            values[key.replace("-", "_")] = value
         else:
             raise ConfigError(f"{where} has no setting {key!r}{hint(key, _KEYS)}")
     return Config(**values)
 
 
-_KEYS = ("select", "ignore", "exclude", "per-file-ignores", "min-confidence", "preview")
+_KEYS = (
+    "select",
+    "ignore",
+    "exclude",
+    "extend-include",
+    "per-file-ignores",
+    "min-confidence",
+    "preview",
+    "respect-gitignore",
+)
+
+
+def _glob(text: str, root: str, place: str) -> Glob:
+    if not text.strip("./ "):
+        raise ConfigError(f"{place}: the pattern {text!r} names no file")
+    return Glob(text, root)
 
 
 def _strings(value: object, place: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from batchmean.linter import lint
 from batchmean.rules import Rule
@@ -44,6 +44,65 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=lambda d: d / 2,
         wrong=lambda d: 1 / 2,
     ),
+    "BMN105": _CLASSES._replace(
+        case="One example, a teacher that is certain of one of V classes, and a student that gives each of them 1/V."
+    ),
+    "BMN201": Numbers(
+        case="Each valid position has a squared error of 1, and one position of every N is valid.",
+        size="N",
+        sizes=(2, 10, 100),
+        formulas=("1", "1 / N"),
+        right=lambda n: 1.0,
+        wrong=lambda n: 1 / n,
+    ),
+    "BMN301": Numbers(
+        case="Untrained, a model gives each of 10 classes the probability 1/10, on B examples.",
+        size="B",
+        sizes=(8, 64, 512),
+        formulas=("log 10", "log(10) / B"),
+        right=lambda b: math.log(10),
+        wrong=lambda b: math.log(10) / b,
+    ),
+    "BMN302": Numbers(
+        case="Untrained, a model gives each of V classes the probability 1/V, on 32 examples.",
+        size="V",
+        sizes=(10, 1000, 50257),
+        formulas=("log V", "32 log(V) / V"),
+        right=math.log,
+        wrong=lambda v: 32 * math.log(v) / v,
+    ),
+    "BMN303": Numbers(
+        case="A squared error of 1 on each of B examples.",
+        size="B",
+        sizes=(8, 64, 512),
+        formulas=("1", "B"),
+        right=lambda b: 1.0,
+        wrong=float,
+    ),
+    "BMN304": Numbers(
+        case="Untrained, a model gives each of 10 classes the probability 1/10, on B examples.",
+        size="B",
+        sizes=(8, 64, 512),
+        formulas=("log 10", "B log 10"),
+        right=lambda b: math.log(10),
+        wrong=lambda b: b * math.log(10),
+    ),
+    "BMN305": Numbers(
+        case="Half of B actions are certain, with the advantage -1; the others are one of two, with the advantage 1.",
+        size="B",
+        sizes=(2, 64, 512),
+        formulas=("log(2) / 2", "0"),
+        right=lambda b: math.log(2) / 2,
+        wrong=lambda b: 0.0,
+    ),
+    "BMN401": Numbers(
+        case=_CLASSES.case,
+        size="V",
+        sizes=_CLASSES.sizes,
+        formulas=("V", "exp(log(V) / V)"),
+        right=float,
+        wrong=lambda v: math.exp(math.log(v) / v),
+    ),
 }
 """By code. The tests run each rule's examples and compare."""
 
@@ -58,7 +117,7 @@ LAWS: Final[Mapping[str, str]] = {
 _SUPPRESS: Final = "## When to suppress it"
 
 
-def page(rule: Rule) -> str:
+def page(rule: Rule[Any]) -> str:
     """What the rule finds, why it matters, by how much, wrong, right, when to suppress it; in Markdown."""
     what_and_why, heading, when = rule.documentation.partition(_SUPPRESS)
     status = "\n\nA preview rule: reported with `--preview` only." if rule.preview else ""
@@ -67,7 +126,7 @@ def page(rule: Rule) -> str:
 
 {rule.summary[0].upper()}{rule.summary[1:]}.
 
-Breaks the law of the {rule.law}: {LAWS[rule.law]}.{status}
+{_broken(rule)}.{status}
 
 {what_and_why.strip()}
 
@@ -95,6 +154,14 @@ Breaks the law of the {rule.law}: {LAWS[rule.law]}.{status}
 """
 
 
+def _broken(rule: Rule[Any]) -> str:
+    """Which law it breaks, and what that law demands."""
+    laws = rule.law.split(" and ")
+    demanded = ", and ".join(LAWS[law] for law in laws)
+    names = " and of ".join(law.replace("null", "the null") for law in laws)
+    return f"Breaks the {'law' if len(laws) == 1 else 'laws'} of {names}: {demanded}"
+
+
 def _table(numbers: Numbers) -> str:
     rows = [f"| {size:,} | {numbers.right(size):.4g} | {numbers.wrong(size):.4g} |" for size in numbers.sizes]
     right, wrong = numbers.formulas
@@ -102,7 +169,7 @@ def _table(numbers: Numbers) -> str:
     return "\n".join([numbers.case, "", *head, *rows])
 
 
-def _reported(rule: Rule) -> str:
+def _reported(rule: Rule[Any]) -> str:
     """What the linter says about the wrong example."""
     return "\n".join(
         f"example.py:{finding.span.line}:{finding.span.column}: {finding.code} {finding.message}"

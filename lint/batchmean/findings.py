@@ -21,19 +21,22 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """One line of the evidence: what the code at this place shows."""
+    """One line of the evidence: what the code at this place shows. `cell` and `in_file` are as in `Finding`."""
 
     line: int
     column: int
     text: str
+    cell: int | None = None
+    in_file: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace the text of `span` by `text`."""
+    """Replace the text of `span`, in a notebook that of a cell, by `text`."""
 
     span: Span
     text: str
+    cell: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class Finding:
 
     `factor` is the reduction in the code over the right reduction of the same integrand, as exponents of the
     named sizes: `{"V": -1}` is 1/V. `known_sizes` holds the sizes that the code itself shows: `{"V": 10}`.
+
+    In a notebook `span` counts in the cell with the number `cell`, which counts all cells from 1, and `in_file` is
+    where that stands in the JSON.
     """
 
     code: str
@@ -62,9 +68,20 @@ class Finding:
     because: tuple[Because, ...]
     known_sizes: Mapping[str, int] | None = None
     cell: int | None = None
+    in_file: Span | None = None
     fix: Fix | None = None
     no_fix: str | None = None
     """Why there is no fix, where one was asked for."""
+
+    @property
+    def where(self) -> str:
+        """What the lines count in: the file, or a cell of it."""
+        return self.path if self.cell is None else f"{self.path}:cell {self.cell}"
+
+    @property
+    def region(self) -> Span:
+        """The range in the file itself, for what knows no cells."""
+        return self.in_file or self.span
 
     @property
     def sort_key(self) -> tuple[str, int, int, int, str]:

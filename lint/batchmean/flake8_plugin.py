@@ -1,13 +1,16 @@
 """The flake8 plugin: `BMN` codes beside everybody else's.
 
 flake8 runs every installed plugin on every file, so a file that cannot hold a finding costs one look at its
-text. flake8 itself decides what is selected, ignored and silenced by `# noqa`.
+text. flake8 itself decides what is selected, ignored and silenced by `# noqa`; what the nearest
+`[tool.batchmean]` leaves out does not even reach it.
 """
 
 from __future__ import annotations
 
 import ast
+from argparse import Namespace
 from collections.abc import Iterator
+from typing import ClassVar
 
 from batchmean import __version__, gate
 
@@ -17,6 +20,14 @@ class Plugin:
 
     name = "batchmean"
     version = __version__
+
+    _is_selected_by_flake8: ClassVar[bool] = False
+
+    @classmethod
+    def parse_options(cls, option_manager: object, options: Namespace, args: list[str]) -> None:
+        """Take note whether flake8's own `select` or `extend-select` names our codes; called for every run."""
+        chosen = [*(options.select or ()), *(options.extend_select or ())]
+        cls._is_selected_by_flake8 = any(code.startswith("BMN") for code in chosen)
 
     def __init__(self, tree: ast.Module, lines: list[str], filename: str) -> None:
         self._tree = tree
@@ -45,8 +56,12 @@ class Plugin:
             config = Settings().of(self._filename)
         except ConfigError:  # the command says what is wrong with it
             config = Config()
+        if config.excludes(self._filename):
+            return []
+        if self._is_selected_by_flake8:  # then it decides alone
+            config = config._replace(select=None, ignore=())
         return [
             (finding.span.line, finding.span.column - 1, f"{finding.code} {finding.message}", type(self))
             for finding in findings
-            if config.is_confident(finding) and config.is_released(finding)
+            if config.wants(finding)
         ]

@@ -2,46 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-_DIVERGENCES: Final = (
-    "log_softmax",
-    "logsumexp",
-    "LogSoftmax",
-    "kl_div",
-    "KLDiv",
-    "xlogy(",
-    "rel_entr(",
-    "entr(",
-    ".log(",
-    " log(",
-    "(log(",
-    "-log(",
-    "*log(",
-    ".log2(",
-    ".log10(",
-    ".log1p(",
-    ".ln(",
-)
-_REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div")
+# Each key is looked for first, and what it stands in only where it is found: a search costs as much as the next one.
+_DIVERGENCES: Final = {
+    "log": (
+        "log_softmax", "logsumexp", "xlogy(", ".log(", " log(", "(log(", "-log(", "*log(",
+        ".log2(", ".log10(", ".log1p(",
+    ),
+    "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), ".ln(": (),
+}  # fmt: skip
+_SPREADS: Final = ("var", "sigma", "log_std", "logstd")
+_REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div", ".div(")
 _TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
+_COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
+"""What makes (B, 1) of (B,)."""
 _SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
-_COUNTS: Final = (".size", "numel", "nelement", "prod(", ".shape", "len(", "functools", "get_shape")
+_COUNTS: Final = ("len(", ".size", ".shape", "numel", "nelement", "prod(", "functools", "get_shape")
 
-_LOGARITHMS: Final = (
-    ".log(", ".log2(", ".log10(", ".log1p(", " log(", "(log(", "-log(", "*log(", " ln(", ".ln(", "log1p(",
-    "log_softmax", "LogSoftmax", "logSoftmax", "logsumexp", "kl_div", "KLDiv", "KLDLoss", "kl_loss", "kl(", " kl",
-    "entropy", "entr(", "Categorical", "xlogy", "log_p", "logp", "log_q", "log_var", "logvar", "exp(",
-    "cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss",
-)  # fmt: skip
+_LOGARITHMS: Final = {
+    "log": (
+        ".log(", ".log2(", ".log10(", ".log1p(", " log(", "(log(", "-log(", "*log(", "log1p(", "log_softmax",
+        "logsumexp", "xlogy", "log_p", "logp", "log_q", "log_var", "logvar",
+    ),
+    "kl": ("kl_div", "kl_loss", "kl(", " kl"),
+    "KL": ("KLDiv", "KLDLoss"),
+    "entr": ("entropy", "entr("),
+    "oss": ("cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss"),
+    " ln(": (), ".ln(": (), "LogSoftmax": (), "logSoftmax": (), "Categorical": (), "exp(": (), "expm1(": (),
+}  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
+_MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
+"""What says which positions count."""
+_LOSSES: Final = (
+    "err", "loss", "Loss", "cross_entropy", "nll", "** 2", "**2", ".pow(2", "square(", "abs(", "log_prob",
+)  # fmt: skip
+"""What makes a loss per position."""
+_MEANS: Final = {
+    "oss": (
+        "mse_loss", "l1_loss", "huber_loss", "cross_entropy", "nll_loss", "MSELoss", "L1Loss", "HuberLoss", "BCELoss",
+        "BCEWithLogitsLoss", "CrossEntropy", "NLLLoss",
+    ),
+    "**": ("** 2", "**2"), ".pow(2": (), "square(": (), "mean_squared": (),
+}  # fmt: skip
+"""What is a loss without a support, or a library loss that takes the mean itself."""
 _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
 
 
-def logarithms(text: str) -> list[int]:
-    """Where a logarithm, a divergence or a log-variance stands in the text: offsets in ascending order."""
+def losses(text: str) -> list[int]:
+    """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
     found: set[int] = set()
-    for token in _LOGARITHMS:
+    sought = [*_present(_LOGARITHMS, text), *_present(_MEANS, text)]
+    for token in (*sought, *(_MASKS if is_about_masks(text) else ())):
         at = text.find(token)
         while at >= 0:
             if token != ".log(" or not text.endswith(_LOGGING, 0, at):
@@ -52,19 +65,47 @@ def logarithms(text: str) -> list[int]:
 
 def worth_parsing(text: str) -> bool:
     """Could the file hold a loss with a wrong denominator? Every file that could is let through."""
-    if not reduces(text):
+    divides_a_mean = _divides_a_mean(text)
+    if not (divides_a_mean or _takes_a_mean(text)):
         return False
-    if any(token in text for token in _DIVERGENCES):
+    if divides_a_mean or _holds_any(_DIVERGENCES, text) or is_about_masks(text):
         return True
-    if "exp(" in text and "var" in text:
+    if ("exp(" in text or "expm1(" in text) and any(token in text for token in _SPREADS):
         return True
-    if ("log_p" in text or "logp" in text) and any(token in text for token in _TARGETS):
+    if ("log_p" in text or "logp" in text) and any(token in text for token in (*_TARGETS, *_COLUMNS)):
         return True
     return "ross" in text and any(token in text for token in _SUMMED)
 
 
 def reduces(text: str) -> bool:
     """Does the text take a mean, or divide a sum by a count?"""
+    return _takes_a_mean(text) or _divides_a_mean(text)
+
+
+def is_about_masks(text: str) -> bool:
+    """Could a mask zero a loss here?"""
+    return any(token in text for token in _MASKS) and any(token in text for token in _LOSSES)
+
+
+def _takes_a_mean(text: str) -> bool:
     if any(token in text for token in _REDUCTIONS):
         return True
     return ("sum" in text or "dot(" in text) and any(token in text for token in _COUNTS)
+
+
+def _divides_a_mean(text: str) -> bool:
+    """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
+    if not _holds_any(_MEANS, text):
+        return False
+    return ".div(" in text or "sum(" in text or ("/" in text and any(token in text for token in _COUNTS))
+
+
+def _holds_any(tokens: Mapping[str, tuple[str, ...]], text: str) -> bool:
+    return any(token in text for token in _present(tokens, text))
+
+
+def _present(tokens: Mapping[str, tuple[str, ...]], text: str) -> Iterator[str]:
+    """The tokens that may be in the text: those whose stem is."""
+    for stem, longer in tokens.items():
+        if stem in text:
+            yield from longer or (stem,)

@@ -8,11 +8,9 @@ from functools import lru_cache
 from itertools import accumulate
 
 from batchmean.engine.analysis import Event, analyse
-from batchmean.engine.values import Place
 from batchmean.findings import Because, Finding, Span
 from batchmean.gate import worth_parsing
 from batchmean.rules import BY_PRECEDENCE
-from batchmean.rules.base import support_words
 
 
 class InternalError(Exception):
@@ -59,7 +57,7 @@ def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Fi
     best: dict[tuple[Span, str], tuple[Finding, Event]] = {}
     for event in events:
         for rule in BY_PRECEDENCE:
-            message = rule.check(event)
+            message = rule.check(event) if isinstance(event, rule.sees) else None
             if message is None:
                 continue
             finding = _finding(event, rule.code, rule.name, message, path, lines)
@@ -71,36 +69,21 @@ def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Fi
 
 
 def _finding(event: Event, code: str, name: str, message: str, path: str, lines: list[str]) -> Finding:
-    integrand = event.reduction.integrand
-    evidence = [*integrand.evidence, Place(event.step.node, _step_text(event))]
     because: list[Because] = []
-    for place in evidence:
+    for place in event.evidence:
         span = span_of(place.node, lines)
         because.append(Because(span.line, span.column, place.text))
-    size = integrand.support.size
     return Finding(
         code=code,
         name=name,
         message=message,
         path=path,
         span=span_of(event.node, lines),
-        confidence="proved" if integrand.proved and not _carries_a_number(event) else "likely",
-        factor=event.factor.monomial(integrand.symbol),
+        confidence="proved" if event.proved else "likely",
+        factor=event.monomial,
         because=tuple(because),
-        known_sizes={integrand.symbol: size} if size else None,
+        known_sizes=event.known_sizes,
     )
-
-
-def _carries_a_number(event: Event) -> bool:
-    """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
-    number = event.reduction.coefficient
-    return event.reduction.integrand.support.size is None and number is not None and abs(number) >= 10
-
-
-def _step_text(event: Event) -> str:
-    if event.step.how == "scale":
-        return f"this count holds {support_words(event)}"
-    return f"this mean runs over {support_words(event)}"
 
 
 def span_of(node: ast.AST, lines: list[str]) -> Span:

@@ -1,10 +1,16 @@
-"""`# noqa` comments, read as flake8 reads them. Only the command needs this: under flake8, flake8 does it."""
+"""`# noqa` comments, read as flake8 reads them, and added.
+
+Only the command needs this: under flake8, flake8 does it.
+"""
 
 from __future__ import annotations
 
 import io
 import re
 import tokenize
+from collections.abc import Sequence
+
+from batchmean.findings import Edit, Span
 
 # flake8's own expressions, which it renames from release to release.
 _FILE = re.compile(r"\s*# flake8[:=]\s*noqa", re.IGNORECASE)
@@ -15,10 +21,11 @@ class Noqa:
     """The `# noqa` comments of one file."""
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[int, str] | None = None
         self._text = text
+        self._lines = text.split("\n")
+        self._ranges: dict[int, tuple[int, int]] | None = None
         self._is_used = "noqa" in text.lower()
-        self._whole_file = self._is_used and any(_FILE.match(line) for line in text.split("\n"))
+        self._whole_file = self._is_used and any(_FILE.match(line) for line in self._lines)
 
     def mentions(self, line: int) -> bool:
         """Whether there is such a comment on `line`, whatever it silences."""
@@ -34,16 +41,38 @@ class Noqa:
         codes = re.split(r"[,\s]+", (comment["codes"] or "").strip(", \t"))
         return code.startswith(tuple(codes))
 
+    def last_line(self, line: int) -> int:
+        """Where a comment about `line` stands: on its own line, or behind the string or backslashes it is part of."""
+        return self._range(line)[1]
+
+    def addition(self, codes: Sequence[str], line: int) -> Edit:
+        """The edit that silences `codes` on `line`: a new comment, or an addition to the list that there is."""
+        last = self.last_line(line)
+        joined = self._joined(line)
+        comment = _LINE.search(joined)
+        if comment is None or comment["codes"] is None:
+            column = len(self._lines[last - 1].rstrip()) + 1
+            return Edit(Span(last, column, last, column), f"  # noqa: {', '.join(codes)}")
+        listed = comment["codes"].rstrip(", \t\n")
+        separator = next((mark for mark in (", ", ",", " ") if mark in listed), ", ")
+        before = joined[: comment.start("codes") + len(listed)].split("\n")
+        last += len(before) - len(joined.split("\n"))
+        column = len(before[-1]) + 1
+        return Edit(Span(last, column, last, column), "".join(separator + code for code in codes))
+
     def _joined(self, line: int) -> str:
-        if self._lines is None:
-            self._lines = _joined_lines(self._text)
-        return self._lines.get(line, "")
+        first, last = self._range(line)
+        return "\n".join(self._lines[first - 1 : last])
+
+    def _range(self, line: int) -> tuple[int, int]:
+        if self._ranges is None:
+            self._ranges = _ranges(self._text)
+        return self._ranges.get(line, (line, line))
 
 
-def _joined_lines(text: str) -> dict[int, str]:
-    """By line number: the physical line, or all of them where a string or a backslash joins several."""
-    lines = text.split("\n")
-    joined = dict(enumerate(lines, start=1))
+def _ranges(text: str) -> dict[int, tuple[int, int]]:
+    """First and last line, by each line of what a string or a backslash joins."""
+    ranges: dict[int, tuple[int, int]] = {}
     first = last = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -53,8 +82,8 @@ def _joined_lines(text: str) -> dict[int, str]:
             last = token.end[0]
             if token.type in (tokenize.NL, tokenize.NEWLINE):
                 if last > first:
-                    joined.update(dict.fromkeys(range(first, last + 1), "\n".join(lines[first - 1 : last])))
+                    ranges.update(dict.fromkeys(range(first, last + 1), (first, last)))
                 first = 0
     except (tokenize.TokenError, SyntaxError):
         pass  # what the parser takes and the tokenizer does not: physical lines must do
-    return joined
+    return ranges

@@ -1,21 +1,25 @@
-"""What `--fix` and `--diff` do with a report: new contents for files, and what is left to say about them."""
+"""What `--fix`, `--diff` and `--add-noqa` do with a report: new contents for files, and what is left to say."""
 
 from __future__ import annotations
 
+import ast
 import difflib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from batchmean.check import FileError, Report
-from batchmean.source import SourceError, decode, edited
+from batchmean.check import FileError, Report, opened, parse
+from batchmean.noqa import Noqa
+from batchmean.source import NOTEBOOKS, SourceError, decode, edited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from batchmean.check import Check
-    from batchmean.findings import Finding
+    from batchmean.findings import Edit, Finding
 
 _PASSES = 50  # more fixes of one statement than anybody writes
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -31,7 +35,7 @@ class Change(NamedTuple):
 
 
 class Rewriting(NamedTuple):
-    """The new contents, the findings that they put right, and the report on what remains."""
+    """The new contents, the findings that they settle, and the report on what remains."""
 
     changes: list[Change]
     fixed: list[Finding]
@@ -47,19 +51,38 @@ def rewrite(
     unsafe: bool,
 ) -> Rewriting:
     """Apply the fixes of a report: `get` has the bytes of a file, `put` takes the new ones."""
+    return _settle(report, get, put, partial(_rewritten, check=check, unsafe=unsafe))
+
+
+def add_noqa(report: Report, get: Callable[[str], bytes], put: Callable[[str, bytes], None]) -> Rewriting:
+    """Silence the findings of a report by comments in the files."""
+    return _settle(report, get, put, _with_noqa)
+
+
+def _settle(
+    report: Report,
+    get: Callable[[str], bytes],
+    put: Callable[[str, bytes], None],
+    settle: Callable[[bytes, list[Finding], str], tuple[bytes, list[Finding], list[Finding]]],
+) -> Rewriting:
+    """`settle` has the new bytes of a file, and which of its findings they settle and which are left."""
     changes: list[Change] = []
     fixed: list[Finding] = []
     remaining: list[Finding] = []
     texts, errors = dict(report.texts), list(report.errors)
-    by_path: dict[str, list[Finding]] = {path: [] for path in report.texts}
+    by_path: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        by_path[finding.path].append(finding)
+        by_path.setdefault(finding.path, []).append(finding)
+    targets: set[str] = set()  # files that are done; a link to one of them is the same file
     for path, findings in by_path.items():
+        if os.path.realpath(path) in targets:
+            continue
         try:
             before = get(path)
-            if decode(before, path) != report.texts[path]:
+            found_in = _sources(before, path)
+            if any(found_in.get(finding.where) != report.texts[finding.where] for finding in findings):
                 raise SourceError(path, "has changed since it was read")
-            after, done, left = _rewritten(before, findings, path, check, unsafe)
+            after, done, left = settle(before, findings, path)
             if done:
                 put(path, after)
         except SourceError as error:
@@ -67,16 +90,17 @@ def rewrite(
             remaining += findings
             continue
         if done:
+            targets.add(os.path.realpath(path))
             changes.append(Change(path, before, after))
-            texts[path] = decode(after, path)  # for excerpts
+            texts |= _sources(after, path)  # for excerpts
         fixed += done
         remaining += left
     remaining.sort(key=lambda finding: finding.sort_key)
-    return Rewriting(changes, fixed, Report(remaining, sorted(errors), texts))
+    return Rewriting(changes, fixed, Report(remaining, sorted(errors, key=lambda error: error.path), texts))
 
 
 def _rewritten(
-    data: bytes, findings: list[Finding], path: str, check: Check, unsafe: bool
+    data: bytes, findings: list[Finding], path: str, *, check: Check, unsafe: bool
 ) -> tuple[bytes, list[Finding], list[Finding]]:
     """The file with its fixes applied, what they fixed, and what is left."""
     fixed: list[Finding] = []
@@ -92,6 +116,61 @@ def _rewritten(
         data, findings = step
         fixed += attempt
     return data, fixed, findings
+
+
+def _with_noqa(data: bytes, findings: list[Finding], path: str) -> tuple[bytes, list[Finding], list[Finding]]:
+    """The file with `# noqa` comments where it has findings, and those that no comment can silence."""
+    by_line: dict[int, list[Finding]] = {}
+    code = _Code(decode(data, path), path)
+    for finding in findings:
+        by_line.setdefault(code.noqa.last_line(code.line(finding)), []).append(finding)
+    together = _silenced(data, list(by_line.values()), path)
+    if together is not None:
+        return together, findings, []
+    silenced: list[list[Finding]] = []
+    for group in by_line.values():
+        if _silenced(data, [*silenced, group], path) is not None:
+            silenced.append(group)
+    after = _silenced(data, silenced, path) or data
+    done = [finding for group in silenced for finding in group]
+    return after, done, [finding for finding in findings if finding not in done]
+
+
+def _silenced(data: bytes, groups: list[list[Finding]], path: str) -> bytes | None:
+    """The file with a comment for each group; None if it is other code then, or not silent."""
+    before = _Code(decode(data, path), path)
+    edits = []
+    for group in groups:
+        codes = sorted({finding.code for finding in group})
+        edits.append(before.in_file(before.noqa.addition(codes, before.line(group[0]))))
+    after = edited(data, [edit for edit in edits if edit is not None], path)
+    then = _Code(decode(after, path), path)
+    try:
+        is_same_code = ast.dump(parse(before.text)) == ast.dump(parse(then.text))
+    except (ValueError, RecursionError):
+        return None
+    is_silent = all(
+        then.noqa.silences(finding.code, then.line(finding)) for group in groups for finding in group
+    )
+    return after if is_same_code and is_silent else None
+
+
+class _Code:
+    """The Python of a file, or in it."""
+
+    def __init__(self, content: str, path: str) -> None:
+        self._document = opened(content, path)
+        self.text = content if self._document is None else self._document.text
+        self.noqa = Noqa(self.text)
+
+    def line(self, finding: Finding) -> int:
+        """The finding's line in the text."""
+        line = finding.span.line
+        return line if self._document is None else self._document.line(finding.cell, line)
+
+    def in_file(self, edit: Edit) -> Edit | None:
+        """An edit of the text as one of the file."""
+        return edit if self._document is None else self._document.edit(edit)
 
 
 def _applied(
@@ -110,10 +189,10 @@ def _applied(
 def _apart(findings: Sequence[Finding]) -> list[Finding]:
     """Those whose fixes touch no line of one before them."""
     chosen: list[Finding] = []
-    taken: set[int] = set()
+    taken: set[tuple[int | None, int]] = set()
     for finding in findings:
         edits = finding.fix.edits if finding.fix is not None else ()
-        lines = {line for edit in edits for line in range(edit.span.line, edit.span.end_line + 1)}
+        lines = {(e.cell, line) for e in edits for line in range(e.span.line, e.span.end_line + 1)}
         if not lines & taken:
             chosen.append(finding)
             taken |= lines
@@ -121,9 +200,27 @@ def _apart(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def diff(change: Change) -> str:
-    """The change as a unified diff that `patch -p0` applies."""
+    """The change as a unified diff that `patch -p0` applies; that of a notebook is one of each cell, to be read."""
+    if change.path.endswith(NOTEBOOKS):
+        return _diff_of_cells(_sources(change.before, change.path), _sources(change.after, change.path))
     before, after = (_LINE.findall(_raw(data, change.path)) for data in (change.before, change.after))
     return "".join(_ended(difflib.unified_diff(before, after, fromfile=change.path, tofile=change.path)))
+
+
+def _diff_of_cells(before: dict[str, str], after: dict[str, str]) -> str:
+    """As ruff has it: the header names the cell, and that its last line is not ended goes without saying."""
+    lines: list[str] = []
+    for where, source in before.items():
+        pair = source.split("\n"), after[where].split("\n")
+        lines += difflib.unified_diff(*pair, fromfile=where, tofile=where, lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sources(data: bytes, path: str) -> dict[str, str]:
+    """What the findings in a file count in, by `Finding.where`."""
+    content = decode(data, path)
+    document = opened(content, path)
+    return {path: content} if document is None else document.sources
 
 
 def _raw(data: bytes, path: str) -> str:
@@ -144,20 +241,23 @@ def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
     """What the fixes do to the training."""
     places: dict[str, list[str]] = {}
     for finding in fixed:
-        places.setdefault(_growth(finding), []).append(f"{finding.path}:{finding.span.line}")
+        places.setdefault(_growth(finding), []).append(f"{finding.where}:{finding.span.line}")
     parts = [
         f"{growth} ({', '.join(where[:_NAMED])}{f' and {len(where) - _NAMED} more' if where[_NAMED:] else ''})"
         for growth, where in places.items()
     ]
     count = f"{len(fixed)} finding{'s' if len(fixed) > 1 else ''}"
     return (
-        f"{'would fix' if pending else 'fixed'} {count}: the loss and its gradient become larger, {'; '.join(parts)}; "
-        "to train as before, divide the learning rate (plain SGD) or the weight of the term by as much"
+        f"{'would fix' if pending else 'fixed'} {count}: the loss and its gradient become {'; '.join(parts)}; "
+        "to train as before, change the learning rate (plain SGD) or the weight of the term the other way"
     )
 
 
 def _growth(finding: Finding) -> str:
-    """By how much the fix makes the loss larger: `10 times`, `V times`."""
-    names = [name for name, power in (finding.factor or {}).items() if power < 0]
-    size = (finding.known_sizes or {}).get(names[0]) if len(names) == 1 else None
-    return f"{size or '*'.join(names) or 'V'} times"
+    """What the fix does to the loss: `10 times larger`, `V times larger`, `T times smaller`."""
+    factor = finding.factor or {}
+    larger = [name for name, power in factor.items() if power < 0]
+    if factor and not larger:
+        return f"{'*'.join(factor)} times smaller"
+    size = (finding.known_sizes or {}).get(larger[0]) if len(larger) == 1 else None
+    return f"{size or '*'.join(larger) or 'V'} times larger"

@@ -1,4 +1,4 @@
-"""Files as text: found, read and decoded the way Python itself would.
+"""Files as text: found, read and decoded the way Python itself would; notebooks and Markdown are UTF-8.
 
 Line ends are made LF, so that line numbers equal those of Python's own tokenizer and parser. Nothing here
 looks at what the text means.
@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from batchmean.findings import Edit
 
-SUFFIXES = (".py", ".pyi")
+NOTEBOOKS = (".ipynb",)
+MARKDOWN = (".md", ".markdown", ".qmd")
+DOCUMENTS = NOTEBOOKS + MARKDOWN
+"""What holds Python among other things: `batchmean.documents` reads it."""
+SUFFIXES = (".py", ".pyi", *NOTEBOOKS)
+"""What a walk finds."""
 MAX_BYTES = 32 << 20
 """Larger files are refused: parsing takes up to a hundred times their size in memory."""
 
@@ -54,36 +59,44 @@ def read_bytes(path: str) -> bytes:
 
 
 def decode(data: bytes, path: str) -> str:
-    """The bytes of a Python file as text: PEP 263 and BOM honoured, every line end made LF."""
+    """The bytes of a file as text: PEP 263 and BOM honoured, every line end made LF."""
     if b"\0" in data:
-        raise SourceError(path, "contains a NUL byte, so it is not Python source")
+        kind = "text" if path.endswith(DOCUMENTS) else "Python source"
+        raise SourceError(path, f"contains a NUL byte, so it is not {kind}")
     encoding = _encoding(data, path)
     if data.startswith(_BOM):
         data = data[len(_BOM) :]
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = _unify_line_ends(data[: error.start].decode("latin-1")).count("\n") + 1
+        line = unify_line_ends(data[: error.start].decode("latin-1")).count("\n") + 1
         raise SourceError(
             path, f"is not valid {encoding}: byte 0x{data[error.start]:02x} on line {line}"
         ) from None
     except Exception as error:  # codecs raise what they like: `# coding: hex`
         raise SourceError(path, f"cannot be decoded as {encoding}: {_one_line(error)}") from None
-    return _unify_line_ends(text)
+    return unify_line_ends(text)
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text after edits that do not overlap. What they insert gets the line ends of the line it goes to."""
+    """The text after edits that do not overlap."""
+    pieces, done = [], 0
+    for start, end, new in replacements(text, edits):
+        pieces += [text[done:start], new]
+        done = end
+    return "".join([*pieces, text[done:]])
+
+
+def replacements(text: str, edits: Iterable[Edit]) -> Iterator[tuple[int, int, str]]:
+    """Edits in their order as offsets and what to put there, with the line ends of the line that it goes to."""
     ends = [match.span() for match in _LINE_END.finditer(text)]
     starts = [0, *(end for _, end in ends)]
-    pieces, done = [], 0
     for edit in sorted(edits, key=lambda edit: (edit.span.line, edit.span.column)):
         line = min(edit.span.line, len(ends)) - 1
         line_end = text[slice(*ends[line])] if ends else "\n"
-        pieces.append(text[done : starts[edit.span.line - 1] + edit.span.column - 1])
-        pieces.append(edit.text.replace("\n", line_end))
-        done = starts[edit.span.end_line - 1] + edit.span.end_column - 1
-    return "".join([*pieces, text[done:]])
+        start = starts[edit.span.line - 1] + edit.span.column - 1
+        end = starts[edit.span.end_line - 1] + edit.span.end_column - 1
+        yield start, end, edit.text.replace("\n", line_end)
 
 
 def edited(data: bytes, edits: Iterable[Edit], path: str) -> bytes:
@@ -94,6 +107,10 @@ def edited(data: bytes, edits: Iterable[Edit], path: str) -> bytes:
         text = data[len(mark) :].decode(encoding)
         if mark + text.encode(encoding) != data:
             raise ValueError
+        if path.endswith(NOTEBOOKS):
+            from batchmean.documents import edited as notebook_edited
+
+            return mark + notebook_edited(text, edits).encode(encoding)
         return mark + apply(text, edits).encode(encoding)
     except Exception:  # codecs raise what they like
         raise SourceError(path, f"cannot be written back as {encoding}, so it is left as it is") from None
@@ -123,28 +140,49 @@ def write(path: str, data: bytes) -> None:
 
 
 def walk(
-    folder: str, excluded: Callable[[str], bool], failed: Callable[[SourceError], None]
+    folder: str,
+    excluded: Callable[[str], bool],
+    failed: Callable[[SourceError], None],
+    including: Callable[[str], Callable[[str], bool] | None] = lambda folder: None,
+    *,
+    respect_gitignore: bool = False,
 ) -> Iterator[str]:
-    """The Python files below `folder`, sorted.
+    """The Python files and notebooks below `folder`, sorted; `including` may say which other files of a folder count.
 
-    Hidden folders, virtual environments, `__pycache__` and `node_modules` are left out; links to folders are
-    not followed. Folders that cannot be listed go to `failed`.
+    Hidden folders, virtual environments, `__pycache__`, `node_modules` and, if asked for, what git ignores are
+    left out; links to folders are not followed. Folders that cannot be listed go to `failed`.
     """
+    if respect_gitignore:
+        from batchmean import gitignore
+
+        enter = gitignore.Walk(folder).enter
+    else:
+        enter = None
 
     def cannot_list(error: OSError) -> None:
         failed(SourceError(str(error.filename), reason(error)))
 
     for parent, folders, files in os.walk(folder, onerror=cannot_list):
+        ignored = enter(parent, [*folders, *files]) if enter else None
         parent = parent.removeprefix(f".{os.sep}")
         place = "" if parent == "." else parent
         folders[:] = sorted(
             name
             for name in folders
-            if not _is_skipped(place, name) and not excluded(os.path.join(place, name))
+            if not _is_skipped(place, name)
+            and not (ignored and ignored(name, True))
+            and not excluded(os.path.join(place, name))
         )
+        includes = including(place)
         for name in sorted(files):
             path = os.path.join(place, name)
-            if name.endswith(SUFFIXES) and _is_readable_kind(path, name) and not excluded(path):
+            is_wanted = name.endswith(SUFFIXES) or (includes is not None and includes(path))
+            if (
+                is_wanted
+                and not (ignored and ignored(name, False))
+                and _is_readable_kind(path, name)
+                and not excluded(path)
+            ):
                 yield path
 
 
@@ -166,6 +204,8 @@ def _is_readable_kind(path: str, name: str) -> bool:
 
 def _encoding(data: bytes, path: str) -> str:
     """PEP 263, on lines as Python's tokenizer ends them (`tokenize.detect_encoding` knows no lone CR)."""
+    if path.endswith(DOCUMENTS):
+        return "utf-8"
     has_bom = data.startswith(_BOM)
     head = data[len(_BOM) * has_bom :][:_COOKIE_REACH].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     first, _, rest = head.partition(b"\n")
@@ -184,7 +224,8 @@ def _encoding(data: bytes, path: str) -> str:
     return encoding
 
 
-def _unify_line_ends(text: str) -> str:
+def unify_line_ends(text: str) -> str:
+    """The text with LF alone."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

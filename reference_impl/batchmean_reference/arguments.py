@@ -85,6 +85,26 @@ def _mask(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: S
     return mask
 
 
+def _pad_mask(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    padded: Array = _mask(rng, shape, None, sizes) == 0
+    return padded
+
+
+def _padded_labels(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    if "V" not in sizes:
+        raise ValueError("labels need a size for V")
+    drawn = rng.integers(PAD + 1, sizes["V"], size=shape)
+    padded: Array = np.where(_mask(rng, shape, None, sizes) > 0, drawn, PAD)
+    return padded
+
+
+def _lengths(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    if "T" not in sizes:
+        raise ValueError("lengths need a size for T")
+    drawn: Array = rng.integers(1, sizes["T"] + 1, size=shape)
+    return drawn
+
+
 def _bool_mask(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
     return _mask(rng, shape, None, sizes) > 0
 
@@ -113,6 +133,9 @@ def _unit_interval(rng: np.random.Generator, shape: tuple[int, ...], _: int | No
 IGNORED = -100
 """The label that PyTorch's losses ignore by default."""
 
+PAD = 0
+"""The label, or token, that fills up the short sequences of a batch."""
+
 KINDS: Mapping[str, Kind] = {
     "logits": Kind(_normal(2.0), NULL_LOGIT, distribution=True),
     "probs": Kind(_probabilities, NULL_PROBABILITY, distribution=True),
@@ -120,8 +143,11 @@ KINDS: Mapping[str, Kind] = {
     "one_hot": Kind(_one_hot, 0.0, distribution=True),
     "labels": Kind(_labels, None),
     "ignorable_labels": Kind(_ignorable_labels, None),
+    "padded_labels": Kind(_padded_labels, None),
+    "lengths": Kind(_lengths, None),
     "mask": Kind(_mask, None),
     "bool_mask": Kind(_bool_mask, None),
+    "pad_mask": Kind(_pad_mask, None),
     "weights": Kind(_positive, None),
     "mu": Kind(_normal(1.0), 0.0, latent=True),
     "logvar": Kind(_normal(0.5), 0.0, latent=True),
@@ -133,10 +159,27 @@ KINDS: Mapping[str, Kind] = {
     "binary": Kind(_binary, 0.0),
     "counts": Kind(_counts, 0.0),
 }
-"""Kinds of arrays. `probs` and `log_probs` without an axis V or D are those of a chosen class or action."""
+"""Kinds of arrays. `probs` and `log_probs` without an axis V or D are those of a chosen class or action.
 
-MASKS: Mapping[str, float] = {"mask": 0, "bool_mask": 0, "weights": 0, "ignorable_labels": IGNORED}
+A `pad_mask` is true where a position is padding, `padded_labels` are `PAD` there, `lengths` are how many of the
+T positions of each example are not.
+"""
+
+MASKS: Mapping[str, float] = {
+    "mask": 0,
+    "bool_mask": 0,
+    "pad_mask": 1,
+    "weights": 0,
+    "ignorable_labels": IGNORED,
+    "padded_labels": PAD,
+}
 """Kinds that say how much a position counts, and what they hold where it does not count at all."""
+
+LABELS = ("labels", "ignorable_labels", "padded_labels")
+"""Kinds that are numbers of classes."""
+
+COUNTS = ("n_valid", "N")
+"""How many positions the mask lets through, and how many it has: counted in the drawn inputs, not chosen."""
 
 _ARRAY = re.compile(r"(?P<kind>\w+)\s*\(\s*(?P<axes>[A-Z]\w*(?:\s*,\s*[A-Z]\w*)*)\s*\)")
 
@@ -217,14 +260,44 @@ def draw_inputs(arguments: Iterable[Argument], sizes: Sizes, seed: int = 0) -> I
 def axes_of(arguments: Iterable[Argument]) -> tuple[str, ...]:
     """Names of all axes of the arguments, each once, in order of appearance.
 
-    Labels are numbers of classes, so they bring the axis V with them.
+    Labels are numbers of classes, so they bring the axis V with them; lengths are numbers of positions.
     """
     names: dict[str, None] = {}
     for argument in arguments:
         names.update(dict.fromkeys(argument.axes))
-        if argument.kind in ("labels", "ignorable_labels"):
+        if argument.kind in LABELS:
             names["V"] = None
+        if argument.kind == "lengths":
+            names["T"] = None
     return tuple(names)
+
+
+def mask_of(arguments: Iterable[Argument]) -> Argument | None:
+    """The argument that says which positions count, if there is one."""
+    return next(
+        (argument for argument in arguments if argument.kind in MASKS or argument.kind == "lengths"), None
+    )
+
+
+def masked_axis(mask: Argument) -> str:
+    """The axis along which a mask may be padded."""
+    return "T" if mask.kind == "lengths" else mask.axes[-1]
+
+
+def valid_positions(mask: Argument, values: Array) -> float:
+    """How many positions a mask lets through, the weights added up."""
+    if mask.kind in ("weights", "lengths"):
+        return float(np.sum(values))
+    return float(np.sum(values != MASKS[mask.kind]))
+
+
+def counts(arguments: Iterable[Argument], inputs: Inputs, sizes: Sizes) -> dict[str, float]:
+    """`n_valid` and `N` of these inputs, see `COUNTS`; nothing where no argument is a mask."""
+    mask = mask_of(arguments)
+    if mask is None:
+        return {}
+    positions = inputs[mask.name].size * (sizes["T"] if mask.kind == "lengths" else 1)
+    return {"n_valid": valid_positions(mask, inputs[mask.name]), "N": float(positions)}
 
 
 def support_axis(arguments: Iterable[Argument]) -> str | None:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from batchmean_reference.arguments import Sizes, draw_inputs
+import numpy as np
+
+from batchmean_reference.arguments import COUNTS, Sizes, counts, draw_inputs
 from batchmean_reference.laws import Loss
 
 
@@ -43,16 +45,19 @@ class Monomial:
     def __hash__(self) -> int:
         return hash(tuple(self.exponents.items()))
 
-    def at(self, sizes: Sizes) -> float:
+    def at(self, sizes: Mapping[str, float]) -> float:
         """Its value. Raises `KeyError` for a size that is not given."""
         return math.prod(float(sizes[axis]) ** power for axis, power in self.exponents.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A loss as written and as it should be, of the same inputs at the same sizes."""
+    """A loss as written and as it should be, of the same inputs at the same sizes.
 
-    sizes: Sizes
+    Where an argument is a mask, the sizes have its counts too, see `arguments.COUNTS`.
+    """
+
+    sizes: Mapping[str, float]
     written: float
     right: float
 
@@ -72,7 +77,8 @@ def measure(written: Loss, right: Loss, sizes: Sizes, seed: int = 0) -> Measured
         raise ValueError("the reference needs arguments that the loss does not take")
     inputs = draw_inputs(written.arguments, sizes, seed)
     needed = {argument.name: inputs[argument.name] for argument in right.arguments}
-    return Measured(dict(sizes), written(inputs), right(needed))
+    counted = counts(written.arguments, inputs, sizes)
+    return Measured({**sizes, **counted}, written(inputs), right(needed))
 
 
 def measure_all(written: Loss, right: Loss, points: Sequence[Sizes] | None = None) -> list[Measured]:
@@ -93,24 +99,45 @@ def deviation(measured: Sequence[Measured], factor: Monomial) -> float:
 def fit(measured: Sequence[Measured], tolerance: float = 1e-9) -> Monomial:
     """The monomial in the sizes that the measured ratios are.
 
-    The first point is the one that the others vary, one axis each, see `arguments.size_points`. An axis that
-    was never varied has exponent 0: what it contributes is taken for a constant, and a constant other than 1
-    is refused. Raises `ValueError` where the ratios are no monomial with constant 1, within the relative
-    tolerance.
+    The first point is the one that the others vary, one axis each, see `arguments.size_points`; what a mask
+    lets through varies with the draw. An axis that was never varied has exponent 0: what it contributes is
+    taken for a constant, and a constant other than 1 is refused. Raises `ValueError` where the ratios are no
+    monomial with constant 1, within the relative tolerance.
     """
     if not measured:
         raise ValueError("nothing was measured")
-    start, exponents = measured[0], dict.fromkeys(measured[0].sizes, 0)
+    start = measured[0]
+    axes = [axis for axis in start.sizes if axis not in COUNTS]
     for point in measured[1:]:
-        varied = [axis for axis, size in point.sizes.items() if size != start.sizes[axis]]
-        if len(varied) != 1:
+        if sum(point.sizes[axis] != start.sizes[axis] for axis in axes) != 1:
             raise ValueError(f"one axis at a time: {dict(start.sizes)} and {dict(point.sizes)}")
-        change = point.ratio / start.ratio
-        if not change > 0:
+        if not point.ratio / start.ratio > 0:
             raise ValueError(f"the ratio goes from {start.ratio} to {point.ratio}: no power of a size does")
-        axis = varied[0]
-        exponents[axis] = round(math.log(change) / math.log(point.sizes[axis] / start.sizes[axis]))
-    fitted = Monomial(exponents)
+    fitted = Monomial(_powers(measured, [*axes, *COUNTS[:1]], [point.ratio for point in measured]))
+    if fitted.exponents.get("n_valid"):
+        positions = _powers(measured, axes, [point.sizes["N"] for point in measured])
+        fitted = _over_all_positions(fitted, {axis for axis, power in positions.items() if power})
     if not (off := deviation(measured, fitted)) <= tolerance:
         raise ValueError(f"the measured ratios are not {fitted}: off by {off:.3g} of it")
     return fitted
+
+
+def _powers(measured: Sequence[Measured], names: Sequence[str], values: Sequence[float]) -> dict[str, int]:
+    """The whole powers of the named sizes that best explain how the values change from the first point."""
+    start = measured[0].sizes
+    names = [name for name in names if name in start]
+    rows = [[math.log(point.sizes[name] / start[name]) for name in names] for point in measured[1:]]
+    if not rows:
+        return dict.fromkeys(names, 0)
+    changes = [math.log(value / values[0]) for value in values[1:]]
+    solved = np.linalg.lstsq(np.array(rows), np.array(changes), rcond=None)[0]
+    return {name: round(float(power)) for name, power in zip(names, solved, strict=True)}
+
+
+def _over_all_positions(factor: Monomial, axes: set[str]) -> Monomial:
+    """The factor with `N` for the axes of the mask, where it has all of them to the same power."""
+    powers = {factor.exponents.get(axis, 0) for axis in axes}
+    if len(powers) != 1:
+        return factor
+    others = {axis: power for axis, power in factor.exponents.items() if axis not in axes}
+    return Monomial(others | {"N": powers.pop()})

@@ -12,7 +12,8 @@ may do without) or one of
     term: beta                            measure what this scalar adds when it goes from 0 to 1
     findings in: helper                   the expected findings stand in this function, class or Class.method
 
-A comment `# expect: CODE FACTOR CONFIDENCE` stands on the line of the finding. In a case it belongs to that
+A comment `# expect: CODE FACTOR CONFIDENCE` stands on the line of the finding; the factor is `none` where the
+loss is off by no product of powers of sizes, or the code does not show by which. In a case it belongs to that
 case; outside of cases it belongs to those that name the function or class, or else to the next case below.
 """
 
@@ -42,11 +43,14 @@ _KEYS = ("unit", "reference", "exempt", "sizes", "output", "term", "findings in"
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A finding that the linter owes: `factor` is the reduction as written over the right one."""
+    """A finding that the linter owes: `factor` is the reduction as written over the right one.
+
+    None where that is no product of powers of sizes.
+    """
 
     line: int
     code: str
-    factor: Monomial
+    factor: Monomial | None
     confidence: str
 
 
@@ -81,12 +85,15 @@ class Case:
         return FRAMEWORKS[self.path.parent.name]
 
     @property
-    def factor(self) -> Monomial:
+    def factor(self) -> Monomial | None:
         """The factor of the whole case: the one that its findings have in common, 1 for a right case.
 
-        Raises `ValueError` where the findings name different factors.
+        None where a finding has none: what follows from it has none either. Raises `ValueError` where the
+        findings name different factors.
         """
         factors = {expected.factor for expected in self.expected}
+        if None in factors:
+            return None
         if len(factors) > 1:
             raise ValueError(f"{self.id}: findings with different factors have no common one")
         return factors.pop() if factors else Monomial()
@@ -195,7 +202,7 @@ def _expectations(text: str, path: Path) -> list[Expected]:
         match = _EXPECT.search(token.string)
         if match is None:
             raise CaseError(f"{path}:{token.start[0]}: expected '# expect: CODE FACTOR CONFIDENCE'")
-        factor = Monomial.parse(match["factor"])
+        factor = None if match["factor"] == "none" else Monomial.parse(match["factor"])
         found.append(Expected(token.start[0], match["code"], factor, match["confidence"]))
     return found
 

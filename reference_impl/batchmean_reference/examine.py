@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from batchmean_reference.arguments import KINDS, MASKS, Argument, draw_inputs
+from batchmean_reference.arguments import COUNTS, KINDS, Argument, draw_inputs, mask_of
 from batchmean_reference.audit import Monomial
 from batchmean_reference.laws import LawResult, Loss, check_laws, exponents
 
@@ -31,7 +31,9 @@ GUESSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"(.*_)?(labels?|classes|index|indices|ids)", ("labels", "one_hot")),
     (r"(.*_)?(y|y_true|targets?|truth|gold|one_?hots?|t|gt)", ("one_hot", "labels", "log_probs")),
     (r"(.*_)?(p|q|probs?|probabilit(y|ies)|y_pred|y_hat|preds?|predictions?)", ("probs", "log_probs")),
-    (r"(.*_)?masks?", ("mask", "bool_mask")),
+    (r"(is_|key_)?pad(ding)?(_mask)?", ("pad_mask",)),
+    (r"(.*_)?(masks?|valid)", ("mask", "bool_mask")),
+    (r"(.*_)?(lengths?|lens?)", ("lengths",)),
     (r"(.*_)?(mu|mean|means|loc)", ("mu",)),
     (r"(.*_)?(log_?var|log_?variance)", ("logvar",)),
     (r"(.*_)?(log_?sigma|log_?std|log_?scale)", ("log_sigma",)),
@@ -201,7 +203,7 @@ def _with_axes(declaration: str, axes: Sequence[str]) -> str:
     kind = declaration.strip()
     if kind not in KINDS:
         return kind
-    named = list(axes)
+    named = list(axes[:1] if kind == "lengths" else axes)
     if KINDS[kind].distribution or KINDS[kind].latent:
         named.append("D" if KINDS[kind].latent else "V")
     return f"{kind} ({', '.join(named)})"
@@ -210,7 +212,7 @@ def _with_axes(declaration: str, axes: Sequence[str]) -> str:
 def _unit(arguments: Sequence[Argument], axes: Sequence[str], unit: Sequence[str] | None) -> tuple[str, ...]:
     if unit is not None:
         return tuple(unit)
-    return ("n_valid",) if any(argument.kind in MASKS for argument in arguments) else tuple(axes)
+    return ("n_valid",) if mask_of(arguments) is not None else tuple(axes)
 
 
 def _framework_of(function: Callable[..., Any]) -> str:
@@ -250,7 +252,7 @@ def _converter(framework: str) -> Callable[[Any], Any]:
 def _examination(loss: Loss, declared: Mapping[str, str], guessed: frozenset[str]) -> Examination:
     points = loss.points
     measured = [exponents(loss, sizes) for sizes in points]
-    axes = [axis for axis in loss.axes if axis in measured[0]]
+    axes = [axis for axis in (*loss.axes, *COUNTS) if axis in measured[0]]
     powers = {axis: _power([each[axis] for each in measured]) for axis in axes}
     whole = {axis: power for axis, power in powers.items() if power is not None}
     result = loss.function(

@@ -33,7 +33,8 @@ class Exhibit:
 
     `source` are the lines of the function, the first of which is line `first_line` of the file;
     `right_source` those of its twin, after the docstring. `axis` is the support, whose size is varied; `off`
-    the largest relative distance of a measured ratio from `factor`, the finding's.
+    the largest relative distance of a measured ratio from `factor`, the finding's. Both are None where the
+    function's result is off by no product of powers of sizes, as the exponential of a wrong loss is.
     """
 
     module: str
@@ -53,6 +54,13 @@ class Exhibit:
         """The line that the finding points at, without what the fixture says to its test."""
         return self.source[self.finding.span.line - self.first_line].split("  # expect:")[0].strip()
 
+    @property
+    def right_line(self) -> str:
+        """The last line of the right twin that the function does not have, too."""
+        mine = {line.split("  # expect:")[0].strip() for line in self.source}
+        theirs = [line.strip() for line in self.right_source]
+        return next((line for line in reversed(theirs) if line not in mine), theirs[-1])
+
 
 @dataclass
 class Exhibition:
@@ -63,6 +71,7 @@ class Exhibition:
     alarms: list[str] = field(default_factory=list)  # right functions about which it says something
     missed: list[str] = field(default_factory=list)  # wrong functions about which it does not
     skipped: dict[str, str] = field(default_factory=dict)  # modules that cannot be run here, and why
+    elsewhere: int = 0  # modules of other frameworks, which the tests run
 
     @property
     def summary(self) -> str:
@@ -72,6 +81,17 @@ class Exhibition:
             f"{len(self.alarms)} do not; {len(self.missed)} wrong ones are missed. The measured ratios are "
             f"the linter's factors to {self.farthest:.1g} of their size."
         )
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is not shown, and why: a sentence for each reason."""
+        reasons: dict[str, list[str]] = {}
+        for name, why in self.skipped.items():
+            reasons.setdefault(why, []).append(name)
+        sentences = [f"Skipped {', '.join(names)}: {why}." for why, names in reasons.items()]
+        if self.elsewhere:
+            sentences.append(f"{self.elsewhere} modules for other frameworks are run by the tests only.")
+        return sentences
 
     @property
     def farthest(self) -> float:
@@ -99,8 +119,9 @@ def collect(folder: Path, progress: Callable[[str, int, int], None] = lambda *_:
 
     A module whose framework is not installed is skipped, and says so.
     """
-    exhibition = Exhibition()
-    modules = [path for path in find_modules(folder) if path.parent.name in SHOWN]
+    found = find_modules(folder)
+    modules = [path for path in found if path.parent.name in SHOWN]
+    exhibition = Exhibition(elsewhere=len(found) - len(modules))
     for number, path in enumerate(modules):
         name = path.relative_to(folder).as_posix()
         progress(name, number, len(modules))
@@ -143,7 +164,8 @@ def _exhibit(
     name: str, text: str, case: Case, twin: Case, pair: tuple[Loss, Loss], finding: Finding
 ) -> Exhibit:
     written, right = pair
-    factor = Monomial(finding.factor) if finding.factor is not None else None
+    has_factor = all(expected.factor is not None for expected in case.expected)
+    factor = Monomial(finding.factor) if has_factor and finding.factor is not None else None
     measured = tuple(measure(written, right, sizes) for sizes in shown_sizes(written))
     first = min(case.line, finding.span.line)  # the finding may be in a helper, above or below the function
     last = max(case.end_line, finding.span.end_line)

@@ -127,9 +127,25 @@ def _to_mlx(array: Any) -> Any:
     return importlib.import_module("mlx.core").array(array)
 
 
+def _to_tinygrad(array: Any) -> Any:
+    return importlib.import_module("tinygrad").Tensor(array)
+
+
+def _before_tinygrad() -> None:
+    """On the device that is written in Python: the others need a compiler."""
+    os.environ.setdefault("DEV", "PYTHON")
+    os.environ.setdefault("PARALLEL", "0")
+    os.environ.setdefault("CACHELEVEL", "0")
+
+
+def _realized(function: Function) -> Function:
+    """The function with its result as a NumPy array: tinygrad computes it only then."""
+    return lambda **arguments: function(**arguments).numpy()
+
+
 FRAMEWORKS: Mapping[str, Framework] = {
     "on_numpy": Framework("numpy", _arrays(_to_numpy)),
-    "on_torch": Framework("torch", _arrays(_to_torch), libraries=("torch",)),
+    "on_torch": Framework("torch", _arrays(_to_torch), libraries=("torch", "einops")),
     "on_jax": Framework(
         "jax",
         _arrays(_to_jax),
@@ -146,5 +162,12 @@ FRAMEWORKS: Mapping[str, Framework] = {
     "on_paddle": Framework("paddle", _arrays(_to_paddle), libraries=("paddle",)),
     # On the CPU MLX has no float64.
     "on_mlx": Framework("mlx", _arrays(_to_mlx), tolerance=1e-5, libraries=("mlx",)),
+    "on_tinygrad": Framework(
+        "tinygrad",
+        _arrays(_to_tinygrad),
+        prepare=_before_tinygrad,
+        compile=_realized,
+        libraries=("tinygrad",),
+    ),
 }
 """Folder of fixtures -> framework. No folder has a library's name: it would shadow the library."""

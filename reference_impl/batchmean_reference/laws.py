@@ -23,16 +23,19 @@ from typing import Any, Literal
 import numpy as np
 
 from batchmean_reference.arguments import (
-    IGNORED,
     KINDS,
     MASKS,
     Argument,
     Inputs,
     Sizes,
     axes_of,
+    counts,
     draw_inputs,
+    mask_of,
+    masked_axis,
     size_points,
     support_axis,
+    valid_positions,
 )
 
 Verdict = Literal["holds", "broken", "not applicable"]
@@ -70,6 +73,10 @@ EXEMPTIONS: Mapping[str, Exemption] = {
     "normal entropy": Exemption(
         ("null class",),
         "no dimension of a normal distribution has entropy 0 by being equal to a prior",
+    ),
+    "perplexity": Exemption(
+        ("pointwise",),
+        "the exponential of a mean is not the mean of the exponentials",
     ),
 }
 """The closed list: reason -> the laws that it excuses and why."""
@@ -132,6 +139,11 @@ class Loss:
         return axes_of(self.arguments)
 
     @property
+    def mask(self) -> Argument | None:
+        """The argument that says which positions count, if there is one."""
+        return mask_of(self.arguments)
+
+    @property
     def support(self) -> str | None:
         """The axis of the distributions, see `support_axis`."""
         return support_axis(self.arguments)
@@ -171,11 +183,15 @@ def with_null_class(loss: Loss, inputs: Inputs) -> Inputs:
     return grown
 
 
-def with_padding(loss: Loss, inputs: Inputs, sizes: Sizes, length: int = 4) -> Inputs:
+PADDING = 4
+"""How many masked-out positions the padding law appends."""
+
+
+def with_padding(loss: Loss, inputs: Inputs, sizes: Sizes, length: int = PADDING) -> Inputs:
     """The inputs with `length` masked-out positions appended, whose other values are arbitrary."""
-    axis = _padded_axis(loss)
-    if axis is None:
+    if loss.mask is None:
         raise ValueError("the loss has no mask")
+    axis = masked_axis(loss.mask)
     padding = draw_inputs(loss.arguments, {**sizes, axis: length}, seed=1)
     for argument in loss.arguments:
         if argument.kind in MASKS:
@@ -208,9 +224,9 @@ def null_class(loss: Loss, sizes: Sizes, seed: int = 0) -> float | str:
 
 def padding(loss: Loss, sizes: Sizes, seed: int = 0) -> float | str:
     """Relative change of the loss when masked-out positions are appended, or why the law does not apply."""
-    axis = _padded_axis(loss)
-    if axis is None:
+    if loss.mask is None:
         return "no argument is a mask"
+    axis = masked_axis(loss.mask)
     if axis in loss.fixed:
         return f"the code fixes {axis} = {loss.fixed[axis]}"
     inputs = draw_inputs(loss.arguments, sizes, seed)
@@ -282,8 +298,9 @@ def exponents(loss: Loss, sizes: Sizes, seed: int = 0) -> dict[str, float]:
     """How the loss scales against the right reduction, from the laws alone: `{"V": -1.0, "B": 0.0}` is 1/V.
 
     The support's exponent comes from a null class, those of the units' axes from repeating everything along
-    the axis: for the right reduction both change nothing. An axis is left out where its law does not apply
-    (exempt, fixed by the code, a mask's), and its exponent is NaN where the loss changes sign.
+    the axis: for the right reduction both change nothing. Where the units are the valid positions, those of
+    `N` and `n_valid` come from padding, and from repeating every example. An axis is left out where its law
+    does not apply (exempt, fixed by the code), and its exponent is NaN where the loss changes sign.
     """
     inputs = draw_inputs(loss.arguments, sizes, seed)
     start = loss(inputs)
@@ -295,6 +312,16 @@ def exponents(loss: Loss, sizes: Sizes, seed: int = 0) -> dict[str, float]:
     if "duplication" not in loss.exempt:
         for axis in set(loss.unit) & set(loss.axes) - {support, *loss.fixed}:
             found[axis] = _logarithm(loss(with_duplicates(loss, inputs, axis)), start) / math.log(2)
+    if loss.mask is not None and "n_valid" in loss.unit and masked_axis(loss.mask) not in loss.fixed:
+        axis = masked_axis(loss.mask)
+        longer = {**sizes, axis: sizes[axis] + PADDING}
+        padded = with_padding(loss, inputs, sizes)
+        all_positions = [
+            counts(loss.arguments, drawn, at)["N"] for drawn, at in ((padded, longer), (inputs, sizes))
+        ]
+        found["N"] = _logarithm(loss(padded), start) / _logarithm(*all_positions)
+        twice = loss(with_duplicates(loss, inputs, loss.mask.axes[0]))
+        found["n_valid"] = _logarithm(twice, start) / math.log(2) - found["N"]
     return found
 
 
@@ -314,20 +341,13 @@ def _no_examples(loss: Loss) -> str | None:
     return f"the code fixes B = {loss.fixed['B']}" if "B" in loss.fixed else None
 
 
-def _padded_axis(loss: Loss) -> str | None:
-    return next((argument.axes[-1] for argument in loss.arguments if argument.kind in MASKS), None)
-
-
 def _units(loss: Loss, inputs: Inputs) -> float:
     """How many units these inputs have, up to a constant factor."""
     if "n_valid" not in loss.unit:
         return 1.0
-    for argument in loss.arguments:
-        if argument.kind == "ignorable_labels":
-            return float(np.sum(inputs[argument.name] != IGNORED))
-        if argument.kind in MASKS:
-            return float(np.sum(inputs[argument.name]))
-    raise ValueError("the unit is n_valid and no argument is a mask")
+    if loss.mask is None:
+        raise ValueError("the unit is n_valid and no argument is a mask")
+    return valid_positions(loss.mask, inputs[loss.mask.name])
 
 
 def _joined(loss: Loss, first: Inputs, second: Inputs, axis: str) -> Inputs:

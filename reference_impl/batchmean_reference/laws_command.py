@@ -168,7 +168,7 @@ def _print(found: Any) -> None:
         print(f"  {law:12} {result.verdict:15} {told(result)}")
     silent = (
         found.broken and found.factor is not None and not found.factor.exponents
-    )  # it is the mask's count
+    )  # what is wrong is no count: an outer product
     print(f"\n  factor       {'?' if silent else fraction(found.factor):15} {headline(found)}")
     if found.broken:
         print(

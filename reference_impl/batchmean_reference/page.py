@@ -97,8 +97,8 @@ def _charts(results: Results) -> str:
         figures.append(
             (
                 plots.measured_against_predicted(results.exhibition),
-                "Every wrong fixture, run beside its right twin: the ratio of the two losses is the factor "
-                "that the linter read off the code.",
+                "Every wrong fixture below whose factor is a product of sizes, run beside its right twin: the "
+                "ratio of the two losses is the factor that the linter read off the code.",
             )
         )
     drawn = "\n".join(
@@ -143,14 +143,15 @@ def _exhibition(exhibition: Exhibition | None) -> str:
     parts = [head, f"<p>{escape(exhibition.summary)}</p>"]
     for label, names in (("Missed", exhibition.missed), ("False alarm", exhibition.alarms)):
         parts += [f'<p class="not">{label}: {escape(name)}</p>' for name in names]
-    parts += [
-        f'<p class="muted">Skipped {escape(name)}: {escape(why)}</p>'
-        for name, why in exhibition.skipped.items()
-    ]
+    parts += [f'<p class="muted">{escape(sentence)}</p>' for sentence in exhibition.left_out]
     for module in dict.fromkeys(exhibit.module for exhibit in exhibition.exhibits):
         parts.append(f"<h3>{escape(module)}</h3>")
         parts += [_exhibit(exhibit) for exhibit in exhibition.exhibits if exhibit.module == module]
     return "\n".join(parts)
+
+
+def _predicted(exhibit: Exhibit) -> str:
+    return "" if exhibit.factor is None else f", predicted {fraction(exhibit.factor)}"
 
 
 def _exhibit(exhibit: Exhibit) -> str:
@@ -165,7 +166,7 @@ def _exhibit(exhibit: Exhibit) -> str:
         ("", sizes, "th"),
         ("as written", [short(point.written) for point in points], "td"),
         ("as it should be", [short(point.right) for point in points], "td"),
-        (f"ratio, predicted {fraction(exhibit.factor)}", [short(point.ratio) for point in points], "td"),
+        (f"ratio{_predicted(exhibit)}", [short(point.ratio) for point in points], "td"),
     ]
     table = "".join(
         f"<tr><{tag}>{escape(name)}</{tag}>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"

@@ -190,8 +190,13 @@ def measured_against_predicted(exhibition: Exhibition) -> str:
         log_axis(axes, "y")
         axes.set_xlabel("factor that the linter names")
         axes.set_ylabel("factor measured")
-        axes.set_title(f"{len(points)} measurements, and how many at each place", loc="left", color=MUTED)
-        for x, count in Counter(float(f"{x:.3g}") for x, _ in points).items():
+        axes.set_title(f"{len(points)} measurements, and how many share a place", loc="left", color=MUTED)
+        places = Counter(float(f"{x:.3g}") for x, _ in points)
+        named: list[float] = []
+        for x, count in places.most_common():
+            if any(0.6 < x / other < 1.6 for other in named):
+                continue  # the numbers would cover each other
+            named.append(x)
             axes.annotate(str(count), (x, x), (7, -8), textcoords="offset points", fontsize=9, color=MUTED)
 
     return svg(

@@ -75,18 +75,18 @@ def print_exhibition(console: Console, exhibition: Exhibition) -> None:
     for label, names in (("Not found", exhibition.missed), ("False alarm", exhibition.alarms)):
         for name in names:
             console.print(f"[red]{label}:[/red] {name}", highlight=False)
-    for name, why in exhibition.skipped.items():
-        console.print(f"Skipped {name}: {why}", style="dim", markup=False, highlight=False)
+    for sentence in exhibition.left_out:
+        console.print(sentence, style="dim", markup=False, highlight=False)
 
 
 def _exhibit(exhibit: Exhibit) -> tuple[Text, ...]:
     """The cells of a finding's row: what it is, and a line of numbers for each size of the support."""
-    left = Text(overflow="ellipsis", no_wrap=True)
+    left = Text(overflow="fold")
     left.append(f"{exhibit.finding.span.line} ", "dim")
     left.append(f"{exhibit.finding.code} ", "bold red")
     left.append(f"{fraction(exhibit.factor)}\n", "bold")
     left.append(f"{exhibit.line}\n")
-    left.append(f"right: {exhibit.right_source[-1].strip()}", "dim")
+    left.append(f"right: {exhibit.right_line}", "dim")
     axis, points = exhibit.axis, exhibit.measured
     sizes = [f"{axis} = {point.sizes[axis]}" if axis else "" for point in points]
     return (

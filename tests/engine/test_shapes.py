@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from batchmean.engine.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Axis, Shape
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +79,8 @@ def test_a_permutation_and_its_inverse_cancel(order: list[int]) -> None:
     axes = tuple(Axis() for _ in range(4))
     inverse = [order.index(i) for i in range(4)]
     assert Shape.of(axes).permuted(order).permuted(inverse).axes == axes
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (0, 0, 1), (-4, 0, 1)])
+def test_what_is_no_permutation_shows_nothing(order: tuple[int, ...]) -> None:
+    assert Shape.of([Axis(), Axis(), Axis()]).permuted(order).axes is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -120,6 +121,13 @@ def test_statistics_count_by_code(batchmean: Run, write: Write) -> None:
     done = batchmean("check", "--statistics", ".")
     assert done.returncode == 1
     assert done.stdout == "2\tBMN102\tclass-axis-mean\n1\tBMN101\twhole-shape-division\n"
+    as_json = batchmean("check", "--statistics", "--output-format", "json", ".")
+    assert json.loads(as_json.stdout) == [
+        {"code": "BMN102", "name": "class-axis-mean", "count": 2},
+        {"code": "BMN101", "name": "whole-shape-division", "count": 1},
+    ]
+    clean = batchmean("check", "--statistics", "--output-format", "json", "--ignore", "BMN1")
+    assert (clean.returncode, json.loads(clean.stdout)) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -159,6 +167,10 @@ def test_selection(batchmean: Run, write: Write, options: list[str], expected: l
         (["check", "--jobs", "0"], "argument --jobs: invalid"),
         (["check", "-", "a.py"], "error: standard input (-) cannot be combined with other paths"),
         (["check", "--config", "nowhere.toml"], "error: nowhere.toml: no such file or directory"),
+        (
+            ["check", "--statistics", "--output-format", "sarif"],
+            "error: --statistics has no sarif form, only text and json",
+        ),
         (["explain", "class-axis-meen"], "error: no rule 'class-axis-meen'; did you mean BMN102?"),
         (["chekc"], "invalid choice: 'chekc'"),
         ([], "usage: batchmean"),
@@ -334,6 +346,33 @@ def test_noqa_is_what_it_is_in_flake8(batchmean: Run, flake8: Run, write: Write)
     expected = [f"{n:02}.py" for n, comment in enumerate(NOQA) if NOQA[comment]]
     assert [name for name in reported if name[0].isdigit()] == expected
     assert [name for name in reported if not name[0].isdigit()] == ["before.py", "not_file.py"]
+
+
+@pytest.mark.parametrize("command", [(), ("check",)], ids=["batchmean", "check"])
+def test_the_examples_in_the_help_run(
+    batchmean: Run, write: Write, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    done = batchmean(*command, "--help", COLUMNS="100")
+    assert (done.returncode, done.stderr) == (0, "")
+    examples = re.findall(r"^  (batchmean .+?)(?:   .*)?$", done.stdout.split("examples:\n")[1], re.MULTILINE)
+    assert len(examples) >= 5
+    write({"losses.py": WRONG, "src/model.py": TWO_KINDS})
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for example in examples:
+        ran = subprocess.run(
+            example,
+            shell=True,
+            cwd=tmp_path,
+            env={**os.environ, "PATH": programs},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        is_silent = any(word in example for word in ("explain", "--help", "--show", "--fix", "--add-noqa"))
+        assert ran.returncode == (0 if is_silent else 1), example + ran.stderr
+        assert "error" not in ran.stderr
+    assert command == () or "BMN102" in (tmp_path / "batchmean.sarif").read_text(encoding="utf-8")
 
 
 def test_explain_and_rules(batchmean: Run) -> None:

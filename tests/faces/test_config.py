@@ -88,6 +88,16 @@ def test_confidence(batchmean: Run, write: Write) -> None:
         ('per-file-ignores = {"a.py" = ["X1"]}', "per-file-ignores: unknown code 'X1'"),
         ('min-confidence = "sure"', 'min-confidence must be "likely" or "proved"'),
         ('preview = "yes"', "preview must be true or false"),
+        ('respect-gitignore = "no"', "respect-gitignore must be true or false"),
+        ("respect_gitignore = true", "no setting 'respect_gitignore'; did you mean respect-gitignore?"),
+        ('exclude = [""]', "exclude: the pattern '' names no file"),
+        ('exclude = ["..", 1]', "exclude must be a list of strings"),
+        ('per-file-ignores = ["a.py"]', "per-file-ignores must be a table of patterns and codes"),
+        ('per-file-ignores = {"" = ["BMN101"]}', "per-file-ignores: the pattern '' names no file"),
+        ("min-confidence = [['likely']]", 'min-confidence must be "likely" or "proved"'),
+        ('"a\\u001b[31m\\nb" = 1', r"has no setting 'a\x1b[31m\nb'"),
+        ("preview = " + "[" * 100_000, "nested too deeply"),
+        ("[[tool.batchmean.select]]", "select must be a list of strings"),
         ("select = [", "Invalid"),
     ],
 )
@@ -101,3 +111,82 @@ def test_a_setting_that_means_nothing_stops_the_run(
     assert "pyproject.toml: " in done.stderr
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (b"[[tool.batchmean]]\n", "[tool.batchmean] must be a table"),
+        (b"[tool]\nbatchmean = 1\n", "[tool.batchmean] must be a table"),
+        (b"# \xff batchmean\n", "'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_a_file_that_is_no_project_file_stops_the_run(
+    batchmean: Run, write: Write, text: bytes, complaint: str
+) -> None:
+    write({"pyproject.toml": text, "a.py": WRONG})
+    done = batchmean("check")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert complaint in done.stderr
+
+
+def test_a_folder_is_no_project_file(batchmean: Run, write: Write) -> None:
+    write({"pyproject.toml/x": "", "a.py": WRONG})
+    done = batchmean("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("pyproject.toml: is a directory\n")
+
+
+def test_files_are_shown(batchmean: Run, write: Write) -> None:
+    write(
+        {
+            "pyproject.toml": '[tool.batchmean]\nexclude = ["generated"]\n',
+            "b.py": WRONG,
+            "a/c.pyi": "",
+            "a\nd.py": "(",
+            "generated/e.py": "",
+            "script": "",
+        }
+    )
+    done = batchmean("check", "--show-files", ".", "script", "b.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.splitlines()) == sorted(["a\\nd.py", "b.py", "a/c.pyi", "script"])
+    missing = batchmean("check", "--show-files", "nowhere.py", "b.py")
+    assert (missing.returncode, missing.stderr) == (1, "error: nowhere.py: no such file or directory\n")
+
+
+def test_settings_are_shown_as_they_hold(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    odd = """
+[tool.batchmean]
+select = ["BMN1"]
+ignore = ["BMN104"]
+exclude = ["gener*", "tab\\tand \\"quote\\" \\\\ é"]
+min-confidence = "proved"
+respect-gitignore = false
+
+[tool.batchmean.per-file-ignores]
+"tests/*" = ["BMN102"]
+"""
+    write({"pkg/pyproject.toml": odd, "pkg/tests/a.py": WRONG, "b.py": WRONG})
+    done = batchmean("check", "--show-settings", "pkg/tests/a.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = done.stdout.splitlines()
+    assert shown[0] == f"# pkg/tests/a.py: settings from {tmp_path / 'pkg' / 'pyproject.toml'}"
+    assert shown[-1] == "# reported here: BMN101, BMN103"
+    # What is printed says the same when it is read.
+    write({"pkg/pyproject.toml": done.stdout})
+    assert batchmean("check", "--show-settings", "pkg/tests/a.py").stdout == done.stdout
+
+    several = batchmean(
+        "check", "--show-settings", "--ignore", "BMN103", "--preview", "pkg", "pkg/gener", "b.py"
+    )
+    assert (several.returncode, several.stdout) == (2, "")  # there is no pkg/gener
+    write({"pkg/gener/c.py": ""})
+    blocks = batchmean("check", "--show-settings", "--ignore", "BMN103", "pkg", "pkg/gener", "b.py").stdout
+    first, second, third = blocks.split("\n\n")
+    assert '\nignore = ["BMN104", "BMN103"]\n' in first
+    assert second.endswith("# left out of folders by gener*")
+    assert third.startswith("# b.py: settings from the defaults")
+    assert "BMN103" not in third.split("# reported here: ")[1]
+    with_name = batchmean("check", "--show-settings", "--stdin-filename", "pkg/x.py", "-")
+    assert with_name.stdout.startswith("# pkg/x.py: settings from ")

@@ -131,6 +131,31 @@ def test_confidence_is_read_from_the_nearest_pyproject(flake8: Run, write: Write
     assert reported() == ["c.py", "pkg/b.py", "pkg/sub/a.py"]
 
 
+def test_the_nearest_settings_hold_unless_flake8_selects_itself(flake8: Run, write: Write) -> None:
+    write({"pkg/a.py": TWO_KINDS, "pkg/tests/b.py": TWO_KINDS, "pkg/out/c.py": TWO_KINDS, "d.py": TWO_KINDS})
+    write(
+        {
+            "pkg/pyproject.toml": """
+[tool.batchmean]
+ignore = ["BMN101"]
+exclude = ["out"]
+per-file-ignores = {"tests/*" = ["BMN102"]}
+"""
+        }
+    )
+
+    def reported(*options: str) -> list[str]:
+        done = flake8("--isolated", "--max-line-length", "200", *options, ".")
+        return [f"{line.path} {line.code}" for line in lines_of(done.stdout)]
+
+    both = ["d.py BMN102", "d.py BMN101"]
+    assert reported() == reported("-j2") == [*both, "pkg/a.py BMN102"]
+    assert reported("--extend-ignore", "BMN102") == ["d.py BMN101"]
+    assert reported("--select", "E,F") == []
+    own = [*both, "pkg/a.py BMN102", "pkg/a.py BMN101", "pkg/tests/b.py BMN101"]
+    assert reported("--select", "BMN1") == reported("--extend-select", "BMN101") == own
+
+
 def test_a_file_without_losses_costs_no_import(flake8: Run, write: Write) -> None:
     write({"a.py": "import os\n\n\ndef f():\n    return os.sep\n"})
     done = flake8(*BMN, "a.py", PYTHONPROFILEIMPORTTIME="1")

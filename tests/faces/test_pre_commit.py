@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.faces.notebooks import jupyter, notebook
 from tests.faces.support import RIGHT, WRONG, Write
 
 PROJECT = Path(__file__).parents[2]
@@ -57,14 +58,17 @@ def test_a_wrong_loss_cannot_be_committed(write: Write, tmp_path: Path) -> None:
     write({"user/.pre-commit-config.yaml": hooks, "user/pyproject.toml": excluded, "user/old.py": WRONG})
     git("user", "init", "--quiet")
     assert run("user", "pre-commit", "install").returncode == 0
-    write({"user/losses.py": WRONG})
+    write(
+        {"user/losses.py": WRONG, "user/n.ipynb": jupyter(notebook([("markdown", "Text"), ("code", WRONG)]))}
+    )
     git("user", "add", "--all")
     blocked = run("user", "git", "commit", "--message", "wrong")
     assert blocked.returncode == 1, blocked.stdout + blocked.stderr
     assert "losses.py:8:13: BMN102 " in blocked.stderr
+    assert "n.ipynb:cell 2:8:13: BMN102 " in blocked.stderr
     assert "old.py" not in blocked.stderr
 
-    write({"user/losses.py": RIGHT})
+    write({"user/losses.py": RIGHT, "user/n.ipynb": jupyter(notebook([("code", RIGHT)]))})
     git("user", "add", "--all")
     passed = run("user", "git", "commit", "--message", "right")
     assert passed.returncode == 0, passed.stdout + passed.stderr

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*reduction:UserWarning", "ignor
 
 def _fixed(path: Path) -> tuple[bytes, list[Finding]]:
     """The module with every fix that is offered, and the findings that remain."""
-    settings = Settings({}, file=None, isolated=True)
+    settings = Settings({"preview": True}, file=None, isolated=True)
     check = Check(settings, fixes=True, warn=pytest.fail)
     report = check.files([str(path)])
     assert not report.errors

@@ -45,6 +45,7 @@ def loss(mu, logvar, x, y):
     batch, dims = mu.shape
     kl = 1 + logvar - mu.pow(2) - logvar.exp()
 """
+MIXED = "something else is added before this reduction"
 
 
 def findings(head: str, body: str) -> tuple[str, list[Finding]]:
@@ -243,6 +244,11 @@ def test_the_smallest_edit(head: str, before: str, after: str) -> None:
         (NUMPY, "return -(y * logp).ravel().mean()", "the support has no axis of its own"),
         (NUMPY, "return -(y * logp).mean()  # noqa: E501", "a `# noqa` comment stands on the line"),
         (NUMPY, "return -np.mean(y * logp, where=y > 0)", "the mean has arguments that may change its count"),
+        (TORCH, "return (teacher - y * logp).mean()", MIXED),
+        (TORCH, "return (F.kl_div(logp, y, reduction='none') + (logits - teacher) ** 2).mean()", MIXED),
+        (TORCH, "l = logp.gather(1, teacher.argmax(1, keepdim=True)) + y * logp\nreturn l.mean()", MIXED),
+        (FLAT, "l = -(y * logp).sum()\nl += ((logits - y) ** 2).sum()\nreturn l / logits.numel()", MIXED),
+        (FLAT, "return (F.kl_div(logp, y, reduction='sum') + (logits ** 2).sum()) / y.numel()", MIXED),
     ],
 )
 def test_no_fix_without_certainty(head: str, body: str, reason: str) -> None:

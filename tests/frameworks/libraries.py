@@ -17,7 +17,19 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 MISSING = object()
 
-SECOND_STAGE = ("jax", "optax", "flax", "numpyro", "tensorflow", "keras", "paddle", "mlx", "torch")
+SECOND_STAGE = (
+    "jax",
+    "optax",
+    "flax",
+    "numpyro",
+    "tensorflow",
+    "keras",
+    "paddle",
+    "mlx",
+    "tinygrad",
+    "torch",
+    "einops",
+)
 """What `tests/requirements-heavy.txt` installs. With BATCHMEAN_HEAVY=1 none of these may be missing."""
 
 

@@ -10,7 +10,14 @@ from batchmean_reference.frameworks import FRAMEWORKS, Framework
 from tests.fixtures.specification import CASES
 from tests.frameworks.libraries import SECOND_STAGE
 
-PROMISED = {"jax": (14, 12), "tensorflow": (12, 8), "keras": (8, 6), "paddle": (6, 4), "mlx": (6, 4)}
+PROMISED = {
+    "jax": (14, 12),
+    "tensorflow": (12, 8),
+    "keras": (8, 6),
+    "paddle": (6, 4),
+    "mlx": (6, 4),
+    "tinygrad": (5, 4),
+}
 """Wrong cases, and right ones that are not just the twin of a wrong one."""
 
 

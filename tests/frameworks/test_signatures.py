@@ -48,7 +48,9 @@ GONE_MODULES = ("tensorflow.contrib.", "tensorflow.distributions.", "tensorflow.
 # Modules that are not documented: their names move, and their first arguments are called otherwise.
 PRIVATE = ("keras.src.", "tensorflow.python.")
 
-LIBRARIES = "autograd chex equinox flax haiku jax keras mlx numpy optax paddle scipy tensorflow".split()
+LIBRARIES = (
+    "autograd chex equinox flax haiku jax keras mlx numpy optax paddle scipy tensorflow tinygrad".split()
+)
 """Those that spell their arguments in Python. PyTorch's functions do not; its fixtures call them."""
 
 

@@ -39,6 +39,7 @@ def averaged(targets, probs):
 '''
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process does the audit, however many there are."""
     for item in items:

@@ -16,7 +16,7 @@ from batchmean_reference.audit import Monomial
 from batchmean_reference.claims import CLAIMS, Settings
 from batchmean_reference.demo import Results, as_json, run_demo
 from batchmean_reference.examine import fraction
-from batchmean_reference.exhibits import collect, find_fixtures
+from batchmean_reference.exhibits import Exhibition, collect, find_fixtures
 from batchmean_reference.page import page
 from batchmean_reference.report import print_claims, print_exhibition, print_training, sparkline
 from rich.console import Console
@@ -58,6 +58,34 @@ class TestExhibits:
         to = console()
         print_exhibition(to, exhibition)
         assert "Skipped on_numpy/needs.py" in printed(to)
+
+    def test_the_fixtures_of_the_checkout_are_measured_as_the_linter_says(self) -> None:
+        found = find_fixtures()
+        assert found is not None
+        exhibition = collect(found)
+        assert (exhibition.alarms, exhibition.missed) == ([], [])
+        assert len(exhibition.exhibits) > 90
+        assert exhibition.farthest < 1e-9
+        assert exhibition.elsewhere > 10
+        of_numpy = [module for module in exhibition.skipped if module.startswith("on_numpy/")]
+        assert of_numpy == []
+
+    def test_what_is_left_out_is_said_once_for_each_reason(self) -> None:
+        exhibition = Exhibition(
+            skipped={"a.py": "no torch", "b.py": "no torch", "c.py": "no jax"}, elsewhere=3
+        )
+        assert exhibition.left_out == [
+            "Skipped a.py, b.py: no torch.",
+            "Skipped c.py: no jax.",
+            "3 modules for other frameworks are run by the tests only.",
+        ]
+
+    def test_what_is_shown_of_the_right_twin_differs_from_the_wrong_function(self, results: Results) -> None:
+        assert results.exhibition is not None
+        (exhibit,) = results.exhibition.exhibits
+        helped = replace(exhibit, source=("return loss",), right_source=("loss = a / len(a)", "return loss"))
+        assert helped.right_line == "loss = a / len(a)"
+        assert replace(helped, right_source=("return loss",)).right_line == "return loss"
 
     def test_what_the_linter_misses_and_reports_wrongly_is_counted(
         self, results: Results, fixtures: Path, monkeypatch: pytest.MonkeyPatch

@@ -113,7 +113,23 @@ class TestExamine:
     def test_averaging_over_masked_positions_breaks_padding(self) -> None:
         found = examine(masked_over_all_positions, axes=["B", "T"], args={"mask": "mask (B, T)"})
         assert "padding" in found.broken
+        assert found.factor == Monomial({"n_valid": 1, "N": -1})
         assert not found.normalised
+
+    def test_lengths_and_padding_are_guessed(self) -> None:
+        def up_to_the_lengths(y: Any, logits: Any, lengths: Any) -> Any:
+            return masked(y, logits, np.arange(logits.shape[1]) < lengths[:, None])
+
+        def without_padding(y: Any, logits: Any, is_pad: Any) -> Any:
+            return masked(y, logits, ~is_pad)
+
+        for loss, declared in (
+            (up_to_the_lengths, {"lengths": "lengths (B)"}),
+            (without_padding, {"is_pad": "pad_mask (B, T)"}),
+        ):
+            found = examine(loss, axes=["B", "T"])
+            assert found.normalised and found.declared.items() >= declared.items()
+            assert found.laws["padding"].verdict == "holds"
 
     def test_a_unit_that_the_caller_declares_is_taken(self) -> None:
         assert examine(batchmean_of_tokens, axes=["B", "T"], unit=["B"]).normalised

@@ -9,10 +9,14 @@ import pytest
 from batchmean_reference.arguments import (
     IGNORED,
     KINDS,
+    MASKS,
+    PAD,
     Argument,
     Array,
     axes_of,
+    counts,
     draw_inputs,
+    masked_axis,
     pairwise_coprime,
     size_points,
     support_axis,
@@ -66,6 +70,32 @@ def test_masks_leave_every_example_a_position() -> None:
     assert draw("bool_mask (B, T)").dtype == np.bool_
 
 
+def test_padding_is_drawn_in_every_way_to_say_it() -> None:
+    pad = draw("pad_mask (B, T)")
+    assert pad.dtype == np.bool_ and pad.any() and not pad[:, 0].any()
+    labels = draw("padded_labels (B, T)")
+    assert (labels == PAD).any() and (labels[:, 0] != PAD).all() and labels.max() < SIZES["V"]
+    lengths = draw("lengths (B)")
+    assert lengths.min() >= 1 and lengths.max() <= SIZES["T"]
+
+
+@pytest.mark.parametrize("kind", ["mask", "bool_mask", "pad_mask", "ignorable_labels", "padded_labels"])
+def test_valid_positions_are_counted(kind: str) -> None:
+    argument = Argument.parse("x", f"{kind} (B, T)")
+    inputs = {"x": draw(f"{kind} (B, T)")}
+    counted = counts([argument], inputs, SIZES)
+    assert counted["N"] == 21 and SIZES["B"] <= counted["n_valid"] < 21
+    nothing = {"x": np.full((3, 7), MASKS[kind])}
+    assert counts([argument], nothing, SIZES) == {"n_valid": 0, "N": 21}
+
+
+def test_lengths_count_as_many_positions_as_there_are() -> None:
+    argument = Argument.parse("lengths", "lengths (B)")
+    assert axes_of([argument]) == ("B", "T") and masked_axis(argument) == "T"
+    assert counts([argument], {"lengths": np.array([2, 7, 1])}, SIZES) == {"n_valid": 10, "N": 21}
+    assert counts([Argument.parse("x", "normal (B)")], {}, SIZES) == {}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_can_be_drawn_and_is_the_same_each_time(kind: str) -> None:
     first, second = draw(f"{kind} (B, V)"), draw(f"{kind} (B, V)")
@@ -108,8 +138,11 @@ def test_an_axis_without_a_size_is_refused() -> None:
 def test_one_hot_and_labels_need_classes() -> None:
     with pytest.raises(ValueError, match="needs an axis V or D"):
         draw("one_hot (B, T)")
-    with pytest.raises(ValueError, match="labels need a size for V"):
-        Argument.parse("x", "labels (B)").draw(np.random.default_rng(0), {"B": 3})
+    for kind in ("labels", "padded_labels"):
+        with pytest.raises(ValueError, match="labels need a size for V"):
+            Argument.parse("x", f"{kind} (B)").draw(np.random.default_rng(0), {"B": 3})
+    with pytest.raises(ValueError, match="lengths need a size for T"):
+        Argument.parse("x", "lengths (B)").draw(np.random.default_rng(0), {"B": 3})
 
 
 def test_labels_bring_the_axis_of_classes() -> None:

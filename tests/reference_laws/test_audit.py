@@ -12,7 +12,7 @@ from batchmean_reference.audit import Measured, Monomial, deviation, fit, measur
 from batchmean_reference.laws import Loss
 
 
-@pytest.mark.parametrize("text", ["V^-1", "B V^-1", "T", "1", "B^2 D^-3"])
+@pytest.mark.parametrize("text", ["V^-1", "B V^-1", "T", "1", "B^2 D^-3", "N^-1 n_valid"])
 def test_factors_are_written_as_they_are_read(text: str) -> None:
     assert str(Monomial.parse(text)) == text
 
@@ -44,6 +44,26 @@ def test_the_whole_shape_is_v_times_too_much() -> None:
     assert fit(measured) == Monomial.parse("V^-1")
     assert deviation(measured, Monomial.parse("V^-1")) < 1e-12
     assert deviation(measured, Monomial()) > 0.4
+
+
+MASKED = (Argument.parse("x", "normal (B, T)"), Argument.parse("mask", "mask (B, T)"))
+
+
+@pytest.mark.parametrize(
+    ("written", "factor"),
+    [
+        (lambda x, mask: (x**2 * mask).mean(), "n_valid N^-1"),
+        (lambda x, mask: (x**2 * mask).sum() / len(x), "n_valid B^-1"),
+        (lambda x, mask: (x**2 * mask).sum() / mask.sum() ** 2, "n_valid^-1"),
+        (lambda x, mask: (x**2 * mask).sum() / mask.sum() / mask.size, "B^-1 T^-1"),
+        (lambda x, mask: (x**2 * mask).sum() / mask.sum(), "1"),
+    ],
+)
+def test_what_a_mask_lets_through_is_counted(written: Callable[..., Any], factor: str) -> None:
+    right = Loss(lambda x, mask: (x**2)[mask > 0].mean(), MASKED, unit=("n_valid",))
+    measured = measure_all(Loss(written, MASKED, unit=("n_valid",)), right)
+    assert fit(measured) == Monomial.parse(factor)
+    assert deviation(measured, Monomial.parse(factor)) < 1e-9
 
 
 def test_a_constant_or_a_shifted_count_is_no_monomial() -> None:

@@ -134,6 +134,15 @@ def test_findings_with_different_factors_have_no_common_one(tmp_path: Path) -> N
         _ = wrong.factor
 
 
+def test_a_finding_without_a_factor(tmp_path: Path) -> None:
+    text = RIGHT + WRONG.replace(
+        "    return 0  #", "    x = 0  # expect: BMN401 none proved\n    return x  #"
+    )
+    wrong = read(tmp_path, text)[1]
+    assert [expected.factor for expected in wrong.expected] == [None, Monomial({"V": -1})]
+    assert wrong.factor is None
+
+
 def test_modules_are_run_under_a_name_of_their_own(tmp_path: Path) -> None:
     (case,) = read(tmp_path, RIGHT.replace("return 0", "return float((targets * logits).mean())"))
     loss = case.loss()

@@ -130,6 +130,44 @@ def test_exponents_without_a_reference() -> None:
     )
 
 
+def test_exponents_of_a_masked_loss() -> None:
+    over_all = loss_of(masked_over_all, TOKENS, unit=("n_valid",))
+    sizes = {"B": 3, "T": 7, "V": 5}
+    assert exponents(over_all, sizes) == pytest.approx({"V": 0.0, "N": -1.0, "n_valid": 1.0}, abs=1e-9)
+    right = exponents(RIGHT["masked cross-entropy"], sizes)
+    assert right == pytest.approx({"V": 0.0, "N": 0.0, "n_valid": 0.0}, abs=1e-9)
+    assert set(exponents(loss_of(masked_over_all, TOKENS, unit=("n_valid",), fixed={"T": 7}), sizes)) == {"V"}
+
+
+def up_to_the_length(x: Array, lengths: Array) -> Array:
+    mask = np.arange(x.shape[1]) < lengths[:, None]
+    return (x**2 * mask).sum() / mask.sum()
+
+
+@pytest.mark.parametrize(
+    ("function", "declared"),
+    [
+        (up_to_the_length, {"x": "normal (B, T)", "lengths": "lengths (B)"}),
+        (lambda x, pad: (x**2)[~pad].mean(), {"x": "normal (B, T)", "pad": "pad_mask (B, T)"}),
+        (lambda x, y: (x**2)[y != 0].mean(), {"x": "normal (B, T)", "y": "padded_labels (B, T)"}),
+    ],
+    ids=["lengths", "pad_mask", "padded_labels"],
+)
+def test_every_way_to_say_what_is_padding_can_be_padded(
+    function: Callable[..., Any], declared: dict[str, str]
+) -> None:
+    right = loss_of(function, declared, unit=("n_valid",))
+    assert {law: verdict for law, verdict in verdicts(right).items() if verdict != "not applicable"} == {
+        "padding": "holds",
+        "duplication": "holds",
+        "pointwise": "holds",
+    }
+    name = next(argument.name for argument in right.arguments if argument.name != "x")
+    unmasked = loss_of(lambda **given: (given["x"] ** 2).mean(), declared, unit=("n_valid",))
+    assert unmasked.mask is not None and unmasked.mask.name == name
+    assert check_law("padding", unmasked).verdict == "broken"
+
+
 def squared_error(x: Array, y: Array) -> Array:
     return ((x - y) ** 2).mean()
 
@@ -150,12 +188,17 @@ def normal_entropy(sigma: Array) -> Array:
     return (0.5 * np.log(2 * np.pi * np.e) + np.log(sigma)).sum(-1).mean()
 
 
+def perplexity(targets: Array, logits: Array) -> Array:
+    return np.exp(losses.cross_entropy(targets, logits))
+
+
 EXEMPT = [
     (squared_error, {"x": "probs (B, V)", "y": "one_hot (B, V)"}, "elementwise loss"),
     (dice, {"probs": "probs (B, T, V)", "truth": "one_hot (B, T, V)"}, "macro average"),
     (smoothed, TWO_DISTRIBUTIONS, "label smoothing"),
     (info_nce, {"queries": "normal (B, D)", "keys": "normal (B, D)"}, "in-batch negatives"),
     (normal_entropy, {"sigma": "sigma (B, D)"}, "normal entropy"),
+    (perplexity, TWO_DISTRIBUTIONS, "perplexity"),
 ]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
+from batchmean.engine import masks
 from batchmean.engine.names import is_log_name, is_small_name, is_target_name
 from batchmean.engine.reductions import Reduction
 from batchmean.engine.shapes import Axis, Shape
@@ -100,7 +101,11 @@ def add(a: Tensor, b: Tensor) -> Tensor:
     if reductions:
         kinds = {atom.kind for side in (a, b) for atom in side.atoms()}
         binary = any(is_elementwise(side) for side in (a, b))
-        reductions = tuple(_beside(r, binary, "element mean" in kinds or binary) for r in reductions)
+        reductions = tuple(
+            _beside(_mixed(r, a, b), binary, "element mean" in kinds or binary) for r in reductions
+        )
+    if (others := _other_positions(a, b) or _other_positions(b, a)) is not None:
+        return others
     terms = _as_log_softmax(combine((*a.terms, *b.terms)))
     shape = joint_shape(a, b)
     if len(terms) > MAX_TERMS:
@@ -108,10 +113,34 @@ def add(a: Tensor, b: Tensor) -> Tensor:
     return Tensor(terms, shape, reductions)
 
 
+def _other_positions(one: Tensor, minus_mask: Tensor) -> Tensor | None:
+    """1 - mask is a mask."""
+    if one.number() != 1.0 or len(minus_mask.terms) != 1 or minus_mask.terms[0].coefficient != -1.0:
+        return None
+    return masks.complement(negate(minus_mask))
+
+
+def _mixed(reduction: Reduction, a: Tensor, b: Tensor) -> Reduction:
+    """An account after a term without one of its kind was added: what is done to the sum is done to both."""
+    symbol = reduction.integrand.symbol
+    of_its_kind = (any(r.integrand.symbol == symbol for r in side.reductions) for side in (a, b))
+    if reduction.mixed or all(of_its_kind) or is_negligible(a) or is_negligible(b):
+        return reduction
+    return replace(reduction, mixed=True, parent=reduction)
+
+
+def is_negligible(a: Tensor) -> bool:
+    """Is it 0, or an epsilon?"""
+    number = a.number()
+    return number is not None and abs(number) <= 1e-3
+
+
 def _beside(reduction: Reduction, binary: bool, averaged: bool) -> Reduction:
     """An account after something elementwise was added: a half is withdrawn, a latent KL stands beside it."""
     if reduction.integrand.symbol == "V":
         return reduction.withdrawn() if binary else reduction
+    if not reduction.integrand.symbol:
+        return reduction
     if averaged and not reduction.beside_average:
         return replace(reduction, beside_average=True, parent=reduction)
     return reduction
@@ -159,6 +188,7 @@ def reciprocal(a: Tensor) -> Tensor:
 
 def power(a: Tensor, exponent: float | None) -> Tensor:
     """a ** exponent."""
+    a = replace(a, reductions=tuple(r for r in a.reductions if r.integrand.symbol))
     number = a.number()
     if number is not None:
         try:
@@ -207,7 +237,8 @@ def _normalised(total: Atom) -> Atom:
     """x / x.sum(axis): a distribution over that axis, whatever x is."""
     assert total.argument is not None
     key = softmax_key(logarithm(total.argument).terms, total.axis)
-    return Atom(key, Role.PROBS, total.axis, place=total.place)
+    place = total.place and Place(total.place.node, "divided by this sum: probabilities over its axis")
+    return Atom(key, Role.PROBS, total.axis, place=place)
 
 
 def exponential(a: Tensor, place: Place | None = None) -> Tensor:
@@ -239,6 +270,7 @@ def term_atom(term: Term) -> Atom | None:
 
 def _exponential_atom(atom: Atom, place: Place | None) -> Atom:
     if atom.role is Role.LOG_PROBS:
+        place = place and Place(place.node, "the exponential of log-probabilities: probabilities")
         return Atom(atom.source, Role.PROBS, atom.axis, place=place or atom.place, shown=atom.shown)
     if atom.role is Role.LOG and atom.argument is not None and (inner := atom.argument.single()) is not None:
         return inner
@@ -284,7 +316,8 @@ def _log_of_term(term: Term, shape: Shape, place: Place | None) -> Tensor:
 
 def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
     if atom.role is Role.PROBS:
-        return from_atom(log_probs_atom(atom.key, atom.axis, place or atom.place, atom.shown), shape)
+        log = log_probs_atom(atom.key, atom.axis, place or atom.place, atom.shown)
+        return from_atom(replace(log, hint=atom.hint, argument=from_atom(atom, SCALAR)), shape)
     if atom.role is Role.EXP and atom.argument is not None:
         return replace(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:

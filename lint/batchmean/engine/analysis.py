@@ -8,33 +8,21 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.evaluator import OutOfWork
+from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
-from batchmean.engine.reductions import Factor, Reduction, Stack, Step
+from batchmean.engine.miscounts import miscounts, report_node
+from batchmean.engine.reductions import Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, forget_keys
 
 _LOCK: Final = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A reduction whose support is wrong or right for sure: what a rule sees."""
-
-    reduction: Reduction
-    factor: Factor
-    step: Step
-    """The step that divides by the support."""
-    node: ast.AST
-    """Where to report it: the step, or the call that hands the integrand to a reducing helper."""
-    spells_dim: bool
-    """Does the code here say `dim=`, as PyTorch does?"""
 
 
 def analyse(tree: ast.Module, lines: Sequence[str]) -> list[Event]:
@@ -47,6 +35,15 @@ def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
     """Every reduction of an integrand in its final state, the right ones too: what a fix is checked against."""
     with _LOCK, _no_collection():
         return _final(_interpreted(tree, lines, thorough=True).ledger)
+
+
+def work(tree: ast.Module, lines: Sequence[str]) -> int:
+    """How many statements and expressions an analysis reads: its cost, whatever else the machine does."""
+    with _LOCK, _no_collection():
+        interpreter = _interpreted(tree, lines)
+        for _ in _events(interpreter):
+            pass
+        return interpreter.work
 
 
 @contextmanager
@@ -64,9 +61,12 @@ def _no_collection() -> Iterator[None]:
 def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> Interpreter:
     forget_keys()
     candidates = Candidates(tree, lines, thorough)
-    interpreter = Interpreter(lines, Relevance(candidates))
+    relevance = Relevance(candidates)
+    interpreter = Interpreter(lines, relevance)
+    if candidates.is_empty:
+        return interpreter
     try:
-        _run(interpreter, tree, candidates)
+        _run(interpreter, tree, candidates, relevance)
     except OutOfWork:
         pass
     return interpreter
@@ -75,16 +75,18 @@ def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False)
 @contextmanager
 def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     """Forget what was entered by work that does not come to its end: the last statement may put a loss right."""
-    first = len(interpreter.ledger)
+    logs: tuple[list[Any], ...] = (interpreter.ledger, interpreter.miscounts, interpreter.exponentials)
+    before = [len(log) for log in logs]
     try:
         yield
     except (OutOfWork, RecursionError) as error:
-        del interpreter.ledger[first:]
+        for log, length in zip(logs, before, strict=True):
+            del log[length:]
         if isinstance(error, OutOfWork):
             raise
 
 
-def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None:
+def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevance: Relevance) -> None:
     with _all_or_nothing(interpreter):
         interpreter.run_module(tree.body)
     instances: dict[ast.ClassDef, InstanceValue] = {}
@@ -99,6 +101,8 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None
                 if instance is None:
                     instance = calls.blank_instance(interpreter, owner)
                     instances[owner.node] = instance
+                if owner.scope.names.get("__init__") is function:
+                    return  # it has made the instance
                 function = replace(function, receiver=instance)
             interpreter.run_function(function)
 
@@ -122,7 +126,9 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None
     known, first = frozenset(interpreter.seen), len(interpreter.ledger)
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
-        f.node.name for f in entered if not isinstance(f.node, ast.Lambda) and _has_unseen(f.node, known)
+        f.node.name
+        for f in entered
+        if not isinstance(f.node, ast.Lambda) and not known.issuperset(relevance.reducing(f.node))
     }
     for function in entered:
         node = function.node
@@ -134,21 +140,26 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates) -> None
     ]
 
 
-def _has_unseen(node: ast.AST, seen: frozenset[ast.AST]) -> bool:
-    """Is there a call that no one made?"""
-    return any(isinstance(inner, ast.Call) and inner not in seen for inner in ast.walk(node))
-
-
 def _is_static(node: ast.AST) -> bool:
     names = [d.id for d in getattr(node, "decorator_list", ()) if isinstance(d, ast.Name)]
     return "staticmethod" in names
 
 
 def _events(interpreter: Interpreter) -> Iterator[Event]:
+    final = _final(interpreter.ledger)
+    support = list(_support_events(interpreter, [r for r in final if r.integrand.symbol]))
+    yield from support
+    # What only a rule on trial reports makes no other finding.
+    yield from miscounts(interpreter, final, [event for event in support if not event.step.per_batch])
+
+
+def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Iterator[SupportEvent]:
+    """The integrands whose support is in the divisor."""
     right: list[Reduction] = []
-    wrong: list[Event] = []
+    wrong: list[SupportEvent] = []
+    too_large: list[SupportEvent] = []
     imported = {n: v.name for n, v in interpreter.module.names.items() if isinstance(v, ModuleValue)}
-    for reduction in _final(interpreter.ledger):
+    for reduction in final:
         if reduction.support in ("alive", "maybe averaged"):
             continue
         factor = reduction.factor()
@@ -156,14 +167,21 @@ def _events(interpreter: Interpreter) -> Iterator[Event]:
         beside = interpreter.averaged_events.intersection(reduction.integrand.distributions)
         if factor is None or factor.support >= 0 or beside:
             right.append(reduction)
+            if factor is not None and reduction.per_batch and any(power > 0 for _, power in factor.units):
+                step = _blamed(reduction)
+                spells_dim = _spells_dim(imported, step.node)
+                too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
         elif reduction.integrand.kind == "latent KL" and _is_one_of_several(interpreter, reduction):
             continue
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
             step = _blamed(reduction)
             spells_dim = _spells_dim(imported, step.node)
-            wrong.append(Event(reduction, factor, step, _report_node(reduction, step), spells_dim))
+            wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
+    known = {id(event.reduction) for event in too_large}
+    other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
+    yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
 
 
 def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:
@@ -197,7 +215,7 @@ class _Silence:
             for step in reduction.steps:
                 self._by_place.setdefault((id(step.node), step.stack), []).append(reduction)
 
-    def covers(self, event: Event) -> bool:
+    def covers(self, event: SupportEvent) -> bool:
         reduction = event.reduction
         if id(reduction.origin) in self._compensated:
             return True
@@ -239,17 +257,10 @@ def _blamed(reduction: Reduction) -> Step:
     dividing = [s for s in reduction.steps if s.averages_support]
     if dividing:
         return dividing[0]
+    if reduction.per_batch:
+        return next(s for s in reduction.steps if s.per_batch)
     scales = [s for s in reduction.steps if s.how == "scale"]
     return scales[-1] if scales else reduction.steps[-1]
 
 
-def _report_node(reduction: Reduction, step: Step) -> ast.AST:
-    common = 0
-    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
-        if mine is not theirs:
-            break
-        common += 1
-    return step.stack[common] if len(step.stack) > common else step.node
-
-
-__all__ = ["Event", "analyse"]
+__all__ = ["Event", "Miscount", "SupportEvent", "accounts", "analyse", "work"]

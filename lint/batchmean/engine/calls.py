@@ -9,7 +9,9 @@ from dataclasses import replace
 
 from batchmean import operations
 from batchmean.engine import hints, primitives
+from batchmean.engine.algebra import map_atoms
 from batchmean.engine.evaluator import Evaluator, something
+from batchmean.engine.masks import makes_masks, mask_of
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
@@ -22,6 +24,7 @@ from batchmean.engine.values import (
     InstanceValue,
     ListValue,
     ModuleValue,
+    Place,
     ShapeValue,
     Tensor,
     TupleValue,
@@ -93,9 +96,44 @@ def call(
         return interpreter.opaque()
     if isinstance(function, ModuleValue):
         operation = operations.function(function.name)
+        if operation is None:
+            operation = _compatibility(interpreter, function.name)
         if operation is not None:
             return apply(interpreter, operation, args, kwargs, node)
-    return interpreter.opaque()
+    return _unknown_result(interpreter, args, kwargs, node)
+
+
+def _compatibility(interpreter: Evaluator, name: str) -> Operation | None:
+    """A package's own `reduce_mean` for both versions of TensorFlow, beside an import of it."""
+    last = name.rpartition(".")[2]
+    if last not in ("reduce_mean", "reduce_sum") or not name.startswith("."):
+        return None
+    modules = interpreter.module.names.values()
+    has_it = any(isinstance(m, ModuleValue) and m.name.startswith("tensorflow") for m in modules)
+    return operations.function(f"tensorflow.{last}") if has_it else None
+
+
+def _unknown_result(
+    interpreter: Evaluator, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
+    """What an unknown function gives: nothing is known of it, unless its name or an argument says something.
+
+    Asked for `reduction="none"` it gives a loss; `make_pad_mask` gives a mask, and `expand_as_right(mask, x)` the mask.
+    """
+    function = getattr(node, "func", None)
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    first = something(args[0]) if args else None
+    if isinstance(first, Tensor) and name.startswith(("expand", "broadcast")) and mask_of(first) is not None:
+        return first
+    if any(key.startswith("reduction") and _is_none(value) for key, value in kwargs.items()):
+        place = Place(node, "asked for no reduction, this gives a loss per element")
+        loss = interpreter.computed()
+        return map_atoms(loss, lambda atom: replace(atom, kind="error", place=place))
+    return interpreter.opaque((name,) if makes_masks(name) else ())
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Const) and value.value == "none"
 
 
 def call_method(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from batchmean.gate import logarithms, reduces
+from batchmean.gate import losses, reduces
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _CALLED: Final = re.compile(r"\b([A-Za-z_]\w*)\s*[(.]")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_MANY: Final = 200
+"""More names than these are not looked for one by one."""
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+_KINDS: Final[list[type[ast.AST]]] = [*ast.stmt.__subclasses__(), ast.ExceptHandler, ast.match_case]
+_BLOCKS_OF: Final = {kind: tuple(name for name in _BLOCKS if name in kind._fields) for kind in _KINDS}
 
 
 class Candidates:
@@ -26,9 +29,9 @@ class Candidates:
         self._lines = lines
         self._last_read: tuple[tuple[int, int | None], bool, frozenset[str]] | None = None
         text = "\n".join(lines)
-        starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-        self._logarithms = sorted({bisect_right(starts, offset) for offset in logarithms(text)})
+        self._marks = _line_numbers(text, losses(text))
         functions: list[Function] = []
+        inert: list[ast.stmt] = []
         takers: set[str] = set()
         reducers: set[str] = set()
         own = list(_own_statements(tree))
@@ -36,9 +39,13 @@ class Candidates:
         for node in _statements(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions.append(node)
-            elif isinstance(node, ast.ImportFrom):
+                inert.append(node)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
+                    inert.append(node)
+            if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    if alias.asname and logarithms(f" {alias.name}("):
+                    if alias.asname and losses(f" {alias.name}("):
                         takers.add(alias.asname)
                     if alias.asname and reduces(alias.name):
                         reducers.add(alias.asname)
@@ -60,11 +67,10 @@ class Candidates:
                 for node in function.body:
                     if isinstance(node, ast.Assign) and self.takes_logarithm(node):
                         takers.update(n for target in node.targets for n in _target_names(target, True))
-        texts = [self._text(f) for f in functions]
-        called = [set(_CALLED.findall(text)) - {f.name} for f, text in zip(functions, texts, strict=True)]
-        takes_log = [self.takes_logarithm(f) for f in functions]
-        reduces_it = [reduces(text) for text in texts]
-        takers.update(f.name for f, takes in zip(functions, takes_log, strict=True) if takes)
+        takes_it = {f for f in functions if self.takes_logarithm(f)}
+        takers.update(f.name for f in takes_it)
+        texts = {f: self._text(f) for f in functions} if takers else {}
+        reduces_it = {f for f, text in texts.items() if reduces(text)}
         asked: tuple[frozenset[str], int] | None = None
         for node in own:
             # `batched = vmap(predict)`, `average = partial(np.mean)`: other names of what matters.
@@ -78,32 +84,60 @@ class Candidates:
                     takers |= names
                 if does:
                     reducers |= names
-        reducers.update(f.name for f, does in zip(functions, reduces_it, strict=True) if does)
+        reducers.update(f.name for f in reduces_it)
+        self.calls: dict[Function, set[str]] = {}
+        """The names that each function calls; functions that call none of those below are left out."""
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
-        for function, calls, takes, does in zip(functions, called, takes_log, reduces_it, strict=True):
-            if (thorough or does or calls & reducers) and (takes or calls & takers):
+        self._read_calls(texts, takers)
+        for function, calls in self.calls.items():
+            takes = function in takes_it or not calls.isdisjoint(takers)
+            if takes and (thorough or function in reduces_it or not calls.isdisjoint(reducers)):
                 self._nodes.add(function)
                 found.add(function.name)
+        self._read_calls(texts, found)
+        self._nodes.update(f for f, calls in self.calls.items() if not calls.isdisjoint(found))
         self.takers = takers
         """Names of what takes a logarithm or a divergence: functions, classes, criteria."""
         self.reducers = reducers
         """Names of what reduces."""
         self.names = found
         """Names of the functions that reduce a logarithm."""
-        self.calls = dict(zip(functions, called, strict=True))
-        """The names that each function calls."""
-        self.called: set[str] = set().union(*called) if called else set()
-        """Every name that some function calls."""
-        self._nodes.update(f for f, calls in zip(functions, called, strict=True) if calls & found)
+        self._read_calls(texts, {f.name for f in texts if f in self._nodes})
+        self.called: set[str] = set().union(*self.calls.values())
+        """Every name that some function calls, as far as it is the name of a function here that is in."""
+
+        self.is_empty = not self._nodes and not self._module_takes(inert)
+        """Is there nothing to look at, in functions and outside them?"""
 
     def __contains__(self, node: ast.AST) -> bool:
         return node in self._nodes
 
     def takes_logarithm(self, node: ast.stmt | ast.expr) -> bool:
         """Does a logarithm or a divergence stand in the lines of this statement or expression?"""
-        index = bisect_left(self._logarithms, node.lineno)
-        return index < len(self._logarithms) and self._logarithms[index] <= (node.end_lineno or node.lineno)
+        index = bisect_left(self._marks, node.lineno)
+        return index < len(self._marks) and self._marks[index] <= (node.end_lineno or node.lineno)
+
+    def _module_takes(self, inert: Sequence[ast.stmt]) -> bool:
+        """Does a logarithm or a divergence, or what takes one, stand outside functions and imports?"""
+        line = 1
+        for start, end in [*((n.lineno, n.end_lineno or n.lineno) for n in inert), (len(self._lines) + 1, 0)]:
+            if line < start:
+                index = bisect_left(self._marks, line)
+                if index < len(self._marks) and self._marks[index] < start:
+                    return True
+                if not self.takers.isdisjoint(_WORD.findall("\n".join(self._lines[line - 1 : start - 1]))):
+                    return True
+            line = max(line, end + 1)
+        return False
+
+    def _read_calls(self, texts: Mapping[Function, str], names: set[str]) -> None:
+        """Take down what the functions call that may call one of `names`."""
+        for function, text in texts.items():
+            if function in self.calls:
+                continue
+            if len(names) > _MANY or any(name in text for name in names):
+                self.calls[function] = set(_CALLED.findall(text)) - {function.name}
 
     def _words(self, node: ast.stmt) -> tuple[bool, frozenset[str]]:
         """Do the lines of a statement reduce something, and which words do they hold? A line of many is read once."""
@@ -117,15 +151,27 @@ class Candidates:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
 
 
+def _line_numbers(text: str, offsets: Sequence[int]) -> list[int]:
+    """The lines of ascending offsets, each once."""
+    lines: list[int] = []
+    line, done = 1, 0
+    for offset in offsets:
+        line += text.count("\n", done, offset)
+        done = offset
+        if not lines or lines[-1] != line:
+            lines.append(line)
+    return lines
+
+
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
     """Every statement, at any depth; expressions are not entered."""
-    todo: list[ast.AST] = list(reversed(tree.body))
+    todo: list[ast.AST] = [*reversed(tree.body)]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.stmt):
             yield node
-        for block in _BLOCKS:
-            todo.extend(reversed(getattr(node, block, ())))
+        for block in _BLOCKS_OF.get(type(node), ()):
+            todo += getattr(node, block)[::-1]
 
 
 def _own_statements(tree: ast.Module) -> Iterator[ast.stmt]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from batchmean import operations
-from batchmean.engine import algebra
-from batchmean.engine.integrands import recognise
+from batchmean.engine import algebra, masks
+from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.literals import compare, fold
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.scopes import Scope
@@ -46,6 +46,9 @@ from batchmean.engine.values import (
     sequence_of,
 )
 
+if TYPE_CHECKING:
+    from batchmean.engine.events import Miscount
+
 MAX_WORK: Final = 100_000
 """How many nodes are read for one module before the engine stops looking."""
 Path: TypeAlias = tuple[tuple[ast.AST, int], ...]
@@ -77,12 +80,21 @@ class Evaluator:
         """Where something that is no integrand is reduced."""
         self.averaged_events: set[int] = set()
         """Distributions whose log_prob is averaged over every element."""
+        self.miscounts: list[Miscount] = []
+        """Counts that were seen to be wrong on the way."""
+        self.exponentials: list[tuple[ast.AST, tuple[Reduction, ...]]] = []
+        """Exponentials of reduced losses."""
         self._scope = self.module
         self._stack: tuple[ast.AST, ...] = ()
         self._path: Path = ()
         self._serial = 0
         self._work = 0
         self._nesting = 0
+
+    @property
+    def work(self) -> int:
+        """How many statements and expressions were read so far."""
+        return self._work
 
     @property
     def stack(self) -> tuple[ast.AST, ...]:
@@ -302,7 +314,9 @@ class Evaluator:
         if op is ast.Sub:
             return self.added(a, algebra.negate(b))
         if op is ast.Mult:
-            return self.placed(self.formed(algebra.multiply(a, b), a, b), (a, b), node)
+            return self.multiplied(a, b, node)
+        if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
+            return algebra.multiply(a, b)
         if op is ast.Div or op is ast.FloorDiv:
             b = _counted(a, b)
             return self.placed(self.formed(algebra.divide(a, b), a, b), (a, b), node)
@@ -313,6 +327,16 @@ class Evaluator:
 
             return matmul(self, a, b, node)
         return self.computed(algebra.joint_shape(a, b))
+
+    def multiplied(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
+        """a * b, with an account of the pairs where (B,) meets (B, 1)."""
+        product = self.placed(self.formed(algebra.multiply(a, b), a, b), (a, b), node)
+        pairs = pairing(a, b, node, self._stack)
+        if pairs is None:
+            return product
+        return replace(
+            product, reductions=(*product.reductions, self.record(Reduction(pairs, support="summed")))
+        )
 
     def added(self, a: Tensor, b: Tensor) -> Tensor:
         """a + b, with the accounts that the sum withdraws entered in the ledger."""
@@ -352,6 +376,9 @@ class Evaluator:
                 decided = self.truth(value)
                 return Const(not decided) if decided is not None else self.opaque()
             if isinstance(node.op, ast.Invert):
+                others = masks.complement(self.as_tensor(value))
+                if others is not None:
+                    return others
                 return algebra.add(constant(1.0), algebra.negate(self.as_tensor(value)))
             return value
 
@@ -420,12 +447,13 @@ class Evaluator:
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         outer = self._scope
+        path, self._path = self._path, (*self._path, (node, 0))
         self._scope = Scope(outer)
         try:
             self._generators(node.generators)
             return ListValue(self.evaluate(node.elt))
         finally:
-            self._scope = outer
+            self._scope, self._path = outer, path
 
     def _dict_comprehension(self, node: ast.DictComp) -> Value:
         outer = self._scope
@@ -530,7 +558,10 @@ class Evaluator:
                 Atom(intern("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape
             )
         elif number == 0 and type(number) in (int, float):
-            return
+            kept = masks.complement(self.as_tensor(index)) if isinstance(index, Tensor) else None
+            if kept is None or not base.terms:
+                return
+            stored = self.placed(algebra.multiply(base, kept), (base, kept), target)
         else:
             stored = self.opaque((target.value.id,), shape=base.shape)
         self._scope.names[target.value.id] = stored

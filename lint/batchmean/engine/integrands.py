@@ -8,11 +8,15 @@ which is rightly averaged over every element.
 
 from __future__ import annotations
 
-from batchmean.engine.algebra import BINARY_ROLES
+import ast
+from typing import Final, Literal
+
+from batchmean.engine.algebra import BINARY_ROLES, is_negligible
 from batchmean.engine.hints import says_classes, says_per_example
+from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
-from batchmean.engine.reductions import Integrand
-from batchmean.engine.shapes import Axis
+from batchmean.engine.reductions import Integrand, Stack
+from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern
 
 _SHOWN = (Role.PROBS, Role.ONE_HOT)
@@ -23,6 +27,8 @@ def recognise(tensor: Tensor) -> Integrand | None:
     if not tensor.terms or tensor.shape.is_scalar:
         return None
     roles = {atom.role for atom in tensor.atoms()}
+    if Role.MASK in roles:
+        tensor = unmasked(tensor)
     if roles & set(BINARY_ROLES):
         return None
     if Role.INTEGRAND in roles:
@@ -30,6 +36,95 @@ def recognise(tensor: Tensor) -> Integrand | None:
     if not roles & {Role.LOG, Role.LOG_PROBS} and not any(is_log_name(a.names) for a in tensor.atoms()):
         return _latent_kl(tensor) if Role.EXP in roles else None
     return _expectation(tensor) or _latent_kl(tensor)
+
+
+def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
+    """A loss without a support: a number per position, such as a squared error or what a library loss gives.
+
+    Of an array that only its name makes a loss, an account is kept where a mask zeroes it.
+    """
+    if not tensor.terms or tensor.shape.is_scalar:
+        return None
+    shown = [a for a in tensor.atoms() if a.kind in ("error", "selected") or a.role is Role.LOG_PROBS]
+    places: list[Place | None] = [a.place for a in shown]
+    is_shown = bool(places)
+    masks = common_masks(tensor)
+    if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
+        places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
+    if not is_shown and masks:
+        own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
+        named = [a for a in own if not a.kind and is_loss_name(a.names)]
+        roles = (Role.LOG, Role.LOG_PROBS, *BINARY_ROLES)
+        logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
+        is_shown = bool(logs)
+        places = [a.place and Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named]
+        places += [a.place for a in logs]
+        if not named and not logs:
+            return None
+    elif not is_shown:
+        return None
+    return Integrand(
+        "loss",
+        Axis(1),
+        "",
+        is_shown,
+        _unique(places),
+        tensor.shape,
+        tensor.stack or stack,
+        key=intern(tensor.terms),
+    )
+
+
+PAIRS: Final = "pairs"
+"""The kind of a product in which every example meets every other one."""
+
+
+def pairing(a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...]) -> Integrand | None:
+    """(B,) times (B, 1), where the code shows both shapes, or one of them and that the other is a column."""
+    for column, row in ((a, b), (b, a)):
+        how = _pairs_up(column, row)
+        mine, others = list(column.atoms()), list(row.atoms())
+        if how is None or not mine or {atom.key for atom in mine} & {atom.key for atom in others}:
+            continue  # all pairs of one array are meant
+        if any(atom.kind == "arange" or atom.role is Role.MASK for atom in (*mine, *others)):
+            continue
+        place = Place(node, "(B,) times (B, 1) pairs every example with every other")
+        shape = Shape.of([Axis(), Axis()])
+        key = intern(a.terms, b.terms)
+        return Integrand(PAIRS, Axis(1), "", how == "shown", (place,), shape, stack, key=key)
+    return None
+
+
+def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | None:
+    """Is the first (B, 1) and the second (B,)?"""
+    if column.shape.keeps_what_is_dropped(row.shape):
+        return "shown"
+    axes = column.shape.leading(2)
+    if column.shape.rank not in (None, 2) or len(axes) != 2 or axes[1].size != 1 or axes[0].size is not None:
+        return None
+    if row.shape.rank == 1:
+        return "shown" if row.shape.shown[0].size is None else None
+    is_column = row.shape.rank is None and row.shape.dropped == (1,) and any(map(_is_chosen, row.atoms()))
+    return "by a column" if is_column else None
+
+
+def _is_chosen(atom: Atom) -> bool:
+    """Was it made of one column of an array, `x[:, 0]`?"""
+    inside = atom.argument.atoms() if atom.argument is not None else ()
+    return atom.hint == ("chosen",) or any(inner.hint == ("chosen",) for inner in inside)
+
+
+def _is_squared_difference(tensor: Tensor) -> bool:
+    """Is it a^2 - 2ab + b^2?"""
+    if len(tensor.terms) != 3:
+        return False
+    squares = [t for t in tensor.terms if t.factors and all(power == 2 for _, power in t.factors)]
+    mixed = [t for t in tensor.terms if t not in squares]
+    if len(squares) != 2 or len(mixed) != 1 or squares[0].coefficient is None:
+        return False
+    both = frozenset((atom, 1.0) for term in squares for atom, _ in term.factors)
+    scale = squares[0].coefficient
+    return mixed[0].factors == both and squares[1].coefficient == scale and mixed[0].coefficient == -2 * scale
 
 
 def _library_integrand(tensor: Tensor) -> Integrand | None:
@@ -53,6 +148,11 @@ def _library_integrand(tensor: Tensor) -> Integrand | None:
                     event=atom.source,
                     distributions=atom.distributions,
                     assumed=not atom.shown or latent,
+                    mixed=any(
+                        all(a.role is not Role.INTEGRAND for a, _ in t.atoms())
+                        and not is_negligible(Tensor((t,), tensor.shape))
+                        for t in tensor.terms
+                    ),
                 )
     return None
 
@@ -87,7 +187,11 @@ def _expectation(tensor: Tensor) -> Integrand | None:
             continue
         weights.append(weight)
         logs.append(log)
-        places = [_shown_by(weight, "a target distribution"), _shown_by(log, "log-probabilities")]
+        places = [
+            _shown_by(weight, "a target distribution"),
+            _normalised_at(log),
+            _shown_by(log, "log-probabilities"),
+        ]
         if best is None or (proved and not best[0]):
             best = (proved, axis, places)
         else:
@@ -103,6 +207,7 @@ def _expectation(tensor: Tensor) -> Integrand | None:
     ratio = any(atom.source in sources for term in others for atom, _ in term.atoms())
     if tensor.shape.has(axis) is False:
         return None
+    parts = {*weights, *logs}
     return Integrand(
         _kind(weights, logs, values, ratio),
         axis,
@@ -113,6 +218,10 @@ def _expectation(tensor: Tensor) -> Integrand | None:
         tensor.stack or (),
         key=intern(tensor.terms),
         assumed=all(a.axis is None for a in (*weights, *logs)),
+        mixed=any(
+            parts.isdisjoint(a for a, _ in t.atoms()) and not is_negligible(Tensor((t,), tensor.shape))
+            for t in others
+        ),
     )
 
 
@@ -143,6 +252,12 @@ def _shown_by(atom: Atom, meaning: str) -> Place | None:
         return atom.place
     how = "by the axes it is said to have" if says_classes(atom.hint) else "by its name"
     return Place(atom.place.node, f"`{atom.place.text}` is taken for {meaning} {how}")
+
+
+def _normalised_at(log: Atom) -> Place | None:
+    """The softmax, or the division by a sum, that shows over which axis the logarithm's argument is a distribution."""
+    inner = log.argument.single() if log.role is Role.LOG_PROBS and log.argument is not None else None
+    return inner.place if inner is not None and inner.role is Role.PROBS else None
 
 
 def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool] | None:

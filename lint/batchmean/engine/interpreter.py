@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from batchmean.engine import algebra, hints
+from batchmean.engine.discarded import discarded_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, Path
 from batchmean.engine.relevance import Relevance, Statements, ends_path
 from batchmean.engine.scopes import Scope, joined
@@ -34,6 +36,15 @@ _NAMES_PER_NODE: Final = 32
 """How many names are copied in the time in which one node is read."""
 
 
+class _Followed(NamedTuple):
+    """A call that was followed: another branch that makes the same one need not follow it again."""
+
+    path: Path
+    result: Value
+    kept: tuple[list[Value], dict[str, Value]]
+    """The arguments: as long as they live, no other value has their identity."""
+
+
 class Interpreter(Evaluator):
     """Runs the functions of one module."""
 
@@ -47,6 +58,7 @@ class Interpreter(Evaluator):
         self._returns: list[Value] = []
         self._returned: dict[tuple[object, ...], Value] = {}
         """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
+        self._followed: dict[tuple[object, ...], list[_Followed]] = {}
 
     def run_module(self, body: Sequence[ast.stmt]) -> None:
         """Run the statements of the module itself."""
@@ -270,7 +282,10 @@ class Interpreter(Evaluator):
                 self._scope.names[alias.asname or alias.name] = ModuleValue(f"{module}.{alias.name}")
 
     def _expression_statement(self, node: ast.Expr) -> None:
-        self.evaluate(node.value)
+        value = self.evaluate(node.value)
+        discarded = discarded_division(node.value, value)
+        if discarded is not None:
+            self.miscounts.append(discarded)
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
@@ -295,7 +310,12 @@ class Interpreter(Evaluator):
             return self.opaque()
         memo = None if standalone else _unknown_call(function, args, kwargs)
         if memo is not None and memo in self._returned:
-            return self._returned[memo]
+            return self._anew(self._returned[memo])
+        same = None if standalone else _same_call(function, args, kwargs)
+        if same is not None:
+            for earlier in self._followed.get(same, ()):
+                if _exclude_each_other(earlier.path, self._path):
+                    return earlier.result
         if not standalone:
             self.entered.add(function.node)
         outer = (self._scope, self._stack, self._returns, self._path, self._relevant)
@@ -316,10 +336,51 @@ class Interpreter(Evaluator):
             result = alternatives(values) if values else Const(None)
             if memo is not None and _says_nothing(result):
                 self._returned[memo] = result
+            if same is not None:
+                self._followed.setdefault(same, []).append(_Followed(outer[3], result, (args, kwargs)))
             return result
         finally:
             self._active.pop()
             self._scope, self._stack, self._returns, self._path, self._relevant = outer
+
+    def _anew(self, value: Value) -> Value:
+        """The same for another call: what is unknown of it is not the same unknown."""
+        if isinstance(value, Alternatives):
+            return Alternatives(tuple(self._anew(v) for v in value.values))
+        if isinstance(value, TupleValue):
+            return TupleValue(tuple(self._anew(v) for v in value.items))
+        atom = value.single() if isinstance(value, Tensor) else None
+        if atom is None:
+            return value
+        fresh = self.computed()
+        return algebra.map_atoms(fresh, lambda new: replace(new, names=atom.names, kind=atom.kind))
+
+
+def _same_call(
+    function: FunctionValue, args: list[Value], kwargs: dict[str, Value]
+) -> tuple[object, ...] | None:
+    """A key that two calls share if they hand the same values to the same function; None for closures."""
+    if not _sees_only_its_arguments(function):
+        return None
+    given = [(name, _identity(value)) for name, value in [*(("", a) for a in args), *kwargs.items()]]
+    return (function.node, id(function.receiver), *given)
+
+
+def _identity(value: Value) -> object:
+    return (type(value.value), repr(value.value)) if isinstance(value, Const) else id(value)
+
+
+def _exclude_each_other(one: Path, other: Path) -> bool:
+    """Is there a branching of which the two paths take different branches?"""
+    taken = dict(one)
+    return any(taken.get(node, index) != index for node, index in other)
+
+
+def _sees_only_its_arguments(function: FunctionValue) -> bool:
+    """Is it a function of the module or of a class, no lambda and no closure?"""
+    return not isinstance(function.node, ast.Lambda) and (
+        function.scope.parent is None or function.owner is not None
+    )
 
 
 def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
@@ -340,9 +401,7 @@ def _unknown_call(
     function: FunctionValue, args: list[Value], kwargs: dict[str, Value]
 ) -> tuple[object, ...] | None:
     """A key for a call whose arguments are literals or unknown; None where they say more."""
-    if isinstance(function.node, ast.Lambda) or (
-        function.scope.parent is not None and function.owner is None
-    ):
+    if not _sees_only_its_arguments(function):
         return None
     key: list[object] = [function.node, id(function.receiver)]
     for name, value in [*(("", a) for a in args), *kwargs.items()]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import log
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from batchmean.engine import masks
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
-from batchmean.engine.values import Atom, Factors, Place, Role, Tensor
+from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term
 
 How: TypeAlias = Literal["sum", "mean"]
 Stack: TypeAlias = tuple[ast.AST, ...]
@@ -23,8 +25,9 @@ class Integrand:
     kind: str
     """`cross-entropy`, `KL divergence`, `entropy` or `latent KL`."""
     support: Axis
-    symbol: Literal["V", "D"]
-    """The name of the support's length: V classes, or D dimensions of a latent or an action."""
+    symbol: Literal["V", "D", ""]
+    """The name of the support's length: V classes, or D dimensions of a latent or an action; empty for a loss
+    without a support, a number per position such as a squared error."""
     proved: bool
     evidence: tuple[Place, ...]
     shape: Shape
@@ -39,6 +42,17 @@ class Integrand:
     """For a KL between distribution objects: which."""
     event: int = 0
     """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
+    mixed: bool = False
+    """Is something added to it, element by element, that is no part of the expectation?"""
+
+    @property
+    def support_name(self) -> str:
+        """What the support is called in messages."""
+        if self.event:
+            return "the event axis"
+        if self.library == "kl_divergence":
+            return "the dimensions of the Gaussian"
+        return "the latent axis" if self.symbol == "D" else "the class axis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +70,33 @@ class Step:
     """Did it run over all axes?"""
     library: bool = False
     """Was it the library's own reduction (`reduction="mean"`)?"""
+    per_batch: bool = False
+    """Was it the library's `"batchmean"`, which sums everything and divides by the first axis?"""
     shape: Shape | None = None
     """The shape of the array that it reduced."""
     contraction: bool = False
     """Was it the sum inside an einsum, a dot or a tensordot?"""
+    of_scalar: bool = False
+    """Was it of one number already: the mean of a sum over everything, the sum of a mean?"""
+    mixed: bool = False
+    """Was something else in the same array, so that another reduction would change that, too?"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Mask:
+    """A validity mask that zeroed a loss."""
+
+    shown: bool
+    """False where only a name says that it is one."""
+    key: int
+    shape: Shape | None = None
+    is_bare: bool = False
+    """Is it called just `mask`, and nothing else known of it?"""
+    after: int = 0
+    """How many reductions over single axes came before it: they did not touch the masked positions."""
+    after_steps: int = 0
+    """How many steps of the account came before it."""
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +129,10 @@ class Reduction:
     steps: tuple[Step, ...] = ()
     beside_average: bool = False
     """Is it added to a loss that is averaged over its own elements, such as a reconstruction?"""
+    mask: Mask | None = None
+    """The validity mask that it was zeroed by before anything was reduced."""
+    mixed: bool = False
+    """Was something else added to it since?"""
     parent: Reduction | None = None
 
     @property
@@ -101,6 +142,11 @@ class Reduction:
         while first.parent is not None:
             first = first.parent
         return first
+
+    @property
+    def per_batch(self) -> bool:
+        """Was it reduced by a library's `"batchmean"`?"""
+        return any(step.per_batch for step in self.steps)
 
     def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
         """After a sum or a mean over `axes` of an array of `shape`."""
@@ -122,7 +168,17 @@ class Reduction:
                 if axis is not None and not axis.holds(self.integrand.support):
                     units = (*units, (axis, how))
         averages = state == "averaged" and self.support != "averaged"
-        step = replace(step, how=how, averages_support=averages, whole=whole, shape=shape)
+        of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
+        mixed = self.mixed or self.integrand.mixed
+        step = replace(
+            step,
+            how=how,
+            averages_support=averages,
+            whole=whole,
+            shape=shape,
+            of_scalar=of_scalar,
+            mixed=mixed,
+        )
         return replace(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
 
     def scaled(self, by: Tensor) -> Reduction:
@@ -130,7 +186,15 @@ class Reduction:
         if len(by.terms) != 1 or by.reductions:
             return self
         term = by.terms[0]
-        factors = frozenset((a, p) for a, p in term.factors if a.role in (Role.COUNT, Role.OPAQUE))
+        zeroing = {a for a, power in term.factors if power > 0 and masks.is_valid(a)}
+        if zeroing and self.rest is None:
+            first = min(zeroing, key=lambda atom: atom.key)
+            fact = mask_fact(first, len(self.units), len(self.steps))
+            found = replace(self, mask=self.mask or fact, parent=self)
+            rest = Term(term.coefficient, frozenset((a, p) for a, p in term.factors if a not in zeroing))
+            return found.scaled(replace(by, terms=(rest,)))
+        scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
+        factors = frozenset((a, p) for a, p in term.factors if a.role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):
             return self
         powers: dict[Atom, float] = dict(self.scale)
@@ -153,7 +217,8 @@ class Reduction:
         before = self.parent.factor() if self.parent is not None else None
         after = self.factor()
         divides = before is not None and after is not None and after.support < before.support
-        return replace(self, steps=(*self.steps, replace(step, averages_support=divides)))
+        mixed = self.mixed or self.integrand.mixed
+        return replace(self, steps=(*self.steps, replace(step, averages_support=divides, mixed=mixed)))
 
     def counts(self) -> Iterator[tuple[Atom, int]]:
         """The counts in the scale, in an order that does not depend on the hash seed."""
@@ -170,8 +235,12 @@ class Reduction:
         names = _unit_names(axes, self.integrand.support)
         units = {name: self._unit_exponent(axis) for axis, name in names}
         other = self._unit_exponent(None)
+        apart: dict[int, int] = {}  # axes whose place is not known: each was summed, and divides for itself
         unit_divisor_unknown = False
         for atom, power in self.counts():
+            if atom.role is Role.VALID:
+                unit_divisor_unknown = True
+                continue
             if atom.role is Role.OPAQUE:
                 if atom.key in self.integrand.support.symbols:
                     support += power
@@ -184,17 +253,18 @@ class Reduction:
                 return None  # x.size(dim): some axis, the code does not say which
             if atom.shape is not None:
                 if origin.is_flat(atom.shape) or atom.shape.is_flat(origin):
-                    support += power
+                    support += power if self.integrand.symbol else 0
                     other += power
                     units = {name: exponent + power for name, exponent in units.items()}
                 elif power > 0:
                     return None
                 elif atom.shape.axes is not None and axes is not None:
                     for axis in atom.shape.axes:
-                        support, other = self._divide(axis, power, names, units, support, other)
+                        support += self._divide(axis, power, names, units, apart)
                 continue
             if atom.axis is not None:
-                support, other = self._divide(atom.axis, power, names, units, support, other)
+                support += self._divide(atom.axis, power, names, units, apart)
+        other += sum(p for p in apart.values() if p > 0) + min([0, *apart.values()])
         if self.integrand.symbol == "D" and _is_bits(self.coefficient):
             return None  # bits per dimension: the unit is declared
         size = self.integrand.support.size
@@ -215,10 +285,83 @@ class Reduction:
             return Factor(support, ())
         if axes is None:
             return Factor(support, (("B", min(other + 1, 1)),) if self.rest or self.units else ())
-        if any(exponent < 0 for exponent in units.values()):
+        if any(exponent < 0 for exponent in units.values()) and not self.per_batch:
             # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
             units = {name: min(exponent, -1) for name, exponent in units.items()}
         return Factor(support, tuple((name, exponent + 1) for name, exponent in units.items()))
+
+    def counts_masked(self) -> bool | None:
+        """Does the divisor count the positions that the mask zeroed, too? None while the code leaves it open."""
+        if self.mask is None or self.rest is None or self.coefficient is None:
+            return None
+        later = self.units[self.mask.after :]
+        if any(how != self.rest and not self._is_feature(axis) for axis, how in later):
+            return None  # a sum over the positions of each sequence, or a mean that is added up
+        positions = -1 if self.rest == "mean" else 0
+        valid = 0
+        divisors: list[Axis] = []
+        for atom, power in self.counts():
+            if atom.role is Role.VALID:
+                valid += power
+            elif atom.role is Role.OPAQUE:
+                if _may_count(atom, power):
+                    return None
+            elif atom.shape is not None and self._is_over_positions(atom.shape):
+                positions += power
+            elif atom.axis is not None and power == -1:
+                divisors.append(atom.axis)
+            elif not (atom.axis is not None and self._is_batch(atom.axis)):
+                return None  # a length that may put the mean right
+        if divisors and self._are_all_positions(divisors):
+            positions -= 1
+        if valid:
+            return None if positions else False
+        return True if positions == -1 else None
+
+    def _is_feature(self, axis: Axis) -> bool:
+        """Is it for sure no axis of the mask?"""
+        shape = self.mask.shape if self.mask is not None else None
+        return shape is not None and shape.rank is not None and shape.has(axis) is False
+
+    def _is_over_positions(self, shape: Shape) -> bool:
+        """Does the count of all elements of `shape` count every position that the mask is over?"""
+        whole = (self.integrand.shape, *(s.shape for s in self.steps if s.shape is not None))
+        mask = self.mask.shape if self.mask is not None else None
+        return any(own.is_flat(shape) or shape.is_flat(own) for own in (*whole, *((mask,) if mask else ())))
+
+    def _are_all_positions(self, divisors: list[Axis]) -> bool:
+        """Are these the lengths of all axes of the mask, or of the first two where the rank is not shown?"""
+        mask = self.mask.shape if self.mask is not None else None
+        if mask is not None and mask.axes:
+            return all(any(d.is_same(axis) for d in divisors) for axis in mask.axes)
+        shapes = (mask, self.integrand.shape, *(step.shape for step in self.steps))
+        return any(
+            len(axes := shape.leading(2)) == 2
+            and all(any(d.is_same(axis) for d in divisors) for axis in axes)
+            for shape in shapes
+            if shape is not None
+        )
+
+    def counts_support(self) -> bool:
+        """Is the divisor the sum of a mask that was broadcast over the support, too?"""
+        if (
+            self.mask is None
+            or self.support != "summed"
+            or not self.integrand.symbol
+            or self.integrand.assumed
+        ):
+            return False
+        valid = [(atom, power) for atom, power in self.counts() if atom.role is Role.VALID]
+        if len(valid) != 1 or len(self.scale) != 1 or valid[0][1] != -1 or self.rest != "sum" or self.units:
+            return False
+        shape, own = valid[0][0].shape, self.mask.shape
+        if shape is None or (own is not None and own.is_same(shape)):
+            return False
+        return shape.has(self.integrand.support) is True
+
+    def _is_batch(self, axis: Axis) -> bool:
+        first = self.integrand.shape.axis(0)
+        return first is not None and first.is_same(axis)
 
     def _divide(
         self,
@@ -226,10 +369,11 @@ class Reduction:
         power: int,
         names: list[tuple[Axis, str]],
         units: dict[str, int],
-        support: int,
-        other: int,
-    ) -> tuple[int, int]:
-        whole = axis.is_same(self.integrand.support)
+        apart: dict[int, int],
+    ) -> int:
+        """Enter a count of one axis, or of those merged in it; the power of the support in it is returned."""
+        support = 0
+        whole = axis.is_same(self.integrand.support) or any(unit.is_same(axis) for unit, _ in names)
         for part in (axis,) if whole else axis.root().parts or (axis,):
             if part.is_same(self.integrand.support):
                 support += power
@@ -238,8 +382,9 @@ class Reduction:
             if mine is not None:
                 units[mine] += power
             elif any(part.is_same(shown) for shown in self.integrand.shape.shown):
-                other += power
-        return support, other
+                key = id(part.root())
+                apart[key] = apart.get(key, 0) + power
+        return support
 
     def _multiplied(self, units: dict[str, int]) -> list[int]:
         """Exponents of unit axes that were averaged and multiplied back: a compensation that sizes decide."""
@@ -255,6 +400,35 @@ class Reduction:
         elif self.rest is None and self.units:
             return -1 if all(how == "mean" for _, how in self.units) else 0
         return 0 if self.rest == "sum" else -1
+
+
+def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
+    """What an account keeps of a mask."""
+    place = masks.meaning(atom)
+    shown = masks.is_shown(atom)
+    is_bare = not shown and masks.is_bare_mask_name(atom.names)
+    return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, (place,) if place else ())
+
+
+_COUNTS: Final = re.compile(
+    r"(^|_)(num|n|nb|count|counts|len|length|lengths|lens?|size|total|numel|denom\w*|denominator|norm\w*|ratio"
+    r"|frac\w*|tokens|valid|seq|max|b|t|l|bs|bsz|batch)(_|\d|$)|count|token|length|valid|norm|ratio|denom"
+)
+_PARTS: Final = re.compile(
+    r"sample_size|batch_size|^bsz?$|accum|world|gpus?|devices|heads|layers|temp|tau|lambda|alpha|beta|gamma|coef|weight|scale|loss|lr$|eps"
+)
+
+
+def is_count_name(names: tuple[str, ...]) -> bool:
+    """Could a number of this name be a count?"""
+    return any(_COUNTS.search(name.lower()) for name in names)
+
+
+def _may_count(atom: Atom, power: int) -> bool:
+    """Could an unknown number be a count that puts the mean over all positions right?"""
+    if any(_PARTS.search(name.lower()) for name in atom.names):
+        return False
+    return power < 0 or not atom.names or is_count_name(atom.names)
 
 
 def _is_bits(coefficient: float | None) -> bool:

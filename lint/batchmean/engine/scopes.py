@@ -36,12 +36,12 @@ def joined(ends: list[dict[str, Value]]) -> dict[str, Value]:
     """The names after several branches: where they differ, one of several values."""
     if len(ends) == 1:
         return ends[0]
-    names: dict[str, Value] = {}
-    for end in ends:
-        for name in end:
-            if name in names:
-                continue
-            values = [e[name] for e in ends if name in e]
-            first = values[0]
-            names[name] = first if all(v is first for v in values) else alternatives(values)
+    names = dict(ends[0])
+    differing: dict[str, None] = {}
+    for end in ends[1:]:
+        for name, value in end.items():
+            if names.setdefault(name, value) is not value:
+                differing[name] = None
+    for name in differing:
+        names[name] = alternatives([end[name] for end in ends if name in end])
     return names

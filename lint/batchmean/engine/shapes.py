@@ -97,7 +97,7 @@ UNKNOWN_AXES: Final = AxesSpec("unknown")
 class Shape:
     """The axes of an array, known from the left, from the right, or wholly."""
 
-    __slots__ = ("_back", "_front", "_rank", "_root", "_unsure")
+    __slots__ = ("_back", "_front", "_rank", "_reduced", "_root", "_unsure")
 
     def __init__(
         self,
@@ -111,6 +111,8 @@ class Shape:
         self._back = list(back)
         self._rank = rank
         self._unsure = list(unsure)[:MAX_RANK]
+        self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
+        """The shape that a reduction made this of, over which positions, and whether it kept them."""
 
     @staticmethod
     def of(axes: Sequence[Axis]) -> Shape:
@@ -233,8 +235,30 @@ class Shape:
             return (*ahead, *range(-len(shape._back), 0))
         return ()
 
+    def leading(self, count: int) -> tuple[Axis, ...]:
+        """The first `count` axes, as far as the code has shown them."""
+        return tuple(self.root()._front[:count])
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """The positions that were dropped from another shape to make this one."""
+        return self._reduced[1] if self._reduced is not None and not self._reduced[2] else ()
+
+    def keeps_what_is_dropped(self, other: Shape) -> bool:
+        """Are both made of one shape by a reduction over the same axis, here kept and there dropped?"""
+        if self._reduced is None or other._reduced is None:
+            return False
+        (mine, positions, kept), (theirs, others, dropped) = self._reduced, other._reduced
+        return kept and not dropped and positions == others and mine.is_same(theirs)
+
     def without(self, spec: AxesSpec, keepdims: bool = False) -> Shape:
         """The shape after a reduction over `spec`."""
+        result = self._without(spec, keepdims)
+        if spec.kind == "listed":
+            result._reduced = (self, spec.positions, keepdims)
+        return result
+
+    def _without(self, spec: AxesSpec, keepdims: bool) -> Shape:
         self.axis(0)  # named now, so that both shapes share it
         shape = self.root()
         if spec.kind == "all" and not keepdims:
@@ -299,7 +323,7 @@ class Shape:
         if axes is None or len(axes) != len(order):
             return Shape()
         rank = len(axes)
-        if not all(-rank <= p < rank for p in order) or sorted(p % rank for p in order) != list(range(rank)):
+        if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
         return Shape.of([axes[p] for p in order])
 

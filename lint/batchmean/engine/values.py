@@ -40,6 +40,8 @@ class Role(enum.Enum):
     LOG_SUM_EXP = "logsumexp"
     COUNT = "count"
     INTEGRAND = "elementwise divergence"
+    MASK = "validity mask"
+    VALID = "number of valid positions"
     WEIGHT = "weight"
 
 
@@ -81,7 +83,8 @@ class Atom:
     place: Place | None = None
     kind: str = ""
     """For an INTEGRAND which divergence; for something unknown what it came from: `computed` by an operation in
-    sight, so that its name says nothing, `element mean`, `elementwise`, `arange`, `log_prob`, `complement`."""
+    sight, so that its name says nothing, `element mean`, `elementwise`, `arange`, `log_prob`, `complement`,
+    `error`; for a MASK `padding` where it is true at the positions that do not count."""
     shape: Shape | None = None
     """For a COUNT of all elements: of which shape; for something unknown: its own."""
     shown: bool = True

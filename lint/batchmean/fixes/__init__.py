@@ -9,7 +9,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 
-from batchmean.engine.analysis import Event
+from batchmean.engine.analysis import Event, SupportEvent
 from batchmean.findings import Finding, Fix
 from batchmean.fixes.code import Code, Unfixable
 from batchmean.fixes.plans import Edits, Planner
@@ -47,6 +47,10 @@ class Fixer:
     def _fix(self, finding: Finding, event: Event, findings: Sequence[Finding]) -> Fix:
         if self._is_generated:
             raise Unfixable("the file says that it is generated")
+        if not isinstance(event, SupportEvent):
+            raise Unfixable("this rule has no fix")
+        if event.step.mixed:
+            raise Unfixable("something else is added before this reduction: reduce each by itself")
         how = standing(self._code, event)
         for edits in self._planner.proposals(event):
             if holds(self._code, event, finding, findings, edits):
@@ -60,7 +64,7 @@ class Fixer:
                 if self._noqa.mentions(line):
                     raise Unfixable("a `# noqa` comment stands on the line")
 
-    def _is_safe(self, event: Event, how: Standing, edits: Edits) -> bool:
+    def _is_safe(self, event: SupportEvent, how: Standing, edits: Edits) -> bool:
         integrand = event.reduction.integrand
         if not integrand.proved or integrand.symbol == "D" or how is not Standing.ALONE:
             return False  # a latent KL is one term of a loss, if only in another file

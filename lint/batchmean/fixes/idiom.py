@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
-from batchmean.engine.analysis import Event
+from batchmean.engine.analysis import SupportEvent
 from batchmean.fixes.code import Code
 
 _ROOTS = {
@@ -23,6 +23,7 @@ _ROOTS = {
     "tensorflow_probability": "tensorflow",
     "paddle": "paddle",
     "mlx": "mlx",
+    "tinygrad": "tinygrad",
 }
 _TAKE_AN_AXIS = frozenset("sum mean softmax log_softmax logsumexp argmax".split())
 
@@ -38,7 +39,7 @@ class Idiom:
     def __init__(self, code: Code) -> None:
         self._code = code
 
-    def framework(self, event: Event) -> str | None:
+    def framework(self, event: SupportEvent) -> str | None:
         """The framework whose arrays are reduced, where the code shows it."""
         places = [place.node for place in event.reduction.integrand.evidence]
         nodes = [node for place in [*places, event.step.node] for node in ast.walk(place)]
@@ -47,11 +48,11 @@ class Idiom:
                 found = framework_of(self._code.full_name(node.func))
                 if found is not None and self._code.full_name(node.func) != "torch.nn":
                     return found
-        for node in nodes:
+        imported = {framework_of(name) for name in self._code.imports.values()} - {None}
+        for node in nodes if not imported - {"numpy"} or "torch" in imported else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in ("softmax", "log_softmax") or any(k.arg == "dim" for k in node.keywords):
                     return "torch"
-        imported = {framework_of(name) for name in self._code.imports.values()} - {None}
         return imported.pop() if len(imported) == 1 else None
 
     def axis(self, position: int, framework: str | None, *, keep: bool = False) -> str:

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from batchmean.engine.analysis import Event
+from batchmean.engine.analysis import SupportEvent
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Unfixable, after, before
 from batchmean.fixes.idiom import Idiom, framework_of
@@ -39,7 +39,7 @@ class Planner:
         self._code = code
         self._idiom = Idiom(code)
 
-    def proposals(self, event: Event) -> Iterator[Edits]:
+    def proposals(self, event: SupportEvent) -> Iterator[Edits]:
         """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
         plan = _Plan(self._code, self._idiom, event)
         node = event.step.node
@@ -54,7 +54,7 @@ class Planner:
 
 
 class _Plan:
-    def __init__(self, code: Code, idiom: Idiom, event: Event) -> None:
+    def __init__(self, code: Code, idiom: Idiom, event: SupportEvent) -> None:
         self._code = code
         self._idiom = idiom
         self._event = event
@@ -224,10 +224,11 @@ class _Plan:
             k.arg in (None, "size_average", "reduce") for k in maker.keywords
         ):
             raise Unfixable("its reduction is given in the old way")
-        if self._rank == 2 and self._position in (1, -1):
-            yield (self._reduction(maker, "batchmean"),)
+        was = "batchmean" if self._event.step.per_batch else "mean"
+        if self._rank == 2 and self._position in (1, -1) and was == "mean":
+            yield (self._reduction(maker, "batchmean", was),)
         ending = after(self._code.inner(call), f".sum({self._axis()}).mean()")
-        yield (self._reduction(maker, "none"), ending)
+        yield (self._reduction(maker, "none", was), ending)
 
     def _maker(self, call: ast.Call) -> ast.Call:
         """The call that is given the reduction."""
@@ -458,7 +459,7 @@ def _name(node: ast.Call) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _is_helper(node: ast.AST, event: Event) -> bool:
+def _is_helper(node: ast.AST, event: SupportEvent) -> bool:
     return isinstance(node, ast.Call) and not event.step.library and _name(node) not in MEANS
 
 

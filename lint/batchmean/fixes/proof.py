@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from batchmean.engine.analysis import Event, accounts
+from batchmean.engine.analysis import SupportEvent, accounts
 from batchmean.engine.reductions import Factor, Reduction
 from batchmean.engine.values import Role
 from batchmean.findings import Edit, Finding
@@ -33,7 +33,7 @@ class _Signature(NamedTuple):
 
 
 def holds(
-    code: Code, event: Event, finding: Finding, others: Sequence[Finding], edits: Sequence[Edit]
+    code: Code, event: SupportEvent, finding: Finding, others: Sequence[Finding], edits: Sequence[Edit]
 ) -> bool:
     """Do the edits put this one finding right, and leave the others as they are?"""
     text = apply(code.text, edits)
@@ -46,12 +46,15 @@ def holds(
     return found <= allowed and _is_right(code, event, edits, tree, text)
 
 
-def _is_right(code: Code, event: Event, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
+def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
     """Does the same statement now sum over the support and average the rest, and is all else as it was?"""
     wanted = next(_signatures([event.reduction]), None)
     if wanted is None:
         return False
     wanted = _put_right(wanted)
+    if event.step.per_batch:  # the positions are averaged now, too
+        units = tuple((name, 0) for name, _ in wanted.factor.units)
+        wanted = wanted._replace(factor=replace(wanted.factor, units=units))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)
     first, last = statement.lineno, statement.end_lineno or statement.lineno
     before = set(_within(accounts(code.tree, code.lines), first, last))  # other findings may stand there, too
@@ -60,7 +63,7 @@ def _is_right(code: Code, event: Event, edits: Sequence[Edit], tree: ast.Module,
         first += grown if edit.span.line < statement.lineno else 0
         last += grown
     now = set(_within(accounts(tree, text.split("\n")), first, last))
-    return wanted.is_right and wanted in now and now <= before | {_put_right(s) for s in before}
+    return wanted.is_right and wanted in now and now <= before | {wanted, *map(_put_right, before)}
 
 
 def _within(reductions: Sequence[Reduction], first: int, last: int) -> Iterator[_Signature]:

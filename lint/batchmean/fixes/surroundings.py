@@ -10,7 +10,7 @@ import ast
 import enum
 from collections.abc import Iterator
 
-from batchmean.engine.analysis import Event
+from batchmean.engine.analysis import SupportEvent
 from batchmean.fixes.code import Code, FunctionNode, Unfixable
 from batchmean.fixes.plans import MEANS
 
@@ -36,7 +36,7 @@ class Standing(enum.Enum):
     ADDED = "added"
 
 
-def standing(code: Code, event: Event) -> Standing:
+def standing(code: Code, event: SupportEvent) -> Standing:
     """How the event's term is used. Raises `Unfixable` for a latent KL whose counterpart would have to change too."""
     walk = _Walk(code, event)
     walk.follow(event.node)
@@ -54,7 +54,7 @@ def standing(code: Code, event: Event) -> Standing:
 class _Walk:
     """Follows a value from where it is made to where it is returned, and to the callers in this file."""
 
-    def __init__(self, code: Code, event: Event) -> None:
+    def __init__(self, code: Code, event: SupportEvent) -> None:
         self._code = code
         self._steps = {id(step.node) for step in event.reduction.steps}
         self._blamed = event.step.node

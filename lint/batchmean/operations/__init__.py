@@ -19,6 +19,7 @@ from batchmean.operations import (
     paddle,
     scipy,
     tensorflow,
+    tinygrad,
     torch,
 )
 from batchmean.operations.table import Framework, Operation, parse
@@ -35,6 +36,7 @@ FRAMEWORKS: Final[tuple[Framework, ...]] = (
     keras.FRAMEWORK,
     paddle.FRAMEWORK,
     mlx.FRAMEWORK,
+    tinygrad.FRAMEWORK,
 )
 
 

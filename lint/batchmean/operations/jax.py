@@ -42,6 +42,7 @@ _LAX = {
     "div": "divide(x, y)",
     "neg": "negative(x)",
     "exp": "exp(x)",
+    "expm1": "expm1(x)",
     "log": "log(x)",
     "log1p": "log1p(x)",
     "pow": "power(x, y)",
@@ -102,6 +103,11 @@ FRAMEWORK = Framework(
         "optax.losses.smooth_labels": "identity(x|labels)",
         **{f"optax.{name}": "per_example_loss" for name in _LOSSES},
         **{f"optax.losses.{name}": "per_example_loss" for name in (*_LOSSES, *_NEWER_LOSSES)},
+        **{
+            f"{module}.{name}": "per_example_loss(x|logits, target|labels; axis=-1)"
+            for module in ("optax", "optax.losses")
+            for name in ("softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels")
+        },
     },
     methods={"distribution.to_event": "independent(x, n|reinterpreted_batch_ndims)"},
     aliases={

@@ -31,6 +31,7 @@ _NAMED = {
     "log10": "log(x|input)",
     "log1p": "log1p(x|input)",
     "exp": "exp(x|input)",
+    "expm1": "expm1(x|input)",
     "neg": "negative(x|input)",
     "add": "add(x|input, y|other)",
     "add_n": "builtin_sum(x|inputs)",
@@ -98,7 +99,7 @@ _NAMED = {
 
 # They sum or select over the class axis themselves, or are elementwise by definition.
 _LOSSES = (
-    "cross_entropy softmax_with_cross_entropy nll_loss margin_cross_entropy hsigmoid_loss ctc_loss "
+    "softmax_with_cross_entropy nll_loss margin_cross_entropy hsigmoid_loss ctc_loss "
     "npair_loss dice_loss binary_cross_entropy binary_cross_entropy_with_logits sigmoid_focal_loss "
     "log_loss poisson_nll_loss gaussian_nll_loss mse_loss square_error_cost l1_loss smooth_l1_loss "
     "cosine_similarity cosine_embedding_loss triplet_margin_loss"
@@ -114,6 +115,8 @@ FRAMEWORK = Framework(
         **{f"paddle.{name}": "map(x|input)" for name in _ELEMENTWISE},
         **{f"{_F}.{name}": "map(x|input)" for name in _ACTIVATIONS},
         **{f"{_F}.{name}": "per_example_loss" for name in _LOSSES},
+        f"{_F}.cross_entropy": "class_loss(x|input, target|label, weight, ignore_index, reduction, "
+        "[soft_label], axis; axis=-1)",
         **{f"paddle.nn.{name}": "loss_module" for name in _LOSS_LAYERS},
         f"{_F}.softmax": "softmax(x|input, axis|dim; axis=-1)",
         f"{_F}.log_softmax": "log_softmax(x|input, axis|dim; axis=-1)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,26 @@ FORMATS = {
     "json": "batchmean.output.json",
     "github": "batchmean.output.github",
     "gitlab": "batchmean.output.gitlab",
+    "junit": "batchmean.output.junit",
     "sarif": "batchmean.output.sarif",
 }
+
+WITH_FIXES = frozenset({"json", "sarif"})
+"""Those that say how to fix a finding, which takes work."""
 
 
 def render(report: Report, output_format: str) -> str:
     """The report in one of `FORMATS`, each line ended."""
     renderer: Callable[[Report], str] = import_module(FORMATS[output_format]).render
     return renderer(report)
+
+
+def portable(path: str) -> str:
+    """A path for other programs: relative to where the command runs if it lies below that, with `/`."""
+    if os.path.isabs(path):
+        here = os.path.join(os.getcwd(), "")
+        path = path.removeprefix(here) if path.startswith(here) else path
+    return path.replace(os.sep, "/")
 
 
 def printable(text: str) -> str:

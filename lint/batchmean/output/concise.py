@@ -17,5 +17,5 @@ def render(report: Report) -> str:
 
 
 def _line(finding: Finding) -> str:
-    place = f"{finding.path}:{finding.span.line}:{finding.span.column}"
+    place = f"{finding.where}:{finding.span.line}:{finding.span.column}"
     return printable(f"{place}: {finding.code} {finding.message}") + "\n"

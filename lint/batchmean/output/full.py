@@ -21,31 +21,32 @@ def render(report: Report) -> str:
     """Blocks as ruff prints them, and a line that counts them; nothing for a clean run."""
     if not report.findings:
         return ""
-    blocks = ["\n".join(_block(f, report.texts[f.path].split("\n"))) + "\n" for f in report.findings]
+    blocks = ["\n".join(_block(f, report.texts[f.where].split("\n"))) + "\n" for f in report.findings]
     files = len({finding.path for finding in report.findings})
     return "\n".join([*blocks, f"Found {_count(len(blocks), 'finding')} in {_count(files, 'file')}.\n"])
 
 
 def _block(finding: Finding, lines: list[str]) -> Iterator[str]:
     # A message says what is wrong and then, after a semicolon, what to write: here each has its own line.
-    diagnosis, _, remedy = finding.message.rpartition("; use ")
+    diagnosis, _, remedy = finding.message.rpartition("; ")
     span = finding.span
     last = min(span.end_line + _CONTEXT, len(lines))
     gutter = " " * len(str(last))
     yield printable(f"{finding.code} {diagnosis or finding.message}")
-    yield printable(f"{gutter}--> {finding.path}:{span.line}:{span.column}")
+    yield printable(f"{gutter}--> {finding.where}:{span.line}:{span.column}")
     yield f"{gutter} |"
     for number, text in _excerpt(lines, span, last):
         yield f"{number:>{len(gutter)}} | {text}".rstrip()
     yield f"{gutter} |"
     for because in finding.because:
-        yield printable(f"{gutter} = because: line {because.line}: {because.text}")
+        cell = "" if because.cell == finding.cell else f"cell {because.cell}, "
+        yield printable(f"{gutter} = because: {cell}line {because.line}: {because.text}")
     if finding.confidence == "likely":
         yield f"{gutter} = note: likely, not proved: this rests on names"
     if finding.no_fix is not None:
         yield printable(f"{gutter} = note: no fix: {finding.no_fix}")
     if diagnosis:
-        yield printable(f"{gutter} = help: use {remedy}")
+        yield printable(f"{gutter} = help: {remedy}")
 
 
 def _excerpt(lines: list[str], span: Span, last: int) -> Iterator[tuple[int | str, str]]:

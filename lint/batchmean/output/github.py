@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batchmean.output import portable, printable
+
 if TYPE_CHECKING:
     from batchmean.check import Report
     from batchmean.findings import Finding
@@ -12,15 +14,19 @@ if TYPE_CHECKING:
 def render(report: Report) -> str:
     """Workflow commands, for findings and for files without a verdict."""
     errors = [
-        _command(error.message, file=error.path, title="batchmean could not check a file")
+        _command(error.message, file=portable(error.path), title="batchmean could not check a file")
         for error in report.errors
     ]
     return "".join([*map(_finding, report.findings), *errors])
 
 
 def _finding(finding: Finding) -> str:
-    span = finding.span
-    place: dict[str, str | int] = {"file": finding.path, "line": span.line, "endLine": span.end_line}
+    span = finding.region
+    place: dict[str, str | int] = {
+        "file": portable(finding.path),
+        "line": span.line,
+        "endLine": span.end_line,
+    }
     if span.line == span.end_line:  # columns of a range over several lines are refused
         place |= {"col": span.column, "endColumn": span.end_column}
     return _command(f"{finding.code} {finding.message}", **place, title=f"{finding.code} {finding.name}")
@@ -36,4 +42,4 @@ def _command(message: str, **properties: str | int) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from batchmean.output import portable
 from batchmean.output.fingerprint import fingerprints
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def render(report: Report) -> str:
 
 
 def _issue(finding: Finding, fingerprint: str) -> dict[str, Any]:
-    span = finding.span
+    span = finding.region
     return {
         "type": "issue",
         "check_name": finding.code,
@@ -27,7 +28,7 @@ def _issue(finding: Finding, fingerprint: str) -> dict[str, Any]:
         "severity": "major" if finding.confidence == "proved" else "minor",
         "fingerprint": fingerprint,
         "location": {
-            "path": finding.path,
+            "path": portable(finding.path),
             "positions": {
                 "begin": {"line": span.line, "column": span.column},
                 "end": {"line": span.end_line, "column": span.end_column},

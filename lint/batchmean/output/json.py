@@ -33,7 +33,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         **_span(finding.span),
         "confidence": finding.confidence,
         "factor": None if finding.factor is None else dict(finding.factor),
-        "because": [{"line": b.line, "column": b.column, "text": b.text} for b in finding.because],
+        "because": [
+            {"cell": b.cell, "line": b.line, "column": b.column, "text": b.text} for b in finding.because
+        ],
         "fix": None if finding.fix is None else _fix(finding.fix),
         "no_fix": finding.no_fix,
     }
@@ -51,5 +53,5 @@ def _span(span: Span) -> dict[str, int]:
 def _fix(fix: Fix) -> dict[str, Any]:
     return {
         "safe": fix.safe,
-        "edits": [{**_span(edit.span), "text": edit.text} for edit in fix.edits],
+        "edits": [{"cell": edit.cell, **_span(edit.span), "text": edit.text} for edit in fix.edits],
     }

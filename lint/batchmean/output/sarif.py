@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from batchmean import __version__
+from batchmean.output import portable
 from batchmean.output.fingerprint import fingerprints
 
 if TYPE_CHECKING:
     from batchmean.check import FileError, Report
-    from batchmean.findings import Finding
+    from batchmean.findings import Because, Finding, Fix, Span
     from batchmean.rules import Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -46,37 +47,65 @@ def render(report: Report) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule[Any]) -> dict[str, Any]:
+    from batchmean.explain import page
+
+    text = page(rule)
     return {
         "id": rule.code,
         "name": rule.name,
         "shortDescription": {"text": rule.summary},
-        "fullDescription": {"text": rule.documentation, "markdown": rule.documentation},
+        "fullDescription": {"text": f"{rule.summary[0].upper()}{rule.summary[1:]}."},
+        "help": {"text": text, "markdown": text},
         "defaultConfiguration": {"level": "warning", "enabled": not rule.preview},
+        "properties": {"tags": ["correctness", "machine-learning"], "precision": "high"},
     }
 
 
 def _result(finding: Finding, fingerprint: str, rule_index: int) -> dict[str, Any]:
-    span = finding.span
-    region = {
+    result = {
+        "ruleId": finding.code,
+        "ruleIndex": rule_index,
+        "level": "warning" if finding.confidence == "proved" else "note",
+        "message": {"text": finding.message},
+        "locations": [_location(finding.path, _region(finding.region))],
+        "relatedLocations": [
+            _location(finding.path, _start(because)) | {"message": {"text": because.text}}
+            for because in finding.because
+        ],
+        "partialFingerprints": {"batchmean/v1": fingerprint},
+        "properties": {"confidence": finding.confidence},
+    }
+    if finding.fix is not None and finding.cell is None:  # the edits of a cell are none of the file
+        result["fixes"] = [_fix(finding, finding.fix)]
+    return result
+
+
+def _fix(finding: Finding, fix: Fix) -> dict[str, Any]:
+    remedy = finding.message.rpartition("; ")[2]
+    replacements = [
+        {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in fix.edits
+    ]
+    kind = "safe: every step is shown by the code" if fix.safe else "unsafe: needs a second look"
+    return {
+        "description": {"text": f"{remedy[0].upper()}{remedy[1:]} ({kind})."},
+        "artifactChanges": [{"artifactLocation": _artifact(finding.path), "replacements": replacements}],
+    }
+
+
+def _region(span: Span) -> dict[str, int]:
+    return {
         "startLine": span.line,
         "startColumn": span.column,
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    return {
-        "ruleId": finding.code,
-        "ruleIndex": rule_index,
-        "level": "warning" if finding.confidence == "proved" else "note",
-        "message": {"text": finding.message},
-        "locations": [_location(finding.path, region)],
-        "relatedLocations": [
-            _location(finding.path, {"startLine": because.line, "startColumn": because.column})
-            | {"message": {"text": because.text}}
-            for because in finding.because
-        ],
-        "partialFingerprints": {"batchmean/v1": fingerprint},
-    }
+
+
+def _start(because: Because) -> dict[str, Any]:
+    place = because.in_file
+    line, column = (because.line, because.column) if place is None else (place.line, place.column)
+    return {"startLine": line, "startColumn": column}
 
 
 def _notification(error: FileError) -> dict[str, Any]:
@@ -84,10 +113,14 @@ def _notification(error: FileError) -> dict[str, Any]:
 
 
 def _location(path: str, region: dict[str, int] | None = None) -> dict[str, Any]:
-    artifact: dict[str, Any] = {"uri": quote(path.replace(os.sep, "/"), errors="surrogateescape")}
-    if not os.path.isabs(path):
-        artifact["uriBaseId"] = _ROOT
-    physical: dict[str, Any] = {"artifactLocation": artifact}
+    physical: dict[str, Any] = {"artifactLocation": _artifact(path)}
     if region is not None:
         physical["region"] = region
     return {"physicalLocation": physical}
+
+
+def _artifact(path: str) -> dict[str, str]:
+    path = portable(path)
+    if os.path.isabs(path):
+        return {"uri": "file://" + quote(path, errors="surrogateescape")}
+    return {"uri": quote(path, errors="surrogateescape"), "uriBaseId": _ROOT}

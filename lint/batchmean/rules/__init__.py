@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from batchmean.rules.base import Rule
 from batchmean.rules.bmn101_whole_shape_division import WholeShapeDivision
 from batchmean.rules.bmn102_class_axis_mean import ClassAxisMean
 from batchmean.rules.bmn103_library_mean_reduction import LibraryMeanReduction
 from batchmean.rules.bmn104_latent_kl_mean import LatentKlMean
+from batchmean.rules.bmn105_batchmean_rank import BatchmeanRank
+from batchmean.rules.bmn201_masked_mean import MaskedMean
+from batchmean.rules.bmn301_double_division import DoubleDivision
+from batchmean.rules.bmn302_wrong_axis_division import WrongAxisDivision
+from batchmean.rules.bmn303_noop_mean import NoopMean
+from batchmean.rules.bmn304_discarded_division import DiscardedDivision
+from batchmean.rules.bmn305_outer_product_mean import OuterProductMean
+from batchmean.rules.bmn401_meaningless_perplexity import MeaninglessPerplexity
 
-BY_PRECEDENCE: Final[tuple[Rule, ...]] = (
+BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
+    BatchmeanRank(),
+    WrongAxisDivision(),
     LatentKlMean(),
     LibraryMeanReduction(),
     WholeShapeDivision(),
     ClassAxisMean(),
+    MaskedMean(),
+    DoubleDivision(),
+    NoopMean(),
+    DiscardedDivision(),
+    OuterProductMean(),
+    MeaninglessPerplexity(),
 )
 
-RULES: Final[Mapping[str, Rule]] = {rule.code: rule for rule in sorted(BY_PRECEDENCE, key=lambda r: r.code)}
+RULES: Final[Mapping[str, Rule[Any]]] = {
+    rule.code: rule for rule in sorted(BY_PRECEDENCE, key=lambda r: r.code)
+}
 """Every rule by its code."""
 
 __all__ = ["BY_PRECEDENCE", "RULES", "Rule"]

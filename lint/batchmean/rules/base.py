@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
-from batchmean.engine.analysis import Event
+from batchmean.engine.events import Event, Miscount, SupportEvent, fraction
+
+E = TypeVar("E", bound=Event)
 
 
-class Rule(ABC):
+class Rule(ABC, Generic[E]):
     """A rule. `__doc__` is its page; `wrong` and `right` are the examples on it."""
+
+    sees: ClassVar[type[Event]]
+    """The events that it is asked about."""
 
     code: ClassVar[str]
     name: ClassVar[str]
@@ -27,11 +32,32 @@ class Rule(ABC):
         return inspect.cleandoc(self.__doc__ or "")
 
     @abstractmethod
-    def check(self, event: Event) -> str | None:
+    def check(self, event: E) -> str | None:
         """The message for this event, without the code; None if the rule has nothing to say."""
 
 
-def by_how_much(event: Event) -> str:
+class SupportRule(Rule[SupportEvent]):
+    """A rule about an integrand whose support is in the divisor."""
+
+    sees = SupportEvent
+
+
+class MiscountRule(Rule[Miscount]):
+    """A rule about a count that is wrong whatever the support."""
+
+    sees = Miscount
+    kind: ClassVar[str]
+
+    def check(self, event: Miscount) -> str | None:
+        """The message for an event of this rule's kind."""
+        return self.message(event) if event.kind == self.kind else None
+
+    @abstractmethod
+    def message(self, event: Miscount) -> str:
+        """What is divided by what, and what to write instead."""
+
+
+def by_how_much(event: SupportEvent) -> str:
     """The factor in words: `1/V of the per-example loss`, or a number where the code shows it."""
     integrand = event.reduction.integrand
     monomial = event.factor.monomial(integrand.symbol)
@@ -39,23 +65,14 @@ def by_how_much(event: Event) -> str:
     whole = "per-position" if _positions(event) else "per-example"
     if set(monomial) == {integrand.symbol} and monomial[integrand.symbol] == -1 and size:
         return f"{size} times too small"
-    above = [_power(name, p) for name, p in monomial.items() if p > 0]
-    below = [_power(name, -p) for name, p in monomial.items() if p < 0]
-    fraction = "*".join(above) or "1"
-    if below:
-        fraction += "/" + (below[0] if len(below) == 1 else f"({'*'.join(below)})")
-    return f"{fraction} of the {whole} loss"
+    return f"{fraction(monomial)} of the {whole} loss"
 
 
-def _positions(event: Event) -> bool:
+def _positions(event: SupportEvent) -> bool:
     return len(event.reduction.integrand.shape.axes or ()) > 2
 
 
-def _power(name: str, power: int) -> str:
-    return name if power == 1 else f"{name}^{power}"
-
-
-def right_form(event: Event) -> str:
+def right_form(event: SupportEvent) -> str:
     """What to write instead: a sum over the support's own axis, then a mean."""
     integrand = event.reduction.integrand
     position = integrand.shape.position_of(integrand.support)
@@ -64,11 +81,6 @@ def right_form(event: Event) -> str:
     return f".sum({'dim' if event.spells_dim else 'axis'}={position}).mean()"
 
 
-def support_words(event: Event) -> str:
+def support_words(event: SupportEvent) -> str:
     """`the class axis`, `the latent axis`, or the event axis of a distribution."""
-    integrand = event.reduction.integrand
-    if integrand.event:
-        return "the event axis"
-    if integrand.library == "kl_divergence":
-        return "the dimensions of the Gaussian"
-    return "the latent axis" if integrand.symbol == "D" else "the class axis"
+    return event.reduction.integrand.support_name

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from batchmean.engine.analysis import Event
-from batchmean.rules.base import Rule, by_how_much, right_form, support_words
+from batchmean.engine.events import SupportEvent
+from batchmean.rules.base import SupportRule, by_how_much, right_form, support_words
 
 
-class WholeShapeDivision(Rule):
+class WholeShapeDivision(SupportRule):
     """
     ## What it finds
 
@@ -44,7 +44,7 @@ def cross_entropy(labels, probs):
     return -np.sum(one_hot * np.log(probs)) / probs.shape[0]
 """
 
-    def check(self, event: Event) -> str | None:
+    def check(self, event: SupportEvent) -> str | None:
         if event.reduction.support != "summed" or any(s.contraction for s in event.reduction.steps):
             return None
         return (

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from batchmean.engine.analysis import Event
-from batchmean.rules.base import Rule, by_how_much, right_form, support_words
+from batchmean.engine.events import SupportEvent
+from batchmean.rules.base import SupportRule, by_how_much, right_form, support_words
 
 
-class ClassAxisMean(Rule):
+class ClassAxisMean(SupportRule):
     """
     ## What it finds
 
@@ -45,7 +45,7 @@ def cross_entropy(labels, logits):
     return -np.mean(np.sum(one_hot * log_softmax(logits, axis=-1), axis=-1))
 """
 
-    def check(self, event: Event) -> str | None:
+    def check(self, event: SupportEvent) -> str | None:
         if event.reduction.support != "averaged" and not any(s.contraction for s in event.reduction.steps):
             return None
         return (

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from batchmean.engine.analysis import Event
-from batchmean.rules.base import Rule, by_how_much, right_form
+from batchmean.engine.events import SupportEvent
+from batchmean.rules.base import SupportRule, by_how_much, right_form
 
 
-class LibraryMeanReduction(Rule):
+class LibraryMeanReduction(SupportRule):
     """
     ## What it finds
 
@@ -45,7 +45,7 @@ def distillation(student_logits, teacher_logits):
     return F.kl_div(student, teacher, reduction="none").sum(dim=-1).mean()
 """
 
-    def check(self, event: Event) -> str | None:
+    def check(self, event: SupportEvent) -> str | None:
         integrand = event.reduction.integrand
         if integrand.library != "kl_div" or event.reduction.support != "averaged":
             return None

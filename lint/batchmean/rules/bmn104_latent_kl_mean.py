@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from batchmean.engine.analysis import Event
-from batchmean.rules.base import Rule, by_how_much, right_form
+from batchmean.engine.events import SupportEvent
+from batchmean.rules.base import SupportRule, by_how_much, right_form
 
 
-class LatentKlMean(Rule):
+class LatentKlMean(SupportRule):
     """
     ## What it finds
 
@@ -41,7 +41,7 @@ def kl_loss(mu, logvar):
     return -0.5 * torch.mean(torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=-1))
 """
 
-    def check(self, event: Event) -> str | None:
+    def check(self, event: SupportEvent) -> str | None:
         if event.reduction.integrand.kind != "latent KL":
             return None
         how = (

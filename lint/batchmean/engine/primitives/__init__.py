@@ -42,6 +42,8 @@ class Call:
     def spelled(self) -> str:
         """The last part of the function's name, as in `log_softmax`."""
         function = getattr(self.node, "func", None)
+        if isinstance(function, ast.Call):
+            function = function.func  # `nn.KLDivLoss()(p, q)`
         if isinstance(function, ast.Attribute):
             return function.attr
         return function.id if isinstance(function, ast.Name) else self.operation.primitive

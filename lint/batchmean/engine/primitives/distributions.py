@@ -117,7 +117,11 @@ def distribution_entropy(call: Call, x: Value) -> Value:
 @primitive
 def distribution_log_prob(call: Call, x: Value, value: Value | None = None) -> Value:
     """log_prob: per example; of a Normal per element, without a support of its own."""
-    result = call.opaque(x.shape if isinstance(x, DistributionValue) and not x.event_summed else None)
+    shape = x.shape if isinstance(x, DistributionValue) and not x.event_summed else None
+    if isinstance(x, DistributionValue) and x.family == "Categorical" and value is not None:
+        given = call.tensor(value).shape
+        shape = given if given.rank is not None else None
+    result = call.opaque(shape)
     key = _key(call, x)
     if isinstance(x, DistributionValue) and x.event_summed:
         return result

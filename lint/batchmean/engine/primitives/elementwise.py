@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from batchmean.engine import algebra
+from batchmean.engine import algebra, masks
 from batchmean.engine.primitives import Call, integer, literal, primitive
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
 from batchmean.engine.values import (
@@ -73,8 +73,20 @@ def log1p(call: Call, x: Value) -> Value:
 
 @primitive
 def exp(call: Call, x: Value) -> Value:
-    """The exponential."""
-    return algebra.exponential(call.tensor(x), call.place("an exponential"))
+    """The exponential; of a reduced loss it is meant to be a perplexity."""
+    tensor = call.tensor(x)
+    if tensor.reductions:
+        call.interpreter.exponentials.append((call.node, tensor.reductions))
+    return algebra.exponential(tensor, call.place("an exponential"))
+
+
+@primitive
+def expm1(call: Call, x: Value) -> Value:
+    """exp(x) - 1, which is zero where a mask is."""
+    tensor = call.tensor(x)
+    if masks.common_masks(tensor):
+        return map_(call, x)
+    return algebra.add(algebra.exponential(tensor, call.place("an exponential")), constant(-1.0))
 
 
 @primitive
@@ -97,9 +109,7 @@ def subtract(call: Call, x: Value, y: Value) -> Value:
 
 @primitive
 def multiply(call: Call, x: Value, y: Value) -> Value:
-    a, b = call.tensor(x), call.tensor(y)
-    product = call.interpreter.formed(algebra.multiply(a, b), a, b)
-    return call.interpreter.placed(product, (a, b), call.node)
+    return call.interpreter.multiplied(call.tensor(x), call.tensor(y), call.node)
 
 
 @primitive
@@ -133,14 +143,16 @@ def sqrt(call: Call, x: Value) -> Value:
 def xlogy(call: Call, x: Value, y: Value) -> Value:
     """x * log(y)."""
     a = call.tensor(x)
-    log_y = algebra.logarithm(call.tensor(y), call.place("a logarithm"))
+    log_y = algebra.logarithm(call.tensor(y), call.place(f"{call.spelled} takes the logarithm"))
     return call.interpreter.formed(algebra.multiply(a, log_y))
 
 
 @primitive
 def xlog1py(call: Call, x: Value, y: Value) -> Value:
     """x * log(1 + y)."""
-    log_y = algebra.logarithm(algebra.add(constant(1.0), call.tensor(y)), call.place("a logarithm"))
+    log_y = algebra.logarithm(
+        algebra.add(constant(1.0), call.tensor(y)), call.place(f"{call.spelled} takes the logarithm")
+    )
     return call.interpreter.formed(algebra.multiply(call.tensor(x), log_y))
 
 
@@ -148,7 +160,7 @@ def xlog1py(call: Call, x: Value, y: Value) -> Value:
 def entropy_terms(call: Call, x: Value) -> Value:
     """-x * log(x), elementwise."""
     a = call.tensor(x)
-    log_a = algebra.logarithm(a, call.place("a logarithm"))
+    log_a = algebra.logarithm(a, call.place(f"{call.spelled} takes the logarithm"))
     return call.interpreter.formed(algebra.negate(algebra.multiply(a, log_a)))
 
 
@@ -177,15 +189,63 @@ def log_sigmoid(call: Call, x: Value) -> Value:
 
 @primitive
 def map_(call: Call, x: Value) -> Value:
-    """Any other elementwise function: something new of the same shape."""
+    """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
-    return call.interpreter.shown_opaque(call.spelled, *(hash(t) for t in tensor.terms), shape=tensor.shape)
+    keys = (hash(t) for t in tensor.terms)
+    result = call.interpreter.shown_opaque(call.spelled, *keys, shape=tensor.shape)
+    if call.spelled.rstrip("_") not in _ZERO_AT_ZERO:
+        return result
+    if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
+        place = call.place("the absolute value of a difference")
+        result = algebra.map_atoms(result, lambda atom: replace(atom, kind="error", place=place))
+    for mask in masks.common_masks(tensor):
+        result = algebra.multiply(result, from_atom(mask, tensor.shape))
+    return result
+
+
+_ZERO_AT_ZERO: Final = frozenset("abs absolute fabs expm1 tanh sin".split())
+
+
+def _is_difference(tensor: Tensor) -> bool:
+    signs = {t.coefficient > 0 for t in tensor.terms if t.coefficient is not None}
+    return len(tensor.terms) == 2 and len(signs) == 2
 
 
 @primitive
 def compare(call: Call, x: Value, y: Value | None = None) -> Value:
     """A comparison."""
     return call.opaque(call.tensor(x).shape)
+
+
+@primitive
+def comparison_with(call: Call, x: Value, y: Value) -> Value:
+    """x.ne(y), tf.not_equal(x, y): a comparison that is spelled as a function."""
+    op = getattr(ast, call.operation.extra)()
+    return comparison(call.interpreter, op, x, y, call.node)
+
+
+@primitive
+def logical_not(call: Call, x: Value) -> Value:
+    """The other positions, of a mask."""
+    tensor = call.tensor(x)
+    return masks.complement(tensor) or call.opaque(tensor.shape)
+
+
+@primitive
+def logical_and(call: Call, x: Value, y: Value) -> Value:
+    """The positions of both masks; with any other condition it is no validity mask."""
+    a, b = call.tensor(x), call.tensor(y)
+    if masks.mask_of(a) is None or masks.mask_of(b) is None:
+        return call.opaque(algebra.joint_shape(a, b))
+    return algebra.multiply(a, b)
+
+
+@primitive
+def sequence_mask(call: Call, lengths: Value, length: Value | None = None) -> Value:
+    """tf.sequence_mask(lengths, T): 1 up to each length."""
+    tensor = call.tensor(lengths)
+    place = call.place(f"{call.spelled} says which positions count")
+    return masks.made(algebra.relabelled(tensor, tensor.shape.with_axis(-1, Axis())), place, "sequence_mask")
 
 
 @primitive
@@ -197,6 +257,10 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
     chosen = call.tensor(condition)
     if _is_zero(b) and _is_one_hot(chosen):
         return call.interpreter.formed(algebra.multiply(chosen, a))
+    if _is_zero(b) and (kept := masks.mask_of(chosen)) is not None and masks.is_valid(kept):
+        return call.interpreter.placed(algebra.multiply(chosen, a), (a,), call.node)
+    if _is_zero(a) and (others := masks.complement(chosen)) is not None:
+        return call.interpreter.placed(algebra.multiply(others, b), (b,), call.node)
     if _is_zero(a) and _is_one_hot(chosen):
         other = algebra.add(constant(1.0), algebra.negate(chosen))
         return call.interpreter.formed(algebra.multiply(other, b))
@@ -219,6 +283,11 @@ def masked_fill(call: Call, x: Value, mask: Value | None = None, value: Value | 
     if mask is not None and _is_one_hot(call.tensor(mask)):
         kept = algebra.add(constant(1.0), algebra.negate(call.tensor(mask)))
         return call.interpreter.formed(algebra.multiply(call.tensor(x), kept))
+    if mask is not None and value is not None and _is_zero(call.tensor(value)):
+        others = masks.complement(call.tensor(mask))
+        if others is not None:
+            a = call.tensor(x)
+            return call.interpreter.placed(algebra.multiply(a, others), (a,), call.node)
     return x
 
 
@@ -245,7 +314,53 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
                 return classes
     if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
         return a
+    for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
+        mask = _validity(one, other, how, node)
+        if mask is not None:
+            return mask
     return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
+
+
+_SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+}
+
+
+def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | None:
+    """`ids != pad_id`, `labels != -100`, `arange(T) < lengths`: which positions count."""
+    inner, bound = a.single(), b.single()
+    if inner is None or b.terms == a.terms:
+        return None
+    if inner.kind == "arange" and isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+        per_example = any(axis.size == 1 for axis in b.shape.shown)
+        if bound is None or bound.kind == "arange" or not (per_example or masks.is_length_name(bound.names)):
+            return None
+        place = Place(node, "positions compared with the lengths are a validity mask")
+        if per_example and inner.axis is not None:
+            shape = b.shape.without(AxesSpec.at(-1)).with_axis(-1, inner.axis)
+            b = algebra.relabelled(b, shape)
+        return masks.made(b, place, "arange", padding=isinstance(op, ast.Gt | ast.GtE), shown=per_example)
+    number = b.number()
+    if masks.mask_of(a) is not None and number in (0.0, 1.0):
+        same = isinstance(op, ast.Gt | ast.GtE) or isinstance(op, ast.NotEq) == (number == 0.0)
+        return a if same else masks.complement(a)
+    ids = inner.role is Role.OPAQUE and masks.is_id_name(inner.names)
+    if isinstance(op, ast.Eq | ast.NotEq):
+        says_so = bound is not None and masks.is_padding_name(bound.names)
+        if not says_so and number != -100.0 and not (ids and number in (-1.0, 0.0, 255.0)):
+            return None
+        place = Place(node, "what is not the padding is a validity mask")
+        is_padding, shown = isinstance(op, ast.Eq), number == -100.0
+        return masks.made(a, place, bound.key if bound else number, padding=is_padding, shown=shown)
+    if ids and (number == 0.0 or number == -1.0 or number == -100.0):
+        if isinstance(op, ast.Gt) or (isinstance(op, ast.GtE) and number == 0.0):
+            return masks.made(a, Place(node, "labels that are not negative count"), number, shown=False)
+    return None
 
 
 @primitive
@@ -346,6 +461,14 @@ def zeros(call: Call, *shape: Value) -> Value:
     from batchmean.engine.primitives.layout import shape_from
 
     return Tensor((), shape_from(call, shape))
+
+
+@primitive
+def ones(call: Call, *shape: Value) -> Value:
+    """Ones, or random numbers, of a shape that is given."""
+    from batchmean.engine.primitives.layout import shape_from
+
+    return call.opaque(shape_from(call, shape))
 
 
 @primitive

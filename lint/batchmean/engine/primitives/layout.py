@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
 from batchmean.engine.literals import spelled_out
+from batchmean.engine.masks import is_loss_name, is_shown, mask_of, unmasked
+from batchmean.engine.names import is_log_name
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
+from batchmean.engine.reductions import Integrand, Reduction
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Alternatives,
@@ -18,6 +21,7 @@ from batchmean.engine.values import (
     DictValue,
     ListValue,
     ModuleValue,
+    Place,
     Role,
     ShapeValue,
     Tensor,
@@ -42,7 +46,9 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
         return Shape()
     items = sizes[0].items if len(sizes) == 1 and isinstance(sizes[0], TupleValue) else sizes
     if len(items) == 1 and not isinstance(sizes[0], TupleValue) and not isinstance(items[0], Const):
-        return Shape()
+        length = call.tensor(items[0]).single()
+        if length is None or length.role is not Role.COUNT:
+            return Shape()  # a number, or a tuple of them
     return Shape.of([_axis_of_length(call, item) for item in items])
 
 
@@ -253,8 +259,33 @@ def select(call: Call, x: Value, axis: Value | None = None, index: Value | None 
     """gather, take_along_axis: one element of the axis is chosen by an index array."""
     tensor = call.tensor(x)
     position = integer(axis)
+    if index is not None and position is not None and position != 0:
+        _same_examples(tensor, call.tensor(index), position)
     shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
-    return call.opaque(shape)
+    if index is not None and position is not None:
+        if call.tensor(index).shape.rank is not None:
+            shape = call.tensor(index).shape
+    return selected(call.interpreter, tensor, shape, call.node)
+
+
+def _same_examples(tensor: Tensor, index: Tensor, position: int) -> None:
+    """An index for each example; of log-probabilities it takes a class, which also shows the rank."""
+    first, theirs = tensor.shape.axis(0), index.shape.axis(0)
+    if first is not None and theirs is not None:
+        first.unite(theirs)
+    atom, last = tensor.single(), tensor.shape.axis(-1)
+    if position == 1 and atom is not None and atom.role is Role.LOG_PROBS and atom.axis is not None:
+        if last is not None and last.is_same(atom.axis):
+            tensor.shape.set_rank(2)
+
+
+def selected(interpreter: Evaluator, tensor: Tensor, shape: Shape | None, node: ast.AST) -> Tensor:
+    """One element for each example: of log-probabilities that is a loss, up to its sign."""
+    chosen = interpreter.computed(shape)
+    if not any(a.role in (Role.LOG_PROBS, Role.LOG) or is_log_name(a.names) for a in tensor.atoms()):
+        return chosen
+    place = Place(node, "the log-probability of the label is selected")
+    return algebra.map_atoms(chosen, lambda atom: replace(atom, kind="selected", place=place))
 
 
 @primitive
@@ -265,8 +296,20 @@ def diagonal(call: Call, x: Value) -> Value:
 
 @primitive
 def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
-    """index_select, take: some elements of an axis."""
-    return algebra.relabelled(call.tensor(x), call.tensor(x).shape, "taken")
+    """index_select, take, masked_select: some elements of an axis."""
+    tensor = chosen(call.interpreter, call.tensor(x))
+    return algebra.relabelled(tensor, tensor.shape, "taken")
+
+
+def chosen(interpreter: Evaluator, tensor: Tensor) -> Tensor:
+    """What is chosen by an index or a condition: the masked positions may be gone."""
+    tensor = unmasked(tensor)
+    if not any(r.mask for r in tensor.reductions):
+        return tensor
+    free = tuple(
+        interpreter.record(replace(r, mask=None, parent=r)) if r.mask else r for r in tensor.reductions
+    )
+    return replace(tensor, reductions=free)
 
 
 @primitive
@@ -398,7 +441,7 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
     if many and len(items) > 1:
         # x[rows, labels] selects one element per row; beside slices, which axes remain is not shown.
         rows = len(items) == 2 and not any(_is_whole_slice(i) for i in items)
-        return interpreter.computed(Shape.of([Axis()]) if rows else None)
+        return selected(interpreter, tensor, Shape.of([Axis()]) if rows else None, node)
     arrays = [i for i in items if isinstance(i, Tensor)]
     atom = tensor.single()
     if len(items) == 2 and _is_whole_slice(items[0]) and atom is not None and atom.role is Role.ONE_HOT:
@@ -408,9 +451,10 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
             return algebra.relabelled(tensor, columns, ("columns", *items[1].terms))
     if len(items) > 1 and arrays:
         # x[range(n), labels] selects one element per row; x[:, k] with a variable k drops the axis.
-        return _dropped(interpreter, tensor, items)
+        return _dropped(interpreter, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
-        return _selected_rows(tensor, items[0], node)
+        kept = _selected_rows(chosen(interpreter, tensor), items[0], node)
+        return _with_account(interpreter, kept, tensor, items[0], node)
     shape = tensor.shape
     changed = False
     ellipsis = next((i for i, item in enumerate(items) if literal(item) is ...), len(items))
@@ -451,6 +495,23 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
     return hinted(result, ("chosen",)) if any(p != 0 for p in drop) else result
 
 
+def _with_account(
+    interpreter: Evaluator, rows: Tensor, tensor: Tensor, index: Tensor, node: ast.AST
+) -> Tensor:
+    """`loss[mask]`: a loss of the valid positions alone, whose mean may be divided by their number again."""
+    atom = tensor.single()
+    index_mask = mask_of(index)
+    if index_mask is None or atom is None or rows.reductions:
+        return rows
+    if atom.kind not in ("error", "selected") and not (not atom.kind and is_loss_name(atom.names)):
+        return rows
+    place = Place(node, "the valid positions are selected")
+    key = intern("selected", *rows.terms)
+    shown = bool(atom.kind) and is_shown(index_mask)
+    integrand = Integrand("loss", Axis(1), "", shown, (place,), rows.shape, interpreter.stack, key=key)
+    return replace(rows, reductions=(interpreter.record(Reduction(integrand, support="summed")),))
+
+
 def _is_whole_slice(item: Value) -> bool:
     cut = literal(item)
     return isinstance(cut, slice) and cut == slice(None, None)
@@ -474,13 +535,24 @@ def _selected_rows(tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor
     return algebra.relabelled(tensor, Shape(back=root._back, unsure=[*root._unsure, *root._front[1:]]), tag)
 
 
-def _dropped(interpreter: Evaluator, tensor: Tensor, items: tuple[Value, ...]) -> Tensor:
+def _dropped(interpreter: Evaluator, tensor: Tensor, items: tuple[Value, ...], node: ast.Subscript) -> Tensor:
     """An index with arrays or unknown numbers in it: which axes remain is not shown, the values are selected."""
     if any(literal(i) is ... for i in items):
-        return interpreter.computed()
+        return selected(interpreter, tensor, None, node)
     whole = [p for p, item in enumerate(items) if _is_whole_slice(item)]
     kept = [a for a in (tensor.shape.axis(p) for p in whole) if a is not None]
     support = [a.axis for a in tensor.atoms() if a.axis is not None and a.role is not Role.COUNT]
     if support and any(k.holds(s) for k in kept for s in support):
         return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown), "selected")
-    return interpreter.computed()
+    return selected(interpreter, tensor, _one_per_row(tensor, items), node)
+
+
+def _one_per_row(tensor: Tensor, items: tuple[Value, ...]) -> Shape | None:
+    """The shape of `x[arange(n), labels]`: the leading axis of x."""
+    arrays = [item for item in items if isinstance(item, Tensor)]
+    counting = [a for a in arrays if (atom := a.single()) is not None and atom.kind == "arange"]
+    first, rows = tensor.shape.axis(0), counting[0].shape.axis(0) if counting else None
+    if len(items) != 2 or len(arrays) != 2 or len(counting) != 1 or first is None or rows is None:
+        return None
+    first.unite(rows)
+    return Shape.of([first])

@@ -9,8 +9,8 @@ from dataclasses import replace
 from batchmean.engine import algebra
 from batchmean.engine.integrands import recognise
 from batchmean.engine.primitives import Call, integer, literal, primitive
-from batchmean.engine.reductions import Integrand, Reduction
-from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
+from batchmean.engine.reductions import Integrand, Mask, Reduction
+from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Atom,
     BuiltinValue,
@@ -28,7 +28,7 @@ def _reduction_name(
     call: Call, reduction: Value | None, size_average: Value | None, reduce: Value | None
 ) -> str | None:
     """The reduction in force, or None where the code leaves it open; a parameter's default counts."""
-    reduction = _default(call, reduction)
+    reduction, size_average, reduce = (_default(call, v) for v in (reduction, size_average, reduce))
     legacy = [v for v in (size_average, reduce) if v is not None and literal(v) is not None]
     if legacy:
         average = True if size_average is None or literal(size_average) is None else literal(size_average)
@@ -92,8 +92,7 @@ def kl_div(
     name = _reduction_name(call, reduction, size_average, reduce)
     if name == "none":
         return elements
-    first = shape.axis(0)
-    if name not in ("mean", "sum", "batchmean") or (name == "batchmean" and first and first.is_same(support)):
+    if name not in ("mean", "sum", "batchmean"):
         return call.opaque()
     return _reduced(call, elements, name)
 
@@ -103,13 +102,31 @@ def _reduced(call: Call, elements: Tensor, name: str) -> Tensor:
     if integrand is None:
         return call.opaque(Shape.of([]))
     interpreter = call.interpreter
+    per_batch = name == "batchmean" and not _is_one_example(elements)
+    if per_batch:
+        integrand = _of_the_rank_that_its_axis_shows(integrand)
     account = Reduction(integrand)
-    step = replace(interpreter.step(call.node, "sum"), library=True)
-    account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    step = replace(interpreter.step(call.node, "sum"), library=True, per_batch=per_batch)
+    account = account.reduced(integrand.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     if name == "batchmean":
         account = account.scaled(algebra.reciprocal(call.tensor(_batch(call, elements))))
     result = call.opaque(Shape.of([]))
     return replace(result, reductions=(interpreter.record(account),), stack=elements.stack)
+
+
+def _of_the_rank_that_its_axis_shows(integrand: Integrand) -> Integrand:
+    """A softmax over `dim=0` is one of a vector, one over `dim=2` of (B, T, V): likely, where the rank is not shown."""
+    shape = integrand.shape
+    position = shape.position_of(integrand.support) if shape.rank is None else None
+    if position is None or position < 0 or position == 1:
+        return integrand
+    axes = [axis for axis in map(shape.axis, range(position + 1)) if axis is not None]
+    return replace(integrand, shape=Shape.of(axes), proved=False)
+
+
+def _is_one_example(elements: Tensor) -> bool:
+    first = elements.shape.axis(0)
+    return first is not None and first.size == 1
 
 
 def _batch(call: Call, elements: Tensor) -> Value:
@@ -139,16 +156,37 @@ def class_loss(
     place = call.place(f"{call.spelled} sums over the class axis itself")
     stack = call.interpreter.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
+    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
     integrand = Integrand(
-        "cross-entropy", support, "V", True, (place,), logits.shape, stack, call.spelled, key
+        "cross-entropy", support, "V", is_shown, (place,), logits.shape, stack, call.spelled, key
     )
     step = replace(call.interpreter.step(call.node, "sum"), library=True)
-    account = Reduction(integrand).reduced(logits.shape, AxesSpec.at(position), "sum", step)
+    # The library's own mean leaves the ignored positions out.
+    account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
+    account = account.reduced(logits.shape, AxesSpec.at(position), "sum", step)
     shape = logits.shape.without(AxesSpec.at(position))
+    if target is not None:
+        _share_positions(shape, call.tensor(target).shape, logits.shape)
     if name != "none":
         account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
         shape = Shape.of([])
     return replace(call.opaque(shape), reductions=(call.interpreter.record(account),), stack=stack)
+
+
+def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
+    """What `ignore_index=` makes of a loss: one that is zero at some positions."""
+    if ignore_index is None or target is None:
+        return None
+    key = intern("ignored", call.tensor(target).terms)
+    place = call.place("ignore_index makes the loss zero at the positions that do not count")
+    return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
+
+
+def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
+    """Class labels have the axes of the loss: above all, the same examples."""
+    first, batch = labels.axis(0), logits.axis(0)
+    if labels.rank is None and positions.rank is None and first is not None and batch is not None:
+        batch.unite(first)
 
 
 @primitive
@@ -196,9 +234,16 @@ def kl_div_module(
 
 
 @primitive
-def per_example_loss(call: Call, x: Value | None = None) -> Value:
-    """A library loss that sums or selects over the class axis itself."""
-    return call.opaque()
+def per_example_loss(call: Call, x: Value | None = None, target: Value | None = None) -> Value:
+    """A library loss that sums or selects over the class axis itself, or has no support."""
+    place = call.place(f"{call.spelled} gives a loss per example")
+    shape = None
+    if x is not None and call.operation.default_axis is not None:
+        shape = call.tensor(x).shape.without(AxesSpec.at(call.operation.default_axis))
+        first, theirs = call.tensor(x).shape.axis(0), call.tensor(target).shape.axis(0)
+        if first is not None and theirs is not None:
+            first.unite(theirs)
+    return algebra.map_atoms(call.opaque(shape), lambda atom: replace(atom, kind="error", place=place))
 
 
 @primitive
@@ -210,10 +255,24 @@ def elementwise_loss(
     reduction: Value | None = None,
 ) -> Value:
     """mse_loss, binary_cross_entropy: without a support; their mean is over their own elements."""
-    result = call.opaque()
-    if _reduction_name(call, reduction, size_average, reduce) != "mean":
-        return result
-    return algebra.map_atoms(result, lambda atom: replace(atom, kind="element mean"))
+    name = _reduction_name(call, reduction, size_average, reduce)
+    if name not in ("none", "mean", "sum") or x is None:
+        return call.opaque()
+    elements = call.tensor(x)
+    place = call.place(f"{call.spelled} gives a loss per element")
+    if name == "none":
+        result = call.interpreter.opaque(shape=elements.shape)
+        return algebra.map_atoms(result, lambda atom: replace(atom, kind="error", place=place))
+    stack = call.interpreter.stack
+    key = intern("elementwise", elements.terms, call.node)
+    integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.spelled, key)
+    step = replace(call.interpreter.step(call.node, "sum"), library=True)
+    account = Reduction(integrand, support="summed")
+    account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    result = call.opaque(Shape.of([]))
+    if name == "mean":
+        result = algebra.map_atoms(result, lambda atom: replace(atom, kind="element mean"))
+    return replace(result, reductions=(call.interpreter.record(account),), stack=stack)
 
 
 @primitive

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from batchmean.engine import algebra
-from batchmean.engine.integrands import recognise
+from batchmean.engine import algebra, masks
+from batchmean.engine.integrands import loss_per_position, recognise
+from batchmean.engine.masks import common_masks, mask_of
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.primitives import Call, axes_spec, literal, primitive
-from batchmean.engine.reductions import How, Reduction
-from batchmean.engine.shapes import ALL_AXES, AxesSpec
+from batchmean.engine.reductions import How, Reduction, Stack, mask_fact
+from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
 from batchmean.engine.values import (
+    SCALAR,
     Alternatives,
     Atom,
     Const,
@@ -27,21 +29,33 @@ from batchmean.engine.values import (
 )
 
 
-def opened(tensor: Tensor) -> tuple[Reduction, ...]:
-    """The accounts of an array: those it carries, or a new one if it is an integrand."""
+def opened(tensor: Tensor, stack: Stack = ()) -> tuple[Reduction, ...]:
+    """The accounts of an array: those it carries, or a new one if it is an integrand or a loss per position."""
     if tensor.reductions:
         return tensor.reductions
     integrand = recognise(tensor)
+    is_summed = integrand is None
+    integrand = integrand or loss_per_position(tensor, stack)
     if integrand is None:
         return ()
-    return (Reduction(integrand, scale=_common_counts(tensor.terms)),)
+    zeroing = common_masks(tensor)
+    return (
+        Reduction(
+            integrand,
+            support="summed" if is_summed else "alive",
+            scale=_common_counts(tensor.terms),
+            mask=mask_fact(zeroing[0]) if zeroing else None,
+        ),
+    )
 
 
 def _common_counts(terms: tuple[Term, ...]) -> frozenset[tuple[Atom, float]]:
     """Counts that every term was divided by before the reduction."""
     common = None
     for term in terms:
-        counts = frozenset((a, p) for a, p in term.factors if a.role is Role.COUNT or _is_named_count(a))
+        counts = frozenset(
+            (a, p) for a, p in term.factors if a.role in (Role.COUNT, Role.VALID) or _is_named_count(a)
+        )
         common = counts if common is None else common & counts
     return common or frozenset()
 
@@ -52,13 +66,23 @@ def _is_named_count(atom: Atom) -> bool:
 
 def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:
     """A sum or a mean over `axes`."""
-    interpreter = call.interpreter
     shape = x.shape.without(axes, keepdims)
-    accounts = opened(x)
-    if accounts:
-        step = interpreter.step(call.node, how)
-        updated = tuple(interpreter.record(r.reduced(x.shape, axes, how, step)) for r in accounts)
-        return replace(interpreter.computed(shape), reductions=updated, stack=x.stack)
+    accounts = opened(x, call.interpreter.stack)
+    has_support = any(r.integrand.symbol for r in accounts)
+    result = call.interpreter.computed(shape) if has_support else _reduced(call, x, axes, shape, how)
+    if not accounts:
+        return result
+    step = call.interpreter.step(call.node, how)
+    updated = tuple(call.interpreter.record(r.reduced(x.shape, axes, how, step)) for r in accounts)
+    return replace(result, reductions=updated, stack=x.stack)
+
+
+def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> Tensor:
+    """What a sum or a mean makes of an array that is no integrand."""
+    interpreter = call.interpreter
+    mask = mask_of(x)
+    if mask is not None and axes.kind == "all":
+        return _valid_positions(call, x, mask, how)
     if x.terms and not x.shape.is_scalar:
         interpreter.other_reduced.add((call.node, interpreter.stack))
     if how == "mean" and axes.kind == "all":
@@ -84,6 +108,15 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
     return interpreter.computed(shape)
 
 
+def _valid_positions(call: Call, x: Tensor, mask: Atom, how: How) -> Tensor:
+    """The sum of a mask is the number of positions that count, its mean their share."""
+    key = intern("valid", mask.key, x.shape.root())
+    count = from_atom(Atom(key, Role.VALID, source=mask.key, place=mask.place, shape=x.shape), SCALAR)
+    if how == "sum":
+        return count
+    return algebra.divide(count, call.interpreter.count_of(ShapeValue(x.shape)))
+
+
 def _array(call: Call, x: Value) -> Tensor:
     """An array, or a list of arrays stacked along a new leading axis."""
     if isinstance(x, ListValue | TupleValue):
@@ -94,8 +127,16 @@ def _array(call: Call, x: Value) -> Tensor:
 
 
 @primitive
-def sum_(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
-    """Sum over the axes."""
+def sum_(
+    call: Call,
+    x: Value,
+    axis: Value | None = None,
+    keepdims: Value | None = None,
+    where: Value | None = None,
+) -> Value:
+    """Sum over the axes; with `where=` of some elements only, and which is not followed."""
+    if where is not None:
+        return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
     return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "sum")
 
 
@@ -122,9 +163,18 @@ def _added_up(call: Call, element: Value) -> Value:
 
 
 @primitive
-def mean(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
-    """Mean over the axes."""
-    return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "mean")
+def mean(
+    call: Call,
+    x: Value,
+    axis: Value | None = None,
+    keepdims: Value | None = None,
+    where: Value | None = None,
+) -> Value:
+    """Mean over the axes, with `where` of the positions that count: then no mask in the array matters."""
+    array = _array(call, x)
+    if where is not None and not isinstance(where, Const):
+        array = masks.unmasked(array)
+    return reduce(call, array, axes_spec(axis), bool(literal(keepdims)), "mean")
 
 
 @primitive
@@ -151,7 +201,10 @@ def logsumexp(call: Call, x: Value, axis: Value | None = None, keepdims: Value |
         return call.opaque(shape)
     over = tensor.shape.axis(positions[0])
     return from_atom(
-        algebra.log_sum_exp_atom(tensor, over, call.place(f"{call.spelled} over this axis")), shape
+        algebra.log_sum_exp_atom(
+            tensor, over, call.place(f"less this {call.spelled}: log-probabilities over its axis")
+        ),
+        shape,
     )
 
 

@@ -1,0 +1,63 @@
+"""Divisions of a loss whose result is thrown away: `loss.div(n)` as a statement."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final
+
+from batchmean.engine.events import Miscount
+from batchmean.engine.masks import is_loss_name
+from batchmean.engine.values import Place, Tensor, Value
+
+if TYPE_CHECKING:
+    from batchmean.engine.reductions import Reduction
+
+_DIVISIONS: Final = frozenset(("div", "divide", "true_divide"))
+
+
+def discarded_division(node: ast.expr, value: Value) -> Miscount | None:
+    """The event of an expression statement, if it divides a loss and is no more than that."""
+    dividend = _dividend(node)
+    if dividend is None or not isinstance(value, Tensor):
+        return None
+    if value.reductions:
+        reduction = value.reductions[0]
+        if reduction.rest != "sum":
+            return None  # a mean, or not a number yet: what was meant is not shown
+        because = (
+            *reduction.integrand.evidence,
+            Place(node, "this division gives a new value, which nothing takes"),
+        )
+        is_shown = reduction.integrand.proved
+        return Miscount(node, "discarded division", because, is_shown, _undone(reduction), reduction)
+    names = (dividend.id,) if isinstance(dividend, ast.Name) else ()
+    if not names or not is_loss_name(names) or not isinstance(node, ast.Call):
+        return None
+    because = (
+        Place(dividend, f"`{names[0]}` is a loss by its name"),
+        Place(node, "this division gives a new value, which nothing takes"),
+    )
+    return Miscount(node, "discarded division", because, False)
+
+
+def _undone(reduction: Reduction) -> dict[str, int] | None:
+    """What the loss is too large by without this division; None where the divisor is no count in sight."""
+    before = reduction.parent.factor() if reduction.parent is not None else None
+    after = reduction.factor()
+    if before is None or after is None:
+        return None
+    divided = dict(after.units)
+    return {
+        name: power - divided[name] for name, power in before.units if power != divided.get(name, power)
+    } or None
+
+
+def _dividend(node: ast.expr) -> ast.expr | None:
+    """What a statement divides without keeping the result."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return node.left
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    if node.func.attr not in _DIVISIONS or any(keyword.arg == "out" for keyword in node.keywords):
+        return None
+    return node.args[0] if len(node.args) >= 2 else node.func.value

@@ -1,0 +1,137 @@
+"""What the rules see: one event per reduction that divides by the wrong count."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from batchmean.engine.reductions import Factor, Reduction, Step
+from batchmean.engine.values import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something wrong at a place of the code."""
+
+    node: ast.AST
+    """Where to report it."""
+
+    @property
+    def evidence(self) -> tuple[Place, ...]:
+        """The places that show it, in the order of the reasoning."""
+        raise NotImplementedError
+
+    @property
+    def proved(self) -> bool:
+        """Does the code show it, so that no name was needed?"""
+        raise NotImplementedError
+
+    @property
+    def monomial(self) -> Mapping[str, int] | None:
+        """The loss over the right one as exponents of the named sizes; None where it is no such product."""
+        raise NotImplementedError
+
+    @property
+    def known_sizes(self) -> Mapping[str, int] | None:
+        """The sizes that the code itself shows."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SupportEvent(Event):
+    """An integrand whose support is in the divisor.
+
+    `node` is the dividing step, or the call that hands the integrand to a reducing helper.
+    """
+
+    reduction: Reduction
+    factor: Factor
+    step: Step
+    """The step that divides by the support."""
+    spells_dim: bool
+    """Does the code here say `dim=`, as PyTorch does?"""
+
+    @property
+    def evidence(self) -> tuple[Place, ...]:
+        integrand = self.reduction.integrand
+        how = "this count holds" if self.step.how == "scale" else "this mean runs over"
+        text = f"{how} {integrand.support_name}"
+        if self.step.per_batch:
+            text = 'this "batchmean" divides by the first axis alone'
+        return (*integrand.evidence, Place(self.step.node, text))
+
+    @property
+    def proved(self) -> bool:
+        return self.reduction.integrand.proved and not self._carries_a_number()
+
+    @property
+    def is_wrong_axis(self) -> bool:
+        """Is a sum over everything divided by the support alone, an axis that the code shows to be it?"""
+        units = [power for _, power in self.factor.units]
+        alone = self.reduction.support == "summed" and bool(units) and all(power > 0 for power in units)
+        return alone and not self.reduction.integrand.assumed
+
+    def _carries_a_number(self) -> bool:
+        """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
+        number = self.reduction.coefficient
+        return self.reduction.integrand.support.size is None and number is not None and abs(number) >= 10
+
+    @property
+    def monomial(self) -> Mapping[str, int]:
+        return self.factor.monomial(self.reduction.integrand.symbol)
+
+    @property
+    def known_sizes(self) -> Mapping[str, int] | None:
+        integrand = self.reduction.integrand
+        return {integrand.symbol: integrand.support.size} if integrand.support.size else None
+
+
+def fraction(monomial: Mapping[str, int]) -> str:
+    """A factor in words: `1/V`, `B/V`, `n_valid/N`."""
+    above = [_power(name, p) for name, p in monomial.items() if p > 0]
+    below = [_power(name, -p) for name, p in monomial.items() if p < 0]
+    over = "*".join(above) or "1"
+    if below:
+        over += "/" + (below[0] if len(below) == 1 else f"({'*'.join(below)})")
+    return over
+
+
+def _power(name: str, power: int) -> str:
+    return name if power == 1 else f"{name}^{power}"
+
+
+Kind = Literal[
+    "masked mean",
+    "double division",
+    "noop mean",
+    "discarded division",
+    "outer product",
+    "perplexity",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Miscount(Event):
+    """A count that is wrong whatever the support: of masked positions, of examples, of pairs."""
+
+    kind: Kind
+    because: tuple[Place, ...]
+    is_shown: bool
+    factor: Mapping[str, int] | None = None
+    reduction: Reduction | None = None
+    about: str = ""
+    """What the message has to name: a divisor, the code of the finding that it follows from."""
+
+    @property
+    def evidence(self) -> tuple[Place, ...]:
+        return self.because
+
+    @property
+    def proved(self) -> bool:
+        return self.is_shown
+
+    @property
+    def monomial(self) -> Mapping[str, int] | None:
+        return self.factor

@@ -1,0 +1,195 @@
+"""Validity masks: which arrays say that a position counts, and which only look as if they did.
+
+A mask is known by where it comes from (`ids != pad_id`, `arange(T) < lengths`, `sequence_mask`), or, weaker, by a
+name such as `attention_mask`. What an operation in sight made otherwise, a comparison with a threshold above all,
+is no validity mask, whatever it is called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from batchmean.engine.values import Atom, Place, Role, Tensor, Term, from_atom, intern
+
+_VALIDITY: Final = re.compile(
+    r"(^|_)(attention|attn|pad|padding|padded|valid|validity|non_?pad|not_?pad|loss|completion|response|action|seq|sequence"
+    r"|token|tokens|label|labels|target|targets|tgt|trg|src|source|text|word|frame|frames|time|step|length|lengths|prompt"
+    r"|input|output|decoder|encoder|history|mel|trajectory|causal_lm|assistant)_?masks?($|_)"
+    r"|(^|_)is_?(pad|padded|padding|valid|not_pad)($|_)|(^|_)(non_?pad|not_?pad|pad_?masks?|masks?_?(pad|valid))($|_)"
+    r"|^valids?$|(^|_)masks?_(padding|seq|tokens?)$|(^|_)masks?2d$|^(b_|batch_)?masks?$"
+)
+_BARE: Final = re.compile(r"^(b_|batch_)?masks?$")
+_OTHER: Final = re.compile(
+    r"drop|conf|thresh|gate|sampl|rand|noise|keep|select|hard|easy|fg|bg|object|pos(itive)?_|neg(ative)?_|posit|negat"
+    r"|mlm|masked_|unmask|visible|random|bool_masked|patch|ids?_|clip|causal|segment|instance|panoptic|sem(antic)?_"
+    r"|quantil|outlier|weight|importance|prob|reset|done|terminal|label_?less|unsup|pseudo"
+)
+_PADDING_VALUE: Final = re.compile(r"pad|ignore|ignored|(^|_)ign(_|$)", re.I)
+_IDS: Final = re.compile(
+    r"(^|_)(ids?|tokens?|labels?|targets?|tgt|trg|src|seqs?|sequences?|inputs?|captions?|words?|y|x|gold|decoder_\w+)(_|\d|$)"
+)
+_LENGTHS: Final = re.compile(r"len(gth)?s?($|_)|(^|_)(num|n)_(frames|tokens|steps|valid)", re.I)
+_MAKERS: Final = re.compile(
+    r"(pad|valid|length|len|seq|sequence)\w*masks?|masks?_?(from|of|by)?_?\w*(len|pad|seq)", re.I
+)
+_LOSS: Final = re.compile(
+    r"(^|_)(loss(es)?|nlls?|ce|xent|xe|kl|kld|kls|kl_?div|mse|mae|errors?|err|losses_?\w*|cross_?ent(ropy)?|bce|l1|l2"
+    r"|entropy|entropies|log_?probs?|log_?ps|log_?ratio)(_|\d|$)|loss$|^loss"
+)
+
+
+@lru_cache(maxsize=4096)
+def is_mask_name(names: tuple[str, ...]) -> bool:
+    """Could an array of this name say which positions count?"""
+    for name in names:  # the first one that says anything is the one it was given where it was made
+        if _OTHER.search(name.lower()):
+            return False
+        if _VALIDITY.search(name.lower()):
+            return True
+    return False
+
+
+@lru_cache(maxsize=4096)
+def is_bare_mask_name(names: tuple[str, ...]) -> bool:
+    """Is it called just `mask`? That may be any mask."""
+    return not any(_VALIDITY.search(name.lower()) and not _BARE.search(name.lower()) for name in names)
+
+
+@lru_cache(maxsize=4096)
+def is_loss_name(names: tuple[str, ...]) -> bool:
+    """Could an array of this name be a loss?"""
+    return any(_LOSS.search(name.lower()) for name in names)
+
+
+@lru_cache(maxsize=4096)
+def is_padding_name(names: tuple[str, ...]) -> bool:
+    """Is it the value that stands at padded positions, such as `pad_id`?"""
+    return any(_PADDING_VALUE.search(name) for name in names)
+
+
+@lru_cache(maxsize=4096)
+def is_id_name(names: tuple[str, ...]) -> bool:
+    """Could an array of this name hold token ids or labels?"""
+    return any(_IDS.search(name.lower()) for name in names)
+
+
+@lru_cache(maxsize=4096)
+def is_length_name(names: tuple[str, ...]) -> bool:
+    """Could it be the lengths of sequences?"""
+    return any(_LENGTHS.search(name) for name in names)
+
+
+def makes_masks(function: str) -> bool:
+    """Does a function of this name make a validity mask, as `make_pad_mask` does?"""
+    return _MAKERS.search(function) is not None and not _OTHER.search(function.lower())
+
+
+def mask_of(tensor: Tensor) -> Atom | None:
+    """The validity mask that an array is; None for every other array."""
+    atom = tensor.single()
+    if atom is None:
+        return None
+    if atom.role is Role.MASK:
+        return atom
+    return atom if _is_named(atom) else None
+
+
+def _is_named(atom: Atom) -> bool:
+    plain = atom.role is Role.OPAQUE and not atom.kind and not atom.shape_is_scalar
+    return plain and is_mask_name(atom.names)
+
+
+def is_valid(atom: Atom) -> bool:
+    """Is it a mask that is 1 where a position counts, as far as the code shows?"""
+    if atom.role is Role.MASK:
+        return atom.kind != "padding"
+    return _is_named(atom)
+
+
+def made(source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True) -> Tensor:
+    """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares."""
+    inner = source.single()
+    atom = Atom(
+        intern("mask", source.terms, *key),
+        Role.MASK,
+        source=inner.key if inner is not None else 0,
+        place=place,
+        kind="padding" if padding else "",
+        shape=source.shape,
+        shown=shown,
+    )
+    return from_atom(atom, source.shape)
+
+
+def complement(tensor: Tensor) -> Tensor | None:
+    """1 - mask, ~mask: the other positions. None where it is no mask."""
+    atom = mask_of(tensor)
+    if atom is None:
+        return None
+    of_padding = atom.kind == "padding" if atom.role is Role.MASK else _says_padding(atom.names)
+    other = replace(
+        atom,
+        key=intern("not", atom.key),
+        role=Role.MASK,
+        kind="" if of_padding else "padding",
+        shown=is_shown(atom),
+    )
+    return from_atom(other, tensor.shape)
+
+
+@lru_cache(maxsize=4096)
+def _says_padding(names: tuple[str, ...]) -> bool:
+    """Is it true at the padding, by its name?"""
+    return any("pad" in n.lower() and "no" not in n.lower() for n in names)
+
+
+def common_masks(tensor: Tensor) -> list[Atom]:
+    """The validity masks that zero every term of an array."""
+    common: list[Atom] | None = None
+    for term in tensor.terms:
+        mine = [atom for atom, power in term.atoms() if power >= 1 and is_valid(atom)]
+        common = mine if common is None else [atom for atom in common if atom in mine]
+        if not common:
+            return []
+    inside = set(_keys(tensor))
+    # `where(p > 0, p * log(p), 0)` keeps a logarithm finite: the values themselves are no positions.
+    return [atom for atom in common or () if atom.source not in inside]
+
+
+def _keys(tensor: Tensor, depth: int = 0) -> Iterator[int]:
+    for atom in tensor.atoms():
+        yield atom.key
+        if atom.source and atom.role is not Role.MASK:
+            yield atom.source
+        if atom.argument is not None and depth < 3:
+            yield from _keys(atom.argument, depth + 1)
+
+
+def unmasked(tensor: Tensor) -> Tensor:
+    """The array without the masks that zero all of it."""
+    masks = common_masks(tensor)
+    if not masks:
+        return tensor
+    terms = tuple(
+        Term(t.coefficient, frozenset((a, p) for a, p in t.factors if a not in masks)) for t in tensor.terms
+    )
+    return replace(tensor, terms=terms)
+
+
+def is_shown(mask: Atom) -> bool:
+    """Does the code show what the mask is, so that no name was needed?"""
+    return mask.role is Role.MASK and mask.shown
+
+
+def meaning(mask: Atom) -> Place | None:
+    """The line that shows the mask."""
+    if mask.place is None:
+        return None
+    if mask.role is Role.MASK and (mask.shown or not mask.names):
+        return mask.place
+    name = mask.names[0] if mask.names else "it"
+    return Place(mask.place.node, f"`{name}` is taken for a validity mask by its name")

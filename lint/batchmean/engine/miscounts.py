@@ -1,0 +1,218 @@
+"""Counts that are wrong whatever the support: masked positions in the divisor, a batch divided by twice or never.
+
+Everything here is read off the accounts in the ledger, once the module has been walked.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from batchmean.engine.events import Miscount, SupportEvent, fraction
+from batchmean.engine.integrands import PAIRS
+from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.reductions import Reduction, Step, is_count_name
+from batchmean.engine.values import Place, Role
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
+
+
+def miscounts(
+    interpreter: Interpreter, final: Sequence[Reduction], support: Sequence[SupportEvent]
+) -> Iterator[Miscount]:
+    """Every such event of a module; a reduction that a `support` event tells of is left to it."""
+    told = {event.step.node for event in support}
+    padded: list[Miscount] = []
+    right = {id(r.origin) for r in final if r.counts_masked() is False}
+    for reduction in final:
+        if any(step.node in told for step in reduction.steps):
+            continue
+        if reduction.integrand.kind == PAIRS:
+            if (paired := _paired(reduction)) is not None:
+                yield paired
+        elif reduction.counts_masked() and id(reduction.origin) not in right:
+            if not _is_another_kind(interpreter, reduction):
+                yield (masked := _masked_mean(reduction))
+                padded.append(masked)
+        elif reduction.counts_support():
+            yield _classes_in_the_mask(reduction)
+        elif (again := _divided_again(reduction)) is not None:
+            yield again
+        elif (noop := _noop_mean(reduction)) is not None:
+            yield noop
+    yield from interpreter.miscounts
+    yield from _perplexities(interpreter, [*support, *padded])
+
+
+def report_node(reduction: Reduction, step: Step) -> ast.AST:
+    """The step, or the call that hands the integrand to the helper in which the step stands."""
+    common = 0
+    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
+        if mine is not theirs:
+            break
+        common += 1
+    return step.stack[common] if len(step.stack) > common else step.node
+
+
+def _masked_mean(reduction: Reduction) -> Miscount:
+    assert reduction.mask is not None
+    after = reduction.steps[reduction.mask.after_steps :]
+    step = next((s for s in after if s.how == "mean"), reduction.steps[-1])
+    how = "this count holds" if step.how == "scale" else "this mean runs over"
+    places = (
+        *reduction.integrand.evidence,
+        *reduction.mask.places,
+        Place(step.node, f"{how} the masked positions"),
+    )
+    return Miscount(
+        report_node(reduction, step),
+        "masked mean",
+        places,
+        reduction.integrand.proved and reduction.mask.shown,
+        {"n_valid": 1, "N": -1},
+        reduction,
+    )
+
+
+def _classes_in_the_mask(reduction: Reduction) -> Miscount:
+    """The sum of a mask that was broadcast to the terms counts every position once for each class."""
+    assert reduction.mask is not None
+    step = reduction.steps[-1]
+    places = (
+        *reduction.integrand.evidence,
+        *reduction.mask.places,
+        Place(step.node, f"this sum of the mask counts {reduction.integrand.support_name} too"),
+    )
+    shown = reduction.integrand.proved and reduction.mask.shown
+    factor: dict[str, int] = {reduction.integrand.symbol: -1}
+    return Miscount(
+        step.node, "masked mean", places, shown, factor, reduction, reduction.integrand.support_name
+    )
+
+
+_CHOICES: Final = re.compile(
+    r"threshold|cut_?off|confiden|pseudo|unlabell?ed|consistency|inpaint|hole|reconstruct|patch|drop_?out|mask_ratio",
+    re.I,
+)
+
+
+def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
+    """Does the code around speak of another kind of mask: of confident, hidden or dropped elements?"""
+    if reduction.mask is None or not reduction.mask.is_bare:
+        return False
+    for place in reduction.mask.places:
+        line = getattr(place.node, "lineno", 0)
+        around = [f.node for f in interpreter.defined if f.node.lineno <= line <= (f.node.end_lineno or 0)]
+        inner = max(around, key=lambda node: node.lineno, default=None)
+        text = interpreter.lines[inner.lineno - 1 : inner.end_lineno] if inner is not None else ()
+        if any(_CHOICES.search(each) for each in text):
+            return True
+    return False
+
+
+def _paired(reduction: Reduction) -> Miscount | None:
+    """The mean over all pairs of (B,) and (B, 1)."""
+    step = next((s for s in reduction.steps if s.whole and s.how == "mean"), None)
+    if step is None:
+        return None
+    places = (*reduction.integrand.evidence, Place(step.node, "this mean runs over the pairs"))
+    node = report_node(reduction, step)
+    return Miscount(node, "outer product", places, reduction.integrand.proved, None, reduction)
+
+
+def _divided_again(reduction: Reduction) -> Miscount | None:
+    """A mean that is divided by the examples, or by the valid positions, once more."""
+    factor = reduction.factor()
+    if factor is None or factor.support:
+        return None
+    scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
+    if reduction.rest == "mean":
+        average = next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
+    else:  # a library's batchmean, or a sum that was divided before
+        average = next(
+            (s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None
+        )
+    if scale is None or average is None or _is_added_up(average, scale):
+        return None
+    powers = {name: power for name, power in factor.units if power < 0}
+    about = "the batch"
+    if not powers and reduction.rest != "mean":
+        return None
+    if not powers:
+        counts = list(reduction.counts())
+        if len(counts) != 1 or counts[0][1] >= 0:
+            return None
+        if counts[0][0].role is Role.VALID:
+            powers, about = {"n_valid": -1}, "the number of valid positions"
+        elif not counts[0][0].names or is_count_name(counts[0][0].names):
+            # The sum of this one number shows that it was taken for a sum.
+            if not any(s.of_scalar and s.how == "sum" for s in reduction.steps):
+                return None
+            about = "a count"
+        else:
+            return None
+    places = (
+        *reduction.integrand.evidence,
+        Place(average.node, "this is a mean already"),
+        Place(scale.node, f"it is divided by {about} again"),
+    )
+    node = report_node(reduction, scale)
+    shown = reduction.integrand.proved and bool(powers)
+    return Miscount(node, "double division", places, shown, powers or None, reduction, about)
+
+
+def _is_added_up(first: Step, later: Step) -> bool:
+    """Does a loop add up what the first step gives, before the later one divides it?"""
+    return any(
+        isinstance(node, _LOOPS) for node, _ in first.path if all(node is not n for n, _ in later.path)
+    )
+
+
+def _noop_mean(reduction: Reduction) -> Miscount | None:
+    """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
+    step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
+    factor = reduction.factor()
+    if step is None or factor is None or factor.support or reduction.scale:
+        return None
+    powers = {name: power for name, power in factor.units if power > 0}
+    if not powers:
+        return None
+    summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
+    if summed is None or _is_added_up(summed, step):
+        return None
+    places = (
+        *reduction.integrand.evidence,
+        Place(summed.node, "this sums everything"),
+        Place(step.node, "the mean of one number changes nothing"),
+    )
+    is_known = reduction.integrand.shape.axes is not None
+    node = report_node(reduction, step)
+    return Miscount(
+        node, "noop mean", places, reduction.integrand.proved, powers if is_known else None, reduction
+    )
+
+
+def _perplexities(interpreter: Interpreter, wrong: Sequence[SupportEvent | Miscount]) -> Iterator[Miscount]:
+    """The exponentials of losses that are off by a factor."""
+    for node, reductions in interpreter.exponentials:
+        for event in wrong:
+            found = event.reduction
+            if found is None or found.integrand.symbol == "D":
+                continue
+            if any(_descends(mine, found) for mine in reductions):
+                places = (*event.evidence, Place(node, "the exponential of that loss is no perplexity"))
+                yield Miscount(
+                    node, "perplexity", places, event.proved, None, found, fraction(event.monomial or {})
+                )
+                break
+
+
+def _descends(reduction: Reduction, ancestor: Reduction) -> bool:
+    found: Reduction | None = reduction
+    while found is not None:
+        if found is ancestor:
+            return True
+        found = found.parent
+    return False

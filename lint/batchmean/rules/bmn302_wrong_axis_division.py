@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from batchmean.engine.events import SupportEvent
+from batchmean.rules.base import SupportRule, by_how_much, right_form, support_words
+
+
+class WrongAxisDivision(SupportRule):
+    """
+    ## What it finds
+
+    A cross-entropy, a KL divergence or an entropy that is summed over everything and divided by the number of classes
+    instead of the number of examples: `-(y * logp).sum() / logits.shape[1]`, where the code shows that axis 1 is
+    the axis of the softmax.
+
+    ## Why it matters
+
+    The loss is B/V of the mean over the examples: it grows with the batch, and it shrinks with the classes. With
+    a batch size near the number of classes nobody sees it.
+
+    ## When to suppress it
+
+    Where the classes are the examples, as in a matching; say so beside the `# noqa: BMN302`.
+    """
+
+    code = "BMN302"
+    name = "wrong-axis-division"
+    law = "null class and duplication"
+    summary = "a sum divided by the class count instead of the batch"
+    wrong = """\
+import torch
+import torch.nn.functional as F
+
+
+def cross_entropy(logits, labels):
+    target = F.one_hot(labels, logits.shape[1])
+    return -torch.sum(target * F.log_softmax(logits, dim=1)) / logits.shape[1]
+"""
+    right = """\
+import torch
+import torch.nn.functional as F
+
+
+def cross_entropy(logits, labels):
+    target = F.one_hot(labels, logits.shape[1])
+    return -torch.sum(target * F.log_softmax(logits, dim=1)) / logits.shape[0]
+"""
+
+    def check(self, event: SupportEvent) -> str | None:
+        if not event.is_wrong_axis:
+            return None
+        return (
+            f"{event.reduction.integrand.kind} is divided by the size of {support_words(event)} instead of the number "
+            f"of examples: {by_how_much(event)}; use {right_form(event)}"
+        )

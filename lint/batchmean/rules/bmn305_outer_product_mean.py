@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from batchmean.engine.events import Miscount
+from batchmean.rules.base import MiscountRule
+
+
+class OuterProductMean(MiscountRule):
+    """
+    ## What it finds
+
+    An array of shape (B,) times one of shape (B, 1), under a mean: broadcasting makes (B, B) of them, where every
+    example is paired with every other one.
+
+    ## Why it matters
+
+    The mean over B x B products is the product of two means: the weight of an example no longer meets its own loss,
+    and what the weights should teach is lost. The shapes fit, so nothing crashes.
+
+    ## When to suppress it
+
+    Where all pairs are meant; say so beside the `# noqa: BMN305`.
+    """
+
+    code = "BMN305"
+    name = "outer-product-mean"
+    law = "pointwise"
+    kind = "outer product"
+    summary = "(B,) times (B, 1): every example is paired with every other before the mean"
+    wrong = """\
+import torch
+
+
+def policy_gradient(logits, actions, advantages):
+    distribution = torch.distributions.Categorical(logits=logits)
+    log_prob = distribution.log_prob(actions.reshape(-1))
+    return -(log_prob * advantages.reshape(-1).unsqueeze(1)).mean()
+"""
+    right = """\
+import torch
+
+
+def policy_gradient(logits, actions, advantages):
+    distribution = torch.distributions.Categorical(logits=logits)
+    log_prob = distribution.log_prob(actions.reshape(-1))
+    return -(log_prob * advantages.reshape(-1)).mean()
+"""
+
+    def message(self, event: Miscount) -> str:
+        return (
+            "(B,) times (B, 1) is (B, B): every example is paired with every other before this mean; "
+            "give both the same shape"
+        )

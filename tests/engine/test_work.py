@@ -1,0 +1,54 @@
+"""The work of an analysis is bounded and grows with the code, not with the paths through it: counted, not timed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+import pytest
+from batchmean.engine.analysis import work
+from batchmean.engine.evaluator import MAX_WORK
+
+from benchmarks.speed import branches_of, file_of, functions_of, helpers_of
+
+
+def nodes_read(text: str) -> int:
+    return work(ast.parse(text), text.split("\n"))
+
+
+@pytest.mark.parametrize("make", [branches_of, functions_of, helpers_of])
+def test_eight_times_the_code_is_at_most_sixteen_times_the_work(make: Callable[[int], str]) -> None:
+    assert 0 < nodes_read(make(64)) <= 16 * nodes_read(make(8))
+
+
+def test_code_without_losses_costs_nothing_more_however_long_it_is() -> None:
+    assert nodes_read(file_of(500, losses=0)) == nodes_read(file_of(5000, losses=0)) == 0
+
+
+def test_nested_calls_of_helpers_are_bounded() -> None:
+    # Every level calls the next one twice: 2 to the 40th calls if they were all followed.
+    levels = "".join(
+        f"def f{n}(p, q):\n    return f{n + 1}(p * 1.5, q) + f{n + 1}(q, p / 2)\n\n\n" for n in range(40)
+    )
+    end = "def f40(p, q):\n    return -(softmax(p) * log_softmax(q)).mean()\n"
+    assert nodes_read(f"from jax.nn import log_softmax, softmax\n\n\n{levels}{end}") <= MAX_WORK + 1
+
+
+def test_the_same_call_in_branches_that_exclude_each_other_is_followed_once() -> None:
+    helper = "def nll(p, y):\n" + "".join(f"    p = p + {n}\n" for n in range(50))
+    helper += "    return -(softmax(y) * log_softmax(p)).mean()\n\n\n"
+    head = "from jax.nn import log_softmax, softmax\n\n\n"
+    once = "def loss(p, y, flag):\n    return nll(p, y)\n"
+    twice = "def loss(p, y, flag):\n    if flag:\n        return nll(p, y)\n    return nll(p, y)\n"
+    assert nodes_read(head + helper + twice) < 1.2 * nodes_read(head + helper + once)
+
+
+def test_the_same_call_twice_on_one_path_is_followed_twice() -> None:
+    # Two calls of a stochastic network are two values: their divergence is not zero.
+    helper = "def net(x):\n    return softmax(x)\n\n\n"
+    head = "from jax.nn import softmax\nimport jax.numpy as jnp\n\n\n"
+    text = (
+        f"{head}{helper}def loss(x):\n    p = net(x)\n    q = net(x)\n    return -(p * jnp.log(q)).mean()\n"
+    )
+    once = text.replace("    q = net(x)\n", "    q = p\n")
+    assert nodes_read(text) > nodes_read(once)
