@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from batchmean.findings import Finding
 from batchmean.linter import lint
-from batchmean.rules import Rule
+from batchmean.rules import RULES, Rule
 
 
 class Numbers(NamedTuple):
@@ -160,6 +161,29 @@ def _broken(rule: Rule[Any]) -> str:
     demanded = ", and ".join(LAWS[law] for law in laws)
     names = " and of ".join(law.replace("null", "the null") for law in laws)
     return f"Breaks the {'law' if len(laws) == 1 else 'laws'} of {names}: {demanded}"
+
+
+def about(finding: Finding) -> str:
+    """A finding in full, in Markdown: what it rests on, its size where the code shows it, and the page of its rule."""
+    because = [f"- line {because.line}: {because.text}" for because in finding.because]
+    likely = ["Likely, not proved: this rests on names."] if finding.confidence == "likely" else []
+    parts = [finding.message, *likely, "\n".join(because), *_size(finding), "---", page(RULES[finding.code])]
+    return "\n\n".join(parts)
+
+
+def _size(finding: Finding) -> list[str]:
+    """The factor, or the row of the page's table for the size that the code shows, where that is all it depends on."""
+    if not finding.factor:
+        return []
+    numbers = NUMBERS[finding.code]
+    size = (finding.known_sizes or {}).get(numbers.size)
+    if size is None or set(finding.factor) != {numbers.size}:
+        return ["Factor: " + " * ".join(f"{name}^{power}" for name, power in finding.factor.items())]
+    right, wrong = numbers.right(size), numbers.wrong(size)
+    return [
+        f"Here {numbers.size} = {size}. {numbers.case} Rightly reduced, this is {right:.4g} then; "
+        f"as it is written, {wrong:.4g}."
+    ]
 
 
 def _table(numbers: Numbers) -> str:
