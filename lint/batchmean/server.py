@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -183,7 +184,11 @@ class BatchmeanServer(LanguageServer):
     async def _publish(self, uri: str, pause: float) -> None:
         await asyncio.sleep(pause)
         version = self.workspace.get_text_document(uri).version
-        analysis, view = await self._analysis(uri, fixes=False)
+        try:
+            analysis, view = await self._analysis(uri, fixes=False)
+        except Exception as error:  # nobody waits for this task, so nobody else would tell
+            self._complain(lsp.MessageType.Error, uri, f"{INTERNAL_ERROR}: {type(error).__name__}: {error}")
+            return
         if analysis.findings is not None:
             diagnostics = [self._diagnostic(view, finding) for finding in analysis.findings]
             self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, diagnostics, version))
@@ -381,6 +386,7 @@ def main() -> int:
     # Whatever prints must not get between the messages.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show the rest as errors
     server = create_server()
     server.start_io(stdout=channel)
     return 0 if server.is_shut_down else 1

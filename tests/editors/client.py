@@ -95,6 +95,15 @@ class Client:
         )
         return version
 
+    def start_over(self, root: Path) -> None:
+        """Close every document and forget what was said; documents are in `root` now."""
+        for uri in self._versions:
+            self.close(uri)
+        self._versions.clear()
+        self.quiet(0.1)
+        self.notifications.clear()
+        self.root = root
+
     def close(self, uri: str) -> None:
         """Close a document."""
         self.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
@@ -171,9 +180,7 @@ class Client:
             if isinstance(message, Exception):
                 raise message
             if "method" in message and "id" in message:  # the server asks something of the editor
-                self.notifications.append(message)
                 self._send({"id": message["id"], "result": None})
-                continue
             return message
 
     def _read(self) -> None:
