@@ -1,0 +1,223 @@
+"""Real editors, headless: what they show of a finding, where, and what becomes of it when the text changes.
+
+Neovim, Vim with ALE and Emacs come from Debian; python-lsp-server has an environment of its own (`make test-heavy`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.editors.client import program
+from tests.faces.support import WRONG
+
+pytestmark = pytest.mark.heavy
+
+MEAN = "(target * logp).mean()"
+SUMMED = "(target * logp).sum(axis=-1).mean()"
+WIDE = WRONG.replace("return -", 'é = "日本 𝕏𝕏"; return é, -')
+PYLSP = str(Path(sys.prefix) / "pylsp" / "bin" / "pylsp")
+
+
+def found(name: str) -> str:
+    """The program's path; the test is skipped without it, unless everything has to be there."""
+    path = shutil.which(name)
+    if path is None:
+        if os.environ.get("BATCHMEAN_HEAVY") == "1":
+            pytest.fail(f"{name} is not there: .ci/run installs it")
+        pytest.skip(f"{name} is not there")
+    return path
+
+
+def run(folder: Path, *command: str | Path) -> str:
+    """The output of a program that ends by itself, without the user's own settings."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        env={
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+            "XDG_STATE_HOME": str(folder),
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def result(folder: Path) -> Any:
+    """What an editor wrote."""
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+
+def place(text: str, part: str = MEAN) -> tuple[int, int]:
+    """Row and column of a part of the text, from 0, in bytes: as Vim and Neovim count columns."""
+    before = text.partition(part)[0]
+    return before.count("\n"), len(before.rpartition("\n")[2].encode())
+
+
+# Neovim 0.7, which has no vim.lsp.start() yet.
+NEOVIM = """
+local function write(value)
+    local file = io.open("result.json", "w")
+    file:write(vim.fn.json_encode(value))
+    file:close()
+end
+
+local function findings(wanted)
+    vim.wait(30000, function() return #vim.diagnostic.get(0) == wanted end, 50)
+    return vim.tbl_map(function(d)
+        return { d.lnum, d.col, d.end_lnum, d.end_col, d.severity, d.source, d.code or "", d.message }
+    end, vim.diagnostic.get(0))
+end
+
+local function body()
+    local id = vim.lsp.start_client({
+        name = "server",
+        cmd = COMMAND,
+        root_dir = vim.fn.getcwd(),
+        on_init = function(client)
+            if SETTINGS then client.notify("workspace/didChangeConfiguration", { settings = SETTINGS }) end
+        end,
+    })
+    vim.lsp.buf_attach_client(0, id)
+    local seen = { opened = findings(1) }
+    vim.api.nvim_buf_set_lines(0, 0, 0, true, { "# 𝕏" })
+    vim.wait(30000, function() local d = vim.diagnostic.get(0)[1]; return d and d.lnum == seen.opened[1][1] + 1 end, 50)
+    seen.changed = findings(1)
+    if ACTIONS then
+        vim.api.nvim_win_set_cursor(0, { seen.changed[1][1] + 1, seen.changed[1][2] })
+        local params = vim.lsp.util.make_range_params()
+        params.context = { diagnostics = vim.lsp.diagnostic.get_line_diagnostics() }
+        local answer = vim.lsp.buf_request_sync(0, "textDocument/codeAction", params, 30000)[id].result
+        seen.actions = vim.tbl_map(function(action) return action.title end, answer)
+        local hover = vim.lsp.buf_request_sync(0, "textDocument/hover", vim.lsp.util.make_position_params(), 30000)
+        seen.hover = hover[id].result.contents.value
+        local encoding = vim.lsp.get_client_by_id(id).offset_encoding
+        vim.lsp.util.apply_workspace_edit(answer[1].edit, encoding)
+        seen.text = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, true), "\\n") .. "\\n"
+        seen.fixed = #findings(0)
+    end
+    seen.messages = vim.fn.execute("messages")
+    write(seen)
+end
+
+local ok, problem = pcall(body)
+if not ok then write({ problem = tostring(problem) }) end
+vim.cmd("qall!")
+"""
+
+
+def neovim(folder: Path, text: str, command: list[str], settings: str, *, actions: bool) -> Any:
+    """What Neovim's built-in client shows."""
+    (folder / "a.py").write_text(text, encoding="utf-8")
+    names = {"COMMAND": command, "ACTIONS": actions}
+    head = "".join(
+        f"local {name} = vim.fn.json_decode([==[{json.dumps(v)}]==])\n" for name, v in names.items()
+    )
+    (folder / "try.lua").write_text(f"{head}local SETTINGS = {settings}\n{NEOVIM}", encoding="utf-8")
+    run(
+        folder,
+        found("nvim"),
+        "--headless",
+        "-u",
+        "NONE",
+        "-n",
+        "a.py",
+        "-c",
+        "luafile try.lua",
+        "-c",
+        "qall!",
+    )
+    seen = result(folder)
+    assert "problem" not in seen, seen
+    return seen
+
+
+def test_neovim_on_the_server(tmp_path: Path) -> None:
+    seen = neovim(tmp_path, WIDE, [str(program("batchmean")), "server"], "nil", actions=True)
+    row, column = place(WIDE)
+    [[*where, severity, source, code, message]] = seen["opened"]
+    assert where == [row, column, row, column + len(MEAN)]
+    assert (severity, source, code) == (2, "batchmean", "BMN102")
+    assert message.endswith("10 times too small; use .sum(axis=-1).mean()")
+    [[*where, _, _, _, _]] = seen["changed"]
+    assert where == [row + 1, column, row + 1, column + len(MEAN)]
+    assert seen["actions"] == [
+        "Fix BMN102 class-axis-mean",
+        "Silence BMN102 on this line (# noqa)",
+        "Fix all that batchmean can fix safely",
+    ]
+    assert "Here V = 10: a factor of 0.1." in seen["hover"]
+    assert seen["text"] == "# 𝕏\n" + WIDE.replace(MEAN, SUMMED)
+    assert (seen["fixed"], seen["messages"].strip()) == (0, "")
+    log = tmp_path / "nvim" / "lsp.log"
+    assert not log.exists() or "ERROR" not in log.read_text()
+
+
+def test_neovim_on_pylsp(tmp_path: Path) -> None:
+    flake8 = f'flake8 = {{ enabled = true, executable = "{program("flake8")}" }}'
+    off = "pycodestyle = { enabled = false }, pyflakes = { enabled = false }, mccabe = { enabled = false }"
+    settings = f"{{ pylsp = {{ plugins = {{ {flake8}, {off} }} }} }}"
+    text = WIDE.replace("𝕏", "X")  # pylsp counts code points, where the protocol has UTF-16
+    seen = neovim(tmp_path, text, [found(PYLSP)], settings, actions=False)
+    for name, further in (("opened", 0), ("changed", 1)):
+        [[row, column, _, _, _, source, code, message]] = seen[name]
+        assert (row - further, column) == place(text)
+        assert (source, code) == ("flake8", "BMN102")
+        assert "10 times too small" in message
+
+
+VIM = """
+let g:ale_linters = {'python': ['flake8']}
+let g:ale_python_flake8_executable = 'FLAKE8'
+let g:ale_echo_cursor = 0
+filetype on
+packadd ale
+edit a.py
+
+function! Findings(row) abort
+    for l:attempt in range(300)
+        sleep 100m
+        let l:found = filter(copy(ale#engine#GetLoclist(bufnr(''))), 'v:val.code =~# "^BMN"')
+        if len(l:found) == 1 && l:found[0].lnum == a:row && !ale#engine#IsCheckingBuffer(bufnr(''))
+            break
+        endif
+    endfor
+    return map(l:found, '[v:val.lnum - 1, v:val.col - 1, v:val.linter_name, v:val.code, v:val.text]')
+endfunction
+
+call ale#Queue(0, 'lint_file')
+let s:seen = {'opened': Findings(ROW)}
+call append(0, '# 𝕏')
+doautocmd TextChanged
+let s:seen.changed = Findings(ROW + 1)
+call writefile([json_encode(s:seen)], 'result.json')
+qall!
+"""
+
+
+def test_vim_with_ale(tmp_path: Path) -> None:
+    row, column = place(WIDE)
+    (tmp_path / "a.py").write_text(WIDE, encoding="utf-8")
+    script = VIM.replace("FLAKE8", str(program("flake8"))).replace("ROW", str(row + 1))
+    (tmp_path / "try.vim").write_text(f"set encoding=utf-8\nscriptencoding utf-8\n{script}", encoding="utf-8")
+    run(tmp_path, found("vim"), "-N", "-u", "NONE", "-n", "--not-a-term", "-es", "-S", "try.vim")
+    seen = result(tmp_path)
+    for name, further in (("opened", 0), ("changed", 1)):
+        [[found_row, found_column, linter, code, text]] = seen[name]
+        assert (found_row - further, found_column) == (row, column)
+        assert (linter, code) == ("flake8", "BMN102")
+        assert text.endswith("10 times too small; use .sum(axis=-1).mean()")
