@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.client import program
+from tests.editors.client import Client, program
 from tests.faces.support import WRONG
 
 pytestmark = pytest.mark.heavy
@@ -76,11 +76,18 @@ local function write(value)
     file:close()
 end
 
-local function findings(wanted)
-    vim.wait(30000, function() return #vim.diagnostic.get(0) == wanted end, 50)
+local function ours()
+    return vim.tbl_filter(function(d) return d.message:find(MARK, 1, true) end, vim.diagnostic.get(0))
+end
+
+local function findings(wanted, row)
+    vim.wait(30000, function()
+        local found = ours()
+        return #found == wanted and (not row or found[1].lnum == row)
+    end, 50)
     return vim.tbl_map(function(d)
         return { d.lnum, d.col, d.end_lnum, d.end_col, d.severity, d.source, d.code or "", d.message }
-    end, vim.diagnostic.get(0))
+    end, ours())
 end
 
 local function body()
@@ -89,14 +96,13 @@ local function body()
         cmd = COMMAND,
         root_dir = vim.fn.getcwd(),
         on_init = function(client)
-            if SETTINGS then client.notify("workspace/didChangeConfiguration", { settings = SETTINGS }) end
+            if next(SETTINGS) then client.notify("workspace/didChangeConfiguration", { settings = SETTINGS }) end
         end,
     })
     vim.lsp.buf_attach_client(0, id)
     local seen = { opened = findings(1) }
     vim.api.nvim_buf_set_lines(0, 0, 0, true, { "# 𝕏" })
-    vim.wait(30000, function() local d = vim.diagnostic.get(0)[1]; return d and d.lnum == seen.opened[1][1] + 1 end, 50)
-    seen.changed = findings(1)
+    seen.changed = findings(1, seen.opened[1][1] + 1)
     if ACTIONS then
         vim.api.nvim_win_set_cursor(0, { seen.changed[1][1] + 1, seen.changed[1][2] })
         local params = vim.lsp.util.make_range_params()
@@ -120,14 +126,14 @@ vim.cmd("qall!")
 """
 
 
-def neovim(folder: Path, text: str, command: list[str], settings: str, *, actions: bool) -> Any:
+def neovim(folder: Path, text: str, command: list[str], settings: Any, *, actions: bool) -> Any:
     """What Neovim's built-in client shows."""
     (folder / "a.py").write_text(text, encoding="utf-8")
-    names = {"COMMAND": command, "ACTIONS": actions}
+    names = {"COMMAND": command, "ACTIONS": actions, "MARK": "cross-entropy", "SETTINGS": settings}
     head = "".join(
         f"local {name} = vim.fn.json_decode([==[{json.dumps(v)}]==])\n" for name, v in names.items()
     )
-    (folder / "try.lua").write_text(f"{head}local SETTINGS = {settings}\n{NEOVIM}", encoding="utf-8")
+    (folder / "try.lua").write_text(head + NEOVIM, encoding="utf-8")
     run(
         folder,
         found("nvim"),
@@ -147,7 +153,7 @@ def neovim(folder: Path, text: str, command: list[str], settings: str, *, action
 
 
 def test_neovim_on_the_server(tmp_path: Path) -> None:
-    seen = neovim(tmp_path, WIDE, [str(program("batchmean")), "server"], "nil", actions=True)
+    seen = neovim(tmp_path, WIDE, [str(program("batchmean")), "server"], {}, actions=True)
     row, column = place(WIDE)
     [[*where, severity, source, code, message]] = seen["opened"]
     assert where == [row, column, row, column + len(MEAN)]
@@ -167,17 +173,45 @@ def test_neovim_on_the_server(tmp_path: Path) -> None:
     assert not log.exists() or "ERROR" not in log.read_text()
 
 
+PYLSP_SETTINGS = {
+    "pylsp": {
+        "plugins": {
+            "flake8": {"enabled": True, "executable": str(program("flake8"))},
+            "pycodestyle": {"enabled": False},
+            "pyflakes": {"enabled": False},
+            "mccabe": {"enabled": False},
+        }
+    }
+}
+PLAIN = WIDE.replace("𝕏", "X")  # pylsp counts columns in code points, where the protocol has UTF-16
+
+
 def test_neovim_on_pylsp(tmp_path: Path) -> None:
-    flake8 = f'flake8 = {{ enabled = true, executable = "{program("flake8")}" }}'
-    off = "pycodestyle = { enabled = false }, pyflakes = { enabled = false }, mccabe = { enabled = false }"
-    settings = f"{{ pylsp = {{ plugins = {{ {flake8}, {off} }} }} }}"
-    text = WIDE.replace("𝕏", "X")  # pylsp counts code points, where the protocol has UTF-16
-    seen = neovim(tmp_path, text, [found(PYLSP)], settings, actions=False)
+    seen = neovim(tmp_path, PLAIN, [found(PYLSP)], PYLSP_SETTINGS, actions=False)
     for name, further in (("opened", 0), ("changed", 1)):
         [[row, column, _, _, _, source, code, message]] = seen[name]
-        assert (row - further, column) == place(text)
+        assert (row - further, column) == place(PLAIN)
         assert (source, code) == ("flake8", "BMN102")
         assert "10 times too small" in message
+
+
+def test_pylsp(tmp_path: Path) -> None:
+    with Client([found(PYLSP)], tmp_path) as client:
+        client.initialize()
+        client.notify("workspace/didChangeConfiguration", {"settings": PYLSP_SETTINGS})
+        uri = client.open(tmp_path / "a.py", PLAIN)
+        opened = client.diagnostics(uri)
+        client.change(uri, "# 日本\n" + PLAIN)
+        changed = client.diagnostics(uri)
+        client.change(uri, PLAIN.replace(MEAN, SUMMED))
+        fixed = client.diagnostics(uri)
+    line, _ = place(PLAIN)
+    column = PLAIN.split("\n")[line].index(MEAN)
+    for row, diagnostics in ((line, opened), (line + 1, changed)):
+        [ours] = [d for d in diagnostics if d["code"] == "BMN102"]
+        assert ours["range"]["start"] == {"line": row, "character": column}
+        assert ours["source"] == "flake8"
+    assert not [d for d in fixed if d["code"].startswith("BMN")]
 
 
 VIM = """
