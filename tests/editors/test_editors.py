@@ -27,13 +27,18 @@ PYLSP = str(Path(sys.prefix) / "pylsp" / "bin" / "pylsp")
 
 
 def found(name: str) -> str:
-    """The program's path; the test is skipped without it, unless everything has to be there."""
+    """The path of a program that the test needs."""
     path = shutil.which(name)
-    if path is None:
+    need(name, path is not None)
+    return path or ""
+
+
+def need(name: str, is_there: bool) -> None:
+    """Skip the test without this, or fail it where everything has to be there."""
+    if not is_there:
         if os.environ.get("BATCHMEAN_HEAVY") == "1":
             pytest.fail(f"{name} is not there: .ci/run installs it")
         pytest.skip(f"{name} is not there")
-    return path
 
 
 def run(folder: Path, *command: str | Path) -> str:
@@ -244,6 +249,7 @@ qall!
 
 
 def test_vim_with_ale(tmp_path: Path) -> None:
+    need("ALE", any(Path("/usr/share/vim").glob("**/opt/ale")))
     row, column = place(WIDE)
     (tmp_path / "a.py").write_text(WIDE, encoding="utf-8")
     script = VIM.replace("FLAKE8", str(program("flake8"))).replace("ROW", str(row + 1))
@@ -255,3 +261,122 @@ def test_vim_with_ale(tmp_path: Path) -> None:
         assert (found_row - further, found_column) == (row, column)
         assert (linter, code) == ("flake8", "BMN102")
         assert text.endswith("10 times too small; use .sum(axis=-1).mean()")
+
+
+EMACS = """
+(package-initialize)
+(require 'json)
+
+(defun wait-until (test)
+  (let ((end (+ (float-time) 30)))
+    (while (and (< (float-time) end) (not (funcall test)))
+      (accept-process-output nil 0.1))))
+
+(defun row () (1- (line-number-at-pos)))
+(defun column () (- (point) (line-beginning-position)))
+(defun write-result (value)
+  (let ((coding-system-for-write 'utf-8))
+    (write-region (json-encode value) nil "result.json")))
+"""
+
+EGLOT = """
+(require 'eglot)
+(add-to-list 'eglot-server-programs '(python-mode . ("BATCHMEAN" "server")))
+
+(defun findings ()
+  (mapcar
+   (lambda (found)
+     (save-excursion
+       (goto-char (flymake-diagnostic-beg found))
+       (vector (row) (column)
+               (buffer-substring-no-properties (point) (flymake-diagnostic-end found))
+               (flymake-diagnostic-text found))))
+   (flymake-diagnostics)))
+
+(setq eglot-sync-connect 30)
+(find-file "a.py")
+(python-mode)
+(call-interactively #'eglot)
+(wait-until #'findings)
+(defvar opened (findings))
+(goto-char (point-min))
+(insert "# 𝕏\\n")
+(eglot--signal-textDocument/didChange)
+(wait-until (lambda () (and (findings) (string= (aref (car (findings)) 2) "MEAN"))))
+(defvar changed (findings))
+(goto-char (flymake-diagnostic-beg (car (flymake-diagnostics))))
+(defvar actions (append (eglot-code-actions (point) (point) "quickfix") nil))
+(eglot--apply-workspace-edit (plist-get (car actions) :edit))
+(eglot--signal-textDocument/didChange)
+(wait-until (lambda () (null (findings))))
+(write-result
+ (list (cons 'opened (vconcat opened))
+       (cons 'changed (vconcat changed))
+       (cons 'actions (vconcat (mapcar (lambda (action) (plist-get action :title)) actions)))
+       (cons 'text (buffer-string))
+       (cons 'fixed (vconcat (findings)))))
+(eglot-shutdown (eglot-current-server))
+"""
+
+FLYCHECK = """
+(require 'flycheck)
+(setq flycheck-python-flake8-executable "FLAKE8")
+(setq-default flycheck-checkers '(python-flake8))
+(find-file "a.py")
+(python-mode)
+(flycheck-mode 1)
+
+(defun findings (first-row)
+  (flycheck-buffer)
+  (wait-until
+   (lambda ()
+     (and flycheck-current-errors (equal (flycheck-error-line (car flycheck-current-errors)) first-row))))
+  (vconcat
+   (mapcar
+    (lambda (found)
+      (vector (1- (flycheck-error-line found)) (1- (flycheck-error-column found)) (flycheck-error-id found)))
+    (seq-filter (lambda (found) (string-prefix-p "BMN" (flycheck-error-id found))) flycheck-current-errors))))
+
+(defvar opened (findings ROW))
+(goto-char (point-min))
+(insert "# 𝕏\\n")
+(write-result (list (cons 'opened opened) (cons 'changed (findings (1+ ROW)))))
+(set-buffer-modified-p nil)
+"""
+
+
+def emacs(folder: Path, package: str, script: str) -> Any:
+    """What Emacs shows with a package of Debian's."""
+    load = [found("emacs"), "-q", "--batch", "--eval", f"(progn (package-initialize) (require '{package}))"]
+    need(f"Emacs's {package}", subprocess.run(load, capture_output=True, check=False).returncode == 0)
+    (folder / "a.py").write_text(WIDE, encoding="utf-8")
+    (folder / "try.el").write_text(f";; -*- coding: utf-8 -*-\n{EMACS}{script}", encoding="utf-8")
+    run(folder, found("emacs"), "-q", "--batch", "-l", "try.el")
+    return result(folder)
+
+
+def test_emacs_with_eglot(tmp_path: Path) -> None:
+    seen = emacs(
+        tmp_path,
+        "eglot",
+        EGLOT.replace('"MEAN"', f'"{MEAN}"').replace("BATCHMEAN", str(program("batchmean"))),
+    )
+    row, _ = place(WIDE)
+    column = WIDE.split("\n")[row].index(MEAN)
+    for name, further in (("opened", 0), ("changed", 1)):
+        [[*where, marked, text]] = seen[name]
+        assert where == [row + further, column]
+        assert marked == MEAN
+        assert text.startswith("batchmean [BMN102]: cross-entropy is averaged over the class axis too")
+    assert seen["actions"] == ["Fix BMN102 class-axis-mean", "Silence BMN102 on this line (# noqa)"]
+    assert seen["text"] == "# 𝕏\n" + WIDE.replace(MEAN, SUMMED)
+    assert seen["fixed"] == []
+
+
+def test_emacs_with_flycheck(tmp_path: Path) -> None:
+    row, _ = place(WIDE)
+    column = WIDE.split("\n")[row].index(MEAN)
+    seen = emacs(
+        tmp_path, "flycheck", FLYCHECK.replace("FLAKE8", str(program("flake8"))).replace("ROW", str(row + 1))
+    )
+    assert seen == {"opened": [[row, column, "BMN102"]], "changed": [[row + 1, column, "BMN102"]]}
