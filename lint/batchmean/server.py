@@ -31,7 +31,7 @@ from batchmean.noqa import silencing
 from batchmean.rewrite import rewrite
 from batchmean.source import SourceError, decode, encode, unify_line_ends
 
-PAUSE: Final = 0.02
+PAUSE: Final = 0.005
 """Seconds without a change before a document is analysed, so that a burst of changes is analysed once."""
 
 FIX_ALL: Final = "source.fixAll.batchmean"
