@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.client import Client, program
+from tests.editors.client import Client
 from tests.faces.support import WRONG
 
 pytestmark = pytest.mark.heavy
@@ -23,7 +24,17 @@ pytestmark = pytest.mark.heavy
 MEAN = "(target * logp).mean()"
 SUMMED = "(target * logp).sum(axis=-1).mean()"
 WIDE = WRONG.replace("return -", 'é = "日本 𝕏𝕏"; return é, -')
+DOCS = Path(__file__).parents[2] / "docs" / "editors.md"
 PYLSP = str(Path(sys.prefix) / "pylsp" / "bin" / "pylsp")
+
+
+def documented(heading: str, language: str, mark: str = "") -> str:
+    """The settings that docs/editors.md gives, for the environment of the tests: the first block with this in it."""
+    section = DOCS.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    blocks = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    block: str = next(block for block in blocks if mark in block)
+    assert "/path/to/venv/bin" in block
+    return block.replace("/path/to/venv", sys.prefix)
 
 
 def found(name: str) -> str:
@@ -96,15 +107,8 @@ local function findings(wanted, row)
 end
 
 local function body()
-    local id = vim.lsp.start_client({
-        name = "server",
-        cmd = COMMAND,
-        root_dir = vim.fn.getcwd(),
-        on_init = function(client)
-            if next(SETTINGS) then client.notify("workspace/didChangeConfiguration", { settings = SETTINGS }) end
-        end,
-    })
-    vim.lsp.buf_attach_client(0, id)
+    vim.wait(30000, function() return #vim.lsp.get_active_clients() > 0 end, 50)
+    local client = vim.lsp.get_active_clients()[1]
     local seen = { opened = findings(1) }
     vim.api.nvim_buf_set_lines(0, 0, 0, true, { "# 𝕏" })
     seen.changed = findings(1, seen.opened[1][1] + 1)
@@ -112,12 +116,11 @@ local function body()
         vim.api.nvim_win_set_cursor(0, { seen.changed[1][1] + 1, seen.changed[1][2] })
         local params = vim.lsp.util.make_range_params()
         params.context = { diagnostics = vim.lsp.diagnostic.get_line_diagnostics() }
-        local answer = vim.lsp.buf_request_sync(0, "textDocument/codeAction", params, 30000)[id].result
+        local answer = vim.lsp.buf_request_sync(0, "textDocument/codeAction", params, 30000)[client.id].result
         seen.actions = vim.tbl_map(function(action) return action.title end, answer)
         local hover = vim.lsp.buf_request_sync(0, "textDocument/hover", vim.lsp.util.make_position_params(), 30000)
-        seen.hover = hover[id].result.contents.value
-        local encoding = vim.lsp.get_client_by_id(id).offset_encoding
-        vim.lsp.util.apply_workspace_edit(answer[1].edit, encoding)
+        seen.hover = hover[client.id].result.contents.value
+        vim.lsp.util.apply_workspace_edit(answer[1].edit, client.offset_encoding)
         seen.text = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, true), "\\n") .. "\\n"
         seen.fixed = #findings(0)
     end
@@ -131,34 +134,21 @@ vim.cmd("qall!")
 """
 
 
-def neovim(folder: Path, text: str, command: list[str], settings: Any, *, actions: bool) -> Any:
-    """What Neovim's built-in client shows."""
+def neovim(folder: Path, text: str, init: str, *, actions: bool) -> Any:
+    """What Neovim's built-in client shows with this init.lua."""
     (folder / "a.py").write_text(text, encoding="utf-8")
-    names = {"COMMAND": command, "ACTIONS": actions, "MARK": "cross-entropy", "SETTINGS": settings}
-    head = "".join(
-        f"local {name} = vim.fn.json_decode([==[{json.dumps(v)}]==])\n" for name, v in names.items()
-    )
+    (folder / "init.lua").write_text(init, encoding="utf-8")
+    head = f'local ACTIONS, MARK = {json.dumps(actions)}, "cross-entropy"\n'
     (folder / "try.lua").write_text(head + NEOVIM, encoding="utf-8")
-    run(
-        folder,
-        found("nvim"),
-        "--headless",
-        "-u",
-        "NONE",
-        "-n",
-        "a.py",
-        "-c",
-        "luafile try.lua",
-        "-c",
-        "qall!",
-    )
+    start = ("--headless", "-u", "init.lua", "-n", "a.py", "-c", "luafile try.lua", "-c", "qall!")
+    run(folder, found("nvim"), *start)
     seen = result(folder)
     assert "problem" not in seen, seen
     return seen
 
 
 def test_neovim_on_the_server(tmp_path: Path) -> None:
-    seen = neovim(tmp_path, WIDE, [str(program("batchmean")), "server"], {}, actions=True)
+    seen = neovim(tmp_path, WIDE, documented("Neovim", "lua"), actions=True)
     row, column = place(WIDE)
     [[*where, severity, source, code, message]] = seen["opened"]
     assert where == [row, column, row, column + len(MEAN)]
@@ -178,21 +168,30 @@ def test_neovim_on_the_server(tmp_path: Path) -> None:
     assert not log.exists() or "ERROR" not in log.read_text()
 
 
-PYLSP_SETTINGS = {
-    "pylsp": {
-        "plugins": {
-            "flake8": {"enabled": True, "executable": str(program("flake8"))},
-            "pycodestyle": {"enabled": False},
-            "pyflakes": {"enabled": False},
-            "mccabe": {"enabled": False},
-        }
-    }
-}
+PYLSP_SETTINGS = json.loads(documented("python-lsp-server", "json"))
 PLAIN = WIDE.replace("𝕏", "X")  # pylsp counts columns in code points, where the protocol has UTF-16
 
 
+PYLSP_IN_NEOVIM = """
+vim.api.nvim_create_autocmd("FileType", {
+    pattern = "python",
+    callback = function(args)
+        local id = vim.lsp.start_client({
+            cmd = { "PYLSP" },
+            on_init = function(client)
+                local settings = vim.fn.json_decode([==[SETTINGS]==])
+                client.notify("workspace/didChangeConfiguration", { settings = settings })
+            end,
+        })
+        vim.lsp.buf_attach_client(args.buf, id)
+    end,
+})
+"""
+
+
 def test_neovim_on_pylsp(tmp_path: Path) -> None:
-    seen = neovim(tmp_path, PLAIN, [found(PYLSP)], PYLSP_SETTINGS, actions=False)
+    init = PYLSP_IN_NEOVIM.replace("PYLSP", found(PYLSP)).replace("SETTINGS", json.dumps(PYLSP_SETTINGS))
+    seen = neovim(tmp_path, PLAIN, init, actions=False)
     for name, further in (("opened", 0), ("changed", 1)):
         [[row, column, _, _, _, source, code, message]] = seen[name]
         assert (row - further, column) == place(PLAIN)
@@ -220,8 +219,6 @@ def test_pylsp(tmp_path: Path) -> None:
 
 
 VIM = """
-let g:ale_linters = {'python': ['flake8']}
-let g:ale_python_flake8_executable = 'FLAKE8'
 let g:ale_echo_cursor = 0
 filetype on
 packadd ale
@@ -252,7 +249,7 @@ def test_vim_with_ale(tmp_path: Path) -> None:
     need("ALE", any(Path("/usr/share/vim").glob("**/opt/ale")))
     row, column = place(WIDE)
     (tmp_path / "a.py").write_text(WIDE, encoding="utf-8")
-    script = VIM.replace("FLAKE8", str(program("flake8"))).replace("ROW", str(row + 1))
+    script = documented("Vim with ALE", "vim") + VIM.replace("ROW", str(row + 1))
     (tmp_path / "try.vim").write_text(f"set encoding=utf-8\nscriptencoding utf-8\n{script}", encoding="utf-8")
     run(tmp_path, found("vim"), "-N", "-u", "NONE", "-n", "--not-a-term", "-es", "-S", "try.vim")
     seen = result(tmp_path)
@@ -280,9 +277,6 @@ EMACS = """
 """
 
 EGLOT = """
-(require 'eglot)
-(add-to-list 'eglot-server-programs '(python-mode . ("BATCHMEAN" "server")))
-
 (defun findings ()
   (mapcar
    (lambda (found)
@@ -319,9 +313,6 @@ EGLOT = """
 """
 
 FLYCHECK = """
-(require 'flycheck)
-(setq flycheck-python-flake8-executable "FLAKE8")
-(setq-default flycheck-checkers '(python-flake8))
 (find-file "a.py")
 (python-mode)
 (flycheck-mode 1)
@@ -359,7 +350,7 @@ def test_emacs_with_eglot(tmp_path: Path) -> None:
     seen = emacs(
         tmp_path,
         "eglot",
-        EGLOT.replace('"MEAN"', f'"{MEAN}"').replace("BATCHMEAN", str(program("batchmean"))),
+        documented("Emacs", "elisp", "eglot") + EGLOT.replace("MEAN", MEAN),
     )
     row, _ = place(WIDE)
     column = WIDE.split("\n")[row].index(MEAN)
@@ -377,6 +368,6 @@ def test_emacs_with_flycheck(tmp_path: Path) -> None:
     row, _ = place(WIDE)
     column = WIDE.split("\n")[row].index(MEAN)
     seen = emacs(
-        tmp_path, "flycheck", FLYCHECK.replace("FLAKE8", str(program("flake8"))).replace("ROW", str(row + 1))
+        tmp_path, "flycheck", documented("Emacs", "elisp", "flycheck") + FLYCHECK.replace("ROW", str(row + 1))
     )
     assert seen == {"opened": [[row, column, "BMN102"]], "changed": [[row + 1, column, "BMN102"]]}
