@@ -172,17 +172,18 @@ def about(finding: Finding) -> str:
 
 
 def _size(finding: Finding) -> list[str]:
-    """The factor, or the row of the page's table for the size that the code shows, where that is all it depends on."""
+    """The factor, with the numbers of the page's case where it depends on one size only, which the code shows."""
     if not finding.factor:
         return []
     numbers = NUMBERS[finding.code]
     size = (finding.known_sizes or {}).get(numbers.size)
     if size is None or set(finding.factor) != {numbers.size}:
         return ["Factor: " + " * ".join(f"{name}^{power}" for name, power in finding.factor.items())]
-    right, wrong = numbers.right(size), numbers.wrong(size)
+    factor = float(size) ** finding.factor[numbers.size]
+    right = numbers.right(size)
     return [
-        f"Here {numbers.size} = {size}. {numbers.case} Rightly reduced, this is {right:.4g} then; "
-        f"as it is written, {wrong:.4g}."
+        f"Here {numbers.size} = {size}: a factor of {factor:.4g}. {numbers.case} This term is {right:.4g} "
+        f"then, and {right * factor:.4g} as it is written."
     ]
 
 

@@ -12,6 +12,7 @@ import asyncio
 import difflib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -383,6 +384,7 @@ def main() -> int:
         print(
             "waiting for an editor on standard input; docs/editors.md says how to set one up", file=sys.stderr
         )
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # pygls would wait for one more line
     # Whatever prints must not get between the messages.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

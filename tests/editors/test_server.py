@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -362,6 +363,13 @@ def test_it_leaves_when_its_client_does(tmp_path: Path, says_so: bool) -> None:
             client.process.stdin.close()
             assert client.process.wait(PATIENCE) == 1
     assert (tmp_path / "stderr.txt").read_text() == ""
+
+
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    with Client([program("batchmean"), "server"], tmp_path) as client:
+        client.initialize({})
+        client.process.send_signal(signal.SIGINT)
+        assert client.process.wait(PATIENCE) == -signal.SIGINT
 
 
 def test_without_pygls_one_line_says_what_to_install(tmp_path: Path) -> None:
