@@ -111,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="what a rule finds, why, and what to write instead")
     explain.add_argument("code", metavar="CODE", help="a code (BMN102) or a name (class-axis-mean)")
     commands.add_parser("rules", help="list the rules")
-    commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
+    server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
+    server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
     commands.add_parser("laws", help="run a loss of yours against the laws (needs batchmean[reference])")
     commands.add_parser("demo", help="the bug, its size and its fix, measured (needs batchmean[reference])")
     return parser

@@ -180,6 +180,7 @@ class BatchmeanServer(LanguageServer):
         if (pending := self._pending.pop(uri, None)) is not None:
             pending.cancel()
         self._known.pop(uri, None)
+        self._complaints.pop(uri, None)
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
 
     async def _publish(self, uri: str, pause: float) -> None:

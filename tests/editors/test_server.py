@@ -104,7 +104,7 @@ def test_columns_are_counted_in_the_units_that_the_client_asks_for(
 
 
 def test_a_plain_client_gets_no_more_than_it_understands(tmp_path: Path) -> None:
-    with Client([program("batchmean"), "server"], tmp_path) as client:
+    with Client([program("batchmean"), "server", "--stdio"], tmp_path) as client:
         client.initialize({})
         uri = client.open(tmp_path / "a.py", WRONG)
         [found] = client.diagnostics(uri)
