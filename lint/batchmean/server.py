@@ -21,7 +21,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
-from pygls.workspace import PositionCodec
+from pygls.workspace import TextDocument
 
 from batchmean import __version__, gate
 from batchmean.check import INTERNAL_ERROR, Check, Report
@@ -91,11 +91,13 @@ def _check(settings: Settings, *, fixes: bool) -> Check:
 class View:
     """One text in the terms of the protocol: positions from 0, in the units that the client counts."""
 
-    def __init__(self, uri: str, source: str, codec: PositionCodec) -> None:
-        self._uri = uri
-        self._lines = unify_line_ends(source).split("\n")
-        self._line_end = "\r\n" if "\r\n" in source else "\n"
-        self._codec = codec
+    def __init__(self, document: TextDocument) -> None:
+        self.uri = document.uri
+        self.version = document.version
+        self.text = unify_line_ends(document.source)
+        self._lines = self.text.split("\n")
+        self._line_end = "\r\n" if "\r\n" in document.source else "\n"
+        self._codec = document.position_codec
 
     def position(self, line: int, column: int) -> lsp.Position:
         """A place that counts lines and code points from 1."""
@@ -118,7 +120,7 @@ class View:
         if related:
             diagnostic.related_information = [
                 lsp.DiagnosticRelatedInformation(
-                    lsp.Location(self._uri, lsp.Range(start := self.position(b.line, b.column), start)),
+                    lsp.Location(self.uri, lsp.Range(start := self.position(b.line, b.column), start)),
                     b.text,
                 )
                 for b in finding.because
@@ -185,7 +187,6 @@ class BatchmeanServer(LanguageServer):
 
     async def _publish(self, uri: str, pause: float) -> None:
         await asyncio.sleep(pause)
-        version = self.workspace.get_text_document(uri).version
         try:
             analysis, view = await self._analysis(uri, fixes=False)
         except Exception as error:  # nobody waits for this task, so nobody else would tell
@@ -193,7 +194,9 @@ class BatchmeanServer(LanguageServer):
             return
         if analysis.findings is not None:
             diagnostics = [self._diagnostic(view, finding) for finding in analysis.findings]
-            self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, diagnostics, version))
+            self.text_document_publish_diagnostics(
+                lsp.PublishDiagnosticsParams(uri, diagnostics, view.version)
+            )
 
     # What the client asks.
 
@@ -219,16 +222,16 @@ class BatchmeanServer(LanguageServer):
         actions: list[lsp.CodeAction] = []
         if _is_wanted(lsp.CodeActionKind.QuickFix, only):
             here = [f for f in analysis.findings or () if _overlap(view.range(f.span), params.range)]
-            actions += [self._fix(uri, view, finding) for finding in here if finding.fix is not None]
-            actions += self._silencers(uri, view, analysis.text, here)
+            actions += [self._fix(view, finding) for finding in here if finding.fix is not None]
+            actions += self._silencers(view, here)
         if _is_wanted(FIX_ALL, only):
             after = await self._in_worker(lambda: fix_all(analysis, self._path(uri)))
             if after != analysis.text:
-                edit = self._edit(uri, view.difference(after))
+                edit = self._edit(view, view.difference(after))
                 actions.append(lsp.CodeAction("Fix all that batchmean can fix safely", FIX_ALL, edit=edit))
         return actions
 
-    def _fix(self, uri: str, view: View, finding: Finding) -> lsp.CodeAction:
+    def _fix(self, view: View, finding: Finding) -> lsp.CodeAction:
         assert finding.fix is not None
         title = f"Fix {finding.code} {finding.name}"
         return lsp.CodeAction(
@@ -236,31 +239,28 @@ class BatchmeanServer(LanguageServer):
             lsp.CodeActionKind.QuickFix,
             diagnostics=[self._diagnostic(view, finding)],
             is_preferred=finding.fix.safe,
-            edit=self._edit(uri, [view.text_edit(edit) for edit in finding.fix.edits]),
+            edit=self._edit(view, [view.text_edit(edit) for edit in finding.fix.edits]),
         )
 
-    def _silencers(
-        self, uri: str, view: View, text: str, findings: Sequence[Finding]
-    ) -> Iterator[lsp.CodeAction]:
+    def _silencers(self, view: View, findings: Sequence[Finding]) -> Iterator[lsp.CodeAction]:
         for finding in findings:
-            edit = silencing(text, finding.code, finding.span.line)
+            edit = silencing(view.text, finding.code, finding.span.line)
             if edit is not None:
                 yield lsp.CodeAction(
                     f"Silence {finding.code} on this line (# noqa)",
                     lsp.CodeActionKind.QuickFix,
                     diagnostics=[self._diagnostic(view, finding)],
                     is_preferred=False,
-                    edit=self._edit(uri, [view.text_edit(edit)]),
+                    edit=self._edit(view, [view.text_edit(edit)]),
                 )
 
     # Common to both.
 
     async def _analysis(self, uri: str, *, fixes: bool) -> tuple[Analysis, View]:
         """The analysis of a document as it is now."""
-        document = self.workspace.get_text_document(uri)
-        path, known, source = self._path(uri), self._known.get(uri), document.source
-        text = unify_line_ends(source)
-        analysis = await self._in_worker(lambda: analyse(text, path, known, fixes=fixes))
+        view = View(self.workspace.get_text_document(uri))
+        path, known = self._path(uri), self._known.get(uri)
+        analysis = await self._in_worker(lambda: analyse(view.text, path, known, fixes=fixes))
         if uri in self.workspace.text_documents:  # still open
             self._known[uri] = analysis
         if analysis.config_problem is not None:
@@ -271,10 +271,12 @@ class BatchmeanServer(LanguageServer):
             is_ours = analysis.problem.startswith(INTERNAL_ERROR)
             level = lsp.MessageType.Error if is_ours else lsp.MessageType.Log
             self._complain(level, uri, f"{path}: {analysis.problem}")
-        return analysis, View(uri, source, document.position_codec)
+        return analysis, view
 
     def _path(self, uri: str) -> str:
-        return self.workspace.get_text_document(uri).path
+        path = self.workspace.get_text_document(uri).path
+        # What an editor sends under the name of a notebook is one of its cells.
+        return f"{path}.py" if path.endswith(".ipynb") else path
 
     async def _in_worker(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
@@ -296,14 +298,13 @@ class BatchmeanServer(LanguageServer):
             finding, related=publishing is not None and bool(publishing.related_information)
         )
 
-    def _edit(self, uri: str, edits: Sequence[lsp.TextEdit]) -> lsp.WorkspaceEdit:
+    def _edit(self, view: View, edits: Sequence[lsp.TextEdit]) -> lsp.WorkspaceEdit:
         """The edit, for this version of the document only if the client can tell."""
         workspace = self.client_capabilities.workspace
         editing = workspace.workspace_edit if workspace is not None else None
         if editing is None or not editing.document_changes:
-            return lsp.WorkspaceEdit(changes={uri: list(edits)})
-        version = self.workspace.get_text_document(uri).version
-        document = lsp.OptionalVersionedTextDocumentIdentifier(uri, version)
+            return lsp.WorkspaceEdit(changes={view.uri: list(edits)})
+        document = lsp.OptionalVersionedTextDocumentIdentifier(view.uri, view.version)
         return lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(document, list(edits))])
 
 
@@ -317,7 +318,7 @@ def _key(position: lsp.Position) -> tuple[int, int]:
 
 
 def _is_wanted(kind: str, only: Sequence[str] | None) -> bool:
-    return only is None or any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in only)
+    return only is None or any(not wanted or (kind + ".").startswith(wanted + ".") for wanted in only)
 
 
 def create_server() -> BatchmeanServer:

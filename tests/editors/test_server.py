@@ -186,6 +186,8 @@ def test_fix_all_applies_what_is_safe_and_nothing_else(client: Client) -> None:
     assert [d["code"] for d in before] == ["BMN102", "BMN101", "BMN102"]
     [everything] = actions(client, uri, NOWHERE, "source.fixAll")
     assert everything["kind"] == "source.fixAll.batchmean"
+    assert actions(client, uri, NOWHERE, "source") == actions(client, uri, NOWHERE, "") == [everything]
+    assert actions(client, uri, NOWHERE, "source.fix") == []
     after = applied(text, edits(everything))
     assert after.count("\n") == after.count("\r\n") == text.count("\r\n")
     version = client.change(uri, after)
@@ -310,8 +312,10 @@ def test_any_text_may_come(client: Client, text: str) -> None:
     assert len(client.diagnostics(uri, client.change(uri, WRONG))) == 1
 
 
-def test_documents_without_a_file_are_linted(client: Client) -> None:
-    uri = "untitled:Untitled-1"
+@pytest.mark.parametrize(
+    "uri", ["untitled:Untitled-1", "vscode-notebook-cell:/folder/n.ipynb#W0sZmlsZQ%3D%3D"]
+)
+def test_documents_that_are_no_files_are_linted(client: Client, uri: str) -> None:
     document = {"uri": uri, "languageId": "python", "version": 1, "text": WRONG}
     client.notify("textDocument/didOpen", {"textDocument": document})
     [found] = client.diagnostics(uri, 1)
