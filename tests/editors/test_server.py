@@ -322,6 +322,15 @@ def test_documents_that_are_no_files_are_linted(client: Client, uri: str) -> Non
     assert found["range"] == place(WRONG, MEAN)
 
 
+def test_fenced_python_is_linted_and_fixed_in_its_markdown(client: Client) -> None:
+    text = f"# 𝕏 and *more* (\n\nIt's \"prose.\n\n```python\n{WIDE}```\n\nMore `text.\n"
+    uri = client.open(client.root / "a.md", text)
+    [found] = client.diagnostics(uri, 1)
+    assert found["range"] == place(text, MEAN)
+    [everything] = actions(client, uri, NOWHERE, "source.fixAll")
+    assert applied(text, edits(everything)) == text.replace(".mean()", ".sum(axis=-1).mean()")
+
+
 SABOTAGE = dedent(
     """\
     import batchmean.engine.analysis as analysis
