@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
@@ -28,7 +28,7 @@ from batchmean.check import INTERNAL_ERROR, Check, Report
 from batchmean.config import Config, ConfigError, Settings
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Span
-from batchmean.noqa import silencing
+from batchmean.noqa import Noqa
 from batchmean.rewrite import rewrite
 from batchmean.source import SourceError, decode, encode, unify_line_ends
 
@@ -223,7 +223,7 @@ class BatchmeanServer(LanguageServer):
         if _is_wanted(lsp.CodeActionKind.QuickFix, only):
             here = [f for f in analysis.findings or () if _overlap(view.range(f.span), params.range)]
             actions += [self._fix(view, finding) for finding in here if finding.fix is not None]
-            actions += self._silencers(view, here)
+            actions += [self._silence(view, finding) for finding in here]
         if _is_wanted(FIX_ALL, only):
             after = await self._in_worker(lambda: fix_all(analysis, self._path(uri)))
             if after != analysis.text:
@@ -242,17 +242,15 @@ class BatchmeanServer(LanguageServer):
             edit=self._edit(view, [view.text_edit(edit) for edit in finding.fix.edits]),
         )
 
-    def _silencers(self, view: View, findings: Sequence[Finding]) -> Iterator[lsp.CodeAction]:
-        for finding in findings:
-            edit = silencing(view.text, finding.code, finding.span.line)
-            if edit is not None:
-                yield lsp.CodeAction(
-                    f"Silence {finding.code} on this line (# noqa)",
-                    lsp.CodeActionKind.QuickFix,
-                    diagnostics=[self._diagnostic(view, finding)],
-                    is_preferred=False,
-                    edit=self._edit(view, [view.text_edit(edit)]),
-                )
+    def _silence(self, view: View, finding: Finding) -> lsp.CodeAction:
+        edit = Noqa(view.text).addition([finding.code], finding.span.line)
+        return lsp.CodeAction(
+            f"Silence {finding.code} on this line (# noqa)",
+            lsp.CodeActionKind.QuickFix,
+            diagnostics=[self._diagnostic(view, finding)],
+            is_preferred=False,
+            edit=self._edit(view, [view.text_edit(edit)]),
+        )
 
     # Common to both.
 
