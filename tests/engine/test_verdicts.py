@@ -48,6 +48,25 @@ SNIPPETS = [
         ((4, "BMN102", "likely"),),
     ),
     Snippet(
+        "in-batch negatives: the mean runs over the other examples, too",
+        """
+        import torch
+        def f(queries, keys):
+            targets = torch.eye(len(queries))
+            return -(targets * torch.log_softmax(queries @ keys.t(), dim=1)).mean()
+        """,
+        ((5, "BMN102", "proved"),),
+    ),
+    Snippet(
+        "in-batch negatives: the classes are counted as examples",
+        """
+        import torch
+        def f(queries, keys):
+            targets = torch.eye(len(queries))
+            return -(targets * torch.log_softmax(queries @ keys.t(), dim=1)).sum() / len(queries)
+        """,
+    ),
+    Snippet(
         "a comment never silences what is proved",
         """
         import torch

@@ -222,7 +222,14 @@ def _expectation(tensor: Tensor) -> Integrand | None:
             parts.isdisjoint(a for a, _ in t.atoms()) and not is_negligible(Tensor((t,), tensor.shape))
             for t in others
         ),
+        square=any(_is_whole_identity(weight, tensor) for weight in weights),
     )
+
+
+def _is_whole_identity(weight: Atom, tensor: Tensor) -> bool:
+    """Is it `eye(n)` itself, not the rows that labels pick of it?"""
+    rows = weight.shape.axis(0) if weight.role is Role.ONE_HOT and weight.shape is not None else None
+    return rows is not None and any(rows.is_same(axis) for axis in tensor.shape.shown)
 
 
 def _stands_alone(log: Atom, tensor: Tensor) -> bool:

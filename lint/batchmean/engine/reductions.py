@@ -40,6 +40,8 @@ class Integrand:
     """Is the support axis taken to be the last one, for want of anything that shows it?"""
     distributions: tuple[int, ...] = ()
     """For a KL between distribution objects: which."""
+    square: bool = False
+    """Is the target a whole identity matrix, so that there are as many examples as classes?"""
     event: int = 0
     """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
     mixed: bool = False
@@ -264,6 +266,8 @@ class Reduction:
                 continue
             if atom.axis is not None:
                 support += self._divide(atom.axis, power, names, units, apart)
+        if self.integrand.square and support != (-1 if self.support == "averaged" else 0):
+            return None  # the count of the classes is that of the examples
         other += sum(p for p in apart.values() if p > 0) + min([0, *apart.values()])
         if self.integrand.symbol == "D" and _is_bits(self.coefficient):
             return None  # bits per dimension: the unit is declared

@@ -86,7 +86,7 @@ class Atom:
     sight, so that its name says nothing, `element mean`, `elementwise`, `arange`, `log_prob`, `complement`,
     `error`; for a MASK `padding` where it is true at the positions that do not count."""
     shape: Shape | None = None
-    """For a COUNT of all elements: of which shape; for something unknown: its own."""
+    """For a COUNT of all elements: of which shape; for something unknown or an identity matrix: its own."""
     shown: bool = True
     """False where the axis is an assumption of the library's, not shown by the code."""
     distributions: tuple[int, ...] = ()

@@ -447,7 +447,8 @@ def eye(call: Call, n: Value, m: Value | None = None) -> Value:
         _length_of(call.tensor(classes), support)
     place = call.place("rows of the identity are one-hot targets")
     key = intern("eye", call.tensor(classes).terms)
-    return from_atom(Atom(key, Role.ONE_HOT, support, place=place), Shape.of([Axis(), support]))
+    shape = Shape.of([Axis(), support])
+    return from_atom(Atom(key, Role.ONE_HOT, support, place=place, shape=shape if m is None else None), shape)
 
 
 @primitive
