@@ -14,6 +14,7 @@ from batchmean import operations
 from batchmean.engine import algebra, masks
 from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.literals import compare, fold
+from batchmean.engine.names import is_class_count_name
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
@@ -289,7 +290,17 @@ class Evaluator:
     def _binary(self, node: ast.BinOp) -> Value:
         self.seen.add(node)
         left, right = self.evaluate(node.left), self.evaluate(node.right)
+        if isinstance(node.op, ast.Mult):
+            left, right = self._as_set(left, node.left), self._as_set(right, node.right)
         return self._binary_values(type(node.op), left, right, node)
+
+    def _as_set(self, value: Value, node: ast.expr) -> Value:
+        """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
+        if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.fixed:
+            if is_class_count_name((node.attr,)):
+                key = intern("attribute", node.attr, repr(value.value))
+                return from_atom(Atom(key, names=(node.attr,), shape=SCALAR), SCALAR)
+        return value
 
     def _binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
         return self.lift(lambda a, b: self.binary(op, a, b, node), something(left), something(right))

@@ -24,7 +24,7 @@ _LOG = re.compile(
 _SMALL = re.compile(r"(^|_)(eps|epsilon|tiny|smooth|smoothing|delta|small)(\d|_|$)")
 _CLASS_COUNT = re.compile(
     r"^(n|num|nb)_|(^|_)(n|num|nb|nr)_?(class|classes|labels?|tokens?|actions?|words|categories|outputs?|codes)"
-    r"|vocab|(^|_)(V|C|A|K|D)$|n_?way|latent_?(dim|size)|z_?dim|codebook_size|class_?(count|num)|_dim$"
+    r"|vocab|(^|_)(V|C|A|K|D)$|n_?way|latent_?(dim|size)|z_?dim|codebook_size|class(es)?_?(count|num)|_dim$"
 )
 
 
