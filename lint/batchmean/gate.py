@@ -42,11 +42,13 @@ _LOSSES: Final = (
 _MEANS: Final = {
     "oss": (
         "mse_loss", "l1_loss", "huber_loss", "cross_entropy", "nll_loss", "MSELoss", "L1Loss", "HuberLoss", "BCELoss",
-        "BCEWithLogitsLoss", "CrossEntropy", "NLLLoss",
+        "BCEWithLogitsLoss", "CrossEntropy", "NLLLoss", "binary_cross_entropy",
     ),
-    "**": ("** 2", "**2"), ".pow(2": (), "square(": (), "mean_squared": (),
 }  # fmt: skip
-"""What is a loss without a support, or a library loss that takes the mean itself."""
+"""Library losses that take the mean themselves, if nothing else is asked for."""
+_NO_OPS: Final = {"sum().mean(": (), "(": ("mean(np.sum(", "mean(torch.sum(", "mean(jnp.sum(", "mean(tf.reduce_sum(")}
+"""The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
+_SQUARES: Final = ("** 2", "**2", ".pow(2", "square(")
 _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
 
 
@@ -54,6 +56,8 @@ def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
     found: set[int] = set()
     sought = [*_present(_LOGARITHMS, text), *_present(_MEANS, text)]
+    if is_about_masks(text) or _holds_any(_NO_OPS, text) or ".div(" in text:
+        sought += _SQUARES
     for token in (*sought, *(_MASKS if is_about_masks(text) else ())):
         at = text.find(token)
         while at >= 0:
@@ -95,6 +99,8 @@ def _takes_a_mean(text: str) -> bool:
 
 def _divides_a_mean(text: str) -> bool:
     """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
+    if _holds_any(_NO_OPS, text):
+        return True
     if not _holds_any(_MEANS, text):
         return False
     return ".div(" in text or "sum(" in text or ("/" in text and any(token in text for token in _COUNTS))
