@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
 	@echo "make test        ruff, mypy and the tests"
-	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX, tinygrad or Chromium"
+	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX, tinygrad, Chromium or editors"
 	@echo "make test-versions  the tests on every Python here, with the oldest and newest libcst and flake8"
 	@echo "make fmt         format the code"
 	@echo "make docs        the generated pages in docs/ and the plot in README"
@@ -26,13 +26,19 @@ help:
 	$(PIP_INSTALL) --requirement tests/requirements-heavy.txt --editable ".[dev]"
 	@touch $@
 
+# python-lsp-server in an environment of its own, as people have it.
+.venv/.pylsp: .venv/.dev tests/constraints.txt
+	$(PYTHON) -m venv .venv/pylsp
+	$(subst $(BIN),.venv/pylsp/bin,$(PIP_INSTALL)) "python-lsp-server[flake8]"
+	@touch $@
+
 demo: .venv/.dev
 	$(BIN)/batchmean demo
 
 test: lint
 	$(PYTEST)
 
-test-heavy: .venv/.heavy
+test-heavy: .venv/.heavy .venv/.pylsp
 	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy
 
 test-versions:

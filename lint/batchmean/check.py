@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Below this many characters of code to analyse, starting processes costs more than it saves.
 _WORTH_PROCESSES = 400_000
 
+INTERNAL_ERROR = "internal error"
+"""How the message begins where a file has no verdict through a fault of ours."""
+
 
 class FileError(NamedTuple):
     """A file that has no verdict, and why."""
@@ -95,7 +98,7 @@ class Check:
             if before is not None and document.skipped > before.skipped:
                 raise ValueError("what was Python is so no more")
             text = document.text
-        verdict = _lint(path, text, fixes=True)
+        verdict = _lint(path, text, fixes=self._fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict.findings, path, text, document)
@@ -245,7 +248,7 @@ def _lint_in_processes(texts: dict[str, str], jobs: int, fixes: bool) -> Iterato
                 try:
                     yield future.result()
                 except BrokenProcessPool:
-                    yield _Verdict([], "internal error: a worker process died; please report it")
+                    yield _Verdict([], f"{INTERNAL_ERROR}: a worker process died; please report it")
         except BaseException:  # Ctrl-C, above all: what is queued is not worth waiting for
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -271,4 +274,4 @@ def _lint(path: str, text: str, *, fixes: bool) -> _Verdict:
         problem = error.message
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-    return _Verdict([], f"internal error: {' '.join(problem.split())}; please report it")
+    return _Verdict([], f"{INTERNAL_ERROR}: {' '.join(problem.split())}; please report it")

@@ -84,6 +84,8 @@ def _run(arguments: list[str]) -> int:
         return _explain(options.code)
     if options.command == "rules":
         return _rules()
+    if options.command == "server":
+        return _server()
     parser.print_help(sys.stderr)
     return USAGE
 
@@ -109,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="what a rule finds, why, and what to write instead")
     explain.add_argument("code", metavar="CODE", help="a code (BMN102) or a name (class-axis-mean)")
     commands.add_parser("rules", help="list the rules")
+    server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
+    server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
     commands.add_parser("laws", help="run a loss of yours against the laws (needs batchmean[reference])")
     commands.add_parser("demo", help="the bug, its size and its fix, measured (needs batchmean[reference])")
     return parser
@@ -317,6 +321,14 @@ def _rules() -> int:
     for rule in RULES.values():
         print(f"{rule.code}  {rule.name:{width}}  {rule.summary}{' (preview)' if rule.preview else ''}")
     return CLEAN
+
+
+def _server() -> int:
+    try:
+        from batchmean.server import main as serve
+    except ModuleNotFoundError as error:
+        raise _UsageError(f"the server needs {error.name}: pip install 'batchmean[server]'") from None
+    return serve()
 
 
 def _cpus() -> int:

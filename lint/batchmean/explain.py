@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from batchmean.findings import Finding
 from batchmean.linter import lint
-from batchmean.rules import Rule
+from batchmean.rules import RULES, Rule
 
 
 class Numbers(NamedTuple):
@@ -160,6 +161,30 @@ def _broken(rule: Rule[Any]) -> str:
     demanded = ", and ".join(LAWS[law] for law in laws)
     names = " and of ".join(law.replace("null", "the null") for law in laws)
     return f"Breaks the {'law' if len(laws) == 1 else 'laws'} of {names}: {demanded}"
+
+
+def about(finding: Finding) -> str:
+    """A finding in full, in Markdown: what it rests on, its size where the code shows it, and the page of its rule."""
+    because = [f"- line {because.line}: {because.text}" for because in finding.because]
+    likely = ["Likely, not proved: this rests on names."] if finding.confidence == "likely" else []
+    parts = [finding.message, *likely, "\n".join(because), *_size(finding), "---", page(RULES[finding.code])]
+    return "\n\n".join(parts)
+
+
+def _size(finding: Finding) -> list[str]:
+    """The factor, with the numbers of the page's case where it depends on one size only, which the code shows."""
+    if not finding.factor:
+        return []
+    numbers = NUMBERS[finding.code]
+    size = (finding.known_sizes or {}).get(numbers.size)
+    if size is None or set(finding.factor) != {numbers.size}:
+        return ["Factor: " + " * ".join(f"{name}^{power}" for name, power in finding.factor.items())]
+    factor = float(size) ** finding.factor[numbers.size]
+    right = numbers.right(size)
+    return [
+        f"Here {numbers.size} = {size}: a factor of {factor:.4g}. {numbers.case} This term is {right:.4g} "
+        f"then, and {right * factor:.4g} as it is written."
+    ]
 
 
 def _table(numbers: Numbers) -> str:

@@ -1,6 +1,6 @@
 """`# noqa` comments, read as flake8 reads them, and added.
 
-Only the command needs this: under flake8, flake8 does it.
+The command and the server need this: under flake8, flake8 does it.
 """
 
 from __future__ import annotations

@@ -78,6 +78,15 @@ def decode(data: bytes, path: str) -> str:
     return unify_line_ends(text)
 
 
+def encode(text: str, path: str) -> bytes:
+    """The bytes of a Python file with this text, in the encoding that it declares: `decode` backwards."""
+    encoding = _encoding(text.encode("utf-8", "surrogatepass"), path)
+    try:
+        return text.encode(encoding)
+    except Exception as error:  # codecs raise what they like
+        raise SourceError(path, f"cannot be encoded as {encoding}: {_one_line(error)}") from None
+
+
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """The text after edits that do not overlap."""
     pieces, done = [], 0

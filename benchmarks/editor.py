@@ -1,0 +1,114 @@
+"""How long an editor waits for the findings while one types: `python -m benchmarks.editor`.
+
+A real client opens a file of 1,000 lines in `batchmean server`, types into it, a character at a time, and waits each
+time for the diagnostics of that version. Exits with 0 if the processor time per change, and the pause that the server
+makes, are below the limit: the time on the clock is that of a machine with nothing else to do, or it says nothing.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from batchmean.server import PAUSE
+
+from tests.editors.client import Client, program
+
+LIMIT = 0.050  # seconds
+LINES = 1000
+CHANGES = 100
+
+_HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n"
+_LOSS = '''
+
+def loss_{n}(logits, labels, weight=None):
+    """The cross-entropy."""
+    target = np.eye({n} + 10)[labels]
+    logp = log_softmax(logits, axis=-1)
+    if weight is not None:
+        target = target * weight
+    return -(target * logp){reduced}.mean()
+'''
+_LAYER = '''
+
+class Layer{n}:
+    """A layer."""
+
+    def __init__(self, width, depth={n}):
+        self.width = width
+        self.table = [np.zeros((width, width)) for _ in range(depth)]
+
+    def forward(self, x, mask=None):
+        hidden = x if mask is None else x * mask
+        for weight in self.table:
+            hidden = np.maximum(hidden @ weight, 0.0)
+        return hidden / np.sqrt((hidden**2).mean(axis=-1, keepdims=True))
+'''
+
+
+def module(lines: int) -> str:
+    """A module of so many lines, or a few less: losses and layers, every other loss wrong."""
+    text, n = _HEAD, 0
+    step = (_LOSS + _LAYER * 3).count("\n")
+    while text.count("\n") + step <= lines:
+        reduced = "" if n % 2 else ".sum(axis=-1)"
+        text += _LOSS.format(n=n, reduced=reduced) + _LAYER.format(n=n) * 3
+        n += 1
+    return text
+
+
+def measure(text: str, changes: int) -> tuple[int, float, list[float]]:
+    """The number of findings, the seconds to the first ones, and those to the next ones after each change."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Client([program("batchmean"), "server"], Path(folder)) as client,
+    ):
+        client.initialize()
+        start = time.perf_counter()
+        uri = client.open(Path(folder) / "losses.py", text)
+        found = len(client.diagnostics(uri, 1))
+        first = time.perf_counter() - start
+        waits = []
+        for n in range(changes):
+            start = time.perf_counter()
+            version = client.change(uri, f"{text}# {'typing ' * (n // 7)}{'typing '[: n % 7]}")
+            assert len(client.diagnostics(uri, version)) == found
+            waits.append(time.perf_counter() - start)
+        client.leave()
+    return found, first, waits
+
+
+def main() -> int:
+    """Measure and print."""
+    text = module(LINES)
+    found, first, waits = measure(text, CHANGES)
+    busy = (processor_time(text, CHANGES) - processor_time(text, 0)) / CHANGES
+    ordered = sorted(waits)
+    print(f"{text.count(chr(10))} lines, {found} findings, {CHANGES} changes")
+    print(f"first diagnostics: {first * 1000:.0f} ms")
+    print(
+        f"after a change, on the clock: median {statistics.median(waits) * 1000:.1f} ms, "
+        f"fastest {ordered[0] * 1000:.1f} ms, 95 % within {ordered[int(0.95 * len(ordered)) - 1] * 1000:.1f} ms"
+    )
+    total = busy + PAUSE
+    print(
+        f"after a change, processor time and pause: {busy * 1000:.1f} + {PAUSE * 1000:.0f} = {total * 1000:.1f} ms "
+        f"(limit: {LIMIT * 1000:.0f} ms)"
+    )
+    return 0 if total < LIMIT else 1
+
+
+def processor_time(text: str, changes: int) -> float:
+    """The seconds that a server computes from its start to its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    measure(text, changes)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    sys.exit(main())
