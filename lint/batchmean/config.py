@@ -177,7 +177,8 @@ def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:
 def _read(path: str, *, required: bool = False) -> Config | None:
     """The configuration in one file; `None` where the file is not there, or is silent about batchmean."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe would be to wait for ever
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would be to wait for ever
             raise ConfigError(f"{path}: is no file")
         with open(path, "rb") as file:
             data = file.read(source.MAX_BYTES + 1)

@@ -9,7 +9,7 @@ from typing import Final
 _DIVERGENCES: Final = {
     "log": (
         "log_softmax", "logsumexp", "xlogy(", ".log(", " log(", "(log(", "-log(", "*log(",
-        ".log2(", ".log10(", ".log1p(",
+        "log2(", "log10(", "log1p(",
     ),
     "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), ".ln(": (),
 }  # fmt: skip
@@ -23,7 +23,7 @@ _COUNTS: Final = ("len(", ".size", ".shape", "numel", "nelement", "prod(", "func
 
 _LOGARITHMS: Final = {
     "log": (
-        ".log(", ".log2(", ".log10(", ".log1p(", " log(", "(log(", "-log(", "*log(", "log1p(", "log_softmax",
+        ".log(", "log2(", "log10(", " log(", "(log(", "-log(", "*log(", "log1p(", "log_softmax",
         "logsumexp", "xlogy", "log_p", "logp", "log_q", "log_var", "logvar",
     ),
     "kl": ("kl_div", "kl_loss", "kl(", " kl"),

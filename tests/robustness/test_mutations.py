@@ -182,7 +182,7 @@ def numpy_by_name(text: str) -> str:
     taken = {
         getattr(node, field, None) for node in ast.walk(tree) for field in ("id", "arg", "name", "asname")
     }
-    taken |= set(dir(builtins))
+    taken |= {*dir(builtins), "divide"}  # a division that is thrown away is only known as `np.divide`
     names: set[str] = set()
 
     class Renamed(ast.NodeTransformer):
@@ -283,5 +283,6 @@ def test_neither_the_hash_seed_nor_the_number_of_processes_changes_a_report(tmp_
 
     assert size > module._WORTH_PROCESSES  # or --jobs would mean nothing
     seeds = [str(seed) for seed in (0, 1, 2, 3, 77, 1234, 4242, 65535, 10**6, 2**32 - 1)]
-    reports = {_report(tmp_path, 1 if index % 2 else 8, seed) for index, seed in enumerate(seeds)}
+    chosen = seeds if HEAVY else seeds[:2]
+    reports = {_report(tmp_path, 1 if index % 2 else 8, seed) for index, seed in enumerate(chosen)}
     assert len(reports) == 1

@@ -367,7 +367,9 @@ def _same_call(
 
 
 def _identity(value: Value) -> object:
-    return (type(value.value), repr(value.value)) if isinstance(value, Const) else id(value)
+    if isinstance(value, Const) and not isinstance(value.value, slice):
+        return type(value.value), value.value
+    return id(value)
 
 
 def _exclude_each_other(one: Path, other: Path) -> bool:

@@ -222,8 +222,13 @@ def _collect(root: ast.AST, facts: _Facts) -> None:
                 changes = function.attr.endswith("_") or function.attr in _MUTATORS
                 if changes and isinstance(function.value, ast.Name):
                     stores.add(function.value.id)
-                if function.attr == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
-                    stores.add(node.args[0].id)
+            stored_in = (
+                node.args[0]
+                if node.args and getattr(function, "attr", getattr(function, "id", "")) == "put_along_axis"
+                else None
+            )
+            if isinstance(stored_in, ast.Name):
+                stores.add(stored_in.id)
             todo.append(function)
             todo += node.args
             todo += [keyword.value for keyword in node.keywords]
