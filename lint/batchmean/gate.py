@@ -46,7 +46,10 @@ _MEANS: Final = {
     ),
 }  # fmt: skip
 """Library losses that take the mean themselves, if nothing else is asked for."""
-_NO_OPS: Final = {"sum().mean(": (), "(": ("mean(np.sum(", "mean(torch.sum(", "mean(jnp.sum(", "mean(tf.reduce_sum(")}
+_NO_OPS: Final = {
+    "sum().mean(": (),
+    "(": ("mean(np.sum(", "mean(torch.sum(", "mean(jnp.sum(", "mean(tf.reduce_sum("),
+}
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
 _SQUARES: Final = ("** 2", "**2", ".pow(2", "square(")
 _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")

@@ -164,7 +164,7 @@ def test_selection(batchmean: Run, write: Write, options: list[str], expected: l
         ),
         (["check", "--select", ""], "error: --select names no code"),
         (["check", "--no-such-option"], "unrecognized arguments: --no-such-option"),
-        (["check", "--jobs", "0"], "argument --jobs: invalid"),
+        (["check", "--jobs", "0"], "argument --jobs: not a whole number"),
         (["check", "-", "a.py"], "error: standard input (-) cannot be combined with other paths"),
         (["check", "--config", "nowhere.toml"], "error: nowhere.toml: no such file or directory"),
         (

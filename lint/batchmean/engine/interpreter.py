@@ -7,7 +7,7 @@ body is taken once; a local function is entered with the values it is called wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -22,6 +22,7 @@ from batchmean.engine.values import (
     ClassValue,
     Const,
     FunctionValue,
+    ListValue,
     ModuleValue,
     ShapeValue,
     Tensor,
@@ -145,15 +146,29 @@ class Interpreter(Evaluator):
         decided = self.truth(self.evaluate(node.test))
         if decided is not None:
             return self._block(node.body if decided else node.orelse)
-        return self._fork([node.body, node.orelse], node)
+        return self._fork([node.body, node.orelse], node, self._as_list(node.test))
 
-    def _fork(self, bodies: Sequence[Sequence[ast.stmt]], node: ast.stmt) -> bool:
-        """Take every branch from here and join what they leave behind."""
+    def _as_list(self, test: ast.expr) -> dict[str, Value]:
+        """`isinstance(x, list)`: in the branch where it is so, x is no array."""
+        if not (
+            isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance"
+        ):
+            return {}
+        if len(test.args) != 2 or not isinstance(test.args[0], ast.Name):
+            return {}
+        kinds = test.args[1].elts if isinstance(test.args[1], ast.Tuple) else [test.args[1]]
+        is_list = all(isinstance(kind, ast.Name) and kind.id in ("list", "tuple") for kind in kinds)
+        return {test.args[0].id: ListValue(self.opaque())} if is_list else {}
+
+    def _fork(
+        self, bodies: Sequence[Sequence[ast.stmt]], node: ast.stmt, refined: Mapping[str, Value] | None = None
+    ) -> bool:
+        """Take every branch from here and join what they leave behind; `refined` is what the first one knows."""
         before, path = dict(self._scope.names), self._path
         self._spend((len(before) * len(bodies) + len(path)) // _NAMES_PER_NODE)  # every branch copies them
         ends: list[tuple[dict[str, Value], Path]] = []
         for index, body in enumerate(bodies):
-            self._scope.names = dict(before)
+            self._scope.names = {**before, **(refined or {})} if index == 0 else dict(before)
             self._path = (*path, (node, index))
             if self._block(body):
                 ends.append((self._scope.names, self._path))

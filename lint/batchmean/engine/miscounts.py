@@ -102,6 +102,9 @@ def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
     """Does the code around speak of another kind of mask: of confident, hidden or dropped elements?"""
     if reduction.mask is None or not reduction.mask.is_bare:
         return False
+    before = reduction.steps[: reduction.mask.after_steps]
+    if any(step.positions == (1,) and not step.library for step in before):
+        return True  # a loss per example: its mask chooses examples, and why is not shown
     for place in reduction.mask.places:
         line = getattr(place.node, "lineno", 0)
         around = [f.node for f in interpreter.defined if f.node.lineno <= line <= (f.node.end_lineno or 0)]
@@ -134,7 +137,12 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         average = next(
             (s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None
         )
-    if scale is None or average is None or _is_added_up(average, scale):
+    if (
+        scale is None
+        or average is None
+        or _is_added_up(average, scale)
+        or _exclude_each_other(average, scale)
+    ):
         return None
     powers = {name: power for name, power in factor.units if power < 0}
     about = "the batch"
@@ -170,6 +178,12 @@ def _is_added_up(first: Step, later: Step) -> bool:
     )
 
 
+def _exclude_each_other(first: Step, later: Step) -> bool:
+    """Do they stand in two branches of one `if`, such as a helper's switch that two calls read alike?"""
+    taken = dict(first.path)
+    return any(node in taken and taken[node] != branch for node, branch in later.path)
+
+
 def _noop_mean(reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
     step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
@@ -180,7 +194,7 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
     if not powers:
         return None
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
-    if summed is None or _is_added_up(summed, step):
+    if summed is None or _is_added_up(summed, step) or _exclude_each_other(summed, step):
         return None
     places = (
         *reduction.integrand.evidence,

@@ -78,6 +78,8 @@ class Step:
     """The shape of the array that it reduced."""
     contraction: bool = False
     """Was it the sum inside an einsum, a dot or a tensordot?"""
+    positions: tuple[int, ...] = ()
+    """The axes that it ran over, where they are listed."""
     of_scalar: bool = False
     """Was it of one number already: the mean of a sum over everything, the sum of a mean?"""
     mixed: bool = False
@@ -178,6 +180,7 @@ class Reduction:
             averages_support=averages,
             whole=whole,
             shape=shape,
+            positions=axes.positions,
             of_scalar=of_scalar,
             mixed=mixed,
         )
