@@ -150,7 +150,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         return None
     if not powers:
         counts = list(reduction.counts())
-        if len(counts) != 1 or counts[0][1] >= 0:
+        if len(counts) != 1 or not (counts[0][1] < 0 or _is_division(scale.node)):
             return None
         if counts[0][0].role is Role.VALID:
             powers, about = {"n_valid": -1}, "the number of valid positions"
@@ -176,6 +176,10 @@ def _is_added_up(first: Step, later: Step) -> bool:
     return any(
         isinstance(node, _LOOPS) for node, _ in first.path if all(node is not n for n, _ in later.path)
     )
+
+
+def _is_division(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
 
 
 def _exclude_each_other(first: Step, later: Step) -> bool:

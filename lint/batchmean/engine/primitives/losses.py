@@ -175,11 +175,18 @@ def class_loss(
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
     """What `ignore_index=` makes of a loss: one that is zero at some positions."""
-    if ignore_index is None or target is None:
+    if ignore_index is None or target is None or _is_the_default(call, ignore_index):
         return None
     key = intern("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
     return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
+
+
+def _is_the_default(call: Call, ignore_index: Value) -> bool:
+    """Is it the library's own -100, not written here on purpose but handed on?"""
+    written = [k.value for k in getattr(call.node, "keywords", ()) if k.arg == "ignore_index"]
+    is_written = any(isinstance(node, ast.UnaryOp | ast.Constant) for node in written)
+    return literal(ignore_index) == -100 and not is_written
 
 
 def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
