@@ -405,6 +405,160 @@ SNIPPETS = [
         """,
         ((6, "BMN102", "proved"),),
     ),
+    Snippet(
+        "a mean that is summed, as if it were not one number, and divided by a count",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(logits, labels, order, rate):
+            kept = int(rate * len(order))
+            loss = F.cross_entropy(logits[order[:kept]], labels[order[:kept]])
+            return torch.sum(loss) / kept
+        """,
+        ((7, "BMN301", "likely"),),
+    ),
+    Snippet(
+        "the reduction is the default of the class, the batch is unpacked from the input's size",
+        """
+        import torch.nn as nn
+        class Losses:
+            def __init__(self, size_average=True, batch_average=True):
+                self.size_average = size_average
+                self.batch_average = batch_average
+            def cross_entropy(self, logit, target):
+                n, c, h, w = logit.size()
+                criterion = nn.CrossEntropyLoss(size_average=self.size_average)
+                loss = criterion(logit, target.long())
+                if self.batch_average:
+                    loss /= n
+                return loss
+        """,
+        ((12, "BMN301", "likely"),),
+    ),
+    Snippet(
+        "a method that nobody here knows is asked for no reduction, and gives a loss per element",
+        """
+        def f(forwarders, x, y, masks=None):
+            total = 0.0
+            for forwarder in forwarders:
+                loss = forwarder.compute_error(x, y, reduction="none")
+                if masks is not None:
+                    loss = loss * masks
+                total += loss.mean()
+            return total
+        """,
+        ((8, "BMN201", "likely"),),
+    ),
+    Snippet(
+        "a package's own reduce_mean, beside TensorFlow",
+        """
+        import tensorflow as tf
+        from .layers.utils import reduce_mean
+        def f(p, lengths):
+            mask = tf.cast(tf.sequence_mask(lengths), tf.float32)
+            return reduce_mean(-tf.math.log(p) * mask)
+        """,
+        ((6, "BMN201", "proved"),),
+    ),
+    Snippet(
+        "another package's reduce_mean may be a reduction over processes",
+        """
+        import torch.nn.functional as F
+        from .utils import reduce_mean
+        def f(x, y, pad_mask):
+            return reduce_mean(F.l1_loss(x, y, reduction="none") * ~pad_mask)
+        """,
+    ),
+    Snippet(
+        "a switch of the class is read twice: a mean of a mean, or a sum of a sum, but no mean of a sum",
+        """
+        import torch
+        class Loss:
+            def __init__(self, mode="mean"):
+                self.mode = mode
+            def reduce(self, loss):
+                if self.mode == "mean":
+                    return torch.mean(loss)
+                return torch.sum(loss)
+            def forward(self, x, y):
+                cost = self.reduce((y * -torch.log_softmax(x, -1)).sum(-1))
+                return self.reduce(cost)
+        """,
+    ),
+    Snippet(
+        "a list of heads is no batch",
+        """
+        import torch
+        class Loss:
+            def one(self, x, y):
+                return torch.sum(-y * torch.log_softmax(x, -1)) / x.shape[0]
+            def forward(self, x, y):
+                if isinstance(x, list):
+                    return sum([self.one(head, y) / len(x) for head in x])
+                return self.one(x, y)
+        """,
+    ),
+    Snippet(
+        "gather takes as many as its index holds: weights beside it are no column",
+        """
+        import torch
+        def ndcg(scores, labels, k):
+            order = (-scores).argsort(dim=1)[:, :k]
+            hits = labels.gather(1, order)
+            weights = 1 / torch.log2(torch.arange(2, 2 + k).float())
+            return (hits * weights).sum(1).mean()
+        """,
+    ),
+    Snippet(
+        "a mask that is called no more than that chooses examples, and why is not shown",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(y, y_hat, mask):
+            distance = F.mse_loss(y.softmax(1), y_hat.softmax(1), reduction="none").mean(1)
+            return (distance * mask).mean()
+        """,
+    ),
+    Snippet(
+        "a confident prediction is no valid position, whatever the mask is called",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(strong, weak, threshold):
+            score, label = torch.softmax(weak, -1).max(-1)
+            mask = score.ge(threshold).float()
+            return (F.cross_entropy(strong, label, reduction="none") * mask).mean()
+        def g(strong, label, score, valid_mask, threshold):
+            mask = (score > threshold) & valid_mask
+            return (F.cross_entropy(strong, label, reduction="none") * mask).mean()
+        """,
+    ),
+    Snippet(
+        "the library's own ignore_index, handed on, says nothing of ignored positions",
+        """
+        import torch.nn.functional as F
+        def token_losses(logits, labels, ignore_index=-100):
+            return F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
+        def f(logits, labels):
+            return token_losses(logits, labels).mean()
+        """,
+    ),
+    Snippet(
+        "accumulation steps, terms and heads are no examples",
+        """
+        import torch.nn.functional as F
+        def f(batches, steps, model):
+            for x, y in batches:
+                (F.cross_entropy(model(x), y) / steps).backward()
+        def g(heads, y):
+            return sum(F.cross_entropy(head, y) for head in heads) / len(heads)
+        def h(x, y):
+            total = 0
+            for row, label in zip(x, y):
+                total = total + F.cross_entropy(row, label)
+            return total / x.size(0)
+        """,
+    ),
 ]
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
-from batchmean.engine.reductions import Reduction, Step, is_count_name
+from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.values import Place, Role
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
@@ -150,15 +150,12 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         return None
     if not powers:
         counts = list(reduction.counts())
-        if len(counts) != 1 or not (counts[0][1] < 0 or _is_division(scale.node)):
+        if not counts or not (all(power < 0 for _, power in counts) or _is_division(scale.node)):
             return None
-        if counts[0][0].role is Role.VALID:
+        if len(counts) == 1 and counts[0][0].role is Role.VALID:
             powers, about = {"n_valid": -1}, "the number of valid positions"
-        elif not counts[0][0].names or is_count_name(counts[0][0].names):
-            # The sum of this one number shows that it was taken for a sum.
-            if not any(s.of_scalar and s.how == "sum" for s in reduction.steps):
-                return None
-            about = "a count"
+        elif any(s.of_scalar and s.how == "sum" for s in reduction.steps):
+            about = "a count"  # the sum of this one number shows that it was taken for a sum
         else:
             return None
     places = (
