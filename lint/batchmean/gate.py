@@ -35,9 +35,20 @@ _LOGARITHMS: Final = {
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
 """What says which positions count."""
+_SQUARES: Final = (") ** 2", ")**2", "diff ** 2", "diff**2", "delta ** 2", "delta**2", ".pow(2", "square(")
+"""Squared differences; those of one variable are norms."""
 _LOSSES: Final = (
-    "err", "loss", "Loss", "cross_entropy", "nll", "** 2", "**2", ".pow(2", "square(", "abs(", "log_prob",
-)  # fmt: skip
+    "loss",
+    "Loss",
+    "cross_entropy",
+    "nll",
+    "_err",
+    "err *",
+    "errors",
+    "abs(",
+    "log_prob",
+    *_SQUARES,
+)
 """What makes a loss per position."""
 _MEANS: Final = {
     "oss": (
@@ -51,7 +62,6 @@ _NO_OPS: Final = {
     "(": ("mean(np.sum(", "mean(torch.sum(", "mean(jnp.sum(", "mean(tf.reduce_sum("),
 }
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
-_SQUARES: Final = ("** 2", "**2", ".pow(2", "square(")
 _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
 
 
@@ -59,9 +69,11 @@ def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
     found: set[int] = set()
     sought = [*_present(_LOGARITHMS, text), *_present(_MEANS, text)]
-    if is_about_masks(text) or _holds_any(_NO_OPS, text) or ".div(" in text:
+    if is_about_masks(text):
+        sought += _LOSSES
+    elif _holds_any(_NO_OPS, text) or ".div(" in text:
         sought += _SQUARES
-    for token in (*sought, *(_MASKS if is_about_masks(text) else ())):
+    for token in sought:
         at = text.find(token)
         while at >= 0:
             if token != ".log(" or not text.endswith(_LOGGING, 0, at):
