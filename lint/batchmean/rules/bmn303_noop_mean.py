@@ -42,8 +42,12 @@ def squared_error(prediction, target):
 """
 
     def message(self, event: Miscount) -> str:
-        times = fraction(event.factor) if event.factor else "as many"
+        size = (
+            f"{fraction(event.factor)} times the mean loss"
+            if event.factor
+            else "the loss grows with the batch"
+        )
         return (
-            f"this mean is of one number, a sum over everything: {times} times the mean loss; "
+            f"this mean is of one number, a sum over everything, and changes nothing: {size}; "
             "sum over the last axis only, then take the mean"
         )
