@@ -6,6 +6,7 @@ import ast
 
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, last_name
+from batchmean.linter import span_of
 
 _HARMLESS = frozenset({"size", "numel", "nelement", "prod", "len", "float", "int"})
 
@@ -39,16 +40,21 @@ def unused_count(code: Code, divisor: ast.expr) -> Edits:
     return without_statement(code, code.statement(counted)) or ()
 
 
-def without_statement(code: Code, statement: ast.stmt) -> Edits | None:
+def without_statement(code: Code, statement: ast.stmt, *, keep_comment: bool = False) -> Edits | None:
     """The line of a statement, taken away; None where it holds more than that, or its block holds no other."""
     line, lines = statement.lineno, code.lines
-    if line == len(lines) or statement.end_lineno != line:
+    if line == len(lines) or statement.end_lineno != line or not _is_one_of_several(code, statement):
         return None
-    if lines[line - 1].strip() != ast.get_source_segment(code.text, statement):
-        return None
-    holder = code.parent(statement)
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(holder, name, None)
-        if isinstance(block, list) and statement in block and len(block) >= 2:
-            return (Edit(Span(line, 1, line + 1, 1), ""),)
+    span = span_of(statement, lines)
+    before, rest = lines[line - 1][: span.column - 1], lines[line - 1][span.end_column - 1 :]
+    if not before.strip() and not rest.strip():
+        return (Edit(Span(line, 1, line + 1, 1), ""),)
+    if not before.strip() and rest.lstrip().startswith("#") and keep_comment:
+        return (Edit(Span(line, span.column, line, len(lines[line - 1]) - len(rest.lstrip()) + 1), ""),)
     return None
+
+
+def _is_one_of_several(code: Code, statement: ast.stmt) -> bool:
+    """Does its block hold another statement?"""
+    blocks = (getattr(code.parent(statement), name, None) for name in ("body", "orelse", "finalbody"))
+    return any(isinstance(block, list) and statement in block and len(block) >= 2 for block in blocks)

@@ -122,7 +122,7 @@ class _SecondDivision:
         raise Unfixable("the division is written in a way that is not understood")
 
     def _without_line(self, statement: ast.stmt) -> Edits:
-        edits = without_statement(self._code, statement)
+        edits = without_statement(self._code, statement, keep_comment=True)
         if edits is None:
             raise Unfixable("the line holds more than the division, or its block nothing else")
         return edits

@@ -276,8 +276,12 @@ class _Plan:
             yield from self._smaller_products(place)
             if place is divisor:
                 yield from self._mean_of_sum()
+            if self._event.is_wrong_axis:
+                yield from self._other_size(place)
             if self._framework != "tensorflow":  # its shapes may be known to the graph only
                 yield from self._smaller_sizes(place)
+        if self._event.is_wrong_axis and self._rank is None:
+            raise Unfixable("the code does not show how many axes are to be averaged")
         raise Unfixable("what is summed and what it is divided by are too far apart")
 
     def _divisor(self) -> ast.expr:
@@ -383,6 +387,19 @@ class _Plan:
             yield (self._reduction(first.node, "batchmean", was="sum"), *dropped)
         ending = after(self._code.inner(first.node), f".sum({self._axis()}).mean()")
         yield (self._reduction(first.node, "none", was="sum"), *_joined(ending, drop), *dropped[1:])
+
+    def _other_size(self, place: ast.expr) -> Iterator[Edits]:
+        """`x.shape[1]` as `x.shape[0]`, `x.size(-1)` as `x.size(0)`: the other axis of two."""
+        if self._rank != 2:
+            return
+        for node in ast.walk(place):
+            number: ast.expr | None = None
+            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute):
+                number = node.slice if node.value.attr == "shape" else None
+            elif isinstance(node, ast.Call) and last_name(node.func) == "size" and len(node.args) == 1:
+                number = node.args[0]
+            if number is not None and _is_one_axis(number):
+                yield (Edit(self._code.inner(number), "1" if self._position in (0, -2) else "0"),)
 
     def _smaller_sizes(self, place: ast.expr) -> Iterator[Edits]:
         """`x.size` or `math.prod(x.shape)` as the length of the other axis, or without the support."""

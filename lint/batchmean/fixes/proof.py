@@ -108,7 +108,7 @@ def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.
     if wanted is None:
         return False
     wanted = _put_right(wanted)
-    if event.step.per_batch:  # the positions are averaged now, too
+    if event.step.per_batch or event.is_wrong_axis:  # the positions are averaged now, too
         units = tuple((name, 0) for name, _ in wanted.factor.units)
         wanted = wanted._replace(factor=replace(wanted.factor, units=units))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)
