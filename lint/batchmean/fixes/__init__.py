@@ -79,8 +79,8 @@ class Fixer:
 
     def _is_safe_count(self, event: Miscount) -> bool:
         reduction = event.reduction
+        if event.kind == "masked mean":
+            return False  # a mask that has more axes than the loss cannot be broadcast to it
         if not event.proved or not event.factor or reduction is None or any(s.stack for s in reduction.steps):
             return False  # a helper may have other callers
-        if standing_of_miscount(self._code, event, reduction) is not Standing.ALONE:
-            return False
-        return event.kind != "masked mean" or miscounts.fits(reduction)
+        return standing_of_miscount(self._code, event, reduction) is Standing.ALONE

@@ -10,7 +10,6 @@ import ast
 from collections.abc import Iterator
 
 from batchmean.engine.events import Miscount
-from batchmean.engine.reductions import Reduction
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
 from batchmean.fixes.counts import unused_count, without_statement
@@ -52,17 +51,6 @@ def blamed(event: Miscount) -> ast.AST:
     return event.because[-1].node
 
 
-def fits(reduction: Reduction) -> bool:
-    """Does the code show that the mask has no more axes than the loss, which none of its own can then stretch?"""
-    mask, integrand = reduction.mask, reduction.integrand
-    if mask is None or mask.shape is None or mask.shape.rank is None or integrand.shape.axes is None:
-        return False
-    if any(axis.size == 1 for axis in integrand.shape.axes):
-        return False
-    reduced = mask.after + (1 if integrand.symbol else 0)
-    return mask.shape.rank <= len(integrand.shape.axes) - reduced
-
-
 # -- a division that is thrown away ----------------------------------------------------------------------------------
 
 
@@ -86,7 +74,8 @@ def _assigned(code: Code, division: ast.AST) -> Edits:
     shared = [n for n in ast.walk(scope) if isinstance(n, ast.Global | ast.Nonlocal) and name.id in n.names]
     if shared or not (given or any(isinstance(n.ctx, ast.Store) for n in uses)):
         raise Unfixable("the loss is a variable of another function or module")
-    if not any(isinstance(n.ctx, ast.Load) and n.lineno > name.lineno for n in uses):
+    here = (name.lineno, name.col_offset)
+    if not any(isinstance(n.ctx, ast.Load) and (n.lineno, n.col_offset) > here for n in uses):
         raise Unfixable("nothing reads the loss after this line")
     return (before(code.outer(division), f"{name.id} = "),)
 
@@ -108,15 +97,18 @@ class _SecondDivision:
     def edits(self) -> Iterator[Edits]:
         node = self._node
         if isinstance(node, ast.AugAssign):
+            if not self._is_a_count_alone(node.value):
+                raise Unfixable("the divisor may hold more than the count")
             yield (*self._without_line(node), *unused_count(self._code, node.value))
-        elif isinstance(node, ast.BinOp):
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             yield from self._without_operand(node, node.left, node.right)
-            if isinstance(node.op, ast.Mult):
-                yield from self._without_operand(node, node.right, node.left)
+        elif isinstance(node, ast.BinOp) and _is_reciprocal(node.left) != _is_reciprocal(node.right):
+            kept, gone = (node.right, node.left) if _is_reciprocal(node.left) else (node.left, node.right)
+            yield from self._without_operand(node, kept, gone)
         elif isinstance(node, ast.Call) and last_name(node.func) in _DIVISIONS:
-            kept = dividend(node)
-            if kept is not None and not node.keywords:
-                yield from self._without_operand(node, kept, node.args[-1])
+            divided = dividend(node)
+            if divided is not None and node.args and not node.keywords:
+                yield from self._without_operand(node, divided, node.args[-1])
         elif isinstance(node, ast.Call) and isinstance(holder := self._code.parent(node), ast.Expr):
             yield self._without_line(holder)
         raise Unfixable("the division is written in a way that is not understood")
@@ -128,6 +120,8 @@ class _SecondDivision:
         return edits
 
     def _without_operand(self, node: ast.expr, kept: ast.expr, gone: ast.expr) -> Iterator[Edits]:
+        if not self._is_a_count_alone(gone):
+            raise Unfixable("the divisor may hold more than the count")
         statement = self._code.parent(node)
         counted = unused_count(self._code, gone)
         if isinstance(statement, ast.Assign) and [ast.unparse(t) for t in statement.targets] == [
@@ -152,6 +146,16 @@ class _SecondDivision:
         opening, closing = ("", "") if plain or isinstance(node, ast.BinOp) else ("(", ")")
         edits = (Edit(first, opening), Edit(last, closing))
         yield (*(e for e in edits if e.text or _start(e.span) != end_of(e.span)), *counted)
+
+    def _is_a_count_alone(self, gone: ast.expr) -> bool:
+        """Is nothing multiplied or added in the divisor, or in what its name stands for? Accounts keep numbers only."""
+        count = gone.right if isinstance(gone, ast.BinOp) and _is_reciprocal(gone) else gone
+        places: list[ast.AST] = [count]
+        if isinstance(count, ast.Name):
+            scope = self._code.function(count) or self._code.tree
+            uses = (n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == count.id)
+            places += [self._code.statement(n) for n in uses if isinstance(n.ctx, ast.Store)]
+        return not any(isinstance(n, ast.BinOp | ast.AugAssign) for place in places for n in ast.walk(place))
 
     def _touches_a_word(self, span: Span) -> bool:
         """Would `return(x)` become `returnx`?"""
@@ -227,7 +231,8 @@ class _MaskedMean:
                     names += made_of - known
         inside = {id(inner) for place in places for inner in ast.walk(place)}
         assert self._event.reduction is not None and self._event.reduction.mask is not None
-        return any(id(place.node) in inside for place in self._event.reduction.mask.places)
+        shown = self._event.reduction.mask.places
+        return not shown or any(id(place.node) in inside for place in shown)
 
     def _framework(self, total: ast.Call, mask: ast.expr) -> str:
         found = framework_of(self._full_name(total))
@@ -323,6 +328,13 @@ def _factors(product: ast.expr, *, is_function: bool) -> Iterator[tuple[ast.expr
     if len(pair) == 2:
         yield pair[0], pair[1]
         yield pair[1], pair[0]
+
+
+def _is_reciprocal(node: ast.expr) -> bool:
+    """`1 / n`, `1.0 / n`."""
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
+        return False
+    return isinstance(node.left, ast.Constant) and node.left.value == 1
 
 
 def _operand(node: ast.expr) -> ast.expr:
