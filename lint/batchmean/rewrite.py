@@ -254,10 +254,17 @@ def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
 
 
 def _growth(finding: Finding) -> str:
-    """What the fix does to the loss: `10 times larger`, `V times larger`, `T times smaller`."""
-    factor = finding.factor or {}
+    """What the fix does to the loss: `10 times larger`, `V times larger`, `B times smaller`, `V/B times as large`."""
+    from batchmean.engine.events import fraction
+
+    factor = finding.factor
+    if not factor:
+        return "smaller by a count" if finding.code == "BMN304" else "V times larger"
     larger = [name for name, power in factor.items() if power < 0]
-    if factor and not larger:
-        return f"{'*'.join(factor)} times smaller"
-    size = (finding.known_sizes or {}).get(larger[0]) if len(larger) == 1 else None
-    return f"{size or '*'.join(larger) or 'V'} times larger"
+    if not larger:
+        return f"{fraction(factor)} times smaller"
+    size = (finding.known_sizes or {}).get(larger[0]) if len(factor) == 1 else None
+    inverse = fraction({name: -power for name, power in factor.items()})
+    # A batch may hold more examples than there are classes, but no more valid positions than positions.
+    is_larger = all(power < 0 for power in factor.values()) or "n_valid" in factor
+    return f"{size or inverse} times {'larger' if is_larger else 'as large'}"

@@ -18,6 +18,7 @@ from batchmean.findings import Edit, Span
 from batchmean.linter import span_of
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+Edits: TypeAlias = tuple[Edit, ...]
 
 
 class Unfixable(Exception):
@@ -210,3 +211,13 @@ def before(span: Span, text: str) -> Edit:
 def after(span: Span, text: str) -> Edit:
     """Insert `text` behind a range."""
     return Edit(Span(span.end_line, span.end_column, span.end_line, span.end_column), text)
+
+
+def last_name(function: ast.expr) -> str:
+    """The last part of what is called: `mean` of `np.mean` and of `x.mean`."""
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def end_of(span: Span) -> tuple[int, int]:
+    """Where a range ends."""
+    return (span.end_line, span.end_column)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
-from batchmean.engine.analysis import SupportEvent
 from batchmean.fixes.code import Code
 
 _ROOTS = {
@@ -39,10 +38,9 @@ class Idiom:
     def __init__(self, code: Code) -> None:
         self._code = code
 
-    def framework(self, event: SupportEvent) -> str | None:
-        """The framework whose arrays are reduced, where the code shows it."""
-        places = [place.node for place in event.reduction.integrand.evidence]
-        nodes = [node for place in [*places, event.step.node] for node in ast.walk(place)]
+    def framework(self, places: Iterable[ast.AST]) -> str | None:
+        """The framework whose arrays are used at these places, where the code shows it."""
+        nodes = [node for place in places for node in ast.walk(place)]
         for node in nodes:
             if isinstance(node, ast.Call):
                 found = framework_of(self._code.full_name(node.func))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from batchmean.engine.analysis import SupportEvent
 from batchmean.findings import Edit, Span
-from batchmean.fixes.code import Code, Unfixable, after, before
+from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
+from batchmean.fixes.counts import count_definition, only_value, unused_count
 from batchmean.fixes.idiom import Idiom, framework_of
-
-Edits: TypeAlias = tuple[Edit, ...]
 
 _SUM_OF = {"mean": "sum", "nanmean": "nansum", "average": "sum", "reduce_mean": "reduce_sum"}
 MEANS = frozenset(_SUM_OF)
@@ -26,7 +24,6 @@ _KEEP = ("keepdims", "keepdim", "keep_dims")
 _UNDERSTOOD = frozenset({*_ARRAY, *_AXIS, *_KEEP, "dtype", "name"})
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _WHOLE_SIZE = frozenset({"size", "numel", "nelement", "prod"})
-_HARMLESS = _WHOLE_SIZE | {"len", "float", "int"}
 _DIVIDES = frozenset(
     {"div", "div_", "divide", "divide_", "true_divide", "divide_no_nan", "mul", "mul_", "multiply"}
 )
@@ -47,7 +44,7 @@ class Planner:
             yield from plan.of_argument()
         elif event.step.library:
             yield from plan.of_library_loss()
-        elif isinstance(node, ast.Call) and _name(node) in MEANS:
+        elif isinstance(node, ast.Call) and last_name(node.func) in MEANS:
             yield from plan.of_mean(node)
         else:
             yield from plan.of_division()
@@ -58,7 +55,8 @@ class _Plan:
         self._code = code
         self._idiom = idiom
         self._event = event
-        self._framework = idiom.framework(event)
+        places = [place.node for place in event.reduction.integrand.evidence]
+        self._framework = idiom.framework([*places, event.step.node])
         integrand = event.reduction.integrand
         shape = integrand.shape if event.step.how == "scale" else event.step.shape or integrand.shape
         position = shape.position_of(integrand.support)
@@ -201,9 +199,9 @@ class _Plan:
         span = self._code.outer(argument)
         others = [*node.args, *(k.value for k in node.keywords[:-1])]
         if others:
-            return Edit(Span(*_end(self._code.outer(others[-1])), *_end(span)), "")
+            return Edit(Span(*end_of(self._code.outer(others[-1])), *end_of(span)), "")
         start = self._code.inner(node.func)
-        return Edit(Span(start.end_line, start.end_column + 1, *_end(span)), "")
+        return Edit(Span(start.end_line, start.end_column + 1, *end_of(span)), "")
 
     def _sum_name(self, mean: str) -> str:
         return _SUM_OF[mean]
@@ -237,7 +235,7 @@ class _Plan:
         if self._code.full_name(call.func) is not None:
             return call
         if isinstance(call.func, ast.Name):
-            made = self._only_value(call.func)
+            made = only_value(self._code, call.func)
             if isinstance(made, ast.Call):
                 return made
         raise Unfixable("its criterion is made elsewhere, and may be used elsewhere")
@@ -270,7 +268,7 @@ class _Plan:
         """A sum divided by a count that holds the support."""
         self._require_shown_axis()
         divisor = self._divisor()
-        for place in (divisor, self._definition(divisor)):
+        for place in (divisor, count_definition(self._code, divisor)):
             if place is None:
                 continue
             if place is divisor:
@@ -278,8 +276,12 @@ class _Plan:
             yield from self._smaller_products(place)
             if place is divisor:
                 yield from self._mean_of_sum()
+            if self._event.is_wrong_axis:
+                yield from self._other_size(place)
             if self._framework != "tensorflow":  # its shapes may be known to the graph only
                 yield from self._smaller_sizes(place)
+        if self._event.is_wrong_axis and self._rank is None:
+            raise Unfixable("the code does not show how many axes are to be averaged")
         raise Unfixable("what is summed and what it is divided by are too far apart")
 
     def _divisor(self) -> ast.expr:
@@ -290,7 +292,7 @@ class _Plan:
             return node.left
         if isinstance(node, ast.AugAssign):
             return node.value
-        if isinstance(node, ast.Call) and _name(node) in _DIVIDES and node.args:
+        if isinstance(node, ast.Call) and last_name(node.func) in _DIVIDES and node.args:
             return node.args[-1]
         raise Unfixable("the reduction is written in a way that is not understood")
 
@@ -312,7 +314,7 @@ class _Plan:
             return None
         left, right = self._code.outer(node.left), self._code.outer(node.right)
         if operand is node.right:
-            return Edit(Span(*_end(left), *_end(right)), "")
+            return Edit(Span(*end_of(left), *end_of(right)), "")
         if isinstance(node.op, ast.Mult) and operand is node.left:
             return Edit(Span(left.line, left.column, right.line, right.column), "")
         return None
@@ -340,12 +342,12 @@ class _Plan:
         total, node = self._sum(), self._event.step.node
         if total is None or not _holds(node, total) or not isinstance(node, ast.BinOp):
             return
-        name = _name(total)
+        name = last_name(total.func)
         divisor = self._divisor() if not _holds(node.right, total) else node.left
         drop = self._drop(node, divisor)
         if drop is None or name not in _MEAN_OF:
             return
-        unused = self._unused(divisor)
+        unused = unused_count(self._code, divisor)
         full_name = self._code.full_name(total.func)
         if full_name is None:
             if total.args or total.keywords or not isinstance(total.func, ast.Attribute):
@@ -380,28 +382,24 @@ class _Plan:
         drop = self._drop(node, divisor) if not _holds(divisor, first.node) else None
         if drop is None or self._code.full_name(first.node.func) is None:
             return
-        dropped = (drop, *self._unused(divisor))
+        dropped = (drop, *unused_count(self._code, divisor))
         if self._rank == 2 and self._position in (1, -1):
             yield (self._reduction(first.node, "batchmean", was="sum"), *dropped)
         ending = after(self._code.inner(first.node), f".sum({self._axis()}).mean()")
         yield (self._reduction(first.node, "none", was="sum"), *_joined(ending, drop), *dropped[1:])
 
-    def _unused(self, divisor: ast.expr) -> Edits:
-        """The line that counts, where nothing else reads it."""
-        counted = self._definition(divisor)
-        if counted is None or any(
-            _name(c) not in _HARMLESS for c in ast.walk(counted) if isinstance(c, ast.Call)
-        ):
-            return ()
-        statement = self._code.statement(counted)
-        line, lines = statement.lineno, self._code.lines
-        if statement.end_lineno != line or lines[line - 1].strip() != ast.get_source_segment(
-            self._code.text, statement
-        ):
-            return ()
-        if len(getattr(self._code.parent(statement), "body", ())) < 2:
-            return ()
-        return (Edit(Span(line, 1, line + 1, 1), ""),)
+    def _other_size(self, place: ast.expr) -> Iterator[Edits]:
+        """`x.shape[1]` as `x.shape[0]`, `x.size(-1)` as `x.size(0)`: the other axis of two."""
+        if self._rank != 2:
+            return
+        for node in ast.walk(place):
+            number: ast.expr | None = None
+            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute):
+                number = node.slice if node.value.attr == "shape" else None
+            elif isinstance(node, ast.Call) and last_name(node.func) == "size" and len(node.args) == 1:
+                number = node.args[0]
+            if number is not None and _is_one_axis(number):
+                yield (Edit(self._code.inner(number), "1" if self._position in (0, -2) else "0"),)
 
     def _smaller_sizes(self, place: ast.expr) -> Iterator[Edits]:
         """`x.size` or `math.prod(x.shape)` as the length of the other axis, or without the support."""
@@ -422,45 +420,21 @@ class _Plan:
         if isinstance(node, ast.Attribute) and node.attr == "size":
             called = self._code.parent(node)
             return node.value if not (isinstance(called, ast.Call) and called.func is node) else None
-        if not isinstance(node, ast.Call) or _name(node) not in _WHOLE_SIZE:
+        if not isinstance(node, ast.Call) or last_name(node.func) not in _WHOLE_SIZE:
             return None
         given: ast.expr | None = node.args[0] if len(node.args) == 1 and not node.keywords else None
         if given is None and isinstance(node.func, ast.Attribute) and not node.args:
             given = node.func.value
         if isinstance(given, ast.Attribute) and given.attr == "shape":
             return given.value
-        return given if isinstance(given, ast.Name) and _name(node) != "prod" else None
-
-    def _definition(self, divisor: ast.expr) -> ast.expr | None:
-        name = divisor.operand if isinstance(divisor, ast.UnaryOp) else divisor
-        return self._only_value(name) if isinstance(name, ast.Name) else None
-
-    # -- names ---------------------------------------------------------------------------------------------------
-
-    def _only_value(self, name: ast.Name) -> ast.expr | None:
-        """What a local name is set to, if it is set once and read only here."""
-        function = self._code.function(name)
-        if function is None:
-            return None
-        uses = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name.id]
-        stored = [n for n in uses if isinstance(n.ctx, ast.Store)]
-        if len(uses) != 2 or len(stored) != 1:
-            return None
-        statement = self._code.parent(stored[0])
-        return statement.value if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+        return given if isinstance(given, ast.Name) and last_name(node.func) != "prod" else None
 
     def _keyword(self, node: ast.Call, *names: str) -> ast.expr | None:
         return next((k.value for k in node.keywords if k.arg in names), None)
 
 
-def _name(node: ast.Call) -> str:
-    """The last part of what is called."""
-    function = node.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
 def _is_helper(node: ast.AST, event: SupportEvent) -> bool:
-    return isinstance(node, ast.Call) and not event.step.library and _name(node) not in MEANS
+    return isinstance(node, ast.Call) and not event.step.library and last_name(node.func) not in MEANS
 
 
 def _holds(node: ast.AST, other: ast.AST | None) -> bool:
@@ -475,12 +449,8 @@ def _is_one_axis(node: ast.expr) -> bool:
     return isinstance(inner, ast.Constant) and type(inner.value) is int
 
 
-def _end(span: Span) -> tuple[int, int]:
-    return (span.end_line, span.end_column)
-
-
 def _joined(insertion: Edit, deletion: Edit) -> tuple[Edit, ...]:
     """Two edits, as one where the first stands at the start of the second."""
-    if _end(insertion.span) == (deletion.span.line, deletion.span.column):
+    if end_of(insertion.span) == (deletion.span.line, deletion.span.column):
         return (Edit(deletion.span, insertion.text + deletion.text),)
     return (insertion, deletion)

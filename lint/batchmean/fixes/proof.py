@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from batchmean.engine.analysis import SupportEvent, accounts
+from batchmean.engine.analysis import Miscount, SupportEvent, accounts
 from batchmean.engine.reductions import Factor, Reduction
 from batchmean.engine.values import Role
 from batchmean.findings import Edit, Finding
@@ -33,7 +33,11 @@ class _Signature(NamedTuple):
 
 
 def holds(
-    code: Code, event: SupportEvent, finding: Finding, others: Sequence[Finding], edits: Sequence[Edit]
+    code: Code,
+    event: SupportEvent | Miscount,
+    finding: Finding,
+    others: Sequence[Finding],
+    edits: Sequence[Edit],
 ) -> bool:
     """Do the edits put this one finding right, and leave the others as they are?"""
     text = apply(code.text, edits)
@@ -43,7 +47,59 @@ def holds(
         return False
     allowed = Counter(other.code for other in others if other is not finding)
     found = Counter(other.code for other in lint(text, finding.path, tree=tree))
-    return found <= allowed and _is_right(code, event, edits, tree, text)
+    if not found <= allowed:
+        return False
+    if isinstance(event, Miscount):
+        return _counts_right(code, event, tree, text)
+    return _is_right(code, event, edits, tree, text)
+
+
+def _counts_right(code: Code, event: Miscount, tree: ast.Module, text: str) -> bool:
+    """Does one account count right now, and is every other one as it was?"""
+    if event.reduction is None:
+        return (
+            event.kind == "discarded division"
+        )  # only a name says that it is a loss: there is no account of it
+    was = Counter(map(_account, accounts(code.tree, code.lines)))
+    now = Counter(map(_account, accounts(tree, text.split("\n"))))
+    new, gone = now - was, was - now
+    wanted = _account(event.reduction)
+    if event.kind == "masked mean":
+        right = [account for account in new if account.counts_masked is False]
+        return bool(right) and all(account.counts_masked for account in gone) and _is_same_term(right, wanted)
+    if event.kind == "double division":
+        right = [account for account in new if account.is_average]
+        return bool(right) and len(right) == len(new) and _is_same_term(right, wanted)
+    return True
+
+
+def _is_same_term(accounts_now: Sequence[_Account], wanted: _Account) -> bool:
+    """Are integrand, sign, coefficient and unknown numbers as they were?"""
+    return any(account.term == wanted.term for account in accounts_now)
+
+
+class _Account(NamedTuple):
+    """An account of a loss, in terms that can be compared between two texts."""
+
+    term: tuple[str, str, float | None, tuple[tuple[tuple[str, ...], int], ...]]
+    """The integrand, its coefficient, and the unknown numbers that it was multiplied by."""
+    factor: Factor | None
+    counts_masked: bool | None
+    valid: int
+    """How often it was multiplied by the number of valid positions."""
+
+    @property
+    def is_average(self) -> bool:
+        units = self.factor.units if self.factor is not None else ()
+        return bool(units) and not any(power for _, power in units) and not self.valid
+
+
+def _account(reduction: Reduction) -> _Account:
+    counts = list(reduction.counts())
+    numbers = tuple(sorted((atom.names, power) for atom, power in counts if atom.role is Role.OPAQUE))
+    valid = sum(power for atom, power in counts if atom.role is Role.VALID)
+    term = (reduction.integrand.kind, reduction.integrand.symbol, reduction.coefficient, numbers)
+    return _Account(term, reduction.factor(), reduction.counts_masked(), valid)
 
 
 def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
@@ -52,7 +108,7 @@ def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.
     if wanted is None:
         return False
     wanted = _put_right(wanted)
-    if event.step.per_batch:  # the positions are averaged now, too
+    if event.step.per_batch or event.is_wrong_axis:  # the positions are averaged now, too
         units = tuple((name, 0) for name, _ in wanted.factor.units)
         wanted = wanted._replace(factor=replace(wanted.factor, units=units))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)

@@ -10,8 +10,11 @@ import ast
 import enum
 from collections.abc import Iterator
 
-from batchmean.engine.analysis import SupportEvent
-from batchmean.fixes.code import Code, FunctionNode, Unfixable
+from batchmean.engine.analysis import Miscount, SupportEvent
+from batchmean.engine.reductions import Reduction
+from batchmean.engine.values import Role
+from batchmean.fixes.code import Code, FunctionNode, Unfixable, last_name
+from batchmean.fixes.miscounts import blamed, dividend
 from batchmean.fixes.plans import MEANS
 
 _CALLERS = 3  # how many calls outwards a returned loss is followed
@@ -38,7 +41,7 @@ class Standing(enum.Enum):
 
 def standing(code: Code, event: SupportEvent) -> Standing:
     """How the event's term is used. Raises `Unfixable` for a latent KL whose counterpart would have to change too."""
-    walk = _Walk(code, event)
+    walk = _Walk(code, event.reduction, event.step.node)
     walk.follow(event.node)
     first = event.reduction.steps[0].node
     if code.function(first) is code.function(event.node):
@@ -46,24 +49,52 @@ def standing(code: Code, event: SupportEvent) -> Standing:
     integrand = event.reduction.integrand
     if integrand.symbol == "D" and not integrand.event and walk.is_beside_an_average():
         raise Unfixable("a reconstruction beside it is averaged over its own elements: sum both, or neither")
-    if walk.added:
-        return Standing.ADDED
-    return Standing.WEIGHTED if walk.weighted else Standing.ALONE
+    return walk.standing
+
+
+def standing_of_miscount(code: Code, event: Miscount, reduction: Reduction) -> Standing:
+    """How the term of a wrong count is used: the loss as it will be."""
+    walk = _Walk(code, reduction, blamed(event))
+    if event.kind == "discarded division":
+        walk.follow_uses(dividend(event.node), event.node)
+    else:
+        walk.follow(event.node)
+    first = reduction.steps[0].node
+    if event.kind == "double division" and code.function(first) is code.function(event.node):
+        walk.follow(first)  # a coefficient may stand between the two divisions
+    if walk.standing is Standing.ALONE and (
+        reduction.coefficient not in (1, -1)
+        or any(atom.role is Role.OPAQUE for atom, _ in reduction.counts())
+    ):
+        return Standing.WEIGHTED
+    return walk.standing
 
 
 class _Walk:
     """Follows a value from where it is made to where it is returned, and to the callers in this file."""
 
-    def __init__(self, code: Code, event: SupportEvent) -> None:
+    def __init__(self, code: Code, reduction: Reduction, blamed: ast.AST) -> None:
         self._code = code
-        self._steps = {id(step.node) for step in event.reduction.steps}
-        self._blamed = event.step.node
-        self._is_latent = event.reduction.integrand.symbol == "D"
+        self._steps = {id(step.node) for step in reduction.steps}
+        self._blamed = blamed
+        self._is_latent = reduction.integrand.symbol == "D"
         self._seen: set[int] = set()
         self._functions: list[FunctionNode] = []
         self._others: list[ast.expr] = []
         self.weighted = False
         self.added = False
+
+    @property
+    def standing(self) -> Standing:
+        """What was seen on the way."""
+        if self.added:
+            return Standing.ADDED
+        return Standing.WEIGHTED if self.weighted else Standing.ALONE
+
+    def follow_uses(self, target: ast.expr | None, statement: ast.AST) -> None:
+        """Look at everything that a variable ends up in after a statement."""
+        if target is not None:
+            self._uses(target, statement, 0)
 
     def follow(self, node: ast.AST, calls: int = 0) -> None:
         """Look at everything that this expression ends up in."""
@@ -115,7 +146,7 @@ class _Walk:
             self.weighted = True
 
     def _argument(self, call: ast.Call) -> None:
-        name = _last_name(call.func)
+        name = last_name(call.func)
         if name in _ADDS:
             self.added = True
             self._others.extend(call.args)
@@ -166,7 +197,7 @@ class _Walk:
         if function is None or calls >= _CALLERS:
             return
         for node in ast.walk(self._code.tree):
-            if isinstance(node, ast.Call) and _last_name(node.func) == function.name:
+            if isinstance(node, ast.Call) and last_name(node.func) == function.name:
                 self.follow(node, calls + 1)
 
     # -- what stands beside a latent KL --------------------------------------------------------------------------
@@ -178,15 +209,15 @@ class _Walk:
         return any(not self._sums(other) for other in self._others)
 
     def _averages(self, call: ast.Call) -> bool:
-        name = _last_name(call.func)
+        name = last_name(call.func)
         if name in _ELEMENTWISE:
             return _reduction(call) not in ("sum", "none")
         if name not in MEANS or id(call) in self._steps or id(call) in self._seen:
             return False
-        return not any(_last_name(inner.func) in ("sum", "reduce_sum") for inner in _calls(call))
+        return not any(last_name(inner.func) in ("sum", "reduce_sum") for inner in _calls(call))
 
     def _sums(self, other: ast.expr, depth: int = 0) -> bool:
-        if any(_last_name(c.func) in ("sum", "reduce_sum") or _reduction(c) == "sum" for c in _calls(other)):
+        if any(last_name(c.func) in ("sum", "reduce_sum") or _reduction(c) == "sum" for c in _calls(other)):
             return True
         function = self._code.function(other)
         if depth > 3 or function is None:
@@ -203,10 +234,6 @@ class _Walk:
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
     return (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
-
-
-def _last_name(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _reduction(call: ast.Call) -> str | None:

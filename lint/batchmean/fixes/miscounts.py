@@ -1,0 +1,381 @@
+"""The ways to put a wrong count right: masked positions in the divisor, a second division, one that is thrown away.
+
+As in `plans`, these are proposals; `proof` decides which one holds. Nothing is computed twice, so a mask and its loss
+have to be names.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from batchmean.engine.events import Miscount
+from batchmean.findings import Edit, Span
+from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
+from batchmean.fixes.counts import unused_count, without_statement
+from batchmean.fixes.idiom import Idiom, framework_of
+
+_SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
+_SUMS = frozenset({"sum", "reduce_sum"})
+_PRODUCTS = frozenset({"mul", "multiply"})
+_DIVISIONS = frozenset({"div", "divide", "true_divide"})
+_ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+_MODULES = {
+    "numpy": ("numpy", "autograd.numpy", "cupy"),
+    "jax": ("jax.numpy",),
+    "tensorflow": ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"),
+}
+_NO_FIX = {
+    "noop mean": "the code does not show which axes were to be averaged: sum over the others, then take the mean",
+    "outer product": "the code does not show which of the two shapes is meant: give both the same shape",
+    "perplexity": "mend the loss first",
+}
+
+
+def proposals(code: Code, event: Miscount) -> Iterator[Edits]:
+    """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
+    if event.kind in _NO_FIX:
+        raise Unfixable(_NO_FIX[event.kind])
+    if blamed(event) is not event.node:
+        raise Unfixable("the division is a helper's, which others may call")
+    if event.kind == "masked mean":
+        yield from _MaskedMean(code, event).edits()
+    elif event.kind == "double division":
+        yield from _SecondDivision(code, event).edits()
+    else:
+        yield _assigned(code, event.node)
+
+
+def blamed(event: Miscount) -> ast.AST:
+    """The mean or the division itself."""
+    return event.because[-1].node
+
+
+# -- a division that is thrown away ----------------------------------------------------------------------------------
+
+
+def dividend(division: ast.AST) -> ast.expr | None:
+    """`loss` of `loss.div(n)`, `torch.div(loss, n)` and `loss / n`."""
+    if isinstance(division, ast.BinOp):
+        return division.left
+    if isinstance(division, ast.Call) and isinstance(division.func, ast.Attribute):
+        return division.args[0] if len(division.args) >= 2 else division.func.value
+    return None
+
+
+def _assigned(code: Code, division: ast.AST) -> Edits:
+    """`loss.div(n)` as `loss = loss.div(n)`."""
+    name = dividend(division)
+    if not isinstance(name, ast.Name) or not isinstance(division, ast.expr):
+        raise Unfixable("what is divided is no plain name: assign the quotient to the loss")
+    scope = code.function(division) or code.tree
+    uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == name.id]
+    given = [n for n in ast.walk(scope) if isinstance(n, ast.arg) and n.arg == name.id]
+    shared = [n for n in ast.walk(scope) if isinstance(n, ast.Global | ast.Nonlocal) and name.id in n.names]
+    if shared or not (given or any(isinstance(n.ctx, ast.Store) for n in uses)):
+        raise Unfixable("the loss is a variable of another function or module")
+    here = (name.lineno, name.col_offset)
+    if not any(isinstance(n.ctx, ast.Load) and (n.lineno, n.col_offset) > here for n in uses):
+        raise Unfixable("nothing reads the loss after this line")
+    return (before(code.outer(division), f"{name.id} = "),)
+
+
+# -- a second division -----------------------------------------------------------------------------------------------
+
+
+class _SecondDivision:
+    """`mean / n`: the division is taken away, with its line where nothing else is on it."""
+
+    def __init__(self, code: Code, event: Miscount) -> None:
+        self._code = code
+        self._node = event.node
+        if not event.factor:
+            raise Unfixable(
+                "the code does not show what this count is: leave out the division that is too much"
+            )
+
+    def edits(self) -> Iterator[Edits]:
+        node = self._node
+        if isinstance(node, ast.AugAssign):
+            if not self._is_a_count_alone(node.value):
+                raise Unfixable("the divisor may hold more than the count")
+            yield (*self._without_line(node), *unused_count(self._code, node.value))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            yield from self._without_operand(node, node.left, node.right)
+        elif isinstance(node, ast.BinOp) and _is_reciprocal(node.left) != _is_reciprocal(node.right):
+            kept, gone = (node.right, node.left) if _is_reciprocal(node.left) else (node.left, node.right)
+            yield from self._without_operand(node, kept, gone)
+        elif isinstance(node, ast.Call) and last_name(node.func) in _DIVISIONS:
+            divided = dividend(node)
+            if divided is not None and node.args and not node.keywords:
+                yield from self._without_operand(node, divided, node.args[-1])
+        elif isinstance(node, ast.Call) and isinstance(holder := self._code.parent(node), ast.Expr):
+            yield self._without_line(holder)
+        raise Unfixable("the division is written in a way that is not understood")
+
+    def _without_line(self, statement: ast.stmt) -> Edits:
+        edits = without_statement(self._code, statement, keep_comment=True)
+        if edits is None:
+            raise Unfixable("the line holds more than the division, or its block nothing else")
+        return edits
+
+    def _without_operand(self, node: ast.expr, kept: ast.expr, gone: ast.expr) -> Iterator[Edits]:
+        if not self._is_a_count_alone(gone):
+            raise Unfixable("the divisor may hold more than the count")
+        statement = self._code.parent(node)
+        counted = unused_count(self._code, gone)
+        if isinstance(statement, ast.Assign) and [ast.unparse(t) for t in statement.targets] == [
+            ast.unparse(kept)
+        ]:
+            yield (*self._without_line(statement), *counted)  # `loss = loss / n`
+            return
+        inner, left = self._code.inner(node), self._code.outer(kept)
+        outer = self._code.outer(node)
+        if isinstance(node, ast.BinOp):
+            inner = Span(
+                *min(_start(left), _start(self._code.outer(gone))),
+                *max(end_of(left), end_of(self._code.outer(gone))),
+            )
+        first = Span(inner.line, inner.column, left.line, left.column)
+        last = Span(*end_of(left), *end_of(inner))
+        plain = isinstance(kept, _ATOMS) or left != self._code.inner(kept)
+        if plain and outer != inner and outer.line == outer.end_line and not self._touches_a_word(outer):
+            first, last = Span(outer.line, outer.column, *_start(left)), Span(*end_of(left), *end_of(outer))
+        if "#" in self._code.source(first) + self._code.source(last):
+            raise Unfixable("a comment stands in the division")
+        opening, closing = ("", "") if plain or isinstance(node, ast.BinOp) else ("(", ")")
+        edits = (Edit(first, opening), Edit(last, closing))
+        yield (*(e for e in edits if e.text or _start(e.span) != end_of(e.span)), *counted)
+
+    def _is_a_count_alone(self, gone: ast.expr) -> bool:
+        """Is nothing multiplied or added in the divisor, or in what its name stands for? Accounts keep numbers only."""
+        count = gone.right if isinstance(gone, ast.BinOp) and _is_reciprocal(gone) else gone
+        places: list[ast.AST] = [count]
+        if isinstance(count, ast.Name):
+            scope = self._code.function(count) or self._code.tree
+            uses = (n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == count.id)
+            places += [self._code.statement(n) for n in uses if isinstance(n.ctx, ast.Store)]
+        return not any(isinstance(n, ast.BinOp | ast.AugAssign) for place in places for n in ast.walk(place))
+
+    def _touches_a_word(self, span: Span) -> bool:
+        """Would `return(x)` become `returnx`?"""
+        line = self._code.lines[span.line - 1]
+        return (
+            line[span.column - 2 : span.column - 1].isalnum()
+            or line[span.end_column - 1 : span.end_column].isalnum()
+        )
+
+
+# -- a mean over masked positions ------------------------------------------------------------------------------------
+
+
+class _MaskedMean:
+    """`(loss * mask).mean()`: the sum, divided by the mask as it is broadcast to the loss, or 1 if that is all zero."""
+
+    def __init__(self, code: Code, event: Miscount) -> None:
+        self._code = code
+        self._node = event.node
+        self._event = event
+        if event.about:
+            raise Unfixable("divide by the sum of the mask before it is broadcast")
+
+    def edits(self) -> Iterator[Edits]:
+        node = self._node
+        total: ast.expr | None = node if isinstance(node, ast.Call) else None
+        divisor: ast.expr | None = None
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            total, divisor = _operand(node.left), node.right
+        elif isinstance(node, ast.Call) and last_name(node.func) in _DIVISIONS and len(node.args) == 1:
+            total, divisor = dividend(node), node.args[0]
+        product = self._reduced(total, _SUM_OF if divisor is None else _SUMS)
+        if not isinstance(total, ast.Call) or product is None:
+            raise Unfixable(
+                "the mask is not multiplied here: divide the sum by that of the mask, broadcast to the loss"
+            )
+        for loss, mask in _factors(product, is_function=self._full_name(product) is not None):
+            if _is_name(loss) and _is_view(mask) and self._is_the_mask(mask, loss):
+                yield self._divided_by(
+                    total, divisor, self._text(loss), self._text(mask), self._framework(total, mask)
+                )
+                return
+        raise Unfixable(
+            "loss and mask have no names of their own here: divide by the sum of the mask, broadcast to the loss"
+        )
+
+    def _reduced(self, call: ast.expr | None, names: frozenset[str] | dict[str, str]) -> ast.expr | None:
+        """The array of a whole mean or sum, `x.mean()` or `np.mean(x)`."""
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.keywords:
+            return None
+        if call.func.attr not in names:
+            return None
+        if self._full_name(call) is None:
+            return None if call.args else call.func.value
+        return call.args[0] if len(call.args) == 1 else None
+
+    def _full_name(self, node: ast.expr) -> str | None:
+        return self._code.full_name(node.func) if isinstance(node, ast.Call) else None
+
+    def _is_the_mask(self, mask: ast.expr, loss: ast.expr) -> bool:
+        """Is it the one that the account tells of, not another one that comes on top?"""
+        scope = self._code.function(mask) or self._code.tree
+        names, known = [ast.unparse(_base(mask))], {ast.unparse(_base(loss))}
+        places: list[ast.AST] = [mask]
+        while names:
+            known.add(name := names.pop())
+            for node in ast.walk(scope):
+                if isinstance(node, ast.arg) and node.arg == name:
+                    places.append(node)
+                elif isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
+                    places.append(node)
+                    made_of = {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
+                    names += made_of - known
+        inside = {id(inner) for place in places for inner in ast.walk(place)}
+        assert self._event.reduction is not None and self._event.reduction.mask is not None
+        shown = self._event.reduction.mask.places
+        return not shown or any(id(place.node) in inside for place in shown)
+
+    def _framework(self, total: ast.Call, mask: ast.expr) -> str:
+        found = framework_of(self._full_name(total))
+        assert self._event.reduction is not None
+        places = [place.node for place in self._event.reduction.integrand.evidence]
+        found = found or Idiom(self._code).framework([*places, self._node])
+        if found not in ("torch", *_MODULES):
+            raise Unfixable("the code does not show how to count what the mask lets through")
+        return found
+
+    def _divided_by(
+        self, total: ast.Call, divisor: ast.expr | None, loss: str, mask: str, framework: str
+    ) -> Edits:
+        renamed: Edits = ()
+        assert isinstance(total.func, ast.Attribute)
+        if divisor is None:
+            renamed = (Edit(self._code.name(total.func), _SUM_OF[total.func.attr]),)
+        if framework == "tensorflow":
+            return self._without_nan(total, divisor, loss, mask, renamed)
+        if framework == "torch":
+            count = f"{mask}.expand_as({loss}).sum().clamp(min=1)"
+        else:
+            np = self._module(framework)
+            count = f"{np}.maximum({np}.broadcast_to({mask}, {loss}.shape).sum(), 1)"
+        if divisor is not None:
+            return (self._replaced(self._code.outer(divisor), count),)
+        whole = self._code.inner(total)
+        if not self._needs_parentheses(total):
+            return (*renamed, after(whole, f" / {count}"))
+        return (before(whole, "("), *renamed, after(whole, f" / {count})"))
+
+    def _without_nan(
+        self, total: ast.Call, divisor: ast.expr | None, loss: str, mask: str, renamed: Edits
+    ) -> Edits:
+        """In TensorFlow a product has one dtype, so the mask's sum has that of the loss."""
+        if self._full_name(total) is None or not isinstance(total.func, ast.Attribute):
+            raise Unfixable("TensorFlow's arrays have no sum method")
+        tf = self._module("tensorflow")
+        called = self._code.source(self._code.inner(total.func.value))
+        count = f"{called}.reduce_sum({tf}.broadcast_to({mask}, {tf}.shape({loss})))"
+        whole = self._code.inner(total)
+        if divisor is None:
+            return (before(whole, f"{tf}.math.divide_no_nan("), *renamed, after(whole, f", {count})"))
+        node = self._node
+        if not isinstance(node, ast.BinOp):
+            raise Unfixable("the division is written in a way that is not understood")
+        left = self._code.outer(node.left)
+        rest = Span(*end_of(left), *end_of(self._code.outer(divisor)))
+        return (before(left, f"{tf}.math.divide_no_nan("), self._replaced(rest, f", {count})"))
+
+    def _module(self, framework: str) -> str:
+        for name, full_name in self._code.imports.items():
+            if full_name in _MODULES[framework]:
+                return name
+        raise Unfixable(f"{_MODULES[framework][0]} is not imported by a name of its own")
+
+    def _replaced(self, span: Span, text: str) -> Edit:
+        if "#" in self._code.source(span):
+            raise Unfixable("a comment stands in the division")
+        return Edit(span, text)
+
+    def _text(self, node: ast.expr) -> str:
+        text = self._code.source(self._code.inner(node))
+        if "\n" in text:
+            raise Unfixable("the mask is spread over several lines")
+        return text
+
+    def _needs_parentheses(self, node: ast.expr) -> bool:
+        """Does something around the expression bind stronger than a division, or as strong from the left?"""
+        if self._code.outer(node) != self._code.inner(node):
+            return False
+        holder = self._code.parent(node)
+        if isinstance(holder, ast.UnaryOp):
+            return self._needs_parentheses(holder)
+        if isinstance(holder, ast.BinOp):
+            loose = isinstance(holder.op, ast.Add | ast.Sub)
+            return not (loose or (isinstance(holder.op, ast.Mult | ast.Div) and node is holder.left))
+        if isinstance(holder, ast.Call):
+            return node is holder.func
+        if isinstance(holder, ast.Subscript):
+            return node is holder.value
+        return isinstance(holder, ast.Attribute | ast.Await | ast.Starred)
+
+
+def _factors(product: ast.expr, *, is_function: bool) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The two factors of `a * b`, `a.mul(b)` and `torch.mul(a, b)`, both ways round."""
+    pair: list[ast.expr] = []
+    if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult):
+        pair = [product.left, product.right]
+    elif isinstance(product, ast.Call) and last_name(product.func) in _PRODUCTS and not product.keywords:
+        own = [] if is_function or not isinstance(product.func, ast.Attribute) else [product.func.value]
+        pair = [*own, *product.args]
+    if len(pair) == 2:
+        yield pair[0], pair[1]
+        yield pair[1], pair[0]
+
+
+def _is_reciprocal(node: ast.expr) -> bool:
+    """`1 / n`, `1.0 / n`."""
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
+        return False
+    return isinstance(node.left, ast.Constant) and node.left.value == 1
+
+
+def _operand(node: ast.expr) -> ast.expr:
+    """Without its sign."""
+    return node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
+
+
+def _is_name(node: ast.expr) -> bool:
+    """`x`, `self.x`, `batch["x"]`."""
+    if isinstance(node, ast.Subscript):
+        return (
+            isinstance(node.slice, ast.Constant)
+            and isinstance(node.slice.value, str)
+            and _is_name(node.value)
+        )
+    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and _is_name(node.value))
+
+
+def _is_view(node: ast.expr) -> bool:
+    """A name, with axes of length 1 added: `mask[..., None]`, `mask.unsqueeze(-1)`."""
+    return _is_name(_base(node))
+
+
+def _base(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "unsqueeze":
+        return _base(node.func.value)
+    if isinstance(node, ast.Subscript) and not _is_name(node):
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if all(_keeps_all(item) for item in items):
+            return _base(node.value)
+    return node
+
+
+def _keeps_all(item: ast.expr) -> bool:
+    """`None`, `...` and `:` leave every element where it is."""
+    if isinstance(item, ast.Slice):
+        return item.lower is item.upper is item.step is None
+    return (isinstance(item, ast.Constant) and item.value in (None, ...)) or ast.unparse(item).endswith(
+        ".newaxis"
+    )
+
+
+def _start(span: Span) -> tuple[int, int]:
+    return (span.line, span.column)
