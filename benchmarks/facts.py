@@ -21,18 +21,25 @@ FOLDER = Path(__file__).parent / "casebook"
 Label = Literal["bug", "deliberate", "harmless", "disputable", "fine"]
 Verdict = Literal["right", "wrong", "open"]
 
-# Families of the null-class law; the names in the tables say more after a slash, a hyphen or a bracket.
-_NULL_CLASS = (
-    "class-axis",
-    "latent-axis",
-    "support-axis",
-    "kl_div",
-    "class-mean",
-    "explicit-product",
-    "lib-default-mean",
-    "vae-kl",
-    "entropy",
-)
+Law = Literal["null class", "padding", "duplication", "pointwise"]
+
+# The families that a law decides; the names in the tables say more after a slash, a hyphen or a bracket.
+_FAMILIES: dict[Law, tuple[str, ...]] = {
+    "null class": (
+        "class-axis",
+        "latent-axis",
+        "support-axis",
+        "kl_div",
+        "class-mean",
+        "explicit-product",
+        "lib-default-mean",
+        "vae-kl",
+        "entropy",
+    ),
+    "padding": ("mask",),
+    "duplication": ("double-division", "wrong-axis", "noop-mean"),
+    "pointwise": ("broadcast",),
+}
 
 
 class Row(NamedTuple):
@@ -46,9 +53,9 @@ class Row(NamedTuple):
     why: str
 
     @property
-    def null_class(self) -> bool:
-        """Does the null-class law decide it, that is, is it for the rules BMN101 to BMN104?"""
-        return self.family.startswith(_NULL_CLASS)
+    def law(self) -> Law | None:
+        """The law that decides it, if there are rules for it."""
+        return next((law for law, families in _FAMILIES.items() if self.family.startswith(families)), None)
 
 
 class Place(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from benchmarks.casebook import Score, Source, checkouts_in, judge, report, score, wilson
-from benchmarks.facts import Judgements, Label, Row
+from benchmarks.facts import Judgements, Label, Law, Row
 
 LOSSES = """\
 import torch
@@ -48,12 +49,23 @@ def test_what_is_found_and_what_is_not(source: Source) -> None:
     assert result.silent == rows[3:4]
     assert result.false_alarms == rows[4:5]
     assert result.absent == rows[5:]
-    assert result.recall == (2, 2)
+    assert result.recall(["null class"]) == (2, 2)
     assert (result.files, result.crashes) == (2, [])
 
 
-def test_rows_of_other_laws_are_no_part_of_recall(source: Source) -> None:
-    assert score([source], [row("right", "bug", family="masked-mean")], jobs=1).recall == (0, 0)
+@pytest.mark.parametrize(
+    ("family", "law"),
+    [
+        ("class-mean", "null class"),
+        ("mask-all-positions", "padding"),
+        ("double-division", "duplication"),
+        ("broadcast", "pointwise"),
+        ("sum-over-tokens", None),
+    ],
+)
+def test_rows_count_in_the_recall_of_their_law(source: Source, family: str, law: Law | None) -> None:
+    result = score([source], [row("right", "bug", family=family)], jobs=1)
+    assert [each for each in get_args(Law) if result.recall([each]) == (0, 1)] == ([law] if law else [])
 
 
 def test_copies_are_judged_once(source: Source) -> None:
@@ -78,9 +90,12 @@ def test_exit_status(
     assert ("Label and second reading disagree: 1" in capsys.readouterr().out) == disagree
 
 
-def test_too_little_recall_fails(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report(Score(missed=[row("right", "bug")]), Judgements([])) == 1
-    assert "FAILS  recall, null-class law, bug and deliberate: 0 of 1" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("family", "laws"), [("class-mean", "null class"), ("mask", "padding, duplication, pointwise")]
+)
+def test_too_little_recall_fails(family: str, laws: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(Score(missed=[row("right", "bug", family=family)]), Judgements([])) == 1
+    assert f"FAILS  recall, {laws}, bug and deliberate: 0 of 1" in capsys.readouterr().out
 
 
 def test_checkouts_are_called_as_in_the_tables(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_lines_of_a_place(place: str, lines: set[int]) -> None:
 def test_labels_are_of_the_known_kinds() -> None:
     rows = package_rows() + repository_rows()
     assert {row.label for row in rows} == {"bug", "deliberate", "harmless", "disputable", "fine"}
-    assert all(row.path.endswith(".py") for row in rows if row.null_class)
+    assert all(row.path.endswith(".py") for row in rows if row.law == "null class")
 
 
 def test_repositories_are_pinned() -> None:
