@@ -559,6 +559,16 @@ SNIPPETS = [
             return total / x.size(0)
         """,
     ),
+    Snippet(
+        "entries that do not sum to one are no target, whatever the array is called",
+        """
+        import numpy as np
+        def f(log_probs, n, columns):
+            labels = np.zeros((n, 2))
+            labels[range(n), columns] = -2.0
+            return (log_probs * labels).mean()
+        """,
+    ),
 ]
 
 

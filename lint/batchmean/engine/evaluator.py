@@ -573,6 +573,8 @@ class Evaluator:
             if kept is None or not base.terms:
                 return
             stored = self.placed(algebra.multiply(base, kept), (base, kept), target)
+        elif type(number) in (int, float) and number != 1:
+            stored = self.computed(base.shape)  # weights that sum to something else, whatever they are called
         else:
             stored = self.opaque((target.value.id,), shape=base.shape)
         self._scope.names[target.value.id] = stored
@@ -622,8 +624,8 @@ class Evaluator:
             )
         if isinstance(value, Alternatives):
             return self.as_tensor(value.values[0])
-        if isinstance(value, ShapeValue):
-            return self.opaque()
+        if isinstance(value, TupleValue):
+            return self.computed()  # numbers that are written out: what they mean is not a matter of a name
         return self.opaque()
 
     def axis_length(self, shape: Shape, position: int) -> Value:
