@@ -107,6 +107,9 @@ class Candidates:
         self.called: set[str] = set().union(*self.calls.values())
         """Every name that some function calls, as far as it is the name of a function here that is in."""
 
+        self.functions: Final = frozenset(f.name for f in functions)
+        """Names of the functions."""
+
         self.is_empty = not self._nodes and not self._module_takes(inert)
         """Is there nothing to look at, in functions and outside them?"""
 
