@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 from batchmean.engine import algebra, hints
 from batchmean.engine.discarded import discarded_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, Path
+from batchmean.engine.masks import is_loss_name, is_mask_name
+from batchmean.engine.names import is_log_name
 from batchmean.engine.relevance import Relevance, Slice, ends_path
 from batchmean.engine.scopes import Scope, joined
 from batchmean.engine.values import (
@@ -55,6 +57,8 @@ class Interpreter(Evaluator):
         super().__init__(lines)
         self.entered: set[ast.AST] = set()
         """The functions that another one called."""
+        self._run_alone: set[tuple[ast.AST, int]] = set()
+        """The functions that were run by themselves, to the end, and the identity of their receivers."""
         self._relevance = relevance
         self._relevant: Slice | None = None
         self._active: list[ast.AST] = []
@@ -326,6 +330,10 @@ class Interpreter(Evaluator):
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
             return self.opaque()
         is_used = not standalone and (self._is_used(node) or _hands_on(function, args, kwargs))
+        by_itself = (function.node, id(function.receiver))
+        if not standalone and not is_used and by_itself in self._run_alone:
+            if _says_no_more_than_names(function, args, kwargs):
+                return self.opaque()
         memo = _unknown_call(function, args, kwargs, is_used) if not standalone else None
         if memo is not None and memo in self._returned:
             return self._anew(self._returned[memo])
@@ -354,6 +362,8 @@ class Interpreter(Evaluator):
             result = alternatives(values) if values else Const(None)
             if memo is not None and _says_nothing(result):
                 self._returned[memo] = result
+            if standalone:
+                self._run_alone.add(by_itself)
             if same is not None:
                 self._followed.setdefault(same, []).append(_Followed(outer[3], result, (args, kwargs)))
             return result
@@ -383,11 +393,32 @@ def _hands_on(function: FunctionValue, args: list[Value], kwargs: dict[str, Valu
     return not (_sees_only_its_arguments(function) and all(map(_is_no_loss, (*args, *kwargs.values()))))
 
 
+def _says_no_more_than_names(
+    function: FunctionValue, args: list[Value], kwargs: dict[str, Value]
+) -> bool:
+    """Are the arguments as unknown as the parameters of a function that is run by itself?"""
+    spec = function.node.args
+    names = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
+    given = zip(names[function.receiver is not None :], args, strict=False)
+    for name, value in (*given, *kwargs.items()):
+        if isinstance(value, Const) and (value.value is None or isinstance(value.value, bool)):
+            continue
+        atom = value.single() if isinstance(value, Tensor) and is_unknown(value) else None
+        if atom is None or atom.kind or atom.hint or atom.names not in ((), (name,)):
+            return False
+    return len(args) <= len(names)
+
+
 def _is_no_loss(value: Value) -> bool:
     if isinstance(value, ListValue):
         return _is_no_loss(value.element)
     if isinstance(value, DictValue):
         return all(_is_no_loss(item) for _, item in value.items)
+    if isinstance(value, TupleValue | Alternatives):
+        return all(map(_is_no_loss, value.items if isinstance(value, TupleValue) else value.values))
+    atom = value.single() if isinstance(value, Tensor) else None
+    if atom is not None and (is_log_name(atom.names) or is_loss_name(atom.names) or is_mask_name(atom.names)):
+        return False
     return isinstance(value, InstanceValue) or _says_nothing(value)
 
 
