@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from batchmean.engine import algebra, hints
@@ -32,6 +31,7 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
+    altered,
     alternatives,
     hinted,
     is_unknown,
@@ -385,7 +385,7 @@ class Interpreter(Evaluator):
         if atom is None:
             return value
         fresh = self.computed()
-        return algebra.map_atoms(fresh, lambda new: replace(new, names=atom.names, kind=atom.kind))
+        return algebra.map_atoms(fresh, lambda new: altered(new, names=atom.names, kind=atom.kind))
 
 
 def _hands_on(function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> bool:
@@ -393,9 +393,7 @@ def _hands_on(function: FunctionValue, args: list[Value], kwargs: dict[str, Valu
     return not (_sees_only_its_arguments(function) and all(map(_is_no_loss, (*args, *kwargs.values()))))
 
 
-def _says_no_more_than_names(
-    function: FunctionValue, args: list[Value], kwargs: dict[str, Value]
-) -> bool:
+def _says_no_more_than_names(function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> bool:
     """Are the arguments as unknown as the parameters of a function that is run by itself?"""
     spec = function.node.args
     names = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]

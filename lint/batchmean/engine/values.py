@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from batchmean.engine.shapes import Axis, Shape
 
@@ -53,6 +54,22 @@ class Place:
     text: str
 
 
+D = TypeVar("D")
+_getters: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
+
+
+def altered(value: D, **fields: object) -> D:
+    """A copy of a dataclass of the engine in which these fields differ: what `dataclasses.replace` does, but fast."""
+    kind = type(value)
+    getter = _getters.get(kind)
+    if getter is None:
+        getter = _getters[kind] = attrgetter(*kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    copy = kind(*getter(value))
+    for name, field_value in fields.items():
+        object.__setattr__(copy, name, field_value)
+    return copy
+
+
 _keys: dict[Hashable, int] = {}
 
 
@@ -66,7 +83,11 @@ def forget_keys() -> None:
     _keys.clear()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+# The classes below that are made by the thousand are not frozen, since that would take twice as long; nobody
+# assigns to their fields.
+
+
+@dataclass(eq=False, slots=True)
 class Atom:
     """A factor that the engine does not look into; equal when `key` is equal."""
 
@@ -109,7 +130,7 @@ class Atom:
 Factors: TypeAlias = frozenset[tuple[Atom, float]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Term:
     """`coefficient` (None: some number that is not shown) times the product of `factors`."""
 
@@ -121,7 +142,7 @@ class Term:
         return iter(sorted(self.factors, key=lambda f: f[0].key))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Tensor:
     """An array, or a number: a sum of terms with a shape, and the account of its reductions so far."""
 
@@ -153,7 +174,7 @@ class Tensor:
                 yield atom
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Const:
     """A Python literal."""
 
@@ -306,8 +327,8 @@ def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
         nameable = atom is not None and atom.role is Role.OPAQUE and not atom.kind
         if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
             place = atom.place or (Place(node, name) if node is not None else None)
-            hinted = replace(atom, names=(*atom.names, name), place=place)
-            return replace(from_atom(hinted, value.shape), stack=value.stack)
+            hinted = altered(atom, names=(*atom.names, name), place=place)
+            return altered(from_atom(hinted, value.shape), stack=value.stack)
     return value
 
 
@@ -316,7 +337,7 @@ def hinted(value: Value, hint: tuple[str, ...]) -> Value:
     atom = value.single() if hint and isinstance(value, Tensor) and not value.reductions else None
     if atom is None or not isinstance(value, Tensor) or atom.role is Role.COUNT:
         return value
-    return replace(value, terms=from_atom(replace(atom, hint=hint), value.shape).terms)
+    return altered(value, terms=from_atom(altered(atom, hint=hint), value.shape).terms)
 
 
 def alternatives(values: list[Value]) -> Value:
