@@ -12,7 +12,9 @@ from batchmean.gate import losses, reduces
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-_CALLED: Final = re.compile(r"\b(?=(\w+))\1\s*[(.]")  # the whole word at once: it is not tried letter by letter
+_CALLED: Final = re.compile(
+    r"\b(?=(\w+))\1\s*[(.]"
+)  # the whole word at once: it is not tried letter by letter
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _MANY: Final = 200
 """More names than these are not looked for one by one."""

@@ -140,22 +140,19 @@ class Relevance:
                 facts.until = sys.maxsize  # it loads names when it is called
                 facts.stores = facts.binds = {node.name}
             else:
-                for name in node._fields:
-                    if name in _INNER:
-                        continue
-                    value = getattr(node, name, None)
-                    for child in value if isinstance(value, list) else (value,):
-                        if isinstance(child, ast.AST):
-                            _collect(child, facts)
-                            shown = isinstance(child, ast.expr) and candidates.takes_logarithm(child)
-                            facts.takes_logarithm = facts.takes_logarithm or shown
+                for child in _head(node):
+                    _collect(child, facts)
+                    if isinstance(child, ast.expr) and candidates.takes_logarithm(child):
+                        facts.takes_logarithm = True
+                if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                    facts.loads.add(node.target.id)
                 _collect_bindings(node, facts)
             if isinstance(node, ast.Raise | ast.Assert):
                 facts.operations.clear()  # they are not run
             takers = candidates.takers
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
-            if isinstance(node, _DEFINITIONS) or _INNER.isdisjoint(node._fields):
+            if isinstance(node, _DEFINITIONS) or ("body" not in node._fields and "cases" not in node._fields):
                 continue
             inner = [*outer, facts]
             for name in _BLOCKS:
@@ -213,6 +210,17 @@ class Relevance:
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
         return Slice(frozenset(f.node for f in relevant), frozenset(unused))
+
+
+def _head(node: ast.stmt) -> Iterator[ast.AST]:
+    """The parts of a statement that are not blocks."""
+    for name in node._fields:
+        if name not in _INNER:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                yield from value
+            elif isinstance(value, ast.AST):
+                yield value
 
 
 def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:
@@ -315,75 +323,79 @@ def _takes_shapes(node: ast.expr) -> bool:
 
 def _collect(root: ast.AST, facts: _Facts) -> None:
     """Add what an expression or a whole definition stores, loads and calls."""
-    stores, loads, calls = facts.stores, facts.loads, facts.calls
+    stores, loads, calls, operations = facts.stores, facts.loads, facts.calls, facts.operations
     todo: list[ast.AST] = [root]
     while todo:
         node = todo.pop()
+        # The most frequent kinds first.
         if isinstance(node, ast.Name):
             (loads if isinstance(node.ctx, ast.Load) else stores).add(node.id)
-            continue
-        if isinstance(node, ast.Constant):
-            continue
-        if isinstance(node, ast.Attribute):
+        elif isinstance(node, ast.Constant):
+            pass
+        elif isinstance(node, ast.Attribute):
             value = node.value
             if isinstance(value, ast.Name):
                 is_load = isinstance(node.ctx, ast.Load)
                 (loads if is_load else stores).add(f"{value.id}.{node.attr}")
                 if not is_load and value.id != "self":
                     stores.add(value.id)
-            todo.append(value)
-            continue
-        if isinstance(node, ast.Call):
-            facts.operations.append(node)
-            function = node.func
-            if isinstance(function, ast.Name):
-                calls.add(function.id)
-            elif isinstance(function, ast.Attribute):
-                calls.add(function.attr)
-                if isinstance(function.value, ast.Name):
-                    facts.receivers.add(function.value.id)
-                in_place = function.attr.endswith("_")
-                if in_place:
-                    calls.add(function.attr[:-1])
-                changes = in_place or function.attr in _MUTATORS
-                if changes and isinstance(function.value, ast.Name):
-                    stores.add(function.value.id)
-            stored_in = (
-                node.args[0]
-                if node.args and getattr(function, "attr", getattr(function, "id", "")) == "put_along_axis"
-                else None
-            )
-            if isinstance(stored_in, ast.Name):
-                stores.add(stored_in.id)
-            todo.append(function)
+                loads.add(value.id)
+            else:
+                todo.append(value)
+        elif isinstance(node, ast.Call):
+            operations.append(node)
+            _collect_call(node, facts)
+            todo.append(node.func)
             todo += node.args
-            todo += [keyword.value for keyword in node.keywords]
-            continue
-        if isinstance(node, ast.BinOp):
-            facts.operations.append(node)
+            for keyword in node.keywords:
+                todo.append(keyword.value)
+        elif isinstance(node, ast.BinOp):
+            operations.append(node)
             if isinstance(node.op, ast.MatMult):
                 calls.add("matmul")
             todo += (node.left, node.right)
-            continue
-        if isinstance(node, ast.JoinedStr):
-            known = len(facts.operations)
+        elif isinstance(node, ast.JoinedStr):
+            known = len(operations)
             for part in node.values:
                 _collect(part, facts)
-            del facts.operations[known:]  # they are not run
-            continue
-        if isinstance(node, ast.Lambda):
-            facts.until = sys.maxsize
-        if isinstance(node, ast.alias):
-            stores.add(node.asname or node.name.partition(".")[0])
-        elif isinstance(node, _NAMING):
-            if node.name:
-                stores.add(node.name)
-        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            if isinstance(node.value, ast.Name):
-                stores.add(node.value.id)
-        todo += ast.iter_child_nodes(node)
-    if isinstance(facts.node, ast.AugAssign) and isinstance(facts.node.target, ast.Name):
-        loads.add(facts.node.target.id)
+            del operations[known:]  # they are not run
+        else:
+            if isinstance(node, ast.Lambda):
+                facts.until = sys.maxsize  # it loads names when it is called
+            elif isinstance(node, ast.alias):
+                stores.add(node.asname or node.name.partition(".")[0])
+            elif isinstance(node, _NAMING):
+                if node.name:
+                    stores.add(node.name)
+            elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+                if isinstance(node.value, ast.Name):
+                    stores.add(node.value.id)
+            for name in node._fields:
+                child = getattr(node, name)
+                if isinstance(child, list):
+                    todo += [inner for inner in child if isinstance(inner, ast.AST)]
+                elif isinstance(child, ast.expr | ast.arguments | ast.arg | ast.pattern):
+                    todo.append(child)
+
+
+def _collect_call(node: ast.Call, facts: _Facts) -> None:
+    """Add what a call calls, and what it changes."""
+    function = node.func
+    if isinstance(function, ast.Name):
+        facts.calls.add(function.id)
+    elif isinstance(function, ast.Attribute):
+        name = function.attr
+        facts.calls.add(name)
+        in_place = name.endswith("_")
+        if in_place:
+            facts.calls.add(name[:-1])
+        if isinstance(function.value, ast.Name):
+            facts.receivers.add(function.value.id)
+            if in_place or name in _MUTATORS:
+                facts.stores.add(function.value.id)
+    if "put_along_axis" in facts.calls and node.args and isinstance(node.args[0], ast.Name):
+        if getattr(function, "attr", getattr(function, "id", "")) == "put_along_axis":
+            facts.stores.add(node.args[0].id)
 
 
 def ends_path(node: ast.stmt) -> bool:
