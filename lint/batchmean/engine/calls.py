@@ -204,8 +204,10 @@ def apply(
     def run(*values: Value) -> Value:
         site = primitives.Call(interpreter, node, operation)
         given = dict(zip(names, values, strict=False))
-        canonical = {parameter[0] for parameter in operation.parameters if parameter}
-        first = [given.pop(n) for n in names if operation.rest and n in canonical]
+        first: list[Value] = []
+        if operation.rest:
+            canonical = {parameter[0] for parameter in operation.parameters if parameter}
+            first = [given.pop(n) for n in names if n in canonical]
         try:
             return primitive(site, *first, *values[len(names) :], **given)
         except TypeError:

@@ -147,7 +147,9 @@ class Evaluator:
 
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression."""
-        self._spend()
+        self._work += 1
+        if self._work > MAX_WORK:
+            raise OutOfWork
         method = _EXPRESSIONS.get(type(node))
         if method is None or self._nesting > MAX_NESTING:
             return self.opaque()
@@ -593,9 +595,12 @@ class Evaluator:
 
     def lift(self, function: Callable[..., Value], *values: Value) -> Value:
         """Apply a function to values; alternatives of equal number are taken pairwise, they come from one branch."""
-        choices = [v for v in values if isinstance(v, Alternatives)]
-        if not choices:
+        for value in values:
+            if isinstance(value, Alternatives):
+                break
+        else:
             return function(*values)
+        choices = [v for v in values if isinstance(v, Alternatives)]
         count = max(len(c.values) for c in choices)
         if all(len(c.values) == count for c in choices):
             rows = [
@@ -670,7 +675,7 @@ def something(value: Value) -> Value:
     """The value without the alternative None: what is computed with is not None."""
     if isinstance(value, Alternatives):
         kept = [v for v in value.values if not (isinstance(v, Const) and v.value is None)]
-        return alternatives(kept) if kept else value
+        return alternatives(kept) if 0 < len(kept) < len(value.values) else value
     return value
 
 

@@ -218,7 +218,7 @@ def _head(node: ast.stmt) -> Iterator[ast.AST]:
         if name not in _INNER:
             value = getattr(node, name, None)
             if isinstance(value, list):
-                yield from value
+                yield from (child for child in value if isinstance(child, ast.AST))
             elif isinstance(value, ast.AST):
                 yield value
 
@@ -317,7 +317,7 @@ def _collect_bindings(node: ast.stmt, facts: _Facts) -> None:
 
 
 def _takes_shapes(node: ast.expr) -> bool:
-    names = (getattr(n, "attr", None) or getattr(n, "id", "") for n in ast.walk(node))
+    names = [str(getattr(n, "attr", getattr(n, "id", ""))) for n in ast.walk(node)]
     return any("shape" in name or "size" in name for name in names)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -55,17 +56,19 @@ class Place:
 
 
 D = TypeVar("D")
-_getters: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
 
 
-def altered(value: D, **fields: object) -> D:
-    """A copy of a dataclass of the engine in which these fields differ: what `dataclasses.replace` does, but fast."""
-    kind = type(value)
-    getter = _getters.get(kind)
-    if getter is None:
-        getter = _getters[kind] = attrgetter(*kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    copy = kind(*getter(value))
-    for name, field_value in fields.items():
+@lru_cache(maxsize=64)
+def _fields_of(kind: type) -> Callable[[object], tuple[object, ...]]:
+    names = tuple(field.name for field in fields(kind))
+    return attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+
+
+def altered(value: D, **new: object) -> D:
+    """A copy of a dataclass of the engine in which some fields are new: `dataclasses.replace`, but fast."""
+    kind: type = type(value)
+    copy: D = kind(*_fields_of(kind)(value))
+    for name, field_value in new.items():
         object.__setattr__(copy, name, field_value)
     return copy
 
@@ -127,6 +130,10 @@ class Atom:
         return self.key
 
 
+def _by_key(factor: tuple[Atom, float]) -> int:
+    return factor[0].key
+
+
 Factors: TypeAlias = frozenset[tuple[Atom, float]]
 
 
@@ -139,7 +146,7 @@ class Term:
 
     def atoms(self) -> Iterator[tuple[Atom, float]]:
         """The factors in an order that does not depend on the hash seed."""
-        return iter(sorted(self.factors, key=lambda f: f[0].key))
+        return iter(sorted(self.factors, key=_by_key) if len(self.factors) > 1 else self.factors)
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -342,6 +349,9 @@ def hinted(value: Value, hint: tuple[str, ...]) -> Value:
 
 def alternatives(values: list[Value]) -> Value:
     """One value out of several, without repetition and bounded in number."""
+    first = values[0] if values else None
+    if first is not None and all(value is first for value in values):
+        return first
     unique: list[Value] = []
     unknown: set[str] = set()
     for value in values:

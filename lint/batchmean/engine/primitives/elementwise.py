@@ -301,7 +301,10 @@ def _is_one_hot(tensor: Tensor) -> bool:
 
 def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: ast.AST) -> Value:
     """x == y: labels against the class numbers make a one-hot target; a one-hot against 1 is itself."""
-    a, b = interpreter.as_tensor(x), interpreter.as_tensor(y)
+    a = interpreter.as_tensor(x)
+    if isinstance(y, Const) and (y.value is None or isinstance(y.value, str)):
+        return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
+    b = interpreter.as_tensor(y)
     if isinstance(op, ast.Eq):
         for classes, labels in ((a, b), (b, a)):
             atom = classes.single()
