@@ -69,7 +69,7 @@ _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
 def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
     found: set[int] = set()
-    named = _LOSSES if is_about_masks(text) else ()
+    named: tuple[str, ...] = _LOSSES if is_about_masks(text) else ()
     if not named and (_holds_any(_NO_OPS, text) or ".div(" in text):
         named = _SQUARES
     for stem, groups in _sought(named):

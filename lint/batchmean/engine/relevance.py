@@ -117,8 +117,8 @@ class Relevance:
         return self._found[key]
 
     def reducing(self, function: Function) -> Iterator[ast.expr]:
-        """The calls and the binary operations that reduce something, in what is relevant of it by itself."""
-        relevant = self.of(function, called=False).statements
+        """The calls and the binary operations in the relevant statements that reduce something."""
+        relevant = self.of(function, called=True).statements
         for facts in self._facts_of(function):
             if facts.node in relevant and _reduces(facts, self._reducers, self._made[function]):
                 yield from facts.operations
@@ -381,11 +381,8 @@ def _collect(root: ast.AST, facts: _Facts) -> None:
 def _collect_call(node: ast.Call, facts: _Facts) -> None:
     """Add what a call calls, and what it changes."""
     function = node.func
-    if isinstance(function, ast.Name):
-        facts.calls.add(function.id)
-    elif isinstance(function, ast.Attribute):
+    if isinstance(function, ast.Attribute):
         name = function.attr
-        facts.calls.add(name)
         in_place = name.endswith("_")
         if in_place:
             facts.calls.add(name[:-1])
@@ -393,9 +390,13 @@ def _collect_call(node: ast.Call, facts: _Facts) -> None:
             facts.receivers.add(function.value.id)
             if in_place or name in _MUTATORS:
                 facts.stores.add(function.value.id)
-    if "put_along_axis" in facts.calls and node.args and isinstance(node.args[0], ast.Name):
-        if getattr(function, "attr", getattr(function, "id", "")) == "put_along_axis":
-            facts.stores.add(node.args[0].id)
+    elif isinstance(function, ast.Name):
+        name = function.id
+    else:
+        return
+    facts.calls.add(name)
+    if name == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
+        facts.stores.add(node.args[0].id)
 
 
 def ends_path(node: ast.stmt) -> bool:
