@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 # Each key is looked for first, and what it stands in only where it is found: a search costs as much as the next one.
@@ -68,18 +69,35 @@ _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
 def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
     found: set[int] = set()
-    sought = [*_present(_LOGARITHMS, text), *_present(_MEANS, text)]
-    if is_about_masks(text):
-        sought += _LOSSES
-    elif _holds_any(_NO_OPS, text) or ".div(" in text:
-        sought += _SQUARES
-    for token in sought:
-        at = text.find(token)
+    named: tuple[str, ...] = _LOSSES if is_about_masks(text) else ()
+    if not named and (_holds_any(_NO_OPS, text) or ".div(" in text):
+        named = _SQUARES
+    for stem, groups in _sought(named):
+        at = text.find(stem)
         while at >= 0:
-            if token != ".log(" or not text.endswith(_LOGGING, 0, at):
-                found.add(at)
-            at = text.find(token, at + 1)
+            for offset, tokens in groups:
+                if at >= offset and text.startswith(tokens, at - offset) and not _is_logging(text, at):
+                    found.add(at)
+            at = text.find(stem, at + 1)
     return sorted(found)
+
+
+def _is_logging(text: str, at: int) -> bool:
+    """Is it `logger.log(`?"""
+    return text.startswith(".log(", at - 1) and text.endswith(_LOGGING, 0, at - 1)
+
+
+@lru_cache(maxsize=4)
+def _sought(named: tuple[str, ...]) -> list[tuple[str, list[tuple[int, tuple[str, ...]]]]]:
+    """What `losses` looks for, and these tokens: stems, each with where it stands in which tokens."""
+    sought = []
+    for tokens in (_LOGARITHMS, _MEANS, dict.fromkeys(named, ())):
+        for stem, longer in tokens.items():
+            by_offset: dict[int, list[str]] = {}
+            for token in longer or (stem,):
+                by_offset.setdefault(token.index(stem), []).append(token)
+            sought.append((stem, [(offset, tuple(group)) for offset, group in by_offset.items()]))
+    return sought
 
 
 def worth_parsing(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import replace
 
 from batchmean.engine import masks
 from batchmean.engine.names import is_log_name, is_small_name, is_target_name
@@ -19,6 +18,7 @@ from batchmean.engine.values import (
     Role,
     Tensor,
     Term,
+    altered,
     constant,
     from_atom,
     intern,
@@ -109,7 +109,7 @@ def add(a: Tensor, b: Tensor) -> Tensor:
     terms = _as_log_softmax(combine((*a.terms, *b.terms)))
     shape = joint_shape(a, b)
     if len(terms) > MAX_TERMS:
-        return replace(_collapsed("sum", terms, shape), reductions=reductions)
+        return altered(_collapsed("sum", terms, shape), reductions=reductions)
     return Tensor(terms, shape, reductions)
 
 
@@ -126,7 +126,7 @@ def _mixed(reduction: Reduction, a: Tensor, b: Tensor) -> Reduction:
     of_its_kind = (any(r.integrand.symbol == symbol for r in side.reductions) for side in (a, b))
     if reduction.mixed or all(of_its_kind) or is_negligible(a) or is_negligible(b):
         return reduction
-    return replace(reduction, mixed=True, parent=reduction)
+    return altered(reduction, mixed=True, parent=reduction)
 
 
 def is_negligible(a: Tensor) -> bool:
@@ -142,7 +142,7 @@ def _beside(reduction: Reduction, binary: bool, averaged: bool) -> Reduction:
     if not reduction.integrand.symbol:
         return reduction
     if averaged and not reduction.beside_average:
-        return replace(reduction, beside_average=True, parent=reduction)
+        return altered(reduction, beside_average=True, parent=reduction)
     return reduction
 
 
@@ -159,7 +159,7 @@ def negate(a: Tensor) -> Tensor:
 def scale(a: Tensor, factor: float | None) -> Tensor:
     """A number times a; None is a number that is not shown."""
     terms = tuple(Term(_times(t.coefficient, factor), t.factors) for t in a.terms) if factor != 0 else ()
-    return replace(a, terms=terms)
+    return altered(a, terms=terms)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
         product = Tensor(tuple(_as_softmax(t) for t in terms), shape)
     if a.reductions or b.reductions:
         scaled = [r.scaled(b) for r in a.reductions] + [r.scaled(a) for r in b.reductions]
-        product = replace(product, reductions=tuple(scaled))
+        product = altered(product, reductions=tuple(scaled))
     return product
 
 
@@ -188,7 +188,7 @@ def reciprocal(a: Tensor) -> Tensor:
 
 def power(a: Tensor, exponent: float | None) -> Tensor:
     """a ** exponent."""
-    a = replace(a, reductions=tuple(r for r in a.reductions if r.integrand.symbol))
+    a = altered(a, reductions=tuple(r for r in a.reductions if r.integrand.symbol))
     number = a.number()
     if number is not None:
         try:
@@ -200,14 +200,14 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
         return multiply(a, a)
     if exponent == -1 and len(a.terms) > 1:
         # An epsilon in a denominator is there to keep it from zero.
-        a = replace(a, terms=tuple(t for t in a.terms if not _is_small(t)) or a.terms)
+        a = altered(a, terms=tuple(t for t in a.terms if not _is_small(t)) or a.terms)
     powers = [abs(p * exponent) for term in a.terms for _, p in term.factors] if exponent is not None else []
     out_of_bounds = not all(p <= _MAX_POWER for p in powers)
     if exponent is None or out_of_bounds or len(a.terms) != 1 or a.terms[0].coefficient is None:
         collapsed = _collapsed("power", (a.terms, exponent), a.shape)
         if len(a.terms) == 2 and _is_complement(a.terms):
-            collapsed = map_atoms(collapsed, lambda atom: replace(atom, kind="complement"))
-        return replace(collapsed, reductions=a.reductions)
+            collapsed = map_atoms(collapsed, lambda atom: altered(atom, kind="complement"))
+        return altered(collapsed, reductions=a.reductions)
     term = a.terms[0]
     try:
         coefficient = term.coefficient**exponent  # type: ignore[operator]
@@ -215,7 +215,7 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
         coefficient = None
     coefficient = shown_number(coefficient) if isinstance(coefficient, (int, float)) else None
     factors = frozenset((atom, p * exponent) for atom, p in term.factors)
-    return replace(a, terms=(Term(coefficient, factors),))
+    return altered(a, terms=(Term(coefficient, factors),))
 
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
@@ -257,7 +257,7 @@ def exponential(a: Tensor, place: Place | None = None) -> Tensor:
             base = Atom(intern("exp", term), Role.EXP, argument=Tensor((term,), a.shape), place=place)
             factors = frozenset([(base, 1.0)])
         result = multiply(result, Tensor((Term(1.0, factors),), a.shape))
-    return replace(result, shape=a.shape)
+    return altered(result, shape=a.shape)
 
 
 def term_atom(term: Term) -> Atom | None:
@@ -284,13 +284,13 @@ def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
     if any(atom.kind == "complement" for t in terms for atom, _ in t.factors):
         key = intern("log", terms)
         return from_atom(
-            Atom(key, Role.LOG_COMPLEMENT, argument=replace(a, reductions=()), place=place), a.shape
+            Atom(key, Role.LOG_COMPLEMENT, argument=altered(a, reductions=()), place=place), a.shape
         )
     if len(terms) == 1 and terms[0].coefficient is not None and terms[0].coefficient > 0:
         return _log_of_term(terms[0], a.shape, place)
     if len(terms) == 1 and terms[0].coefficient is None:
-        return add(constant(None), _log_of_term(replace(terms[0], coefficient=1.0), a.shape, place))
-    inner = replace(a, terms=terms, reductions=())
+        return add(constant(None), _log_of_term(altered(terms[0], coefficient=1.0), a.shape, place))
+    inner = altered(a, terms=terms, reductions=())
     if len(terms) == 2 and _is_complement(terms):
         return from_atom(
             Atom(intern("log", terms), Role.LOG_COMPLEMENT, argument=inner, place=place), a.shape
@@ -311,19 +311,19 @@ def _log_of_term(term: Term, shape: Shape, place: Place | None) -> Tensor:
     result = constant(math.log(coefficient) if math.isfinite(coefficient) else None)
     for atom, p in term.atoms():
         result = add(result, scale(_log_of_atom(atom, shape, place), p))
-    return replace(result, shape=shape)
+    return altered(result, shape=shape)
 
 
 def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
     if atom.role is Role.PROBS:
         log = log_probs_atom(atom.key, atom.axis, place or atom.place, atom.shown)
-        return from_atom(replace(log, hint=atom.hint, argument=from_atom(atom, SCALAR)), shape)
+        return from_atom(altered(log, hint=atom.hint, argument=from_atom(atom, SCALAR)), shape)
     if atom.role is Role.EXP and atom.argument is not None:
-        return replace(atom.argument, shape=shape)
+        return altered(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:
         return from_atom(Atom(intern("log", atom.key), Role.LOG_SIGMOID, place=place), shape)
     if atom.role is Role.SUM and atom.argument is not None:
-        inner = logarithm(replace(atom.argument, terms=atom.argument.terms))
+        inner = logarithm(altered(atom.argument, terms=atom.argument.terms))
         return from_atom(log_sum_exp_atom(inner, atom.axis, place), shape)
     key = intern("log", atom.key)
     argument = from_atom(atom, shape)
@@ -426,12 +426,12 @@ _SUPPORTED = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.INTEGRAND)
 def relabelled(a: Tensor, shape: Shape, tag: Hashable = None) -> Tensor:
     """The same terms in another shape; with a `tag`, other elements of them (a slice, a shift)."""
     if tag is None:
-        return replace(a, shape=shape)
-    return replace(map_atoms(a, lambda atom: _tagged(atom, tag)), shape=shape)
+        return altered(a, shape=shape)
+    return altered(map_atoms(a, lambda atom: _tagged(atom, tag)), shape=shape)
 
 
 def _tagged(atom: Atom, tag: Hashable) -> Atom:
-    return replace(
+    return altered(
         atom, key=intern(tag, atom.key), shape=None, source=intern(tag, atom.source) if atom.source else 0
     )
 
@@ -439,8 +439,8 @@ def _tagged(atom: Atom, tag: Hashable) -> Atom:
 def map_atoms(a: Tensor, change: Callable[[Atom], Atom]) -> Tensor:
     """The tensor with every array atom changed."""
 
-    def changed(atom: Atom) -> Atom:
+    def mapped(atom: Atom) -> Atom:
         return atom if atom.role is Role.COUNT else change(atom)
 
-    terms = tuple(Term(t.coefficient, frozenset((changed(x), p) for x, p in t.factors)) for t in a.terms)
-    return replace(a, terms=terms)
+    terms = tuple(Term(t.coefficient, frozenset((mapped(x), p) for x, p in t.factors)) for t in a.terms)
+    return altered(a, terms=terms)

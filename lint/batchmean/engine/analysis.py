@@ -8,7 +8,6 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 from batchmean.engine import calls
@@ -20,7 +19,7 @@ from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import miscounts, report_node
 from batchmean.engine.reductions import Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
-from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, forget_keys
+from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
 
 _LOCK: Final = threading.Lock()
 
@@ -103,7 +102,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                     instances[owner.node] = instance
                 if owner.scope.names.get("__init__") is function:
                     return  # it has made the instance
-                function = replace(function, receiver=instance)
+                function = altered(function, receiver=instance)
             interpreter.run_function(function)
 
     # Callers first, so that a helper is seen with the values it is really called with.

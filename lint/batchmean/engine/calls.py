@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 
 from batchmean import operations
 from batchmean.engine import hints, primitives
@@ -29,6 +28,7 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
+    altered,
     hinted,
     named,
     sequence_of,
@@ -91,7 +91,7 @@ def call(
         for name in ("forward", "__call__", "call"):
             method = interpreter.find_method(function.cls, name)
             if isinstance(method, FunctionValue):
-                bound = replace(method, receiver=function)
+                bound = altered(method, receiver=function)
                 return interpreter.call_function(bound, args, kwargs, node)
         return interpreter.opaque()
     if isinstance(function, ModuleValue):
@@ -128,7 +128,7 @@ def _unknown_result(
     if any(key.startswith("reduction") and _is_none(value) for key, value in kwargs.items()):
         place = Place(node, "asked for no reduction, this gives a loss per element")
         loss = interpreter.computed()
-        return map_atoms(loss, lambda atom: replace(atom, kind="error", place=place))
+        return map_atoms(loss, lambda atom: altered(atom, kind="error", place=place))
     return interpreter.opaque((name,) if makes_masks(name) else ())
 
 
@@ -204,8 +204,10 @@ def apply(
     def run(*values: Value) -> Value:
         site = primitives.Call(interpreter, node, operation)
         given = dict(zip(names, values, strict=False))
-        canonical = {parameter[0] for parameter in operation.parameters if parameter}
-        first = [given.pop(n) for n in names if operation.rest and n in canonical]
+        first: list[Value] = []
+        if operation.rest:
+            canonical = {parameter[0] for parameter in operation.parameters if parameter}
+            first = [given.pop(n) for n in names if n in canonical]
         try:
             return primitive(site, *first, *values[len(names) :], **given)
         except TypeError:
@@ -233,7 +235,7 @@ def instantiate(
     instance = InstanceValue(cls)
     init = interpreter.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
-        interpreter.call_function(replace(init, receiver=instance), args, kwargs, node)
+        interpreter.call_function(altered(init, receiver=instance), args, kwargs, node)
     return instance
 
 
@@ -242,7 +244,7 @@ def blank_instance(interpreter: Evaluator, cls: ClassValue) -> InstanceValue:
     instance = InstanceValue(cls)
     init = interpreter.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
-        interpreter.call_function(replace(init, receiver=instance), [], {}, init.node, standalone=True)
+        interpreter.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
     return instance
 
 
@@ -261,7 +263,7 @@ def _call_super(
     if isinstance(receiver, InstanceValue) and owner is not None:
         method = interpreter.find_method(owner, name, skip_own=True)
         if isinstance(method, FunctionValue):
-            return interpreter.call_function(replace(method, receiver=receiver), args, kwargs, node)
+            return interpreter.call_function(altered(method, receiver=receiver), args, kwargs, node)
     return interpreter.opaque()
 
 
@@ -329,11 +331,11 @@ def default_or_unknown(
 def _likely(interpreter: Evaluator, value: Value) -> Value:
     """What a default callable gives: others may pass another one."""
     if isinstance(value, Alternatives):
-        return replace(value, values=tuple(_likely(interpreter, v) for v in value.values))
+        return altered(value, values=tuple(_likely(interpreter, v) for v in value.values))
     if not isinstance(value, Tensor) or not value.reductions:
         return value
     weaker = tuple(
-        interpreter.record(replace(r, integrand=replace(r.integrand, proved=False), parent=r))
+        interpreter.record(altered(r, integrand=altered(r.integrand, proved=False), parent=r))
         for r in value.reductions
     )
-    return replace(value, reductions=weaker)
+    return altered(value, reductions=weaker)

@@ -12,7 +12,9 @@ from batchmean.gate import losses, reduces
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-_CALLED: Final = re.compile(r"\b([A-Za-z_]\w*)\s*[(.]")
+_CALLED: Final = re.compile(
+    r"\b(?=(\w+))\1\s*[(.]"
+)  # the whole word at once: it is not tried letter by letter
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _MANY: Final = 200
 """More names than these are not looked for one by one."""
@@ -106,6 +108,9 @@ class Candidates:
         self._read_calls(texts, {f.name for f in texts if f in self._nodes})
         self.called: set[str] = set().union(*self.calls.values())
         """Every name that some function calls, as far as it is the name of a function here that is in."""
+
+        self.functions: Final = frozenset(f.name for f in functions)
+        """Names of the functions."""
 
         self.is_empty = not self._nodes and not self._module_takes(inert)
         """Is there nothing to look at, in functions and outside them?"""

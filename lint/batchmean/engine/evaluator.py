@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from batchmean import operations
@@ -39,6 +38,7 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
+    altered,
     alternatives,
     constant,
     from_atom,
@@ -147,7 +147,9 @@ class Evaluator:
 
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression."""
-        self._spend()
+        self._work += 1
+        if self._work > MAX_WORK:
+            raise OutOfWork
         method = _EXPRESSIONS.get(type(node))
         if method is None or self._nesting > MAX_NESTING:
             return self.opaque()
@@ -216,10 +218,10 @@ class Evaluator:
             value = base.attributes[name]
             # Switches are strings (`reduction`); a flag or a number may be set from outside.
             is_open = isinstance(value, Const) and not isinstance(value.value, str)
-            return replace(value, fixed=False) if is_open and isinstance(value, Const) else value
+            return altered(value, fixed=False) if is_open and isinstance(value, Const) else value
         found = self.find_method(base.cls, name)
         if isinstance(found, FunctionValue):
-            bound = replace(found, receiver=base)
+            bound = altered(found, receiver=base)
             if _has_decorator(found.node, ("property", "cached_property")):
                 return self.call_function(bound, [], {}, node)
             return found if _has_decorator(found.node, ("staticmethod",)) else bound
@@ -345,7 +347,7 @@ class Evaluator:
         pairs = pairing(a, b, node, self._stack)
         if pairs is None:
             return product
-        return replace(
+        return altered(
             product, reductions=(*product.reductions, self.record(Reduction(pairs, support="summed")))
         )
 
@@ -363,10 +365,10 @@ class Evaluator:
         """The result of an operation, with the calls in which it became an integrand: here, if not before."""
         for operand in operands:
             if operand.stack is not None:
-                return replace(result, stack=operand.stack)
+                return altered(result, stack=operand.stack)
         if result.reductions or recognise(result) is None:
             return result
-        return replace(result, stack=self._stack)
+        return altered(result, stack=self._stack)
 
     def placed(self, result: Tensor, operands: Iterable[Tensor], node: ast.AST) -> Tensor:
         """Enter the divisions and multiplications that changed an account, with the place they were made at."""
@@ -375,7 +377,7 @@ class Evaluator:
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
         updated = tuple(r if id(r) in known else self.record(r.at(step)) for r in result.reductions)
-        return replace(result, reductions=updated)
+        return altered(result, reductions=updated)
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         def apply(value: Value) -> Value:
@@ -595,9 +597,12 @@ class Evaluator:
 
     def lift(self, function: Callable[..., Value], *values: Value) -> Value:
         """Apply a function to values; alternatives of equal number are taken pairwise, they come from one branch."""
-        choices = [v for v in values if isinstance(v, Alternatives)]
-        if not choices:
+        for value in values:
+            if isinstance(value, Alternatives):
+                break
+        else:
             return function(*values)
+        choices = [v for v in values if isinstance(v, Alternatives)]
         count = max(len(c.values) for c in choices)
         if all(len(c.values) == count for c in choices):
             rows = [
@@ -672,7 +677,7 @@ def something(value: Value) -> Value:
     """The value without the alternative None: what is computed with is not None."""
     if isinstance(value, Alternatives):
         kept = [v for v in value.values if not (isinstance(v, Const) and v.value is None)]
-        return alternatives(kept) if kept else value
+        return alternatives(kept) if 0 < len(kept) < len(value.values) else value
     return value
 
 

@@ -26,6 +26,9 @@ def recognise(tensor: Tensor) -> Integrand | None:
     """The integrand that this array is, with its support axis alive; None for everything else."""
     if not tensor.terms or tensor.shape.is_scalar:
         return None
+    alone = tensor.single()
+    if alone is not None and alone.role is Role.OPAQUE:
+        return None
     roles = {atom.role for atom in tensor.atoms()}
     if Role.MASK in roles:
         tensor = unmasked(tensor)

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from batchmean.engine import algebra, hints
 from batchmean.engine.discarded import discarded_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, Path
-from batchmean.engine.relevance import Relevance, Statements, ends_path
+from batchmean.engine.masks import is_loss_name, is_mask_name
+from batchmean.engine.names import is_log_name
+from batchmean.engine.relevance import Relevance, Slice, ends_path
 from batchmean.engine.scopes import Scope, joined
 from batchmean.engine.values import (
     Alternatives,
     BuiltinValue,
     ClassValue,
     Const,
+    DictValue,
     FunctionValue,
+    InstanceValue,
     ListValue,
     ModuleValue,
     ShapeValue,
     Tensor,
     TupleValue,
     Value,
+    altered,
     alternatives,
     hinted,
     is_unknown,
@@ -53,8 +57,10 @@ class Interpreter(Evaluator):
         super().__init__(lines)
         self.entered: set[ast.AST] = set()
         """The functions that another one called."""
+        self._run_alone: set[tuple[ast.AST, int]] = set()
+        """The functions that were run by themselves, to the end, and the identity of their receivers."""
         self._relevance = relevance
-        self._relevant: Statements | None = None
+        self._relevant: Slice | None = None
         self._active: list[ast.AST] = []
         self._returns: list[Value] = []
         self._returned: dict[tuple[object, ...], Value] = {}
@@ -76,7 +82,7 @@ class Interpreter(Evaluator):
         return all(self._statement(statement) for statement in body)
 
     def _statement(self, node: ast.stmt) -> bool:
-        if self._relevant is not None and node not in self._relevant:
+        if self._relevant is not None and node not in self._relevant.statements:
             return not ends_path(node)
         self._spend()
         method = _STATEMENTS.get(type(node))
@@ -323,10 +329,15 @@ class Interpreter(Evaluator):
 
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
             return self.opaque()
-        memo = None if standalone else _unknown_call(function, args, kwargs)
+        is_used = not standalone and (self._is_used(node) or _hands_on(function, args, kwargs))
+        by_itself = (function.node, id(function.receiver))
+        if not standalone and not is_used and by_itself in self._run_alone:
+            if _says_no_more_than_names(function, args, kwargs):
+                return self.opaque()
+        memo = _unknown_call(function, args, kwargs, is_used) if not standalone else None
         if memo is not None and memo in self._returned:
             return self._anew(self._returned[memo])
-        same = None if standalone else _same_call(function, args, kwargs)
+        same = _same_call(function, args, kwargs, is_used) if not standalone else None
         if same is not None:
             for earlier in self._followed.get(same, ()):
                 if _exclude_each_other(earlier.path, self._path):
@@ -344,19 +355,25 @@ class Interpreter(Evaluator):
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
             if self._relevance is not None:
-                self._relevant = self._relevance.of(function.node, called=not standalone)
+                self._relevant = self._relevance.of(function.node, is_used)
             if self._block(function.node.body):
                 self._returns.append(Const(None))
             values = [v for v in self._returns if not (isinstance(v, Const) and v.value is None)]
             result = alternatives(values) if values else Const(None)
             if memo is not None and _says_nothing(result):
                 self._returned[memo] = result
+            if standalone:
+                self._run_alone.add(by_itself)
             if same is not None:
                 self._followed.setdefault(same, []).append(_Followed(outer[3], result, (args, kwargs)))
             return result
         finally:
             self._active.pop()
             self._scope, self._stack, self._returns, self._path, self._relevant = outer
+
+    def _is_used(self, call: ast.AST) -> bool:
+        """Does something that matters need what a call gives?"""
+        return self._relevant is None or call not in self._relevant.unused
 
     def _anew(self, value: Value) -> Value:
         """The same for another call: what is unknown of it is not the same unknown."""
@@ -368,17 +385,49 @@ class Interpreter(Evaluator):
         if atom is None:
             return value
         fresh = self.computed()
-        return algebra.map_atoms(fresh, lambda new: replace(new, names=atom.names, kind=atom.kind))
+        return algebra.map_atoms(fresh, lambda new: altered(new, names=atom.names, kind=atom.kind))
+
+
+def _hands_on(function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> bool:
+    """Can a loss that the function reduces come from its caller or from around it?"""
+    return not (_sees_only_its_arguments(function) and all(map(_is_no_loss, (*args, *kwargs.values()))))
+
+
+def _says_no_more_than_names(function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> bool:
+    """Are the arguments as unknown as the parameters of a function that is run by itself?"""
+    spec = function.node.args
+    names = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
+    given = zip(names[function.receiver is not None :], args, strict=False)
+    for name, value in (*given, *kwargs.items()):
+        if isinstance(value, Const) and (value.value is None or isinstance(value.value, bool)):
+            continue
+        atom = value.single() if isinstance(value, Tensor) and is_unknown(value) else None
+        if atom is None or atom.kind or atom.hint or atom.names not in ((), (name,)):
+            return False
+    return len(args) <= len(names)
+
+
+def _is_no_loss(value: Value) -> bool:
+    if isinstance(value, ListValue):
+        return _is_no_loss(value.element)
+    if isinstance(value, DictValue):
+        return all(_is_no_loss(item) for _, item in value.items)
+    if isinstance(value, TupleValue | Alternatives):
+        return all(map(_is_no_loss, value.items if isinstance(value, TupleValue) else value.values))
+    atom = value.single() if isinstance(value, Tensor) else None
+    if atom is not None and (is_log_name(atom.names) or is_loss_name(atom.names) or is_mask_name(atom.names)):
+        return False
+    return isinstance(value, InstanceValue) or _says_nothing(value)
 
 
 def _same_call(
-    function: FunctionValue, args: list[Value], kwargs: dict[str, Value]
+    function: FunctionValue, args: list[Value], kwargs: dict[str, Value], is_used: bool
 ) -> tuple[object, ...] | None:
     """A key that two calls share if they hand the same values to the same function; None for closures."""
     if not _sees_only_its_arguments(function):
         return None
     given = [(name, _identity(value)) for name, value in [*(("", a) for a in args), *kwargs.items()]]
-    return (function.node, id(function.receiver), *given)
+    return (function.node, id(function.receiver), is_used, *given)
 
 
 def _identity(value: Value) -> object:
@@ -415,12 +464,12 @@ def _says_nothing(value: Value) -> bool:
 
 
 def _unknown_call(
-    function: FunctionValue, args: list[Value], kwargs: dict[str, Value]
+    function: FunctionValue, args: list[Value], kwargs: dict[str, Value], is_used: bool
 ) -> tuple[object, ...] | None:
     """A key for a call whose arguments are literals or unknown; None where they say more."""
     if not _sees_only_its_arguments(function):
         return None
-    key: list[object] = [function.node, id(function.receiver)]
+    key: list[object] = [function.node, id(function.receiver), is_used]
     for name, value in [*(("", a) for a in args), *kwargs.items()]:
         if isinstance(value, Const) and not isinstance(value.value, slice):
             key.append((name, type(value.value), value.value))

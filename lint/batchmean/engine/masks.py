@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from batchmean.engine.values import Atom, Place, Role, Tensor, Term, from_atom, intern
+from batchmean.engine.values import Atom, Place, Role, Tensor, Term, altered, from_atom, intern
 
 _VALIDITY: Final = re.compile(
     r"(^|_)(attention|attn|pad|padding|padded|valid|validity|non_?pad|not_?pad|loss|completion|response|action|seq|sequence"
@@ -131,7 +130,7 @@ def complement(tensor: Tensor) -> Tensor | None:
     if atom is None:
         return None
     of_padding = atom.kind == "padding" if atom.role is Role.MASK else _says_padding(atom.names)
-    other = replace(
+    other = altered(
         atom,
         key=intern("not", atom.key),
         role=Role.MASK,
@@ -177,7 +176,7 @@ def unmasked(tensor: Tensor) -> Tensor:
     terms = tuple(
         Term(t.coefficient, frozenset((a, p) for a, p in t.factors if a not in masks)) for t in tensor.terms
     )
-    return replace(tensor, terms=terms)
+    return altered(tensor, terms=terms)
 
 
 def is_shown(mask: Atom) -> bool:

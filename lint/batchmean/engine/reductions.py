@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
-from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term
+from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered
 
 How: TypeAlias = Literal["sum", "mean"]
 Stack: TypeAlias = tuple[ast.AST, ...]
@@ -174,7 +174,7 @@ class Reduction:
         averages = state == "averaged" and self.support != "averaged"
         of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
         mixed = self.mixed or self.integrand.mixed
-        step = replace(
+        step = altered(
             step,
             how=how,
             averages_support=averages,
@@ -184,7 +184,7 @@ class Reduction:
             of_scalar=of_scalar,
             mixed=mixed,
         )
-        return replace(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
+        return altered(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
 
     def scaled(self, by: Tensor) -> Reduction:
         """After a multiplication by a number or a count; other arrays leave the account alone."""
@@ -195,9 +195,9 @@ class Reduction:
         if zeroing and self.rest is None:
             first = min(zeroing, key=lambda atom: atom.key)
             fact = mask_fact(first, len(self.units), len(self.steps))
-            found = replace(self, mask=self.mask or fact, parent=self)
+            found = altered(self, mask=self.mask or fact, parent=self)
             rest = Term(term.coefficient, frozenset((a, p) for a, p in term.factors if a not in zeroing))
-            return found.scaled(replace(by, terms=(rest,)))
+            return found.scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
         factors = frozenset((a, p) for a, p in term.factors if a.role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):
@@ -206,7 +206,7 @@ class Reduction:
         for atom, power in factors:
             powers[atom] = powers.get(atom, 0) + power
         both = self.coefficient is not None and term.coefficient is not None
-        return replace(
+        return altered(
             self,
             scale=frozenset((a, p) for a, p in powers.items() if p),
             coefficient=self.coefficient * term.coefficient if both else None,  # type: ignore[operator]
@@ -215,7 +215,7 @@ class Reduction:
 
     def withdrawn(self) -> Reduction:
         """After it turned out to be a part of an elementwise loss."""
-        return replace(self, support="unsure", parent=self)
+        return altered(self, support="unsure", parent=self)
 
     def at(self, step: Step) -> Reduction:
         """With the place of its latest step, the scaling by a number or a count."""
@@ -223,7 +223,7 @@ class Reduction:
         after = self.factor()
         divides = before is not None and after is not None and after.support < before.support
         mixed = self.mixed or self.integrand.mixed
-        return replace(self, steps=(*self.steps, replace(step, averages_support=divides, mixed=mixed)))
+        return altered(self, steps=(*self.steps, altered(step, averages_support=divides, mixed=mixed)))
 
     def counts(self) -> Iterator[tuple[Atom, int]]:
         """The counts in the scale, in an order that does not depend on the hash seed."""

@@ -1,20 +1,20 @@
 """Which statements of a function can matter to a reduction: the rest need not be interpreted.
 
 Training code is mostly not about losses. From the statements that reduce something (and, for a function that is
-called, those that return) the names are followed backwards to what they are computed from and forwards to what is
-made of them; a reduction that no logarithm flows into is left out.
+called, those that return) the names are followed backwards to where they were last stored and forwards to what
+scales or reduces what is made of them; a reduction that no logarithm flows into is left out.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Set
+import sys
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from batchmean.engine.candidates import Candidates
 
-Statements: TypeAlias = frozenset[ast.AST]
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _REDUCERS: Final = frozenset(
@@ -34,6 +34,34 @@ _BLOCKS: Final = ("body", "orelse", "finalbody")
 _INNER: Final = frozenset((*_BLOCKS, "handlers", "cases"))
 _NAMING: Final = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_LOOPS: Final = (ast.For, ast.AsyncFor)
+_SCALERS: Final = frozenset(
+    "mul multiply div divide true_divide matmul exp exp2 pow power float_power square".split()
+)
+"""What may put a reduction right, or make a perplexity of it."""
+_SCALING: Final = (ast.Mult, ast.Div, ast.FloorDiv, ast.MatMult, ast.Pow)
+_CALLING: Final = frozenset("forward apply call __call__".split())
+
+
+class Slice(NamedTuple):
+    """What of a function is worth interpreting."""
+
+    statements: frozenset[ast.AST]
+    unused: frozenset[ast.expr]
+    """The calls whose results no statement in it needs: they are there for what happens in them."""
+
+
+class _Block(NamedTuple):
+    """A suite of statements: where one of them runs, those before it did. That of a `with` belongs to the outer one."""
+
+    outer: _Block | None
+
+    def holds(self, other: _Block) -> bool:
+        """Is the other one this one, or inside it?"""
+        block: _Block | None = other
+        while block is not None and block is not self:
+            block = block.outer
+        return block is self
 
 
 @dataclass(slots=True, eq=False)
@@ -41,14 +69,32 @@ class _Facts:
     """What one statement, without its blocks, stores, loads and calls."""
 
     node: ast.stmt
+    position: int
+    """Its place in the order of the function."""
+    until: int
+    """The position up to which a store may precede it; later than itself in a loop."""
     outer: list[_Facts]
     """The compound statements around it."""
+    block: _Block
     stores: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+    """Of what it stores the names that mean something new from here on."""
     loads: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
+    """The functions and the methods that it calls."""
+    receivers: set[str] = field(default_factory=set)
+    """The names that it calls methods of."""
+    shown: set[str] = field(default_factory=set)
+    """The names of whose shape it takes something apart."""
     operations: list[ast.expr] = field(default_factory=list)
     """The calls and the binary operations in it."""
     takes_logarithm: bool = False
+
+    def calls_any(self, names: Set[str]) -> bool:
+        """Does it call one of these, or a method that calls its object?"""
+        if not self.calls.isdisjoint(names):
+            return True
+        return not (self.calls.isdisjoint(_CALLING) or self.receivers.isdisjoint(names))
 
 
 class Relevance:
@@ -58,12 +104,13 @@ class Relevance:
         self._candidates = candidates
         self._reducers = _REDUCERS | candidates.reducers | candidates.names | candidates.takers
         self._makers = self._reducers | _CRITERIA
+        self._scalers = self._reducers | _SCALERS | candidates.functions
         self._facts: dict[Function, list[_Facts]] = {}
-        self._found: dict[tuple[Function, bool], Statements] = {}
+        self._found: dict[tuple[Function, bool], Slice] = {}
         self._made: dict[Function, set[str]] = {}
 
-    def of(self, function: Function, called: bool) -> Statements:
-        """The relevant statements of a function; where it is `called`, what it returns matters too."""
+    def of(self, function: Function, called: bool) -> Slice:
+        """What is relevant of a function; where it is `called`, what it returns matters too."""
         key = (function, called)
         if key not in self._found:
             self._found[key] = self._closed(self._facts_of(function), function, called)
@@ -71,49 +118,55 @@ class Relevance:
 
     def reducing(self, function: Function) -> Iterator[ast.expr]:
         """The calls and the binary operations in the relevant statements that reduce something."""
-        relevant = self.of(function, called=True)
+        relevant = self.of(function, called=True).statements
         for facts in self._facts_of(function):
             if facts.node in relevant and _reduces(facts, self._reducers, self._made[function]):
                 yield from facts.operations
 
     def _facts_of(self, function: Function) -> list[_Facts]:
         if function not in self._facts:
-            self._facts[function] = list(self._read(function.body, []))
+            self._facts[function] = []
+            self._read(function.body, [], _Block(None), self._facts[function])
         return self._facts[function]
 
-    def _read(self, body: list[ast.stmt], outer: list[_Facts]) -> Iterator[_Facts]:
+    def _read(self, body: list[ast.stmt], outer: list[_Facts], block: _Block, found: list[_Facts]) -> None:
         candidates = self._candidates
         for node in body:
-            facts = _Facts(node, outer)
+            facts = _Facts(node, len(found), len(found), outer, block)
+            found.append(facts)
             if isinstance(node, _DEFINITIONS):
                 facts.takes_logarithm = candidates.takes_logarithm(node)
                 _collect(node, facts)
-                facts.stores = {node.name}
+                facts.until = sys.maxsize  # it loads names when it is called
+                facts.stores = facts.binds = {node.name}
             else:
-                for name in node._fields:
-                    if name in _INNER:
-                        continue
-                    value = getattr(node, name, None)
-                    for child in value if isinstance(value, list) else (value,):
-                        if isinstance(child, ast.AST):
-                            _collect(child, facts)
-                            shown = isinstance(child, ast.expr) and candidates.takes_logarithm(child)
-                            facts.takes_logarithm = facts.takes_logarithm or shown
+                for child in _head(node):
+                    _collect(child, facts)
+                    if isinstance(child, ast.expr) and candidates.takes_logarithm(child):
+                        facts.takes_logarithm = True
+                if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                    facts.loads.add(node.target.id)
+                _collect_bindings(node, facts)
             if isinstance(node, ast.Raise | ast.Assert):
                 facts.operations.clear()  # they are not run
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
-                # `batch, dims = x.shape` shows the rank of x.
-                facts.stores |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
-            facts.takes_logarithm = facts.takes_logarithm or not facts.calls.isdisjoint(candidates.takers)
-            yield facts
-            if not isinstance(node, _DEFINITIONS) and not _INNER.isdisjoint(node._fields):
-                inner = [*outer, facts]
-                for block in _BLOCKS:
-                    yield from self._read(getattr(node, block, []), inner)
-                for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-                    yield from self._read(part.body, inner)
+            takers = candidates.takers
+            if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
+                facts.takes_logarithm = True
+            if isinstance(node, _DEFINITIONS) or ("body" not in node._fields and "cases" not in node._fields):
+                continue
+            inner = [*outer, facts]
+            for name in _BLOCKS:
+                statements = getattr(node, name, None)
+                if statements:
+                    is_with = isinstance(node, ast.With | ast.AsyncWith)
+                    self._read(statements, inner, block if is_with else _Block(block), found)
+            for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+                self._read(part.body, inner, _Block(block), found)
+            if isinstance(node, _LOOPS):
+                for looped in found[facts.position + 1 :]:
+                    looped.until = max(looped.until, len(found) - 1)
 
-    def _closed(self, all_facts: list[_Facts], function: Function, called: bool) -> Statements:
+    def _closed(self, all_facts: list[_Facts], function: Function, called: bool) -> Slice:
         storing: dict[str, list[_Facts]] = {}
         loading: dict[str, list[_Facts]] = {}
         for facts in all_facts:
@@ -129,8 +182,7 @@ class Relevance:
         pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
         made.update(parameter.arg for parameter, default in pairs if candidates.takes_logarithm(default))
         self._made[function] = made
-        # What a logarithm flows into.
-        seeing = _reached([f for f in all_facts if f.takes_logarithm], lambda f: f.stores, loading)
+        seeing = _made_of([f for f in all_facts if f.takes_logarithm], loading)
         seeds: list[_Facts] = []
         for facts in all_facts:
             calls = facts.calls
@@ -153,109 +205,198 @@ class Relevance:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
         stored = {name for facts in seeds for name in facts.stores}
-        made_of = [f for name in stored for f in loading.get(name, ())]
-        relevant = _reached([*seeds, *made_of], lambda f: f.loads, storing, with_outer=True)
-        return frozenset(facts.node for facts in relevant)
+        scaled = [f for name in stored for f in loading.get(name, ()) if _scales(f, self._scalers, made)]
+        relevant = _needed([*seeds, *scaled], storing)
+        loaded = {name for facts in relevant for name in facts.loads}
+        unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
+        return Slice(frozenset(f.node for f in relevant), frozenset(unused))
+
+
+def _head(node: ast.stmt) -> Iterator[ast.AST]:
+    """The parts of a statement that are not blocks."""
+    for name in node._fields:
+        if name not in _INNER:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                yield from (child for child in value if isinstance(child, ast.AST))
+            elif isinstance(value, ast.AST):
+                yield value
 
 
 def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:
     """Does the statement call what reduces, or divide and throw the result away?"""
     if isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp):
         return True
-    return not all(facts.calls.isdisjoint(names) for names in reducers)
+    return any(facts.calls_any(names) for names in reducers)
 
 
-def _reached(
-    start: list[_Facts],
-    leading_on: Callable[[_Facts], set[str]],
-    by_name: dict[str, list[_Facts]],
-    *,
-    with_outer: bool = False,
-) -> set[_Facts]:
-    """The statements that names lead to, from one to the next; every name is followed once."""
+def _scales(facts: _Facts, *scalers: Set[str]) -> bool:
+    """Does the statement multiply or divide something, or call what may do it?"""
+    if isinstance(facts.node, (ast.AugAssign, *_DEFINITIONS)):
+        return True
+    if any(isinstance(o, ast.BinOp) and isinstance(o.op, _SCALING) for o in facts.operations):
+        return True
+    return any(facts.calls_any(names) for names in scalers)
+
+
+def _unused_call(facts: _Facts, loaded: Set[str], called: bool) -> ast.expr | None:
+    """The call that is all of a statement, if nothing that matters loads what it gives."""
+    node = facts.node
+    if isinstance(node, ast.Return):
+        return node.value if not called and isinstance(node.value, ast.Call) else None
+    if not isinstance(node, ast.Assign | ast.Expr) or not isinstance(node.value, ast.Call):
+        return None
+    is_used = any(name in loaded or "." in name for name in facts.stores)
+    return None if is_used else node.value
+
+
+def _made_of(start: list[_Facts], loading: Mapping[str, Sequence[_Facts]]) -> set[_Facts]:
+    """The statements that something made in `start` flows into; every name is followed once."""
     reached: set[_Facts] = set()
     names: set[str] = set()
     waiting = list(start)
     while waiting:
         facts = waiting.pop()
-        if facts in reached:
-            continue
-        reached.add(facts)
-        if with_outer:
-            waiting += facts.outer
-        for name in leading_on(facts):
-            if name not in names:
-                names.add(name)
-                waiting += by_name.get(name, ())
+        if facts not in reached:
+            reached.add(facts)
+            new = facts.stores - names
+            names |= new
+            for name in new:
+                waiting += loading.get(name, ())
     return reached
+
+
+def _needed(start: list[_Facts], storing: Mapping[str, Sequence[_Facts]]) -> set[_Facts]:
+    """The statements that `start` is computed from, and those around them."""
+    reached: set[_Facts] = set()
+    waiting = list(start)
+    while waiting:
+        facts = waiting.pop()
+        if facts not in reached:
+            reached.add(facts)
+            waiting += facts.outer
+            for name in facts.loads:
+                if name in storing:
+                    waiting += _sources(facts, name, storing[name])
+    return reached
+
+
+def _sources(facts: _Facts, name: str, stores: Sequence[_Facts]) -> Iterator[_Facts]:
+    """The statements that may have stored what a name means in a statement."""
+    for other in reversed(stores):
+        if other.position >= facts.position:
+            if other.position <= facts.until or name in other.shown:
+                yield other
+        else:
+            yield other
+            if name in other.binds and other.block.holds(facts.block):
+                return
+
+
+def _collect_bindings(node: ast.stmt, facts: _Facts) -> None:
+    """Add which names are bound anew, and which are shown to have a certain rank."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+        if isinstance(targets[0], ast.Tuple) and _takes_shapes(node.value):
+            # `batch, dims = x.shape` shows the rank of x.
+            facts.shown |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+            facts.stores |= facts.shown
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target] if node.value is not None else []
+    elif isinstance(node, _LOOPS):
+        targets = [node.target]
+    for target in targets:
+        for part in target.elts if isinstance(target, ast.Tuple | ast.List) else (target,):
+            if isinstance(part, ast.Name):
+                facts.binds.add(part.id)
+            elif isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+                if part.value.id == "self":
+                    facts.binds.add(f"self.{part.attr}")
+    facts.binds -= facts.shown
+
+
+def _takes_shapes(node: ast.expr) -> bool:
+    names = [str(getattr(n, "attr", getattr(n, "id", ""))) for n in ast.walk(node)]
+    return any("shape" in name or "size" in name for name in names)
 
 
 def _collect(root: ast.AST, facts: _Facts) -> None:
     """Add what an expression or a whole definition stores, loads and calls."""
-    stores, loads, calls = facts.stores, facts.loads, facts.calls
+    stores, loads, calls, operations = facts.stores, facts.loads, facts.calls, facts.operations
     todo: list[ast.AST] = [root]
     while todo:
         node = todo.pop()
+        # The most frequent kinds first.
         if isinstance(node, ast.Name):
             (loads if isinstance(node.ctx, ast.Load) else stores).add(node.id)
-            continue
-        if isinstance(node, ast.Constant):
-            continue
-        if isinstance(node, ast.Attribute):
+        elif isinstance(node, ast.Constant):
+            pass
+        elif isinstance(node, ast.Attribute):
             value = node.value
             if isinstance(value, ast.Name):
                 is_load = isinstance(node.ctx, ast.Load)
                 (loads if is_load else stores).add(f"{value.id}.{node.attr}")
                 if not is_load and value.id != "self":
                     stores.add(value.id)
-            todo.append(value)
-            continue
-        if isinstance(node, ast.Call):
-            facts.operations.append(node)
-            function = node.func
-            if isinstance(function, ast.Name):
-                calls.add(function.id)
-            elif isinstance(function, ast.Attribute):
-                calls.add(function.attr)
-                if isinstance(function.value, ast.Name):
-                    calls.add(function.value.id)
-                changes = function.attr.endswith("_") or function.attr in _MUTATORS
-                if changes and isinstance(function.value, ast.Name):
-                    stores.add(function.value.id)
-            stored_in = (
-                node.args[0]
-                if node.args and getattr(function, "attr", getattr(function, "id", "")) == "put_along_axis"
-                else None
-            )
-            if isinstance(stored_in, ast.Name):
-                stores.add(stored_in.id)
-            todo.append(function)
+                loads.add(value.id)
+            else:
+                todo.append(value)
+        elif isinstance(node, ast.Call):
+            operations.append(node)
+            _collect_call(node, facts)
+            todo.append(node.func)
             todo += node.args
-            todo += [keyword.value for keyword in node.keywords]
-            continue
-        if isinstance(node, ast.BinOp):
-            facts.operations.append(node)
+            for keyword in node.keywords:
+                todo.append(keyword.value)
+        elif isinstance(node, ast.BinOp):
+            operations.append(node)
             if isinstance(node.op, ast.MatMult):
                 calls.add("matmul")
             todo += (node.left, node.right)
-            continue
-        if isinstance(node, ast.JoinedStr):
-            known = len(facts.operations)
+        elif isinstance(node, ast.JoinedStr):
+            known = len(operations)
             for part in node.values:
                 _collect(part, facts)
-            del facts.operations[known:]  # they are not run
-            continue
-        if isinstance(node, ast.alias):
-            stores.add(node.asname or node.name.partition(".")[0])
-        elif isinstance(node, _NAMING):
-            if node.name:
-                stores.add(node.name)
-        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            if isinstance(node.value, ast.Name):
-                stores.add(node.value.id)
-        todo += ast.iter_child_nodes(node)
-    if isinstance(facts.node, ast.AugAssign) and isinstance(facts.node.target, ast.Name):
-        loads.add(facts.node.target.id)
+            del operations[known:]  # they are not run
+        else:
+            if isinstance(node, ast.Lambda):
+                facts.until = sys.maxsize  # it loads names when it is called
+            elif isinstance(node, ast.alias):
+                stores.add(node.asname or node.name.partition(".")[0])
+            elif isinstance(node, _NAMING):
+                if node.name:
+                    stores.add(node.name)
+            elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+                if isinstance(node.value, ast.Name):
+                    stores.add(node.value.id)
+            for name in node._fields:
+                child = getattr(node, name)
+                if isinstance(child, list):
+                    todo += [inner for inner in child if isinstance(inner, ast.AST)]
+                elif isinstance(child, ast.expr | ast.arguments | ast.arg | ast.pattern):
+                    todo.append(child)
+
+
+def _collect_call(node: ast.Call, facts: _Facts) -> None:
+    """Add what a call calls, and what it changes."""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        name = function.attr
+        in_place = name.endswith("_")
+        if in_place:
+            facts.calls.add(name[:-1])
+        if isinstance(function.value, ast.Name):
+            facts.receivers.add(function.value.id)
+            if in_place or name in _MUTATORS:
+                facts.stores.add(function.value.id)
+    elif isinstance(function, ast.Name):
+        name = function.id
+    else:
+        return
+    facts.calls.add(name)
+    if name == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
+        facts.stores.add(node.args[0].id)
 
 
 def ends_path(node: ast.stmt) -> bool:

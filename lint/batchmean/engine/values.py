@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from batchmean.engine.shapes import Axis, Shape
 
@@ -53,6 +55,24 @@ class Place:
     text: str
 
 
+D = TypeVar("D")
+
+
+@lru_cache(maxsize=64)
+def _fields_of(kind: type) -> Callable[[object], tuple[object, ...]]:
+    names = tuple(field.name for field in fields(kind))
+    return attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+
+
+def altered(value: D, **new: object) -> D:
+    """A copy of a dataclass of the engine in which some fields are new: `dataclasses.replace`, but fast."""
+    kind: type = type(value)
+    copy: D = kind(*_fields_of(kind)(value))
+    for name, field_value in new.items():
+        object.__setattr__(copy, name, field_value)
+    return copy
+
+
 _keys: dict[Hashable, int] = {}
 
 
@@ -66,7 +86,11 @@ def forget_keys() -> None:
     _keys.clear()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+# The classes below that are made by the thousand are not frozen, since that would take twice as long; nobody
+# assigns to their fields.
+
+
+@dataclass(eq=False, slots=True)
 class Atom:
     """A factor that the engine does not look into; equal when `key` is equal."""
 
@@ -106,10 +130,14 @@ class Atom:
         return self.key
 
 
+def _by_key(factor: tuple[Atom, float]) -> int:
+    return factor[0].key
+
+
 Factors: TypeAlias = frozenset[tuple[Atom, float]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Term:
     """`coefficient` (None: some number that is not shown) times the product of `factors`."""
 
@@ -118,10 +146,10 @@ class Term:
 
     def atoms(self) -> Iterator[tuple[Atom, float]]:
         """The factors in an order that does not depend on the hash seed."""
-        return iter(sorted(self.factors, key=lambda f: f[0].key))
+        return iter(sorted(self.factors, key=_by_key) if len(self.factors) > 1 else self.factors)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Tensor:
     """An array, or a number: a sum of terms with a shape, and the account of its reductions so far."""
 
@@ -153,7 +181,7 @@ class Tensor:
                 yield atom
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Const:
     """A Python literal."""
 
@@ -306,8 +334,8 @@ def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
         nameable = atom is not None and atom.role is Role.OPAQUE and not atom.kind
         if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
             place = atom.place or (Place(node, name) if node is not None else None)
-            hinted = replace(atom, names=(*atom.names, name), place=place)
-            return replace(from_atom(hinted, value.shape), stack=value.stack)
+            hinted = altered(atom, names=(*atom.names, name), place=place)
+            return altered(from_atom(hinted, value.shape), stack=value.stack)
     return value
 
 
@@ -316,11 +344,14 @@ def hinted(value: Value, hint: tuple[str, ...]) -> Value:
     atom = value.single() if hint and isinstance(value, Tensor) and not value.reductions else None
     if atom is None or not isinstance(value, Tensor) or atom.role is Role.COUNT:
         return value
-    return replace(value, terms=from_atom(replace(atom, hint=hint), value.shape).terms)
+    return altered(value, terms=from_atom(altered(atom, hint=hint), value.shape).terms)
 
 
 def alternatives(values: list[Value]) -> Value:
     """One value out of several, without repetition and bounded in number."""
+    first = values[0] if values else None
+    if first is not None and all(value is first for value in values):
+        return first
     unique: list[Value] = []
     unknown: set[str] = set()
     for value in values:

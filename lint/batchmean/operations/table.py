@@ -37,7 +37,7 @@ class Operation:
         for names, value in zip(self.parameters, args, strict=False):
             if names:
                 bound[names[0]] = value
-        spelled = {name: names[0] for names in self.parameters for name in names}
+        spelled = _spelled(self.parameters) if kwargs else {}
         for name, value in kwargs.items():
             if name in spelled and spelled[name] not in bound:
                 bound[spelled[name]] = value
@@ -51,6 +51,12 @@ class Operation:
                 if name in kwargs
             ]
         return bound, tuple(more)
+
+
+@lru_cache(maxsize=2048)
+def _spelled(parameters: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
+    """The canonical name of each spelling."""
+    return {name: names[0] for names in parameters for name in names}
 
 
 @dataclass(frozen=True, slots=True)

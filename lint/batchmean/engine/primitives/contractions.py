@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
 from batchmean.engine.primitives.reducing import opened
 from batchmean.engine.shapes import ALL_AXES, AxesSpec
-from batchmean.engine.values import Tensor, TupleValue, Value
+from batchmean.engine.values import Tensor, TupleValue, Value, altered
 
 if TYPE_CHECKING:
     from batchmean.engine.evaluator import Evaluator
@@ -21,9 +20,9 @@ def contracted(interpreter: Evaluator, a: Tensor, b: Tensor, axes: AxesSpec, nod
     product = interpreter.formed(algebra.multiply(a, b), a, b)
     shape = product.shape.without(axes)
     accounts = opened(product)
-    step = replace(interpreter.step(node, "sum"), contraction=True)
+    step = altered(interpreter.step(node, "sum"), contraction=True)
     updated = tuple(interpreter.record(r.reduced(product.shape, axes, "sum", step)) for r in accounts)
-    return replace(interpreter.computed(shape), reductions=updated, stack=product.stack)
+    return altered(interpreter.computed(shape), reductions=updated, stack=product.stack)
 
 
 def matmul(interpreter: Evaluator, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
@@ -86,9 +85,9 @@ def einsum(call: Call, equation: Value, *operands: Value) -> Value:
     product = call.interpreter.formed(product)
     accounts = opened(product)
     spec = ALL_AXES if len(gone) == len(letters) else AxesSpec.at(*gone)
-    step = replace(call.interpreter.step(call.node, "sum"), contraction=True)
+    step = altered(call.interpreter.step(call.node, "sum"), contraction=True)
     updated = tuple(
         call.interpreter.record(r.reduced(product.shape, spec, "sum", step)) for r in accounts if gone
     )
     shape = product.shape.without(spec) if gone else product.shape
-    return replace(call.opaque(shape), reductions=updated, stack=product.stack) if gone else product
+    return altered(call.opaque(shape), reductions=updated, stack=product.stack) if gone else product

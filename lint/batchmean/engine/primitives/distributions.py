@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
@@ -15,6 +14,7 @@ from batchmean.engine.values import (
     Place,
     Role,
     Value,
+    altered,
     from_atom,
     intern,
 )
@@ -60,7 +60,7 @@ def independent(call: Call, x: Value, n: Value | None = None) -> Value:
     """Independent(base, n) sums the last n axes of the base's quantities."""
     if not isinstance(x, DistributionValue):
         return call.opaque()
-    return replace(x, event_summed=x.event_summed or integer(n) != 0)
+    return altered(x, event_summed=x.event_summed or integer(n) != 0)
 
 
 @primitive
@@ -125,7 +125,7 @@ def distribution_log_prob(call: Call, x: Value, value: Value | None = None) -> V
     key = _key(call, x)
     if isinstance(x, DistributionValue) and x.event_summed:
         return result
-    return algebra.map_atoms(result, lambda atom: replace(atom, kind="log_prob", source=key))
+    return algebra.map_atoms(result, lambda atom: altered(atom, kind="log_prob", source=key))
 
 
 def _key(call: Call, x: Value | None) -> int:

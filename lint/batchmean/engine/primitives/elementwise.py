@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine import algebra, masks
@@ -16,6 +15,7 @@ from batchmean.engine.values import (
     Role,
     Tensor,
     Value,
+    altered,
     alternatives,
     constant,
     from_atom,
@@ -197,7 +197,7 @@ def map_(call: Call, x: Value) -> Value:
         return result
     if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
         place = call.place("the absolute value of a difference")
-        result = algebra.map_atoms(result, lambda atom: replace(atom, kind="error", place=place))
+        result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
     for mask in masks.common_masks(tensor):
         result = algebra.multiply(result, from_atom(mask, tensor.shape))
     return result
@@ -301,7 +301,10 @@ def _is_one_hot(tensor: Tensor) -> bool:
 
 def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: ast.AST) -> Value:
     """x == y: labels against the class numbers make a one-hot target; a one-hot against 1 is itself."""
-    a, b = interpreter.as_tensor(x), interpreter.as_tensor(y)
+    a = interpreter.as_tensor(x)
+    if isinstance(y, Const) and (y.value is None or isinstance(y.value, str)):
+        return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
+    b = interpreter.as_tensor(y)
     if isinstance(op, ast.Eq):
         for classes, labels in ((a, b), (b, a)):
             atom = classes.single()
@@ -483,7 +486,7 @@ def filled_like(call: Call, x: Value, value: Value | None = None) -> Value:
     """An array filled with one number."""
     number = literal(value)
     filled = constant(float(number) if isinstance(number, int | float) else 1.0)
-    return replace(filled, shape=call.tensor(x).shape)
+    return altered(filled, shape=call.tensor(x).shape)
 
 
 @primitive

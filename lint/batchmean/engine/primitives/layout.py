@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
@@ -27,6 +26,7 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
+    altered,
     alternatives,
     from_atom,
     hinted,
@@ -287,7 +287,7 @@ def selected(interpreter: Evaluator, tensor: Tensor, shape: Shape | None, node: 
     if not any(a.role in (Role.LOG_PROBS, Role.LOG) or is_log_name(a.names) for a in tensor.atoms()):
         return chosen
     place = Place(node, "the log-probability of the label is selected")
-    return algebra.map_atoms(chosen, lambda atom: replace(atom, kind="selected", place=place))
+    return algebra.map_atoms(chosen, lambda atom: altered(atom, kind="selected", place=place))
 
 
 @primitive
@@ -309,9 +309,9 @@ def chosen(interpreter: Evaluator, tensor: Tensor) -> Tensor:
     if not any(r.mask for r in tensor.reductions):
         return tensor
     free = tuple(
-        interpreter.record(replace(r, mask=None, parent=r)) if r.mask else r for r in tensor.reductions
+        interpreter.record(altered(r, mask=None, parent=r)) if r.mask else r for r in tensor.reductions
     )
-    return replace(tensor, reductions=free)
+    return altered(tensor, reductions=free)
 
 
 @primitive
@@ -328,13 +328,13 @@ def stacked(call: Call, x: Value, position: int = 0) -> Tensor:
         if isinstance(item, Alternatives):
             item = next((v for v in item.values if isinstance(v, Tensor) and v.reductions), item.values[0])
         tensor = call.tensor(item)
-        return replace(tensor, shape=tensor.shape.with_axis(position, Axis()))
+        return altered(tensor, shape=tensor.shape.with_axis(position, Axis()))
     if isinstance(x, TupleValue) and x.items:
         first = call.tensor(x.items[0])
         shape = first.shape.with_axis(position, Axis(len(x.items)))
         accounts = tuple(r for item in x.items for r in call.tensor(item).reductions)
         if accounts:
-            return replace(call.opaque(shape), reductions=accounts, stack=first.stack)
+            return altered(call.opaque(shape), reductions=accounts, stack=first.stack)
         atoms = [call.tensor(item).single() for item in x.items]
         if len(x.items) == 1 or all(a is not None and a.role is Role.PROBS for a in atoms):
             return algebra.relabelled(first, shape, ("stack", *(a.key for a in atoms if a is not None)))
@@ -353,11 +353,11 @@ def concatenate(call: Call, x: Value, axis: Value | None = None) -> Value:
         position = integer(axis) if axis is not None else 0
         shape = tensors[0].shape
         if position is None:
-            return replace(call.opaque(Shape(unsure=shape.shown)), reductions=accounts)
+            return altered(call.opaque(Shape(unsure=shape.shown)), reductions=accounts)
         if len(tensors) > 1 and not any(t.terms for t in tensors[1:]):
             return tensors[0]  # padded with zeros
         joined = shape.without(AxesSpec.at(position)).with_axis(position, Axis())
-        return replace(call.opaque(joined), reductions=accounts)
+        return altered(call.opaque(joined), reductions=accounts)
     return call.opaque()
 
 
@@ -511,7 +511,7 @@ def _with_account(
     key = intern("selected", *rows.terms)
     shown = bool(atom.kind) and is_shown(index_mask)
     integrand = Integrand("loss", Axis(1), "", shown, (place,), rows.shape, interpreter.stack, key=key)
-    return replace(rows, reductions=(interpreter.record(Reduction(integrand, support="summed")),))
+    return altered(rows, reductions=(interpreter.record(Reduction(integrand, support="summed")),))
 
 
 def _is_whole_slice(item: Value) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import replace
 
 from batchmean.engine import algebra
 from batchmean.engine.integrands import recognise
@@ -19,6 +18,7 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
+    altered,
     from_atom,
     intern,
 )
@@ -106,12 +106,12 @@ def _reduced(call: Call, elements: Tensor, name: str) -> Tensor:
     if per_batch:
         integrand = _of_the_rank_that_its_axis_shows(integrand)
     account = Reduction(integrand)
-    step = replace(interpreter.step(call.node, "sum"), library=True, per_batch=per_batch)
+    step = altered(interpreter.step(call.node, "sum"), library=True, per_batch=per_batch)
     account = account.reduced(integrand.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     if name == "batchmean":
         account = account.scaled(algebra.reciprocal(call.tensor(_batch(call, elements))))
     result = call.opaque(Shape.of([]))
-    return replace(result, reductions=(interpreter.record(account),), stack=elements.stack)
+    return altered(result, reductions=(interpreter.record(account),), stack=elements.stack)
 
 
 def _of_the_rank_that_its_axis_shows(integrand: Integrand) -> Integrand:
@@ -121,7 +121,7 @@ def _of_the_rank_that_its_axis_shows(integrand: Integrand) -> Integrand:
     if position is None or position < 0 or position == 1:
         return integrand
     axes = [axis for axis in map(shape.axis, range(position + 1)) if axis is not None]
-    return replace(integrand, shape=Shape.of(axes), proved=False)
+    return altered(integrand, shape=Shape.of(axes), proved=False)
 
 
 def _is_one_example(elements: Tensor) -> bool:
@@ -160,7 +160,7 @@ def class_loss(
     integrand = Integrand(
         "cross-entropy", support, "V", is_shown, (place,), logits.shape, stack, call.spelled, key
     )
-    step = replace(call.interpreter.step(call.node, "sum"), library=True)
+    step = altered(call.interpreter.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
     account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
     account = account.reduced(logits.shape, AxesSpec.at(position), "sum", step)
@@ -170,7 +170,7 @@ def class_loss(
     if name != "none":
         account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
         shape = Shape.of([])
-    return replace(call.opaque(shape), reductions=(call.interpreter.record(account),), stack=stack)
+    return altered(call.opaque(shape), reductions=(call.interpreter.record(account),), stack=stack)
 
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
@@ -218,7 +218,7 @@ def _module(call: Call, loss: Callable[[Call, Value, Value], Value]) -> BuiltinV
     """A loss object that is called with an input and a target."""
 
     def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-        inner = replace(call, node=node)
+        inner = altered(call, node=node)
         given = dict(zip(("input", "target"), args, strict=False)) | kwargs
         if "input" not in given:
             return call.interpreter.opaque()
@@ -250,7 +250,7 @@ def per_example_loss(call: Call, x: Value | None = None, target: Value | None = 
         first, theirs = call.tensor(x).shape.axis(0), call.tensor(target).shape.axis(0)
         if first is not None and theirs is not None:
             first.unite(theirs)
-    return algebra.map_atoms(call.opaque(shape), lambda atom: replace(atom, kind="error", place=place))
+    return algebra.map_atoms(call.opaque(shape), lambda atom: altered(atom, kind="error", place=place))
 
 
 @primitive
@@ -269,17 +269,17 @@ def elementwise_loss(
     place = call.place(f"{call.spelled} gives a loss per element")
     if name == "none":
         result = call.interpreter.opaque(shape=elements.shape)
-        return algebra.map_atoms(result, lambda atom: replace(atom, kind="error", place=place))
+        return algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
     integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.spelled, key)
-    step = replace(call.interpreter.step(call.node, "sum"), library=True)
+    step = altered(call.interpreter.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed")
     account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     result = call.opaque(Shape.of([]))
     if name == "mean":
-        result = algebra.map_atoms(result, lambda atom: replace(atom, kind="element mean"))
-    return replace(result, reductions=(call.interpreter.record(account),), stack=stack)
+        result = algebra.map_atoms(result, lambda atom: altered(atom, kind="element mean"))
+    return altered(result, reductions=(call.interpreter.record(account),), stack=stack)
 
 
 @primitive
@@ -307,7 +307,7 @@ def layer(call: Call, axis: Value | None = None) -> Value:
     inner_name = call.operation.extra
 
     def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-        inner = replace(call, node=node)
+        inner = altered(call, node=node)
         if not args:
             return call.interpreter.opaque()
         if inner_name in ("softmax", "log_softmax"):

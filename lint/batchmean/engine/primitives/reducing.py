@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from batchmean.engine import algebra, masks
 from batchmean.engine.integrands import loss_per_position, recognise
 from batchmean.engine.masks import common_masks, mask_of
@@ -23,6 +21,7 @@ from batchmean.engine.values import (
     Term,
     TupleValue,
     Value,
+    altered,
     alternatives,
     from_atom,
     intern,
@@ -74,7 +73,7 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
         return result
     step = call.interpreter.step(call.node, how)
     updated = tuple(call.interpreter.record(r.reduced(x.shape, axes, how, step)) for r in accounts)
-    return replace(result, reductions=updated, stack=x.stack)
+    return altered(result, reductions=updated, stack=x.stack)
 
 
 def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> Tensor:
@@ -93,14 +92,14 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
     if how == "mean" and mixture is not None and mixture.role in (Role.PROBS, Role.ONE_HOT):
         if mixture.axis is not None and x.shape.covers(axes, mixture.axis) is False:
             # The mean of distributions is a distribution.
-            return from_atom(replace(mixture, key=intern("mixture", mixture.key, call.node)), shape)
+            return from_atom(altered(mixture, key=intern("mixture", mixture.key, call.node)), shape)
     summed = any(atom.role is Role.SUM for atom in x.atoms())
     if how == "mean" and axes.kind == "all" and not summed and not algebra.is_elementwise(x):
         average = interpreter.computed(shape)
-        return algebra.map_atoms(average, lambda atom: replace(atom, kind="element mean"))
+        return algebra.map_atoms(average, lambda atom: altered(atom, kind="element mean"))
     if algebra.is_elementwise(x):
         half = interpreter.computed(shape)
-        return algebra.map_atoms(half, lambda atom: replace(atom, kind="elementwise"))
+        return algebra.map_atoms(half, lambda atom: altered(atom, kind="elementwise"))
     if how == "sum" and axes.kind == "listed" and len(axes.positions) == 1 and x.terms:
         axis = x.shape.axis(axes.positions[0])
         key = intern("sum", x.terms, axis.root() if axis is not None else None)
@@ -158,7 +157,7 @@ def _added_up(call: Call, element: Value) -> Value:
         return alternatives([_added_up(call, v) for v in element.values])
     inner = call.tensor(element)
     if inner.reductions:
-        return replace(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)
+        return altered(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)
     return algebra.relabelled(inner, inner.shape, "added up")
 
 

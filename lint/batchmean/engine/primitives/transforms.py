@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 from batchmean.engine.primitives import Call, primitive
 from batchmean.engine.shapes import AxesSpec, Axis
@@ -17,6 +16,7 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
+    altered,
 )
 
 _CALLABLE = (FunctionValue, BuiltinValue, ModuleValue, InstanceValue)
@@ -53,7 +53,7 @@ def vmap(call: Call, function: Value, in_axes: Value | None = None) -> Value:
             if isinstance(value, Tensor) and not shared:
                 leading = value.shape.axis(0)
                 batch = leading or batch
-                inner.append(replace(value, shape=value.shape.without(AxesSpec.at(0))))
+                inner.append(altered(value, shape=value.shape.without(AxesSpec.at(0))))
             else:
                 inner.append(value)
         result = call.interpreter.call(function, inner, kwargs, node)
@@ -64,15 +64,15 @@ def vmap(call: Call, function: Value, in_axes: Value | None = None) -> Value:
 
 def _with_batch(value: Value, batch: Axis) -> Value:
     if isinstance(value, Alternatives):
-        return replace(value, values=tuple(_with_batch(v, batch) for v in value.values))
+        return altered(value, values=tuple(_with_batch(v, batch) for v in value.values))
     if not isinstance(value, Tensor):
         return value
     accounts = []
     for account in value.reductions:
         # Per example there was no batch axis to reduce: it is still to come.
-        integrand = replace(account.integrand, shape=account.integrand.shape.with_axis(0, batch))
-        accounts.append(replace(account, integrand=integrand, rest=None, parent=account))
-    return replace(value, shape=value.shape.with_axis(0, batch), reductions=tuple(accounts))
+        integrand = altered(account.integrand, shape=account.integrand.shape.with_axis(0, batch))
+        accounts.append(altered(account, integrand=integrand, rest=None, parent=account))
+    return altered(value, shape=value.shape.with_axis(0, batch), reductions=tuple(accounts))
 
 
 @primitive
