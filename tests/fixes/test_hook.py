@@ -11,6 +11,12 @@ from pathlib import Path
 from tests.faces.support import RIGHT, WRONG, Write
 from tests.faces.test_pre_commit import PARTS, PROJECT
 
+MASKED = """\
+def frame_loss(prediction, target, attention_mask):
+    loss = (prediction - target) ** 2
+    return (loss * attention_mask).mean()
+"""
+
 
 def test_the_hook_fixes_what_is_safe_and_fails_once(write: Write, tmp_path: Path) -> None:
     environment = {
@@ -40,7 +46,7 @@ def test_the_hook_fixes_what_is_safe_and_fails_once(write: Write, tmp_path: Path
         else:
             shutil.copy(source, target)
     weighed = WRONG.replace("return -", "return 0.3 * -")
-    write({"user/safe.py": WRONG, "user/weighed.py": weighed})
+    write({"user/safe.py": WRONG, "user/weighed.py": weighed, "user/masked.py": MASKED})
     for folder in ("hook", "user"):
         run(folder, "git", "init", "--quiet")
         run(folder, "git", "add", "--all")
@@ -53,6 +59,8 @@ def test_the_hook_fixes_what_is_safe_and_fails_once(write: Write, tmp_path: Path
     assert (tmp_path / "user" / "safe.py").read_text() == RIGHT
     second = run("user", *hook, "--files", "safe.py")
     assert second.returncode == 0, second.stdout + second.stderr
-    third = run("user", *hook, "--files", "weighed.py")
+    third = run("user", *hook, "--files", "weighed.py", "masked.py")
     assert third.returncode == 1
+    assert "BMN201" in third.stdout
     assert (tmp_path / "user" / "weighed.py").read_text() == weighed
+    assert (tmp_path / "user" / "masked.py").read_text() == MASKED

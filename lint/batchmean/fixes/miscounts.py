@@ -111,7 +111,8 @@ class _SecondDivision:
                 yield from self._without_operand(node, divided, node.args[-1])
         elif isinstance(node, ast.Call) and isinstance(holder := self._code.parent(node), ast.Expr):
             yield self._without_line(holder)
-        raise Unfixable("the division is written in a way that is not understood")
+        else:
+            raise Unfixable("the division is written in a way that is not understood")
 
     def _without_line(self, statement: ast.stmt) -> Edits:
         edits = without_statement(self._code, statement, keep_comment=True)

@@ -56,26 +56,20 @@ def holds(
 
 def _counts_right(code: Code, event: Miscount, tree: ast.Module, text: str) -> bool:
     """Does one account count right now, and is every other one as it was?"""
-    if event.reduction is None:
-        return (
-            event.kind == "discarded division"
-        )  # only a name says that it is a loss: there is no account of it
+    if event.reduction is None:  # only a name says that it is a loss
+        return event.kind == "discarded division"
     was = Counter(map(_account, accounts(code.tree, code.lines)))
     now = Counter(map(_account, accounts(tree, text.split("\n"))))
     new, gone = now - was, was - now
     wanted = _account(event.reduction)
     if event.kind == "masked mean":
         right = [account for account in new if account.counts_masked is False]
-        return bool(right) and all(account.counts_masked for account in gone) and _is_same_term(right, wanted)
+        is_same_term = any(account.term == wanted.term for account in right)
+        return is_same_term and all(account.counts_masked for account in gone)
     if event.kind == "double division":
-        right = [account for account in new if account.is_average]
-        return bool(right) and len(right) == len(new) and _is_same_term(right, wanted)
+        # What is read elsewhere, too, has no account of its own.
+        return wanted in gone and all(account.is_average and account.term == wanted.term for account in new)
     return True
-
-
-def _is_same_term(accounts_now: Sequence[_Account], wanted: _Account) -> bool:
-    """Are integrand, sign, coefficient and unknown numbers as they were?"""
-    return any(account.term == wanted.term for account in accounts_now)
 
 
 class _Account(NamedTuple):
