@@ -188,6 +188,12 @@ def test_a_masked_mean_is_divided_by_the_mask(head: str, before: str, after: str
     assert fixed(head, before) == dedent(after).strip("\n")
 
 
+def test_other_shapes_of_the_same_elements() -> None:
+    body = "return (each.reshape(-1) * attention_mask.reshape(-1)).mean()"
+    count = "attention_mask.reshape(-1).expand_as(each.reshape(-1)).sum().clamp(min=1)"
+    assert fixed(TORCH, body) == f"return (each.reshape(-1) * attention_mask.reshape(-1)).sum() / {count}"
+
+
 def test_the_mask_of_an_object_and_of_a_dictionary() -> None:
     body = 'return (each * batch["attention_mask"]).mean()'
     head = TORCH.replace("attention_mask", "batch")
@@ -231,6 +237,7 @@ def reason(head: str, body: str) -> str:
 
 
 NO_NAMES = "loss and mask have no names of their own here"
+ELSEWHERE = "the mask is applied elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -241,9 +248,9 @@ NO_NAMES = "loss and mask have no names of their own here"
             "return (F.cross_entropy(logits, labels, reduction='none') * attention_mask).mean()",
             NO_NAMES,
         ),
-        (TORCH, "return each.masked_fill(~attention_mask, 0).mean()", NO_NAMES),
-        (TORCH, "return torch.where(attention_mask, each, 0.0).mean()", NO_NAMES),
-        (TORCH, "each *= attention_mask\nreturn each.mean()", NO_NAMES),
+        (TORCH, "return each.masked_fill(~attention_mask, 0).mean()", ELSEWHERE),
+        (TORCH, "return torch.where(attention_mask, each, 0.0).mean()", ELSEWHERE),
+        (TORCH, "each *= attention_mask\nreturn each.mean()", ELSEWHERE),
         (
             TORCH.replace('reduction="none"', 'reduction="none", ignore_index=0'),
             "return (each * attention_mask).mean()",
@@ -252,7 +259,7 @@ NO_NAMES = "loss and mask have no names of their own here"
         (
             TORCH.replace('reduction="none"', 'reduction="none", ignore_index=0'),
             "return each.mean()",
-            NO_NAMES,
+            ELSEWHERE,
         ),
         (TORCH, "return (each * attention_mask).mean()  # noqa: E501", "a `# noqa` comment"),
         (TORCH, "if n:\n    ce /= len(labels)\nreturn ce", "its block nothing else"),
@@ -277,7 +284,7 @@ def test_no_fix_without_certainty(head: str, body: str, why: str | None) -> None
 def test_a_truth_value_is_not_multiplied_in_tensorflow() -> None:
     """`where` is there because `*` would fail: no fix may bring one in."""
     head = TENSORFLOW.replace(", dtype=errors.dtype", "")
-    assert NO_NAMES in reason(head, "return tf.reduce_mean(tf.where(mask, errors, tf.zeros_like(errors)))")
+    assert ELSEWHERE in reason(head, "return tf.reduce_mean(tf.where(mask, errors, tf.zeros_like(errors)))")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from batchmean.fixes.idiom import Idiom, framework_of
 _SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
 _SUMS = frozenset({"sum", "reduce_sum"})
 _PRODUCTS = frozenset({"mul", "multiply"})
+_FLATTEN = frozenset({"reshape", "view", "flatten", "ravel"})
 _DIVISIONS = frozenset({"div", "divide", "true_divide"})
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _MODULES = {
@@ -189,19 +190,20 @@ class _MaskedMean:
         elif isinstance(node, ast.Call) and last_name(node.func) in _DIVISIONS and len(node.args) == 1:
             total, divisor = dividend(node), node.args[0]
         product = self._reduced(total, _SUM_OF if divisor is None else _SUMS)
-        if not isinstance(total, ast.Call) or product is None:
+        factors = list(_factors(product, is_function=self._full_name(product) is not None)) if product else []
+        if not isinstance(total, ast.Call) or not factors:
             raise Unfixable(
-                "the mask is not multiplied here: divide the sum by that of the mask, broadcast to the loss"
+                "the mask is applied elsewhere: divide by the sum of the mask, broadcast to the loss"
             )
-        for loss, mask in _factors(product, is_function=self._full_name(product) is not None):
-            if _is_name(loss) and _is_view(mask) and self._is_the_mask(mask, loss):
-                yield self._divided_by(
-                    total, divisor, self._text(loss), self._text(mask), self._framework(total, mask)
-                )
-                return
-        raise Unfixable(
-            "loss and mask have no names of their own here: divide by the sum of the mask, broadcast to the loss"
-        )
+        named = [(loss, mask) for loss, mask in factors if _is_view(loss) and _is_view(mask)]
+        if not named:
+            raise Unfixable(
+                "loss and mask have no names of their own here: divide by the sum of the mask, broadcast to the loss"
+            )
+        for loss, mask in named:
+            if self._is_the_mask(mask, loss):
+                framework = self._framework(total, mask)
+                yield self._divided_by(total, divisor, self._text(loss), self._text(mask), framework)
 
     def _reduced(self, call: ast.expr | None, names: frozenset[str] | dict[str, str]) -> ast.expr | None:
         """The array of a whole mean or sum, `x.mean()` or `np.mean(x)`."""
@@ -355,13 +357,15 @@ def _is_name(node: ast.expr) -> bool:
 
 
 def _is_view(node: ast.expr) -> bool:
-    """A name, with axes of length 1 added: `mask[..., None]`, `mask.unsqueeze(-1)`."""
+    """A name, or the same elements in another shape: `mask[..., None]`, `mask.unsqueeze(-1)`, `loss.reshape(-1)`."""
     return _is_name(_base(node))
 
 
 def _base(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "unsqueeze":
-        return _base(node.func.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.keywords:
+        given = [ast.unparse(argument) for argument in node.args]
+        if node.func.attr == "unsqueeze" or (node.func.attr in _FLATTEN and given in ([], ["-1"])):
+            return _base(node.func.value)
     if isinstance(node, ast.Subscript) and not _is_name(node):
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if all(_keeps_all(item) for item in items):
