@@ -63,6 +63,7 @@ _NO_OPS: Final = {
     "(": ("mean(np.sum(", "mean(torch.sum(", "mean(jnp.sum(", "mean(tf.reduce_sum("),
 }
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
+_DIVIDED: Final = "loss.div("
 _LOGGING: Final = ("logger", "logging", "self", "trainer", "wandb", "writer")
 
 
@@ -71,7 +72,7 @@ def losses(text: str) -> list[int]:
     found: set[int] = set()
     named: tuple[str, ...] = _LOSSES if is_about_masks(text) else ()
     if not named and (_holds_any(_NO_OPS, text) or ".div(" in text):
-        named = _SQUARES
+        named = (*_SQUARES, _DIVIDED)
     for stem, groups in _sought(named):
         at = text.find(stem)
         while at >= 0:
@@ -132,7 +133,7 @@ def _takes_a_mean(text: str) -> bool:
 
 def _divides_a_mean(text: str) -> bool:
     """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
-    if _holds_any(_NO_OPS, text):
+    if _DIVIDED in text or _holds_any(_NO_OPS, text):
         return True
     if not _holds_any(_MEANS, text):
         return False

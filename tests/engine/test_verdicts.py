@@ -569,6 +569,21 @@ SNIPPETS = [
             return (log_probs * labels).mean()
         """,
     ),
+    Snippet(
+        "a loss by its name is divided, and the quotient is thrown away",
+        """
+        import torch
+        def f(loss, labels):
+            loss.div(len(labels))
+            return loss
+        def g(loss, labels):
+            loss.div_(len(labels))
+            return loss
+        def h(loss, labels):
+            loss.div(len(labels)).backward()
+        """,
+        ((4, "BMN304", "likely"),),
+    ),
 ]
 
 
