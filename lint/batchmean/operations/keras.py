@@ -10,7 +10,6 @@ _ELEMENTWISE = "abs sign tanh relu softplus softsign round sin cos hard_sigmoid 
 _BOTH = {
     "log": "log(x)",
     "exp": "exp(x)",
-    "expm1": "expm1(x)",
     "square": "square(x)",
     "sqrt": "sqrt(x)",
     "mean": "mean(x, axis, keepdims)",
@@ -68,6 +67,7 @@ _BACKEND = {
 }
 
 _OPS = {
+    "expm1": "expm1(x)",
     "add": "add(x|x1, y|x2)",
     "subtract": "subtract(x|x1, y|x2)",
     "multiply": "multiply(x|x1, y|x2)",
