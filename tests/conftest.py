@@ -13,6 +13,9 @@ from tests.frameworks.libraries import SECOND_STAGE
 # NumPy and PyTorch read this once, at their import.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+# tinygrad reads these at its import, whichever test comes first: without them it asks for a compiler.
+for variable, value in (("DEV", "PYTHON"), ("PARALLEL", "0"), ("CACHELEVEL", "0")):
+    os.environ.setdefault(variable, value)
 
 
 def pytest_configure() -> None:
