@@ -584,6 +584,14 @@ SNIPPETS = [
         """,
         ((4, "BMN304", "likely"),),
     ),
+    Snippet(
+        "the last expression of a cell is shown",
+        """
+        import torch.nn.functional as F
+        loss = F.cross_entropy(logits, labels, reduction="sum")
+        loss / logits.size(0)
+        """,
+    ),
 ]
 
 

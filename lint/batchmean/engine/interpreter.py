@@ -304,7 +304,9 @@ class Interpreter(Evaluator):
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
-        discarded = discarded_division(node.value, value)
+        # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
+        is_inside = bool(self._active or self._path)
+        discarded = discarded_division(node.value, value) if is_inside else None
         if discarded is not None:
             self.miscounts.append(discarded)
 
