@@ -342,7 +342,7 @@ class Interpreter(Evaluator):
         same = _same_call(function, args, kwargs, is_used) if not standalone else None
         if same is not None:
             for earlier in self._followed.get(same, ()):
-                if _exclude_each_other(earlier.path, self._path):
+                if exclude_each_other(earlier.path, self._path):
                     return earlier.result
         if not standalone:
             self.entered.add(function.node)
@@ -438,7 +438,7 @@ def _identity(value: Value) -> object:
     return id(value)
 
 
-def _exclude_each_other(one: Path, other: Path) -> bool:
+def exclude_each_other(one: Path, other: Path) -> bool:
     """Is there a branching of which the two paths take different branches?"""
     taken = dict(one)
     return any(taken.get(node, index) != index for node, index in other)

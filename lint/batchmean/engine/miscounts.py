@@ -12,7 +12,7 @@ from typing import Final
 
 from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.integrands import PAIRS
-from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.interpreter import Interpreter, exclude_each_other
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.values import Place, Role
 
@@ -25,14 +25,15 @@ def miscounts(
     """Every such event of a module; a reduction that a `support` event tells of is left to it."""
     told = {event.step.node for event in support}
     padded: list[Miscount] = []
-    right = {id(r.origin) for r in final if r.counts_masked() is False}
-    for reduction in final:
+    counted = [r.counts_masked() for r in final]
+    right = {id(r.origin) for r, counts in zip(final, counted, strict=True) if counts is False}
+    for reduction, counts_masked in zip(final, counted, strict=True):
         if any(step.node in told for step in reduction.steps):
             continue
         if reduction.integrand.kind == PAIRS:
             if (paired := _paired(reduction)) is not None:
                 yield paired
-        elif reduction.counts_masked() and id(reduction.origin) not in right:
+        elif counts_masked and id(reduction.origin) not in right:
             if not _is_another_kind(interpreter, reduction):
                 yield (masked := _masked_mean(reduction))
                 padded.append(masked)
@@ -141,7 +142,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         scale is None
         or average is None
         or _is_added_up(average, scale)
-        or _exclude_each_other(average, scale)
+        or exclude_each_other(average.path, scale.path)
     ):
         return None
     powers = {name: power for name, power in factor.units if power < 0}
@@ -179,12 +180,6 @@ def _is_division(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
 
 
-def _exclude_each_other(first: Step, later: Step) -> bool:
-    """Do they stand in two branches of one `if`, such as a helper's switch that two calls read alike?"""
-    taken = dict(first.path)
-    return any(node in taken and taken[node] != branch for node, branch in later.path)
-
-
 def _noop_mean(reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
     step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
@@ -195,7 +190,7 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
     if not powers:
         return None
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
-    if summed is None or _is_added_up(summed, step) or _exclude_each_other(summed, step):
+    if summed is None or _is_added_up(summed, step) or exclude_each_other(summed.path, step.path):
         return None
     places = (
         *reduction.integrand.evidence,
