@@ -22,6 +22,7 @@ from batchmean.engine.values import (
     constant,
     from_atom,
     intern,
+    product_of,
     shown_number,
 )
 
@@ -53,7 +54,7 @@ def _multiply_factors(a: Factors, b: Factors) -> Factors:
     powers: dict[Atom, float] = dict(a)
     for atom, power in b:
         powers[atom] = powers.get(atom, 0.0) + power
-    return frozenset((atom, _bounded(power)) for atom, power in powers.items() if power != 0)
+    return product_of((atom, _bounded(power)) for atom, power in powers.items() if power != 0)
 
 
 def _bounded(power: float) -> float:
@@ -214,7 +215,7 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     except (ArithmeticError, ValueError):
         coefficient = None
     coefficient = shown_number(coefficient) if isinstance(coefficient, (int, float)) else None
-    factors = frozenset((atom, p * exponent) for atom, p in term.factors)
+    factors = product_of((atom, p * exponent) for atom, p in term.factors)
     return altered(a, terms=(Term(coefficient, factors),))
 
 
@@ -252,10 +253,10 @@ def exponential(a: Tensor, place: Place | None = None) -> Tensor:
         atom = term_atom(term)
         if atom is not None and term.coefficient is not None:
             base = _exponential_atom(atom, place)
-            factors = frozenset([(base, term.coefficient)])
+            factors = ((base, term.coefficient),)
         else:
             base = Atom(intern("exp", term), Role.EXP, argument=Tensor((term,), a.shape), place=place)
-            factors = frozenset([(base, 1.0)])
+            factors = ((base, 1.0),)
         result = multiply(result, Tensor((Term(1.0, factors),), a.shape))
     return altered(result, shape=a.shape)
 
@@ -309,7 +310,7 @@ def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
 def _log_of_term(term: Term, shape: Shape, place: Place | None) -> Tensor:
     coefficient = term.coefficient or 1.0
     result = constant(math.log(coefficient) if math.isfinite(coefficient) else None)
-    for atom, p in term.atoms():
+    for atom, p in term.factors:
         result = add(result, scale(_log_of_atom(atom, shape, place), p))
     return altered(result, shape=shape)
 
@@ -370,7 +371,7 @@ def _mixture_axis(terms: tuple[Term, ...]) -> Axis | None:
     """The support axis of a mixture of distributions, as in the middle of a Jensen-Shannon divergence."""
     axis: Axis | None = None
     for term in terms:
-        inside = [atom for atom, p in term.atoms() if atom.role in _DISTRIBUTIONS and p == 1]
+        inside = [atom for atom, p in term.factors if atom.role in _DISTRIBUTIONS and p == 1]
         if len(inside) != 1 or (term.coefficient is not None and term.coefficient < 0):
             return None
         axis = axis or inside[0].axis
@@ -393,7 +394,7 @@ def _as_log_softmax(terms: tuple[Term, ...]) -> tuple[Term, ...]:
             if any(_lies_over_another(inner, atom.axis) for inner in atom.argument.atoms()):
                 # Normalised over both axes (Sinkhorn): a matching, whose rows are no plain distributions.
                 log = Atom(log.key, kind="computed", place=atom.place)
-            return combine((*rest, Term(-term.coefficient, frozenset([(log, 1.0)]))))
+            return combine((*rest, Term(-term.coefficient, ((log, 1.0),))))
     return terms
 
 
@@ -403,10 +404,10 @@ def _as_softmax(term: Term) -> Term:
         if atom.role is not Role.SUM or p != -1 or atom.argument is None or len(atom.argument.terms) != 1:
             continue
         inside = atom.argument.terms[0]
-        if inside.coefficient != 1 or not inside.factors <= term.factors:
+        if inside.coefficient != 1 or not set(inside.factors) <= set(term.factors):
             continue
-        rest = term.factors - inside.factors - {(atom, p)}
-        return Term(term.coefficient, _multiply_factors(rest, frozenset([(_normalised(atom), 1.0)])))
+        rest = tuple(f for f in term.factors if f not in inside.factors and f != (atom, p))
+        return Term(term.coefficient, _multiply_factors(rest, ((_normalised(atom), 1.0),)))
     return term
 
 
@@ -442,5 +443,5 @@ def map_atoms(a: Tensor, change: Callable[[Atom], Atom]) -> Tensor:
     def mapped(atom: Atom) -> Atom:
         return atom if atom.role is Role.COUNT else change(atom)
 
-    terms = tuple(Term(t.coefficient, frozenset((mapped(x), p) for x, p in t.factors)) for t in a.terms)
+    terms = tuple(Term(t.coefficient, product_of((mapped(x), p) for x, p in t.factors)) for t in a.terms)
     return altered(a, terms=terms)

@@ -17,7 +17,7 @@ from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
 from batchmean.engine.reductions import Integrand, Stack
 from batchmean.engine.shapes import Axis, Shape
-from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern
+from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern, product_of
 
 _SHOWN = (Role.PROBS, Role.ONE_HOT)
 
@@ -86,7 +86,7 @@ def pairing(a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...]) -> 
     """(B,) times (B, 1), where the code shows both shapes, or one of them and that the other is a column."""
     for column, row in ((a, b), (b, a)):
         how = _pairs_up(column, row)
-        mine, others = list(column.atoms()), list(row.atoms())
+        mine, others = column.atoms(), row.atoms()
         if how is None or not mine or {atom.key for atom in mine} & {atom.key for atom in others}:
             continue  # all pairs of one array are meant
         if any(atom.kind == "arange" or atom.role is Role.MASK for atom in (*mine, *others)):
@@ -113,7 +113,7 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
 
 def _is_chosen(atom: Atom) -> bool:
     """Was it made of one column of an array, `x[:, 0]`?"""
-    inside = atom.argument.atoms() if atom.argument is not None else ()
+    inside = atom.argument.atoms() if atom.argument is not None else []
     return atom.hint == ("chosen",) or any(inner.hint == ("chosen",) for inner in inside)
 
 
@@ -125,14 +125,14 @@ def _is_squared_difference(tensor: Tensor) -> bool:
     mixed = [t for t in tensor.terms if t not in squares]
     if len(squares) != 2 or len(mixed) != 1 or squares[0].coefficient is None:
         return False
-    both = frozenset((atom, 1.0) for term in squares for atom, _ in term.factors)
+    both = product_of((atom, 1.0) for term in squares for atom, _ in term.factors)
     scale = squares[0].coefficient
     return mixed[0].factors == both and squares[1].coefficient == scale and mixed[0].coefficient == -2 * scale
 
 
 def _library_integrand(tensor: Tensor) -> Integrand | None:
     for term in tensor.terms:
-        for atom, power in term.atoms():
+        for atom, power in term.factors:
             if atom.role is Role.INTEGRAND and power == 1 and atom.axis is not None:
                 if tensor.shape.has(atom.axis) is False:
                     continue
@@ -152,7 +152,7 @@ def _library_integrand(tensor: Tensor) -> Integrand | None:
                     distributions=atom.distributions,
                     assumed=not atom.shown or latent,
                     mixed=any(
-                        all(a.role is not Role.INTEGRAND for a, _ in t.atoms())
+                        all(a.role is not Role.INTEGRAND for a, _ in t.factors)
                         and not is_negligible(Tensor((t,), tensor.shape))
                         for t in tensor.terms
                     ),
@@ -203,11 +203,11 @@ def _expectation(tensor: Tensor) -> Integrand | None:
         return None
     proved, axis, places = best
     # `probs * (alpha * log_probs - q)`: the expectation of values under a distribution.
-    plain = [t for t in others if not any(a.role in (Role.LOG, Role.LOG_PROBS) for a, _ in t.atoms())]
-    values = any(weight in {a for a, _ in term.atoms()} for term in plain for weight in weights)
+    plain = [t for t in others if not any(a.role in (Role.LOG, Role.LOG_PROBS) for a, _ in t.factors)]
+    values = any(weight in {a for a, _ in term.factors} for term in plain for weight in weights)
     # `y * log(y / p)` holds y * log(y), whatever y is.
     sources = {weight.key for weight in weights}
-    ratio = any(atom.source in sources for term in others for atom, _ in term.atoms())
+    ratio = any(atom.source in sources for term in others for atom, _ in term.factors)
     if tensor.shape.has(axis) is False:
         return None
     parts = {*weights, *logs}
@@ -222,7 +222,7 @@ def _expectation(tensor: Tensor) -> Integrand | None:
         key=intern(tensor.terms),
         assumed=all(a.axis is None for a in (*weights, *logs)),
         mixed=any(
-            parts.isdisjoint(a for a, _ in t.atoms()) and not is_negligible(Tensor((t,), tensor.shape))
+            parts.isdisjoint(a for a, _ in t.factors) and not is_negligible(Tensor((t,), tensor.shape))
             for t in others
         ),
         square=any(_is_whole_identity(weight, tensor) for weight in weights),
@@ -237,7 +237,7 @@ def _is_whole_identity(weight: Atom, tensor: Tensor) -> bool:
 
 def _stands_alone(log: Atom, tensor: Tensor) -> bool:
     """Is the logarithm there without a weight too, as in the focal loss of a chosen probability?"""
-    return any([atom for atom, _ in t.atoms() if not atom.shape_is_scalar] == [log] for t in tensor.terms)
+    return any([atom for atom, _ in t.factors if not atom.shape_is_scalar] == [log] for t in tensor.terms)
 
 
 def _is_part_of_a_difference(term: Term, weight: Atom, log: Atom, tensor: Tensor) -> bool:
@@ -245,7 +245,7 @@ def _is_part_of_a_difference(term: Term, weight: Atom, log: Atom, tensor: Tensor
     for other in tensor.terms:
         if other is term:
             continue
-        atoms = [atom for atom, _ in other.atoms()]
+        atoms = [atom for atom, _ in other.factors]
         rest = [a for a in atoms if a != log and a.role is Role.OPAQUE and not a.shape_is_scalar]
         if log in atoms and weight not in atoms and rest and not any(is_target_name(a.names) for a in rest):
             return True
@@ -272,7 +272,7 @@ def _normalised_at(log: Atom) -> Place | None:
 
 def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool] | None:
     """The distribution and the log-probability of a term, the support axis, and whether no name was needed."""
-    factors = [(atom, power) for atom, power in term.atoms() if power > 0]
+    factors = [(atom, power) for atom, power in term.factors if power > 0]
     logs = [
         a
         for a, p in factors
@@ -337,7 +337,7 @@ def _is_linear_in_the_rate(tensor: Tensor, weights: list[Atom], logs: list[Atom]
         elif log.source:
             rates.add(log.source)
     for term in tensor.terms:
-        arrays = [atom for atom, _ in term.atoms() if atom.role is not Role.COUNT]
+        arrays = [atom for atom, _ in term.factors if atom.role is not Role.COUNT]
         if len(arrays) == 1 and arrays[0].key in rates and arrays[0].role is not Role.LOG_PROBS:
             return True
     return False
@@ -374,7 +374,7 @@ def _latent_kl(tensor: Tensor) -> Integrand | None:
             atom
             for other in tensor.terms
             if other is not variance and (other.coefficient is None or other.coefficient * sign > 0)
-            for atom, power in other.atoms()
+            for atom, power in other.factors
             if power == 2 and atom.role is Role.OPAQUE
         ]
         axis = tensor.shape.axis(-1)
@@ -382,7 +382,7 @@ def _latent_kl(tensor: Tensor) -> Integrand | None:
             for atom in (*squares, log):
                 if atom.role is Role.OPAQUE and atom.shape is not None:
                     tensor.shape.unite(atom.shape)
-            shown = [log.place, *(a.place for a, _ in variance.atoms() if a.role is not Role.OPAQUE)]
+            shown = [log.place, *(a.place for a, _ in variance.factors if a.role is not Role.OPAQUE)]
             first = next((place for place in shown if place is not None), None)
             evidence = (Place(first.node, "the variance and log-variance of a Gaussian KL"),) if first else ()
             stack = tensor.stack or ()
@@ -392,7 +392,7 @@ def _latent_kl(tensor: Tensor) -> Integrand | None:
 
 
 def _bare_atom(term: Term) -> Atom | None:
-    atoms = [(a, p) for a, p in term.atoms() if a.role is not Role.COUNT]
+    atoms = [(a, p) for a, p in term.factors if a.role is not Role.COUNT]
     if len(atoms) == 1 and atoms[0][1] == 1 and atoms[0][0].role in (Role.LOG, Role.OPAQUE):
         return atoms[0][0]
     return None
@@ -406,11 +406,11 @@ def _variance_of(log: Atom, tensor: Tensor, sign: float) -> Term | None:
     for term in tensor.terms:
         if term.coefficient is not None and term.coefficient * sign <= 0:
             continue
-        for atom, power in term.atoms():
+        for atom, power in term.factors:
             if power <= 0:
                 continue
             if wanted is not None and atom == wanted and power in (1, 2):
                 return term
-            if atom.role is Role.EXP and atom.argument is not None and log in tuple(atom.argument.atoms()):
+            if atom.role is Role.EXP and atom.argument is not None and log in atom.argument.atoms():
                 return term
     return None

@@ -150,7 +150,7 @@ def common_masks(tensor: Tensor) -> list[Atom]:
     """The validity masks that zero every term of an array."""
     common: list[Atom] | None = None
     for term in tensor.terms:
-        mine = [atom for atom, power in term.atoms() if power >= 1 and is_valid(atom)]
+        mine = [atom for atom, power in term.factors if power >= 1 and is_valid(atom)]
         common = mine if common is None else [atom for atom in common if atom in mine]
         if not common:
             return []
@@ -174,7 +174,7 @@ def unmasked(tensor: Tensor) -> Tensor:
     if not masks:
         return tensor
     terms = tuple(
-        Term(t.coefficient, frozenset((a, p) for a, p in t.factors if a not in masks)) for t in tensor.terms
+        Term(t.coefficient, tuple(f for f in t.factors if f[0] not in masks)) for t in tensor.terms
     )
     return altered(tensor, terms=terms)
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from batchmean.engine import masks
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
-from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered
+from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
 How: TypeAlias = Literal["sum", "mean"]
 Stack: TypeAlias = tuple[ast.AST, ...]
@@ -127,7 +127,7 @@ class Reduction:
     units: tuple[tuple[Axis, How], ...] = ()
     rest: How | None = None
     """What happened to all axes that are not listed in `units`."""
-    scale: Factors = frozenset()
+    scale: Factors = ()
     """The counts and unknown numbers it was multiplied by."""
     coefficient: float | None = 1.0
     steps: tuple[Step, ...] = ()
@@ -196,10 +196,10 @@ class Reduction:
             first = min(zeroing, key=lambda atom: atom.key)
             fact = mask_fact(first, len(self.units), len(self.steps))
             found = altered(self, mask=self.mask or fact, parent=self)
-            rest = Term(term.coefficient, frozenset((a, p) for a, p in term.factors if a not in zeroing))
+            rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             return found.scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
-        factors = frozenset((a, p) for a, p in term.factors if a.role in scalars)
+        factors = tuple(f for f in term.factors if f[0].role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):
             return self
         powers: dict[Atom, float] = dict(self.scale)
@@ -208,7 +208,7 @@ class Reduction:
         both = self.coefficient is not None and term.coefficient is not None
         return altered(
             self,
-            scale=frozenset((a, p) for a, p in powers.items() if p),
+            scale=product_of((a, p) for a, p in powers.items() if p),
             coefficient=self.coefficient * term.coefficient if both else None,  # type: ignore[operator]
             parent=self,
         )
@@ -227,7 +227,7 @@ class Reduction:
 
     def counts(self) -> Iterator[tuple[Atom, int]]:
         """The counts in the scale, in an order that does not depend on the hash seed."""
-        for atom, power in sorted(self.scale, key=lambda f: f[0].key):
+        for atom, power in self.scale:
             yield atom, round(power)
 
     def factor(self) -> Factor | None:

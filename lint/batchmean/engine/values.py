@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from operator import attrgetter
@@ -130,11 +130,18 @@ class Atom:
         return self.key
 
 
-def _by_key(factor: tuple[Atom, float]) -> int:
-    return factor[0].key
+def _by_key(factor: tuple[Atom, float]) -> tuple[int, float]:
+    return factor[0].key, factor[1]
 
 
-Factors: TypeAlias = frozenset[tuple[Atom, float]]
+Factors: TypeAlias = tuple[tuple[Atom, float], ...]
+"""Atoms and their powers, in the order of their keys: equal products are equal, whatever the hash seed."""
+
+
+def product_of(factors: Iterable[tuple[Atom, float]]) -> Factors:
+    """The factors in their order, each once."""
+    found = tuple(factors)
+    return found if len(found) < 2 else tuple(sorted(dict.fromkeys(found), key=_by_key))
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -143,10 +150,6 @@ class Term:
 
     coefficient: float | None
     factors: Factors
-
-    def atoms(self) -> Iterator[tuple[Atom, float]]:
-        """The factors in an order that does not depend on the hash seed."""
-        return iter(sorted(self.factors, key=_by_key) if len(self.factors) > 1 else self.factors)
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -161,9 +164,11 @@ class Tensor:
 
     def single(self) -> Atom | None:
         """The atom this tensor is, if it is nothing else."""
-        if len(self.terms) == 1 and self.terms[0].coefficient == 1 and len(self.terms[0].factors) == 1:
-            ((atom, power),) = self.terms[0].factors
-            return atom if power == 1 else None
+        if len(self.terms) == 1:
+            term = self.terms[0]
+            if term.coefficient == 1 and len(term.factors) == 1:
+                atom, power = term.factors[0]
+                return atom if power == 1 else None
         return None
 
     def number(self) -> float | None:
@@ -174,11 +179,9 @@ class Tensor:
             return self.terms[0].coefficient
         return None
 
-    def atoms(self) -> Iterator[Atom]:
+    def atoms(self) -> list[Atom]:
         """Every atom, term by term."""
-        for term in self.terms:
-            for atom, _ in term.atoms():
-                yield atom
+        return [atom for term in self.terms for atom, _ in term.factors]
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -312,7 +315,7 @@ def shown_number(number: float | None) -> float | None:
 def constant(number: float | None) -> Tensor:
     """A number."""
     number = shown_number(number)
-    return Tensor((Term(number, frozenset()),) if number != 0 else (), SCALAR)
+    return Tensor((Term(number, ()),) if number != 0 else (), SCALAR)
 
 
 def sequence_of(items: Sequence[Value]) -> TupleValue | ListValue:
@@ -324,7 +327,7 @@ def sequence_of(items: Sequence[Value]) -> TupleValue | ListValue:
 
 def from_atom(atom: Atom, shape: Shape) -> Tensor:
     """A tensor that is one atom."""
-    return Tensor((Term(1.0, frozenset([(atom, 1.0)])),), shape)
+    return Tensor((Term(1.0, ((atom, 1.0),)),), shape)
 
 
 def named(value: Value, name: str, node: ast.AST | None = None) -> Value:

@@ -14,6 +14,7 @@ from batchmean.engine.values import (
     Alternatives,
     Atom,
     Const,
+    Factors,
     ListValue,
     Role,
     ShapeValue,
@@ -48,15 +49,15 @@ def opened(tensor: Tensor, stack: Stack = ()) -> tuple[Reduction, ...]:
     )
 
 
-def _common_counts(terms: tuple[Term, ...]) -> frozenset[tuple[Atom, float]]:
+def _common_counts(terms: tuple[Term, ...]) -> Factors:
     """Counts that every term was divided by before the reduction."""
     common = None
     for term in terms:
-        counts = frozenset(
-            (a, p) for a, p in term.factors if a.role in (Role.COUNT, Role.VALID) or _is_named_count(a)
+        counts = tuple(
+            f for f in term.factors if f[0].role in (Role.COUNT, Role.VALID) or _is_named_count(f[0])
         )
-        common = counts if common is None else common & counts
-    return common or frozenset()
+        common = counts if common is None else tuple(f for f in common if f in counts)
+    return common or ()
 
 
 def _is_named_count(atom: Atom) -> bool:
