@@ -333,14 +333,22 @@ class Interpreter(Evaluator):
             return self.opaque()
         is_used = not standalone and (self._is_used(node) or _hands_on(function, args, kwargs))
         by_itself = (function.node, id(function.receiver))
-        if not standalone and not is_used and by_itself in self._run_alone:
-            if _says_no_more_than_names(function, args, kwargs):
+        relevant: Slice | None = None
+        if self._relevance is not None and not isinstance(function.node, ast.Lambda):
+            relevant = self._relevance.of(function.node, is_used)
+        given = None if standalone else _given(function, args, kwargs, relevant)
+        if given is not None and not is_used and by_itself in self._run_alone:
+            if _says_no_more_than_names(given):
                 return self.opaque()
-        memo = _unknown_call(function, args, kwargs, is_used) if not standalone else None
-        if memo is not None and memo in self._returned:
-            return self._anew(self._returned[memo])
-        same = _same_call(function, args, kwargs, is_used) if not standalone else None
-        if same is not None:
+        call = (*by_itself, is_used, bool(args or kwargs))
+        memo = _unknown_call(given) if given is not None else None
+        if memo is not None:
+            memo = (*call, *memo)
+            if memo in self._returned:
+                return self._anew(self._returned[memo])
+        same = None
+        if given is not None:
+            same = (*call, *((name, _identity(value)) for name, value in given))
             for earlier in self._followed.get(same, ()):
                 if exclude_each_other(earlier.path, self._path):
                     return earlier.result
@@ -356,8 +364,7 @@ class Interpreter(Evaluator):
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
-            if self._relevance is not None:
-                self._relevant = self._relevance.of(function.node, is_used)
+            self._relevant = relevant
             if self._block(function.node.body):
                 self._returns.append(Const(None))
             values = [v for v in self._returns if not (isinstance(v, Const) and v.value is None)]
@@ -395,18 +402,29 @@ def _hands_on(function: FunctionValue, args: list[Value], kwargs: dict[str, Valu
     return not (_sees_only_its_arguments(function) and all(map(_is_no_loss, (*args, *kwargs.values()))))
 
 
-def _says_no_more_than_names(function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> bool:
-    """Are the arguments as unknown as the parameters of a function that is run by itself?"""
+def _given(
+    function: FunctionValue, args: list[Value], kwargs: dict[str, Value], relevant: Slice | None
+) -> list[tuple[str, Value]] | None:
+    """The arguments that matter to a function, under its own names; None for closures, which see more than them."""
+    if not _sees_only_its_arguments(function):
+        return None
     spec = function.node.args
-    names = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
-    given = zip(names[function.receiver is not None :], args, strict=False)
-    for name, value in (*given, *kwargs.items()):
+    names = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)][function.receiver is not None :]
+    more = spec.vararg.arg if spec.vararg is not None else ""
+    names += [more] * (len(args) - len(names))
+    given = [*zip(names, args, strict=False), *kwargs.items()]
+    return given if relevant is None else [pair for pair in given if pair[0] in relevant.loads]
+
+
+def _says_no_more_than_names(given: Sequence[tuple[str, Value]]) -> bool:
+    """Are the arguments as unknown as the parameters of a function that is run by itself?"""
+    for name, value in given:
         if isinstance(value, Const) and (value.value is None or isinstance(value.value, bool)):
             continue
         atom = value.single() if isinstance(value, Tensor) and is_unknown(value) else None
         if atom is None or atom.kind or atom.hint or atom.names not in ((), (name,)):
             return False
-    return len(args) <= len(names)
+    return True
 
 
 def _is_no_loss(value: Value) -> bool:
@@ -420,16 +438,6 @@ def _is_no_loss(value: Value) -> bool:
     if atom is not None and (is_log_name(atom.names) or is_loss_name(atom.names) or is_mask_name(atom.names)):
         return False
     return isinstance(value, InstanceValue) or _says_nothing(value)
-
-
-def _same_call(
-    function: FunctionValue, args: list[Value], kwargs: dict[str, Value], is_used: bool
-) -> tuple[object, ...] | None:
-    """A key that two calls share if they hand the same values to the same function; None for closures."""
-    if not _sees_only_its_arguments(function):
-        return None
-    given = [(name, _identity(value)) for name, value in [*(("", a) for a in args), *kwargs.items()]]
-    return (function.node, id(function.receiver), is_used, *given)
 
 
 def _identity(value: Value) -> object:
@@ -465,14 +473,10 @@ def _says_nothing(value: Value) -> bool:
     return isinstance(value, Const) or (isinstance(value, Tensor) and is_unknown(value))
 
 
-def _unknown_call(
-    function: FunctionValue, args: list[Value], kwargs: dict[str, Value], is_used: bool
-) -> tuple[object, ...] | None:
-    """A key for a call whose arguments are literals or unknown; None where they say more."""
-    if not _sees_only_its_arguments(function):
-        return None
-    key: list[object] = [function.node, id(function.receiver), is_used]
-    for name, value in [*(("", a) for a in args), *kwargs.items()]:
+def _unknown_call(given: Sequence[tuple[str, Value]]) -> tuple[object, ...] | None:
+    """A key for arguments that are literals or unknown; None where they say more."""
+    key: list[object] = []
+    for name, value in given:
         if isinstance(value, Const) and not isinstance(value.value, slice):
             key.append((name, type(value.value), value.value))
         elif isinstance(value, Tensor) and is_unknown(value):

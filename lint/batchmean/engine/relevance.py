@@ -49,6 +49,8 @@ class Slice(NamedTuple):
     statements: frozenset[ast.AST]
     unused: frozenset[ast.expr]
     """The calls whose results no statement in it needs: they are there for what happens in them."""
+    loads: frozenset[str]
+    """The names that its statements load: an argument under another name makes no difference."""
 
 
 class _Block(NamedTuple):
@@ -209,7 +211,7 @@ class Relevance:
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
-        return Slice(frozenset(f.node for f in relevant), frozenset(unused))
+        return Slice(frozenset(f.node for f in relevant), frozenset(unused), frozenset(loaded))
 
 
 def _head(node: ast.stmt) -> Iterator[ast.AST]:
