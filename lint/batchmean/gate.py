@@ -57,7 +57,17 @@ _NO_OPS: Final = {
 }
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
 _DIVIDED: Final = "loss.div("
-_LOGGING: Final = ("logger", "logging", "self", "super()", "accelerator", "fabric", "trainer", "wandb", "writer")
+_LOGGING: Final = (
+    "logger",
+    "logging",
+    "self",
+    "super()",
+    "accelerator",
+    "fabric",
+    "trainer",
+    "wandb",
+    "writer",
+)
 
 
 def losses(text: str) -> list[int]:

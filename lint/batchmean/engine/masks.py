@@ -173,9 +173,7 @@ def unmasked(tensor: Tensor) -> Tensor:
     masks = common_masks(tensor)
     if not masks:
         return tensor
-    terms = tuple(
-        Term(t.coefficient, tuple(f for f in t.factors if f[0] not in masks)) for t in tensor.terms
-    )
+    terms = tuple(Term(t.coefficient, tuple(f for f in t.factors if f[0] not in masks)) for t in tensor.terms)
     return altered(tensor, terms=terms)
 
 

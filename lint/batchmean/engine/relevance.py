@@ -11,7 +11,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from batchmean.engine.candidates import Candidates
 
@@ -32,6 +32,19 @@ _MUTATORS: Final = frozenset(
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _BLOCKS: Final = ("body", "orelse", "finalbody")
 _INNER: Final = frozenset((*_BLOCKS, "handlers", "cases"))
+_NO_NODES: Final = frozenset(("ctx", "op", "ops", "type_comment"))
+_KINDS: Final[Sequence[type[ast.AST]]] = [
+    kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)
+]
+_CHILDREN: Final = {kind: tuple(name for name in kind._fields if name not in _NO_NODES) for kind in _KINDS}
+"""Where a node may have others, as far as these hold names."""
+_HEADS: Final = {
+    kind: tuple(name for name in names if name not in _INNER) for kind, names in _CHILDREN.items()
+}
+"""Those of a statement outside its blocks."""
+_COMPOUND: Final = frozenset(kind for kind, names in _CHILDREN.items() if len(names) > len(_HEADS[kind]))
+_UNRUN: Final = (ast.Raise, ast.Assert)
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _NAMING: Final = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS: Final = (ast.For, ast.AsyncFor)
@@ -136,25 +149,30 @@ class Relevance:
         for node in body:
             facts = _Facts(node, len(found), len(found), outer, block)
             found.append(facts)
+            is_compound = type(node) in _COMPOUND
             if isinstance(node, _DEFINITIONS):
                 facts.takes_logarithm = candidates.takes_logarithm(node)
                 _collect(node, facts)
                 facts.until = sys.maxsize  # it loads names when it is called
                 facts.stores = facts.binds = {node.name}
             else:
-                for child in _head(node):
-                    _collect(child, facts)
-                    if isinstance(child, ast.expr) and candidates.takes_logarithm(child):
-                        facts.takes_logarithm = True
+                for name in _HEADS[type(node)]:
+                    child = getattr(node, name)
+                    for part in child if isinstance(child, list) else (child,):
+                        _collect(part, facts)
+                        if is_compound and isinstance(part, ast.expr) and candidates.takes_logarithm(part):
+                            facts.takes_logarithm = True
+                if not (is_compound or isinstance(node, _IMPORTS)) and candidates.takes_logarithm(node):
+                    facts.takes_logarithm = True
                 if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
                     facts.loads.add(node.target.id)
                 _collect_bindings(node, facts)
-            if isinstance(node, ast.Raise | ast.Assert):
+            if isinstance(node, _UNRUN):
                 facts.operations.clear()  # they are not run
             takers = candidates.takers
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
-            if isinstance(node, _DEFINITIONS) or ("body" not in node._fields and "cases" not in node._fields):
+            if not is_compound or isinstance(node, _DEFINITIONS):
                 continue
             inner = [*outer, facts]
             for name in _BLOCKS:
@@ -212,17 +230,6 @@ class Relevance:
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
         return Slice(frozenset(f.node for f in relevant), frozenset(unused), frozenset(loaded))
-
-
-def _head(node: ast.stmt) -> Iterator[ast.AST]:
-    """The parts of a statement that are not blocks."""
-    for name in node._fields:
-        if name not in _INNER:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                yield from (child for child in value if isinstance(child, ast.AST))
-            elif isinstance(value, ast.AST):
-                yield value
 
 
 def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:
@@ -323,60 +330,59 @@ def _takes_shapes(node: ast.expr) -> bool:
     return any("shape" in name or "size" in name for name in names)
 
 
-def _collect(root: ast.AST, facts: _Facts) -> None:
-    """Add what an expression or a whole definition stores, loads and calls."""
+def _collect(root: object, facts: _Facts) -> None:
+    """Add what an expression or a whole definition stores, loads and calls; what is no node adds nothing."""
     stores, loads, calls, operations = facts.stores, facts.loads, facts.calls, facts.operations
-    todo: list[ast.AST] = [root]
+    todo: list[Any] = [root]
     while todo:
         node = todo.pop()
+        kind = type(node)
         # The most frequent kinds first.
-        if isinstance(node, ast.Name):
-            (loads if isinstance(node.ctx, ast.Load) else stores).add(node.id)
-        elif isinstance(node, ast.Constant):
-            pass
-        elif isinstance(node, ast.Attribute):
+        if kind is ast.Name:
+            (loads if type(node.ctx) is ast.Load else stores).add(node.id)
+        elif kind is ast.Attribute:
             value = node.value
-            if isinstance(value, ast.Name):
-                is_load = isinstance(node.ctx, ast.Load)
+            if type(value) is ast.Name:
+                is_load = type(node.ctx) is ast.Load
                 (loads if is_load else stores).add(f"{value.id}.{node.attr}")
                 if not is_load and value.id != "self":
                     stores.add(value.id)
                 loads.add(value.id)
             else:
                 todo.append(value)
-        elif isinstance(node, ast.Call):
+        elif kind is ast.Call:
             operations.append(node)
             _collect_call(node, facts)
             todo.append(node.func)
             todo += node.args
             for keyword in node.keywords:
                 todo.append(keyword.value)
-        elif isinstance(node, ast.BinOp):
+        elif kind is ast.BinOp:
             operations.append(node)
-            if isinstance(node.op, ast.MatMult):
+            if type(node.op) is ast.MatMult:
                 calls.add("matmul")
             todo += (node.left, node.right)
-        elif isinstance(node, ast.JoinedStr):
+        elif kind is ast.JoinedStr:
             known = len(operations)
             for part in node.values:
                 _collect(part, facts)
             del operations[known:]  # they are not run
         else:
-            if isinstance(node, ast.Lambda):
+            if kind is ast.Lambda:
                 facts.until = sys.maxsize  # it loads names when it is called
-            elif isinstance(node, ast.alias):
+            elif kind is ast.alias:
                 stores.add(node.asname or node.name.partition(".")[0])
-            elif isinstance(node, _NAMING):
+            elif kind in _NAMING:
                 if node.name:
                     stores.add(node.name)
-            elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-                if isinstance(node.value, ast.Name):
+            elif kind is ast.Subscript and type(node.ctx) is not ast.Load:
+                if type(node.value) is ast.Name:
                     stores.add(node.value.id)
-            for name in node._fields:
+            for name in _CHILDREN.get(kind, ()):
                 child = getattr(node, name)
-                if isinstance(child, list):
-                    todo += [inner for inner in child if isinstance(inner, ast.AST)]
-                elif isinstance(child, ast.expr | ast.arguments | ast.arg | ast.pattern):
+                if type(child) is list:
+                    todo += child
+                else:
                     todo.append(child)
 
 
