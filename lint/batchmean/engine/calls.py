@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from batchmean import operations
 from batchmean.engine import hints, primitives
 from batchmean.engine.algebra import map_atoms
-from batchmean.engine.evaluator import Evaluator, something
 from batchmean.engine.masks import makes_masks, mask_of
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
@@ -29,11 +29,20 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
+    alternatives,
     hinted,
     named,
     sequence_of,
+    something,
 )
 from batchmean.operations.table import Operation
+
+if TYPE_CHECKING:
+    from batchmean.engine.evaluator import Evaluator
+
+
+_OBJECTS: Final = (InstanceValue, ClassValue)
+_SEQUENCES: Final = (TupleValue, ListValue)
 
 
 def evaluate_call(interpreter: Evaluator, node: ast.Call) -> Value:
@@ -147,7 +156,7 @@ def call_method(
     """Call `receiver.name(...)`."""
     if isinstance(receiver, ModuleValue):
         return call(interpreter, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
-    if isinstance(receiver, InstanceValue | ClassValue):
+    if isinstance(receiver, _OBJECTS):
         method = interpreter.attribute(receiver, name, node.func)
         if not isinstance(method, Tensor):
             return call(interpreter, method, args, kwargs, node)
@@ -160,7 +169,7 @@ def call_method(
         if name == "values":
             return TupleValue(tuple(value for _, value in receiver.items))
         return TupleValue(tuple(TupleValue((Const(k), v)) for k, v in receiver.items))
-    if isinstance(receiver, TupleValue | ListValue) and name == "append" and args:
+    if name == "append" and args and isinstance(receiver, _SEQUENCES):
         return _append(interpreter, receiver, args[0], node)
     if isinstance(receiver, DistributionValue):
         operation = operations.method(f"distribution.{name}")
@@ -185,8 +194,6 @@ def _append(interpreter: Evaluator, receiver: TupleValue | ListValue, item: Valu
     holder = node.func.value if isinstance(node.func, ast.Attribute) else None
     if isinstance(holder, ast.Name):
         elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
-        from batchmean.engine.values import alternatives
-
         interpreter.scope.names[holder.id] = ListValue(alternatives([*elements, item]))
     return Const(None)
 
@@ -200,9 +207,9 @@ def apply(
         return interpreter.opaque()
     bound, rest = operation.bind(args, kwargs)
     names = list(bound)
+    site = primitives.Call(interpreter, node, operation)
 
     def run(*values: Value) -> Value:
-        site = primitives.Call(interpreter, node, operation)
         given = dict(zip(names, values, strict=False))
         first: list[Value] = []
         if operation.rest:

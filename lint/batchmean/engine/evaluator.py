@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from batchmean import operations
-from batchmean.engine import algebra, masks
+from batchmean.engine import algebra, calls, masks
 from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.literals import compare, fold
 from batchmean.engine.names import is_class_count_name
+from batchmean.engine.primitives.contractions import matmul
+from batchmean.engine.primitives.distributions import parameter
+from batchmean.engine.primitives.elementwise import comparison
+from batchmean.engine.primitives.layout import subscript
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
@@ -45,6 +49,7 @@ from batchmean.engine.values import (
     intern,
     named,
     sequence_of,
+    something,
 )
 
 if TYPE_CHECKING:
@@ -183,7 +188,10 @@ class Evaluator:
         return self.shown_opaque("name", node.id, names=(node.id,))
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        return self.lift(lambda base: self.attribute(base, node.attr, node), self.evaluate(node.value))
+        base = self.evaluate(node.value)
+        if isinstance(base, Alternatives):
+            return alternatives([self.attribute(one, node.attr, node) for one in base.values])
+        return self.attribute(base, node.attr, node)
 
     def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
         """`base.name`, not called."""
@@ -194,8 +202,6 @@ class Evaluator:
         if isinstance(base, ClassValue):
             return base.scope.names.get(name) or self.opaque((name,))
         if isinstance(base, DistributionValue):
-            from batchmean.engine.primitives.distributions import parameter
-
             return parameter(self, base, name, node)
         tensor = self.as_tensor(base)
         if name == "shape":
@@ -250,8 +256,6 @@ class Evaluator:
         return None
 
     def _subscript(self, node: ast.Subscript) -> Value:
-        from batchmean.engine.primitives.layout import subscript
-
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
         return self.lift(lambda b, i: subscript(self, b, i, node), base, index)
@@ -336,8 +340,6 @@ class Evaluator:
         if op is ast.Pow:
             return algebra.power(a, b.number())
         if op is ast.MatMult:
-            from batchmean.engine.primitives.contractions import matmul
-
             return matmul(self, a, b, node)
         return self.computed(algebra.joint_shape(a, b))
 
@@ -405,8 +407,6 @@ class Evaluator:
             if decided is not None:
                 return Const(decided)
         if len(rights) == 1:
-            from batchmean.engine.primitives.elementwise import comparison
-
             return self.lift(lambda a, b: comparison(self, node.ops[0], a, b, node), left, rights[0])
         return self.opaque()
 
@@ -504,15 +504,11 @@ class Evaluator:
         raise NotImplementedError
 
     def _call(self, node: ast.Call) -> Value:
-        from batchmean.engine import calls
-
         self.seen.add(node)
         return calls.evaluate_call(self, node)
 
     def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         """Call a value."""
-        from batchmean.engine import calls
-
         return calls.call(self, function, args, kwargs, node)
 
     def _bind(self, target: ast.expr, value: Value) -> None:
@@ -671,14 +667,6 @@ class Evaluator:
         if axis.size == 1:
             return constant(1.0)
         return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
-
-
-def something(value: Value) -> Value:
-    """The value without the alternative None: what is computed with is not None."""
-    if isinstance(value, Alternatives):
-        kept = [v for v in value.values if not (isinstance(v, Const) and v.value is None)]
-        return alternatives(kept) if 0 < len(kept) < len(value.values) else value
-    return value
 
 
 def _counted(a: Tensor, b: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from batchmean.engine import algebra, hints
+from batchmean.engine import algebra, calls, hints
 from batchmean.engine.discarded import discarded_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, Path
 from batchmean.engine.masks import is_loss_name, is_mask_name
@@ -327,8 +327,6 @@ class Interpreter(Evaluator):
         standalone: bool = False,
     ) -> Value:
         """Follow a call into a function of this module."""
-        from batchmean.engine import calls
-
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
             return self.opaque()
         is_used = not standalone and (self._is_used(node) or _hands_on(function, args, kwargs))

@@ -357,6 +357,8 @@ def _collect(root: object, facts: _Facts) -> None:
             todo += node.args
             for keyword in node.keywords:
                 todo.append(keyword.value)
+        elif kind is ast.Constant:
+            pass
         elif kind is ast.BinOp:
             operations.append(node)
             if type(node.op) is ast.MatMult:

@@ -29,6 +29,8 @@ MAX_ITEMS: Final = 64
 class Role(enum.Enum):
     """What an atom means."""
 
+    __hash__ = object.__hash__  # that of an Enum hashes its name, each time anew
+
     OPAQUE = "opaque"
     PROBS = "probabilities"
     LOG_PROBS = "log-probabilities"
@@ -368,6 +370,14 @@ def alternatives(values: list[Value]) -> Value:
             if not any(one is other or _same(one, other) for other in unique):
                 unique.append(one)
     return unique[0] if len(unique) == 1 else Alternatives(tuple(unique[:MAX_ALTERNATIVES]))
+
+
+def something(value: Value) -> Value:
+    """The value without the alternative None: what is computed with is not None."""
+    if isinstance(value, Alternatives):
+        kept = [v for v in value.values if not (isinstance(v, Const) and v.value is None)]
+        return alternatives(kept) if 0 < len(kept) < len(value.values) else value
+    return value
 
 
 def is_unknown(value: Tensor) -> bool:
