@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean import gate
 from batchmean.config import Settings
+from batchmean.memory import without_collection
 from batchmean.source import DOCUMENTS, SourceError, decode, read, walk
 
 if TYPE_CHECKING:
@@ -188,9 +188,8 @@ def parse(text: str) -> ast.Module:
     """The tree of a file; `ValueError` with one line that says why there is none."""
     import ast
 
-    gc.disable()  # it would walk the growing tree again and again, for as long as parsing takes
     try:
-        with warnings.catch_warnings():
+        with without_collection(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the user's invalid escapes are not our findings
             return ast.parse(text)
     except SyntaxError as error:
@@ -198,8 +197,6 @@ def parse(text: str) -> ast.Module:
         raise ValueError(f"syntax error{place}: {error.msg}") from None
     except (RecursionError, MemoryError):
         raise ValueError("cannot be parsed: nested too deeply") from None
-    finally:
-        gc.enable()
 
 
 def unparsable(text: str) -> str | None:
@@ -262,6 +259,11 @@ def _die_quietly() -> None:
 
 
 def _lint(path: str, text: str, *, fixes: bool) -> _Verdict:
+    with without_collection():
+        return _linted(path, text, fixes)
+
+
+def _linted(path: str, text: str, fixes: bool) -> _Verdict:
     try:
         tree = parse(text)
     except ValueError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import gc
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,41 +19,30 @@ from batchmean.engine.miscounts import miscounts, report_node
 from batchmean.engine.reductions import Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
+from batchmean.memory import without_collection
 
 _LOCK: Final = threading.Lock()
 
 
 def analyse(tree: ast.Module, lines: Sequence[str]) -> list[Event]:
     """Every reduction of an integrand in the module that divides by its support, in source order."""
-    with _LOCK, _no_collection():
+    with _LOCK, without_collection():
         return list(_events(_interpreted(tree, lines)))
 
 
 def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
     """Every reduction of an integrand in its final state, the right ones too: what a fix is checked against."""
-    with _LOCK, _no_collection():
+    with _LOCK, without_collection():
         return _final(_interpreted(tree, lines, thorough=True).ledger)
 
 
 def work(tree: ast.Module, lines: Sequence[str]) -> int:
     """How many statements and expressions an analysis reads: its cost, whatever else the machine does."""
-    with _LOCK, _no_collection():
+    with _LOCK, without_collection():
         interpreter = _interpreted(tree, lines)
         for _ in _events(interpreter):
             pass
         return interpreter.work
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic garbage collector: the work is bounded, and the collector would take an eighth of it."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> Interpreter:

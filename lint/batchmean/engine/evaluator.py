@@ -269,7 +269,7 @@ class Evaluator:
 
     def _tuple(self, node: ast.Tuple | ast.List) -> Value:
         items: list[Value] = []
-        for element in node.elts:
+        for element in node.elts[: MAX_ITEMS + 1]:
             if isinstance(element, ast.Starred):
                 inner = self.evaluate(element.value)
                 if not isinstance(inner, TupleValue):
@@ -280,18 +280,20 @@ class Evaluator:
         return sequence_of(items)
 
     def _set(self, node: ast.Set) -> Value:
-        for element in node.elts:
+        for element in node.elts[:MAX_ITEMS]:
             self.evaluate(element)
         return self.opaque()
 
     def _dict(self, node: ast.Dict) -> Value:
         items: list[tuple[object, Value]] = []
+        if len(node.keys) > MAX_ITEMS:
+            return self.opaque()
         for key, value in zip(node.keys, node.values, strict=True):
             shown = self.evaluate(key) if key is not None else None
             item = self.evaluate(value)
             if isinstance(shown, Const):
                 items.append((shown.value, item))
-        return DictValue(tuple(items)) if len(items) <= MAX_ITEMS else self.opaque()
+        return DictValue(tuple(items))
 
     def _binary(self, node: ast.BinOp) -> Value:
         self.seen.add(node)

@@ -1,0 +1,22 @@
+"""The cyclic garbage collector, held off for as long as one file is read."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Collect nothing meanwhile: the collector would walk a growing tree, which has no cycles, again and again.
+
+    What is done meanwhile must be bounded.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
