@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
 from batchmean.gate import losses, reduces
@@ -19,6 +19,9 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _MANY: Final = 200
 """More names than these are not looked for one by one."""
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+_NOTABLE: Final = frozenset((*_FUNCTIONS, *_IMPORTS, ast.ClassDef, ast.Assign))
 _KINDS: Final[list[type[ast.AST]]] = [*ast.stmt.__subclasses__(), ast.ExceptHandler, ast.match_case]
 _BLOCKS_OF: Final = {kind: tuple(name for name in _BLOCKS if name in kind._fields) for kind in _KINDS}
 
@@ -29,7 +32,6 @@ class Candidates:
     def __init__(self, tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> None:
         """Read a module; `thorough` takes in functions that only sum, such as those a fix has put right."""
         self._lines = lines
-        self._last_read: tuple[tuple[int, int | None], bool, frozenset[str]] | None = None
         text = "\n".join(lines)
         self._marks = _line_numbers(text, losses(text))
         functions: list[Function] = []
@@ -38,11 +40,11 @@ class Candidates:
         reducers: set[str] = set()
         own = list(_own_statements(tree))
         lasting = {id(node) for node in own}
-        for node in _statements(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        for node in _notable(tree):
+            if isinstance(node, _FUNCTIONS):
                 functions.append(node)
                 inert.append(node)
-            elif isinstance(node, ast.Import | ast.ImportFrom):
+            elif isinstance(node, _IMPORTS):
                 if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
                     inert.append(node)
             if isinstance(node, ast.ImportFrom):
@@ -61,7 +63,7 @@ class Candidates:
                     name for target in node.targets for name in _target_names(target, id(node) in lasting)
                 }
                 takers |= names
-                if self._words(node)[0]:
+                if reduces(self._text(node)):
                     reducers |= names
         for function in functions:
             if any(isinstance(node, ast.FunctionDef) for node in function.body):
@@ -73,15 +75,16 @@ class Candidates:
         takers.update(f.name for f in takes_it)
         texts = {f: self._text(f) for f in functions} if takers else {}
         reduces_it = {f for f, text in texts.items() if reduces(text)}
-        asked: tuple[frozenset[str], int] | None = None
-        for node in own:
+        read: tuple[int, int | None, int] | None = None
+        for node in own if takers else ():
             # `batched = vmap(predict)`, `average = partial(np.mean)`: other names of what matters.
             if isinstance(node, ast.Assign):
+                if read != (
+                    read := (node.lineno, node.end_lineno, len(takers))
+                ):  # a line of many is read once
+                    text = self._text(node)
+                    takes, does = _mentions(takers, text), reduces(text)
                 names = {name for target in node.targets for name in _target_names(target, True)}
-                does, words = self._words(node)
-                if asked is None or asked[0] is not words or asked[1] != len(takers):
-                    asked = words, len(takers)
-                    takes = not takers.isdisjoint(words)
                 if takes:
                     takers |= names
                 if does:
@@ -131,7 +134,7 @@ class Candidates:
                 index = bisect_left(self._marks, line)
                 if index < len(self._marks) and self._marks[index] < start:
                     return True
-                if not self.takers.isdisjoint(_WORD.findall("\n".join(self._lines[line - 1 : start - 1]))):
+                if _mentions(self.takers, "\n".join(self._lines[line - 1 : start - 1])):
                     return True
             line = max(line, end + 1)
         return False
@@ -144,16 +147,15 @@ class Candidates:
             if len(names) > _MANY or any(name in text for name in names):
                 self.calls[function] = _called(text) - {function.name}
 
-    def _words(self, node: ast.stmt) -> tuple[bool, frozenset[str]]:
-        """Do the lines of a statement reduce something, and which words do they hold? A line of many is read once."""
-        place = (node.lineno, node.end_lineno)
-        if self._last_read is None or self._last_read[0] != place:
-            text = self._text(node)
-            self._last_read = place, reduces(text), frozenset(_WORD.findall(text))
-        return self._last_read[1:]
-
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
+
+
+def _mentions(names: Set[str], text: str) -> bool:
+    """Is one of the names a word of the text?"""
+    if 2 * len(names) < len(text) and not any(name in text for name in names):  # far cheaper than its words
+        return False
+    return not names.isdisjoint(_WORD.findall(text))
 
 
 def _called(text: str) -> set[str]:
@@ -174,14 +176,15 @@ def _line_numbers(text: str, offsets: Sequence[int]) -> list[int]:
     return lines
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Every statement, at any depth; expressions are not entered."""
+def _notable(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Definitions, imports and assignments at any depth, in the order of the text; expressions are not entered."""
     todo: list[ast.AST] = [*reversed(tree.body)]
     while todo:
         node = todo.pop()
-        if isinstance(node, ast.stmt):
-            yield node
-        for block in _BLOCKS_OF.get(type(node), ()):
+        kind = type(node)
+        if kind in _NOTABLE:
+            yield node  # type: ignore[misc]
+        for block in _BLOCKS_OF[kind]:
             todo += getattr(node, block)[::-1]
 
 
