@@ -27,7 +27,10 @@ _LOCK: Final = threading.Lock()
 def analyse(tree: ast.Module, lines: Sequence[str]) -> list[Event]:
     """Every reduction of an integrand in the module that divides by its support, in source order."""
     with _LOCK, without_collection():
-        return list(_events(_interpreted(tree, lines)))
+        interpreter = _interpreted(tree, lines)
+        events = list(_events(interpreter))
+        interpreter.let_go()
+        return events
 
 
 def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:

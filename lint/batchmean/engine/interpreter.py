@@ -62,10 +62,17 @@ class Interpreter(Evaluator):
         self._relevance = relevance
         self._relevant: Slice | None = None
         self._active: list[ast.AST] = []
+        self._class_scopes: list[Scope] = []
         self._returns: list[Value] = []
         self._returned: dict[tuple[object, ...], Value] = {}
         """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
         self._followed: dict[tuple[object, ...], list[_Followed]] = {}
+
+    def let_go(self) -> None:
+        """Break the cycles between scopes and what is defined in them, so that all of it is freed at once."""
+        for scope in (self.module, *self._class_scopes, *(function.scope for function in self.defined)):
+            scope.names.clear()
+            scope.owner = None
 
     def run_module(self, body: Sequence[ast.stmt]) -> None:
         """Run the statements of the module itself."""
@@ -117,6 +124,7 @@ class Interpreter(Evaluator):
         scope = Scope(outer)
         value = ClassValue(node, scope)
         scope.owner = value
+        self._class_scopes.append(scope)
         relevant = self._relevant
         self._scope, self._relevant = (
             scope,

@@ -21,7 +21,7 @@ class Axis:
     def __init__(
         self, size: int | None = None, parts: tuple[Axis, ...] = (), whole: Shape | None = None
     ) -> None:
-        self._root: Axis = self
+        self._root: Axis | None = None  # itself would be a cycle, which only the collector frees
         self._size = size
         self._symbols: set[object] = set()
         self.parts = parts
@@ -31,10 +31,10 @@ class Axis:
 
     def root(self) -> Axis:
         """The representative of all axes united with this one."""
-        axis = self
-        while axis._root is not axis:
-            axis._root = axis._root._root
-            axis = axis._root
+        axis, above = self, self._root
+        while above is not None:
+            axis._root = above._root or above
+            axis, above = above, above._root
         return axis
 
     @property
@@ -106,7 +106,7 @@ class Shape:
         rank: int | None = None,
         unsure: Iterable[Axis] = (),
     ) -> None:
-        self._root: Shape = self
+        self._root: Shape | None = None
         self._front = list(front)
         self._back = list(back)
         self._rank = rank
@@ -120,10 +120,10 @@ class Shape:
         return Shape(front=axes, rank=len(axes)) if len(axes) <= MAX_RANK else Shape()
 
     def root(self) -> Shape:
-        shape = self
-        while shape._root is not shape:
-            shape._root = shape._root._root
-            shape = shape._root
+        shape, above = self, self._root
+        while above is not None:
+            shape._root = above._root or above
+            shape, above = above, above._root
         return shape
 
     @property
