@@ -28,6 +28,7 @@ from batchmean.engine.values import (
 
 _DISTRIBUTIONS = (Role.PROBS, Role.ONE_HOT)
 _MAX_POWER = 1000.0
+_HALVES = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.LOG, Role.INTEGRAND)
 BINARY_ROLES = (Role.LOG_COMPLEMENT, Role.LOG_SIGMOID, Role.SIGMOID)
 """What only a loss per element holds: `log(1 - p)`, a sigmoid."""
 
@@ -51,6 +52,8 @@ def _collapsed(operation: str, parts: tuple[Hashable, ...], shape: Shape) -> Ten
 
 
 def _multiply_factors(a: Factors, b: Factors) -> Factors:
+    if not a or not b:
+        return a or b
     powers: dict[Atom, float] = dict(a)
     for atom, power in b:
         powers[atom] = powers.get(atom, 0.0) + power
@@ -67,11 +70,13 @@ def _times(a: float | None, b: float | None) -> float | None:
 
 def plays_a_role(tensor: Tensor) -> bool:
     """Does the tensor look like one half of an integrand: a distribution or a log-probability?"""
-    for atom in tensor.atoms():
-        if atom.role in (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.LOG, Role.INTEGRAND):
-            return True
-        if atom.role is Role.OPAQUE and (is_target_name(atom.names) or is_log_name(atom.names)):
-            return True
+    for term in tensor.terms:
+        for atom, _ in term.factors:
+            if atom.role is Role.OPAQUE:
+                if atom.names and (is_target_name(atom.names) or is_log_name(atom.names)):
+                    return True
+            elif atom.role in _HALVES:
+                return True
     return False
 
 

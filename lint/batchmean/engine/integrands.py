@@ -20,6 +20,7 @@ from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern, product_of
 
 _SHOWN = (Role.PROBS, Role.ONE_HOT)
+_LOGS = (Role.LOG, Role.LOG_PROBS)
 
 
 def recognise(tensor: Tensor) -> Integrand | None:
@@ -29,14 +30,16 @@ def recognise(tensor: Tensor) -> Integrand | None:
     alone = tensor.single()
     if alone is not None and alone.role is Role.OPAQUE:
         return None
-    roles = {atom.role for atom in tensor.atoms()}
+    atoms = tensor.atoms()
+    roles = {atom.role for atom in atoms}
     if Role.MASK in roles:
         tensor = unmasked(tensor)
-    if roles & set(BINARY_ROLES):
+        atoms = tensor.atoms()
+    if not roles.isdisjoint(BINARY_ROLES):
         return None
     if Role.INTEGRAND in roles:
         return _library_integrand(tensor)
-    if not roles & {Role.LOG, Role.LOG_PROBS} and not any(is_log_name(a.names) for a in tensor.atoms()):
+    if roles.isdisjoint(_LOGS) and not any(a.names and is_log_name(a.names) for a in atoms):
         return _latent_kl(tensor) if Role.EXP in roles else None
     return _expectation(tensor) or _latent_kl(tensor)
 
@@ -86,8 +89,10 @@ def pairing(a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...]) -> 
     """(B,) times (B, 1), where the code shows both shapes, or one of them and that the other is a column."""
     for column, row in ((a, b), (b, a)):
         how = _pairs_up(column, row)
+        if how is None:
+            continue
         mine, others = column.atoms(), row.atoms()
-        if how is None or not mine or {atom.key for atom in mine} & {atom.key for atom in others}:
+        if not mine or {atom.key for atom in mine} & {atom.key for atom in others}:
             continue  # all pairs of one array are meant
         if any(atom.kind == "arange" or atom.role is Role.MASK for atom in (*mine, *others)):
             continue
