@@ -75,15 +75,15 @@ class Candidates:
         takers.update(f.name for f in takes_it)
         texts = {f: self._text(f) for f in functions} if takers else {}
         reduces_it = {f for f, text in texts.items() if reduces(text)}
-        read: tuple[int, int | None, int] | None = None
+        place: tuple[int, int | None, int] | None = None
+        takes = does = False
         for node in own if takers else ():
             # `batched = vmap(predict)`, `average = partial(np.mean)`: other names of what matters.
             if isinstance(node, ast.Assign):
-                if read != (
-                    read := (node.lineno, node.end_lineno, len(takers))
-                ):  # a line of many is read once
+                here = node.lineno, node.end_lineno, len(takers)
+                if place != here:  # a line of many is read once
                     text = self._text(node)
-                    takes, does = _mentions(takers, text), reduces(text)
+                    place, takes, does = here, _mentions(takers, text), reduces(text)
                 names = {name for target in node.targets for name in _target_names(target, True)}
                 if takes:
                     takers |= names
