@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import os
 import resource
 import shutil
@@ -39,14 +40,14 @@ ROOT = Path(__file__).parent.parent
 FLAKE8 = "flake8==7.5.0"
 ENVIRONMENTS: Mapping[str, Sequence[str]] = {
     "flake8": [FLAKE8],
-    "batchmean": [FLAKE8, "--editable", str(ROOT)],
+    "batchmean": [FLAKE8, str(ROOT)],  # not editable: with compiled bytecode, as everybody has it
     "torchfix": [FLAKE8, "torchfix==0.7.0"],
     "bugbear": [FLAKE8, "flake8-bugbear==26.10.27"],
     "ruff": ["ruff==0.17.6"],
 }
 PACKAGES = (Pin("trl", "1.16.0"), Pin("timm", "1.0.31"))
 SECTIONS = ("stages", "growth", "start", "command", "torchfix", "flake8", "peers")
-CHUNK = 150  # files per process: the machine's moods pass over every program alike
+CHUNK = 500  # files per process: the machine's moods pass over every program alike
 
 
 class Cost(NamedTuple):
@@ -107,6 +108,8 @@ def environment(name: str) -> Path:
     """The folder of programs of a peer's own environment, made once; it is made anew when its packages change."""
     folder = CACHE / "environments" / name
     wanted = "\n".join([sys.version, *ENVIRONMENTS[name]])
+    if str(ROOT) in ENVIRONMENTS[name]:
+        wanted += f"\n{_digest(ROOT / 'lint')}"
     stamp = folder / "installed.txt"
     if not stamp.is_file() or stamp.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
@@ -115,6 +118,14 @@ def environment(name: str) -> Path:
         _run([*pip, *ENVIRONMENTS[name]])
         stamp.write_text(wanted)
     return folder / "bin"
+
+
+def _digest(folder: Path) -> str:
+    """What stands for the sources in a folder."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def cost(command: Sequence[str], cwd: Path, stdin: bytes | None = None) -> Cost:
@@ -180,17 +191,28 @@ def flake8(name: str) -> list[str]:
     return [str(environment(name) / "python"), "-m", "flake8", "--isolated", "-j1"]
 
 
-def under_flake8(table: Table, sample: Corpus, rounds: int, peers: Sequence[str], most: float | None) -> None:
-    """flake8 with one plugin over flake8 alone, `-j1`."""
+def under_flake8(
+    table: Table, samples: Sequence[Corpus], rounds: int, peers: Sequence[str], most: float | None
+) -> None:
+    """flake8 with one plugin over flake8 alone, `-j1`: on each corpus, and judged on all of them together."""
     names = ("flake8", "batchmean", *peers)
     costs: dict[str, list[list[Cost]]] = {name: [] for name in names}
-    for files in sample.chunks():
-        commands = {name: partial(cost, [*flake8(name), *files], sample.folder) for name in names}
-        for name, measured in interleaved(commands, rounds).items():
-            costs[name].append(measured)
+    for sample in samples:
+        mine: dict[str, list[list[Cost]]] = {name: [] for name in names}
+        for files in sample.chunks():
+            commands = {name: partial(cost, [*flake8(name), *files], sample.folder) for name in names}
+            for name, measured in interleaved(commands, rounds).items():
+                mine[name].append(measured)
+        for name in names:
+            costs[name].append(total(mine[name]))
+        if len(samples) > 1:
+            for name in names[1:]:
+                what = f"flake8 + {name} / flake8, {sample.name}"
+                table.compare(what, costs[name][-1], costs["flake8"][-1])
+    together = " + ".join(sample.name for sample in samples)
     for name in names[1:]:
         budget = most if name == "batchmean" else None
-        what = f"flake8 + {name} / flake8, {sample.name}"
+        what = f"flake8 + {name} / flake8, {together}"
         table.compare(what, total(costs[name]), total(costs["flake8"]), budget)
 
 
@@ -438,13 +460,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if "flake8" in wanted:
             table.head("Under flake8, -j1, separate environments")
-            for sample in packages:
-                under_flake8(table, sample, rounds, (), None if options.quick else 1.10)
-            under_flake8(table, library, rounds, (), None if options.quick else 1.02)
+            under_flake8(table, packages, rounds, (), None if options.quick else 1.10)
+            under_flake8(table, [library], rounds, (), None if options.quick else 1.02)
         if "peers" in wanted:
             table.head("Other plugins under flake8, -j1")
-            for sample in packages:
-                under_flake8(table, sample, 1, ("torchfix", "bugbear"), None)
+            under_flake8(table, packages, 1, ("torchfix", "bugbear"), None)
     except (PackageError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -27,16 +27,16 @@ def lint(text: str, path: str, *, tree: ast.Module | None = None, fixes: bool = 
     Args:
         text: the source, with `\\n` line ends.
         path: how the findings name the file.
-        tree: the file's syntax tree, where the caller has it.
+        tree: the file's syntax tree, where the caller has it; it is not asked again whether that is worth having.
         fixes: work out the fixes, too.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: when the text must be parsed here and cannot be.
         InternalError: when the analysis fails.
     """
-    if not worth_parsing(text):
-        return []
     if tree is None:
+        if not worth_parsing(text):
+            return []
         tree = ast.parse(text)
     lines = text.split("\n")
     try:
