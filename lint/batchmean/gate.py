@@ -48,7 +48,7 @@ _DIVERGENCES: Final = _Tokens({
     ),
     "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), ".ln(": (),
 })  # fmt: skip
-_SPREADS: Final = ("var", "sigma", "log_std", "logstd")
+_SPREAD: Final = re.compile(r"var(?!i(?!ance))|sigma|log_?std")  # no variant, no variable
 _REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div", ".div(")
 _TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
 _COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
@@ -94,7 +94,7 @@ _DIVIDED: Final = "loss.div("
 _OF_LOGARITHMS: Final = _Tokens(_LOGARITHMS, _MEANS)
 _OF_LOSSES: Final = _Tokens(_LOGARITHMS, _MEANS, _LOSSES)
 _OF_SQUARES: Final = _Tokens(_LOGARITHMS, _MEANS, _SQUARES, {_DIVIDED: ()})
-_LOGGING: Final = (
+_REPORTERS: Final = (
     "logger",
     "logging",
     "self",
@@ -114,12 +114,16 @@ def losses(text: str) -> list[int]:
         sought = _OF_LOSSES
     elif _NO_OPS.are_in(text) or ".div(" in text:
         sought = _OF_SQUARES
-    return sorted({at for at in sought.places_in(text) if not _is_logging(text, at)})
+    return sorted({at for at in sought.places_in(text) if not _is_of_no_array(text, at)})
 
 
-def _is_logging(text: str, at: int) -> bool:
-    """Is it `logger.log(`?"""
-    return text.startswith(".log(", at - 1) and text.endswith(_LOGGING, 0, at - 1)
+def _is_of_no_array(text: str, at: int) -> bool:
+    """Is it `logger.log(`, or `math.log(` for one number? `tf.math.log(` is neither."""
+    if not text.startswith((".log(", ".log2(", ".log10(", ".log1p("), at - 1):
+        return False
+    if text.endswith(_REPORTERS, 0, at - 1):
+        return True
+    return text.endswith("math", 0, at - 1) and not text.endswith(".math", 0, at - 1)
 
 
 def worth_parsing(text: str) -> bool:
@@ -127,9 +131,11 @@ def worth_parsing(text: str) -> bool:
     divides_a_mean = _divides_a_mean(text)
     if not (divides_a_mean or _takes_a_mean(text)):
         return False
-    if divides_a_mean or _DIVERGENCES.are_in(text) or is_about_masks(text):
+    if divides_a_mean or is_about_masks(text):
         return True
-    if ("exp(" in text or "expm1(" in text) and any(token in text for token in _SPREADS):
+    if any(not _is_of_no_array(text, at) for at in _DIVERGENCES.places_in(text)):
+        return True
+    if ("exp(" in text or "expm1(" in text) and _SPREAD.search(text):
         return True
     if ("log_p" in text or "logp" in text) and any(token in text for token in (*_TARGETS, *_COLUMNS)):
         return True

@@ -1,0 +1,76 @@
+"""What the text gates let through, what not, and what an analysis leaves behind."""
+
+from __future__ import annotations
+
+import ast
+import gc
+from pathlib import Path
+
+import pytest
+from batchmean.gate import losses, reduces, worth_parsing
+from batchmean.linter import lint
+
+FIXTURES = sorted((Path(__file__).parents[2] / "fixtures").rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return -(target * log_softmax(x)).mean()",
+        "return -tf.reduce_mean(p * tf.math.log(p))",
+        "return -np.sum(p * np.log2(p)) / p.size",
+        "return F.kl_div(q, p)",
+        "return (criterion(x, y) * mask).mean()  # loss",
+        "return -0.5 * torch.mean(1 + log_variance - mu**2 - torch.exp(log_variance))",
+        "return -torch.mean(y_onehot * logp)",
+        "return F.mse_loss(x, y) / x.size(0)",
+        "return F.cross_entropy(x, y, reduction='sum') / x.numel()",
+    ],
+)
+def test_a_loss_is_let_through(line: str) -> None:
+    assert worth_parsing(f"def f(x, y):\n    {line}\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return x + y",
+        "return x.mean()",  # of nothing that is known to be a loss
+        "return -(target * log_softmax(x)).sum(-1)",  # summed only
+        "logger.log(10, x.mean())",
+        "self.log('accuracy', x.mean())",
+        "super().log({'accuracy': x.mean()})",
+        "bias = -math.log(classes); return x.mean() + bias",
+        "depth = int(math.log2(x.mean()))",
+        "return np.exp(x).mean()  # one variant among various variables",
+    ],
+)
+def test_what_holds_no_loss_costs_a_text_search(line: str) -> None:
+    assert not worth_parsing(f"def f(x, y):\n    {line}\n")
+
+
+def test_the_marks_stand_where_the_losses_do() -> None:
+    text = "a = log_softmax(x)\nlogger.log(1)\nb = math.log(2)\nc = tf.math.log(p)\nd = logp\n"
+    assert [text.count("\n", 0, at) + 1 for at in losses(text)] == [1, 4, 5]
+
+
+def test_a_reduction_is_a_mean_or_a_sum_and_a_count() -> None:
+    assert reduces("x.mean()") and reduces("x.sum() / len(x)")
+    assert not reduces("x.sum()") and not reduces("len(x)")
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_tree_is_left_to_the_collector(path: Path) -> None:
+    """In a cycle the whole tree of a file would live on, and the collector would walk it."""
+    text = path.read_text(encoding="utf-8")
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        assert lint(text, "any.py") or "wrong" not in text
+        gc.collect()
+        assert not [kept for kept in gc.garbage if isinstance(kept, ast.AST)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
