@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
@@ -23,29 +23,37 @@ from batchmean.memory import without_collection
 
 _LOCK: Final = threading.Lock()
 
+T = TypeVar("T")
+
 
 def analyse(tree: ast.Module, lines: Sequence[str]) -> list[Event]:
     """Every reduction of an integrand in the module that divides by its support, in source order."""
-    with _LOCK, without_collection():
-        interpreter = _interpreted(tree, lines)
-        events = list(_events(interpreter))
-        interpreter.let_go()
-        return events
+    return _asked(tree, lines, lambda interpreter: list(_events(interpreter)))
 
 
 def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
     """Every reduction of an integrand in its final state, the right ones too: what a fix is checked against."""
-    with _LOCK, without_collection():
-        return _final(_interpreted(tree, lines, thorough=True).ledger)
+    return _asked(tree, lines, lambda interpreter: _final(interpreter.ledger), thorough=True)
 
 
 def work(tree: ast.Module, lines: Sequence[str]) -> int:
     """How many statements and expressions an analysis reads: its cost, whatever else the machine does."""
+    return _asked(tree, lines, lambda interpreter: (list(_events(interpreter)), interpreter.work)[1])
+
+
+def _asked(
+    tree: ast.Module, lines: Sequence[str], ask: Callable[[Interpreter], T], thorough: bool = False
+) -> T:
+    """What is asked of the module's interpretation, which is gone before the collector is let loose again."""
+
+    def answer() -> T:
+        interpreter = _interpreted(tree, lines, thorough)
+        given = ask(interpreter)
+        interpreter.let_go()
+        return given
+
     with _LOCK, without_collection():
-        interpreter = _interpreted(tree, lines)
-        for _ in _events(interpreter):
-            pass
-        return interpreter.work
+        return answer()
 
 
 def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> Interpreter:
