@@ -52,3 +52,30 @@ def test_the_same_call_twice_on_one_path_is_followed_twice() -> None:
     )
     once = text.replace("    q = net(x)\n", "    q = p\n")
     assert nodes_read(text) > nodes_read(once)
+
+
+def test_an_argument_that_does_not_matter_makes_no_other_call() -> None:
+    # A trainer's `prediction_step` asks for the outputs in one branch and not in the other.
+    loss = "def loss(p, y, outputs):\n" + "".join(f"    p = p + {n}\n" for n in range(50))
+    loss += "    value = -(softmax(y) * log_softmax(p)).mean()\n    log(value)\n"
+    loss += "    return (value, p) if outputs else value\n\n\n"
+    head = "from jax.nn import log_softmax, softmax\n\n\n"
+    once = "def step(p, y, flag):\n    value = loss(p, y, True)\n    return 0\n"
+    branches = (
+        "    if flag:\n        value = loss(p, y, True)\n    else:\n        value = loss(p, y, False)\n"
+    )
+    twice = f"def step(p, y, flag):\n{branches}    return 0\n"
+    assert 50 < nodes_read(head + loss + once) <= nodes_read(head + loss + twice)
+    assert nodes_read(head + loss + twice) < 1.2 * nodes_read(head + loss + once)
+
+
+def test_a_long_display_is_not_read_to_its_end() -> None:
+    head = "from jax.nn import log_softmax, softmax\n\n\ndef config(x):\n    return {'a': x}\n\n\n"
+    end = "\n\n\ndef loss(p, y):\n    return -(softmax(y) * log_softmax(p)).mean()\n"
+
+    def with_display(count: int) -> str:
+        entries = ", ".join(f"'{n}': config({n} + 1)" for n in range(count))
+        items = ", ".join(f"config({n} + 1)" for n in range(count))
+        return f"{head}CONFIGS = {{{entries}}}\nALL = [{items}]{end}"
+
+    assert nodes_read(with_display(1000)) <= nodes_read(with_display(64))
