@@ -114,16 +114,22 @@ def losses(text: str) -> list[int]:
         sought = _OF_LOSSES
     elif _NO_OPS.are_in(text) or ".div(" in text:
         sought = _OF_SQUARES
-    return sorted({at for at in sought.places_in(text) if not _is_of_no_array(text, at)})
+    return sorted({at for at in sought.places_in(text) if _may_be_of_arrays(text, at)})
 
 
-def _is_of_no_array(text: str, at: int) -> bool:
-    """Is it `logger.log(`, or `math.log(` for one number? `tf.math.log(` is neither."""
-    if not text.startswith((".log(", ".log2(", ".log10(", ".log1p("), at - 1):
+def _may_be_of_arrays(text: str, at: int) -> bool:
+    """Is what stands there code, and not `logger.log(`, `def log(`, or `math.log(` for one number?"""
+    if text[text.rfind("\n", 0, at) + 1 : at].lstrip().startswith("#"):
         return False
-    if text.endswith(_REPORTERS, 0, at - 1):
+    if text.startswith(" log(", at - 1):
+        return not text.endswith("def", 0, at - 1)
+    if not text.startswith((".log(", ".log2(", ".log10(", ".log1p("), at - 1):
         return True
-    return text.endswith("math", 0, at - 1) and not text.endswith(".math", 0, at - 1)
+    if text.endswith(_REPORTERS, 0, at - 1):
+        return False
+    return text.endswith(".math", 0, at - 1) or not text.endswith(
+        "math", 0, at - 1
+    )  # TensorFlow has `tf.math.log`
 
 
 def worth_parsing(text: str) -> bool:
@@ -133,7 +139,7 @@ def worth_parsing(text: str) -> bool:
         return False
     if divides_a_mean or is_about_masks(text):
         return True
-    if any(not _is_of_no_array(text, at) for at in _DIVERGENCES.places_in(text)):
+    if any(_may_be_of_arrays(text, at) for at in _DIVERGENCES.places_in(text)):
         return True
     if ("exp(" in text or "expm1(" in text) and _SPREAD.search(text):
         return True
