@@ -95,16 +95,10 @@ _OF_LOGARITHMS: Final = _Tokens(_LOGARITHMS, _MEANS)
 _OF_LOSSES: Final = _Tokens(_LOGARITHMS, _MEANS, _LOSSES)
 _OF_SQUARES: Final = _Tokens(_LOGARITHMS, _MEANS, _SQUARES, {_DIVIDED: ()})
 _REPORTERS: Final = (
-    "logger",
-    "logging",
-    "self",
-    "super()",
-    "accelerator",
-    "fabric",
-    "trainer",
-    "wandb",
-    "writer",
-)
+    "logger.", "logging.", "logging_backend.", "self.", "super().", "accelerator.", "fabric.", "trainer.", "wandb.",
+    "writer.",
+)  # fmt: skip
+"""Whose `log` is no logarithm."""
 
 
 def losses(text: str) -> list[int]:
@@ -118,18 +112,15 @@ def losses(text: str) -> list[int]:
 
 
 def _may_be_of_arrays(text: str, at: int) -> bool:
-    """Is what stands there code, and not `logger.log(`, `def log(`, or `math.log(` for one number?"""
-    if text[text.rfind("\n", 0, at) + 1 : at].lstrip().startswith("#"):
+    """Is it neither in a comment, nor the name of a function that is defined, nor `logger.log(` or `math.log(`?"""
+    before = text[text.rfind("\n", 0, at) + 1 : at].lstrip()
+    if before.startswith("#") or (before.startswith(("def ", "async def ")) and "(" not in before):
         return False
-    if text.startswith(" log(", at - 1):
-        return not text.endswith("def", 0, at - 1)
-    if not text.startswith((".log(", ".log2(", ".log10(", ".log1p("), at - 1):
+    if not text.startswith(("log(", "log2(", "log10(", "log1p("), at):
         return True
-    if text.endswith(_REPORTERS, 0, at - 1):
+    if before.endswith(_REPORTERS):
         return False
-    return text.endswith(".math", 0, at - 1) or not text.endswith(
-        "math", 0, at - 1
-    )  # TensorFlow has `tf.math.log`
+    return before.endswith(".math.") or not before.endswith("math.")  # TensorFlow's takes arrays
 
 
 def worth_parsing(text: str) -> bool:
