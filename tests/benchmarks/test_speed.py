@@ -7,7 +7,7 @@ import ast
 import pytest
 from batchmean.linter import lint
 
-from benchmarks.speed import Cost, Ratios, file_of, interleaved, total
+from benchmarks.speed import Cost, Ratios, Table, file_of, interleaved, total
 
 
 def test_ratios_are_taken_within_a_round() -> None:
@@ -40,3 +40,16 @@ def test_a_file_of_so_many_lines_has_so_many_findings(lines: int) -> None:
     assert text.count("\n") == pytest.approx(lines, abs=30)
     ast.parse(text)
     assert [finding.code for finding in lint(text, "f.py")] == ["BMN102"] * 3
+
+
+def test_a_budget_is_held_against_the_fastest_turns(capsys: pytest.CaptureFixture[str]) -> None:
+    base = [Cost(1.0, 1.0), Cost(1.0, 1.0), Cost(1.0, 1.0)]
+    disturbed = [Cost(1.5, 1.5), Cost(1.05, 1.1), Cost(1.4, 1.4)]
+    table = Table()
+    table.compare("a", disturbed, base, 1.1)
+    assert table.holds
+    table.compare("b", disturbed, base, 1.04)
+    assert not table.holds
+    first, second = capsys.readouterr().out.splitlines()
+    assert "CPU 1.400 (1.050 to 1.500, n=3), fastest 1.050" in first and first.endswith("holds: at most 1.1")
+    assert second.endswith("FAILS: at most 1.04")
