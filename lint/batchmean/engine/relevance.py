@@ -112,6 +112,17 @@ class _Facts:
         return not (self.calls.isdisjoint(_CALLING) or self.receivers.isdisjoint(names))
 
 
+class _Flow(NamedTuple):
+    """How the names of a function connect its statements."""
+
+    storing: Mapping[str, list[_Facts]]
+    loading: Mapping[str, list[_Facts]]
+    made: Set[str]
+    """What is called under a local name and may reduce."""
+    seeing: Set[_Facts]
+    """The statements that something made of a logarithm flows into."""
+
+
 class Relevance:
     """The statements worth interpreting, function by function."""
 
@@ -122,20 +133,20 @@ class Relevance:
         self._scalers = self._reducers | _SCALERS | candidates.functions
         self._facts: dict[Function, list[_Facts]] = {}
         self._found: dict[tuple[Function, bool], Slice] = {}
-        self._made: dict[Function, set[str]] = {}
+        self._flows: dict[Function, _Flow] = {}
 
     def of(self, function: Function, called: bool) -> Slice:
         """What is relevant of a function; where it is `called`, what it returns matters too."""
         key = (function, called)
         if key not in self._found:
-            self._found[key] = self._closed(self._facts_of(function), function, called)
+            self._found[key] = self._closed(function, called)
         return self._found[key]
 
     def reducing(self, function: Function) -> Iterator[ast.expr]:
         """The calls and the binary operations in the relevant statements that reduce something."""
-        relevant = self.of(function, called=True).statements
+        relevant, made = self.of(function, called=True).statements, self._flow_of(function).made
         for facts in self._facts_of(function):
-            if facts.node in relevant and _reduces(facts, self._reducers, self._made[function]):
+            if facts.node in relevant and _reduces(facts, self._reducers, made):
                 yield from facts.operations
 
     def _facts_of(self, function: Function) -> list[_Facts]:
@@ -186,23 +197,31 @@ class Relevance:
                 for looped in found[facts.position + 1 :]:
                     looped.until = max(looped.until, len(found) - 1)
 
-    def _closed(self, all_facts: list[_Facts], function: Function, called: bool) -> Slice:
-        storing: dict[str, list[_Facts]] = {}
-        loading: dict[str, list[_Facts]] = {}
-        for facts in all_facts:
-            for name in facts.stores:
-                storing.setdefault(name, []).append(facts)
-            for name in facts.loads:
-                loading.setdefault(name, []).append(facts)
+    def _flow_of(self, function: Function) -> _Flow:
+        if function not in self._flows:
+            all_facts = self._facts_of(function)
+            storing: dict[str, list[_Facts]] = {}
+            loading: dict[str, list[_Facts]] = {}
+            for facts in all_facts:
+                for name in facts.stores:
+                    storing.setdefault(name, []).append(facts)
+                for name in facts.loads:
+                    loading.setdefault(name, []).append(facts)
+            # A criterion that is made here, or the default of a parameter, is called under its local name.
+            made = {name for f in all_facts if not f.calls.isdisjoint(self._makers) for name in f.stores}
+            given = function.args
+            pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
+            takes = self._candidates.takes_logarithm
+            made.update(parameter.arg for parameter, default in pairs if takes(default))
+            seeing = _made_of([f for f in all_facts if f.takes_logarithm], loading)
+            self._flows[function] = _Flow(storing, loading, made, seeing)
+        return self._flows[function]
+
+    def _closed(self, function: Function, called: bool) -> Slice:
+        all_facts = self._facts_of(function)
+        storing, loading, made, seeing = self._flow_of(function)
         candidates = self._candidates
         reducers = self._reducers
-        # A criterion that is made here, or the default of a parameter, is called under its local name.
-        made = {name for f in all_facts if not f.calls.isdisjoint(self._makers) for name in f.stores}
-        given = function.args
-        pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
-        made.update(parameter.arg for parameter, default in pairs if candidates.takes_logarithm(default))
-        self._made[function] = made
-        seeing = _made_of([f for f in all_facts if f.takes_logarithm], loading)
         seeds: list[_Facts] = []
         for facts in all_facts:
             calls = facts.calls
