@@ -80,7 +80,7 @@ def test_nothing_else_is_opened(project: Path, tmp_path: Path) -> None:
     program = tmp_path / "watched.py"
     program.write_text(WATCHED)
     no_folder_first = "-P" if sys.version_info >= (3, 11) else "-I"
-    watched = [sys.executable, no_folder_first, str(program)]
+    watched = [sys.executable, "-B", no_folder_first, str(program)]  # -B: no bytecode is written meanwhile
     done = run(project, "loss.py", "numpy", "link_to_folder/secret.py", program=watched)
     seen = json.loads(done.stderr.splitlines()[-1])
     assert seen["code"] == 1
