@@ -60,7 +60,7 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     if not is_shown and masks:
         own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
         named = [a for a in own if not a.kind and is_loss_name(a.names)]
-        roles = (Role.LOG, Role.LOG_PROBS, *BINARY_ROLES)
+        roles = (*_LOGS, *BINARY_ROLES)
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
         places = [a.place and Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named]
@@ -208,7 +208,7 @@ def _expectation(tensor: Tensor) -> Integrand | None:
         return None
     proved, axis, places = best
     # `probs * (alpha * log_probs - q)`: the expectation of values under a distribution.
-    plain = [t for t in others if not any(a.role in (Role.LOG, Role.LOG_PROBS) for a, _ in t.factors)]
+    plain = [t for t in others if not any(a.role in _LOGS for a, _ in t.factors)]
     values = any(weight in {a for a, _ in term.factors} for term in plain for weight in weights)
     # `y * log(y / p)` holds y * log(y), whatever y is.
     sources = {weight.key for weight in weights}

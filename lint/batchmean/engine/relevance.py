@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -280,32 +280,38 @@ def _unused_call(facts: _Facts, loaded: Set[str], called: bool) -> ast.expr | No
 
 def _made_of(start: list[_Facts], loading: Mapping[str, Sequence[_Facts]]) -> set[_Facts]:
     """The statements that something made in `start` flows into; every name is followed once."""
-    reached: set[_Facts] = set()
     names: set[str] = set()
-    waiting = list(start)
-    while waiting:
-        facts = waiting.pop()
-        if facts not in reached:
-            reached.add(facts)
-            new = facts.stores - names
-            names |= new
-            for name in new:
-                waiting += loading.get(name, ())
-    return reached
+
+    def users(facts: _Facts) -> Iterator[_Facts]:
+        new = facts.stores - names
+        names.update(new)
+        for name in new:
+            yield from loading.get(name, ())
+
+    return _reached(start, users)
 
 
 def _needed(start: list[_Facts], storing: Mapping[str, Sequence[_Facts]]) -> set[_Facts]:
     """The statements that `start` is computed from, and those around them."""
+
+    def sources(facts: _Facts) -> Iterator[_Facts]:
+        yield from facts.outer
+        for name in facts.loads:
+            if name in storing:
+                yield from _sources(facts, name, storing[name])
+
+    return _reached(start, sources)
+
+
+def _reached(start: Sequence[_Facts], following: Callable[[_Facts], Iterable[_Facts]]) -> set[_Facts]:
+    """The statements of `start`, those that follow from them, and so on."""
     reached: set[_Facts] = set()
     waiting = list(start)
     while waiting:
         facts = waiting.pop()
         if facts not in reached:
             reached.add(facts)
-            waiting += facts.outer
-            for name in facts.loads:
-                if name in storing:
-                    waiting += _sources(facts, name, storing[name])
+            waiting += following(facts)
     return reached
 
 
