@@ -293,12 +293,13 @@ def _made_of(start: list[_Facts], loading: Mapping[str, Sequence[_Facts]]) -> se
 
 def _needed(start: list[_Facts], storing: Mapping[str, Sequence[_Facts]]) -> set[_Facts]:
     """The statements that `start` is computed from, and those around them."""
+    followed: dict[str, int] = {}
 
     def sources(facts: _Facts) -> Iterator[_Facts]:
         yield from facts.outer
         for name in facts.loads:
             if name in storing:
-                yield from _sources(facts, name, storing[name])
+                yield from _sources(facts, name, storing[name], followed)
 
     return _reached(start, sources)
 
@@ -315,16 +316,25 @@ def _reached(start: Sequence[_Facts], following: Callable[[_Facts], Iterable[_Fa
     return reached
 
 
-def _sources(facts: _Facts, name: str, stores: Sequence[_Facts]) -> Iterator[_Facts]:
-    """The statements that may have stored what a name means in a statement."""
-    for other in reversed(stores):
+def _sources(
+    facts: _Facts, name: str, stores: Sequence[_Facts], followed: dict[str, int]
+) -> Iterator[_Facts]:
+    """The statements that may have stored what a name means in a statement.
+
+    Of every name the first so many stores have been `followed`: a ladder of branches is not climbed from each rung.
+    """
+    known = earlier = followed.get(name, 0)
+    for index in range(len(stores) - 1, known - 1, -1):
+        other = stores[index]
         if other.position >= facts.position:
             if other.position <= facts.until or name in other.shown:
                 yield other
         else:
+            earlier = max(earlier, index + 1)
             yield other
             if name in other.binds and other.block.holds(facts.block):
                 return
+    followed[name] = earlier
 
 
 def _collect_bindings(node: ast.stmt, facts: _Facts) -> None:
