@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 
 from batchmean.engine import masks
 from batchmean.engine.names import is_log_name, is_small_name, is_target_name
@@ -33,8 +33,10 @@ BINARY_ROLES = (Role.LOG_COMPLEMENT, Role.LOG_SIGMOID, Role.SIGMOID)
 """What only a loss per element holds: `log(1 - p)`, a sigmoid."""
 
 
-def combine(terms: Iterable[Term]) -> tuple[Term, ...]:
+def combine(terms: Sequence[Term]) -> tuple[Term, ...]:
     """Like terms added up, in order of first appearance."""
+    if len(terms) == 1:
+        return tuple(terms) if terms[0].coefficient != 0 else ()
     sums: dict[Factors, float | None] = {}
     for term in terms:
         if term.factors in sums:
@@ -86,8 +88,7 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
         return a.shape
     if a.shape.is_scalar:
         return b.shape
-    a_broadcast = any(axis.size == 1 for axis in a.shape.shown)
-    b_broadcast = any(axis.size == 1 for axis in b.shape.shown)
+    a_broadcast, b_broadcast = a.shape.is_stretched, b.shape.is_stretched
     if a_broadcast != b_broadcast:
         return b.shape if a_broadcast else a.shape
     ranks = (a.shape.rank, b.shape.rank)
@@ -176,9 +177,11 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
         product = _collapsed("product", (a.terms, b.terms), shape)
     else:
         terms = combine(
-            Term(_times(x.coefficient, y.coefficient), _multiply_factors(x.factors, y.factors))
-            for x in a.terms
-            for y in b.terms
+            [
+                Term(_times(x.coefficient, y.coefficient), _multiply_factors(x.factors, y.factors))
+                for x in a.terms
+                for y in b.terms
+            ]
         )
         product = Tensor(tuple(_as_softmax(t) for t in terms), shape)
     if a.reductions or b.reductions:
@@ -391,7 +394,7 @@ def _as_log_softmax(terms: tuple[Term, ...]) -> tuple[Term, ...]:
             continue
         assert atom.argument is not None
         wanted = combine(
-            Term(_times(t.coefficient, -term.coefficient), t.factors) for t in atom.argument.terms
+            [Term(_times(t.coefficient, -term.coefficient), t.factors) for t in atom.argument.terms]
         )
         if wanted and all(t in terms for t in wanted):
             rest = tuple(t for t in terms if t is not term and t not in wanted)

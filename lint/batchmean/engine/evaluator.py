@@ -603,9 +603,8 @@ class Evaluator:
         choices = [v for v in values if isinstance(v, Alternatives)]
         count = max(len(c.values) for c in choices)
         if all(len(c.values) == count for c in choices):
-            rows = [
-                tuple(v.values[i] if isinstance(v, Alternatives) else v for v in values) for i in range(count)
-            ]
+            same = [v.values if isinstance(v, Alternatives) else (v,) * count for v in values]
+            rows = list(zip(*same, strict=True))
         else:
             rows = [()]
             for value in values:

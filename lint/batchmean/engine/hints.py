@@ -22,9 +22,10 @@ _CLASSES: Final = re.compile(
 
 def from_comment(lines: Sequence[str], line: int) -> tuple[str, ...]:
     """The axes that a comment at the end of a line names; empty when it names none."""
-    if not 0 < line <= len(lines) or len(lines[line - 1]) > MAX_LINE or "#" not in lines[line - 1]:
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    if "#" not in text or len(text) > MAX_LINE:
         return ()
-    match = _COMMENT.search(lines[line - 1])
+    match = _COMMENT.search(text)
     return tuple(name.strip() for name in match[1].split(",")) if match else ()
 
 

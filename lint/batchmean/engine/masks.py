@@ -98,8 +98,8 @@ def mask_of(tensor: Tensor) -> Atom | None:
 
 
 def _is_named(atom: Atom) -> bool:
-    plain = atom.role is Role.OPAQUE and not atom.kind and not atom.shape_is_scalar
-    return plain and is_mask_name(atom.names)
+    plain = atom.role is Role.OPAQUE and not atom.kind
+    return plain and is_mask_name(atom.names) and not atom.shape_is_scalar
 
 
 def is_valid(atom: Atom) -> bool:

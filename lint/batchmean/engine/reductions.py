@@ -57,7 +57,7 @@ class Integrand:
         return "the latent axis" if self.symbol == "D" else "the class axis"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Step:
     """One reduction or division in the source."""
 
@@ -103,7 +103,7 @@ class Mask:
     places: tuple[Place, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Factor:
     """The reduction over the right one, as exponents of the support's length and of the units' counts."""
 
@@ -118,7 +118,7 @@ class Factor:
         return exponents
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Reduction:
     """An integrand and everything that was done to its axes since."""
 

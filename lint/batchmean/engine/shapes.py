@@ -146,6 +146,11 @@ class Shape:
         shape = self.root()
         return (*shape._front, *shape._back)
 
+    @property
+    def is_stretched(self) -> bool:
+        """Has it an axis of length 1, which broadcasting stretches?"""
+        return any(axis.size == 1 for axis in self.shown)
+
     def is_same(self, other: Shape) -> bool:
         return self.root() is other.root()
 

@@ -49,7 +49,7 @@ class Role(enum.Enum):
     WEIGHT = "weight"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Place:
     """A node of the source, with what it shows."""
 
@@ -204,14 +204,14 @@ class ShapeValue:
     stop: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class TupleValue:
     """A tuple or a list of known length."""
 
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class ListValue:
     """A list or an iterator of unknown length whose elements are all like `element`."""
 
@@ -231,14 +231,14 @@ class DictValue:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class ModuleValue:
     """An imported name, spelled in full: `torch.nn.functional.softmax`."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class FunctionValue:
     """A function of this module, with the scope it closes over."""
 
@@ -283,7 +283,7 @@ class DistributionValue:
     key: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Alternatives:
     """One of several values, from branches that the engine cannot decide."""
 
@@ -340,7 +340,7 @@ def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
         if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
             place = atom.place or (Place(node, name) if node is not None else None)
             hinted = altered(atom, names=(*atom.names, name), place=place)
-            return altered(from_atom(hinted, value.shape), stack=value.stack)
+            return Tensor((Term(1.0, ((hinted, 1.0),)),), value.shape, (), value.stack)
     return value
 
 
@@ -355,8 +355,12 @@ def hinted(value: Value, hint: tuple[str, ...]) -> Value:
 def alternatives(values: list[Value]) -> Value:
     """One value out of several, without repetition and bounded in number."""
     first = values[0] if values else None
-    if first is not None and all(value is first for value in values):
-        return first
+    for value in values:
+        if value is not first:
+            break
+    else:
+        if first is not None:
+            return first
     unique: list[Value] = []
     unknown: set[str] = set()
     for value in values:
@@ -367,7 +371,10 @@ def alternatives(values: list[Value]) -> Value:
                 if atom is None or atom.kind in unknown:
                     continue
                 unknown.add(atom.kind)
-            if not any(one is other or _same(one, other) for other in unique):
+            for other in unique:
+                if one is other or _same(one, other):
+                    break
+            else:
                 unique.append(one)
     return unique[0] if len(unique) == 1 else Alternatives(tuple(unique[:MAX_ALTERNATIVES]))
 

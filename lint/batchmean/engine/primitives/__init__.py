@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchmean.operations.table import Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Call:
     """A call being interpreted: where it stands and which framework function it is."""
 
