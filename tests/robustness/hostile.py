@@ -98,6 +98,11 @@ def wide(count: int) -> dict[str, str]:
             "z = " + _repeated("a#", min(count, 500), " * "),
             result="np.mean(z)",
         ),
+        "branches of a loop": _function(
+            "for x in q:", "  p = np.log(x)", _repeated("  if a#: p = p + #", count), "  z = np.mean(p)"
+        ),
+        "factors": _function("p = np.log(p)", _repeated("p = p * a#", count)),
+        "factors that are reductions": _function("for x in q:", _repeated("  if a#: p = p * np.log(p).mean()", count)),
         "reductions added": _function("z = 0", "z = z + (p * np.log(p)).mean()\n" * count, result="z"),
         "reductions of branches": _function(
             "z = 0",

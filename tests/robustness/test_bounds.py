@@ -133,6 +133,7 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "values kept apart where branches join": values.MAX_ALTERNATIVES,
         "items told apart in a tuple or a dict": values.MAX_ITEMS,
         "terms of a sum": values.MAX_TERMS,
+        "factors of a product": values.MAX_FACTORS,
         "axes of an array": shapes.MAX_RANK,
         "characters of a line that is searched for a shape comment": hints.MAX_LINE,
     }

@@ -10,6 +10,7 @@ from batchmean.engine.names import is_log_name, is_small_name, is_target_name
 from batchmean.engine.reductions import Reduction
 from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import (
+    MAX_FACTORS,
     MAX_TERMS,
     SCALAR,
     Atom,
@@ -173,7 +174,8 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     """a * b."""
     shape = joint_shape(a, b)
     _unite_supports(a, b)
-    if len(a.terms) * len(b.terms) > MAX_TERMS:
+    longest = sum(max((len(term.factors) for term in side.terms), default=0) for side in (a, b))
+    if len(a.terms) * len(b.terms) > MAX_TERMS or longest > MAX_FACTORS:
         product = _collapsed("product", (a.terms, b.terms), shape)
     else:
         terms = combine(

@@ -378,6 +378,7 @@ class Evaluator:
         """Enter the divisions and multiplications that changed an account, with the place they were made at."""
         if not result.reductions:
             return result
+        self._spend(len(result.reductions) // 8)
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
         updated = tuple(r if id(r) in known else self.record(r.at(step)) for r in result.reductions)
@@ -603,8 +604,8 @@ class Evaluator:
         choices = [v for v in values if isinstance(v, Alternatives)]
         count = max(len(c.values) for c in choices)
         if all(len(c.values) == count for c in choices):
-            same = [v.values if isinstance(v, Alternatives) else (v,) * count for v in values]
-            rows = list(zip(*same, strict=True))
+            columns = [v.values if isinstance(v, Alternatives) else (v,) * count for v in values]
+            rows = list(zip(*columns, strict=True))
         else:
             rows = [()]
             for value in values:

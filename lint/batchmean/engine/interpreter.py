@@ -86,10 +86,7 @@ class Interpreter(Evaluator):
 
     def _block(self, body: Sequence[ast.stmt]) -> bool:
         """Run statements; False if the end is never reached."""
-        for statement in body:  # noqa: SIM110 - a generator would cost as much again
-            if not self._statement(statement):
-                return False
-        return True
+        return all(self._statement(statement) for statement in body)
 
     def _statement(self, node: ast.stmt) -> bool:
         if self._relevant is not None and node not in self._relevant.statements:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -71,13 +72,6 @@ class _Block(NamedTuple):
 
     outer: _Block | None
 
-    def holds(self, other: _Block) -> bool:
-        """Is the other one this one, or inside it?"""
-        block: _Block | None = other
-        while block is not None and block is not self:
-            block = block.outer
-        return block is self
-
 
 @dataclass(slots=True, eq=False)
 class _Facts:
@@ -110,6 +104,44 @@ class _Facts:
         if not self.calls.isdisjoint(names):
             return True
         return not (self.calls.isdisjoint(_CALLING) or self.receivers.isdisjoint(names))
+
+
+class _Stores:
+    """The statements that store a name, in their order, as far as they have not been taken yet."""
+
+    def __init__(self, name: str, stores: Sequence[_Facts]) -> None:
+        self._left = list(stores)
+        self._positions = [facts.position for facts in stores]
+        self._showing = [facts for facts in stores if name in facts.shown]
+        self._bound: dict[int, list[int]] = {}
+        """The positions at which the name means something new, by the identity of the block."""
+        for facts in stores:
+            if name in facts.binds:
+                self._bound.setdefault(id(facts.block), []).append(facts.position)
+
+    def taken_for(self, facts: _Facts) -> list[_Facts]:
+        """Those that may have stored what the name means in a statement."""
+        if not self._left:
+            return []
+        first = bisect_left(self._positions, self._bound_before(facts))
+        last = bisect_right(self._positions, facts.until)
+        taken = self._left[first:last]
+        del self._left[first:last], self._positions[first:last]
+        while self._showing and self._showing[-1].position > facts.until:
+            taken.append(self._showing.pop())
+        return taken
+
+    def _bound_before(self, facts: _Facts) -> int:
+        """Where the name was last bound for sure; 0 if it was not."""
+        latest = 0
+        block: _Block | None = facts.block
+        while block is not None and self._bound:
+            positions = self._bound.get(id(block), ())
+            before = bisect_left(positions, facts.position)
+            if before:
+                latest = max(latest, positions[before - 1])
+            block = block.outer
+        return latest
 
 
 class _Flow(NamedTuple):
@@ -292,14 +324,16 @@ def _made_of(start: list[_Facts], loading: Mapping[str, Sequence[_Facts]]) -> se
 
 
 def _needed(start: list[_Facts], storing: Mapping[str, Sequence[_Facts]]) -> set[_Facts]:
-    """The statements that `start` is computed from, and those around them."""
-    followed: dict[str, int] = {}
+    """The statements that `start` is computed from, and those around them; every store of a name is followed once."""
+    left: dict[str, _Stores] = {}
 
     def sources(facts: _Facts) -> Iterator[_Facts]:
         yield from facts.outer
         for name in facts.loads:
             if name in storing:
-                yield from _sources(facts, name, storing[name], followed)
+                if name not in left:
+                    left[name] = _Stores(name, storing[name])
+                yield from left[name].taken_for(facts)
 
     return _reached(start, sources)
 
@@ -314,27 +348,6 @@ def _reached(start: Sequence[_Facts], following: Callable[[_Facts], Iterable[_Fa
             reached.add(facts)
             waiting += following(facts)
     return reached
-
-
-def _sources(
-    facts: _Facts, name: str, stores: Sequence[_Facts], followed: dict[str, int]
-) -> Iterator[_Facts]:
-    """The statements that may have stored what a name means in a statement.
-
-    Of every name the first so many stores have been `followed`: a ladder of branches is not climbed from each rung.
-    """
-    known = earlier = followed.get(name, 0)
-    for index in range(len(stores) - 1, known - 1, -1):
-        other = stores[index]
-        if other.position >= facts.position:
-            if other.position <= facts.until or name in other.shown:
-                yield other
-        else:
-            earlier = max(earlier, index + 1)
-            yield other
-            if name in other.binds and other.block.holds(facts.block):
-                return
-    followed[name] = earlier
 
 
 def _collect_bindings(node: ast.stmt, facts: _Facts) -> None:

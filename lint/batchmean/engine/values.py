@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from batchmean.engine.reductions import Reduction
 
 MAX_TERMS: Final = 16
+MAX_FACTORS: Final = 16
+"""A longer product is one unknown, as a longer sum is."""
 MAX_ALTERNATIVES: Final = 6
 MAX_ITEMS: Final = 64
 """The longest tuple and the largest dict whose items are told apart."""
@@ -47,6 +49,10 @@ class Role(enum.Enum):
     MASK = "validity mask"
     VALID = "number of valid positions"
     WEIGHT = "weight"
+
+
+# The classes that are made by the thousand, here and in the modules around, are not frozen, since that would take
+# twice as long; nobody assigns to their fields.
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -86,10 +92,6 @@ def intern(*parts: Hashable) -> int:
 def forget_keys() -> None:
     """Start afresh: numbers are only compared within one analysis."""
     _keys.clear()
-
-
-# The classes below that are made by the thousand are not frozen, since that would take twice as long; nobody
-# assigns to their fields.
 
 
 @dataclass(eq=False, slots=True)
@@ -327,9 +329,9 @@ def sequence_of(items: Sequence[Value]) -> TupleValue | ListValue:
     return TupleValue(tuple(items))
 
 
-def from_atom(atom: Atom, shape: Shape) -> Tensor:
+def from_atom(atom: Atom, shape: Shape, stack: tuple[ast.AST, ...] | None = None) -> Tensor:
     """A tensor that is one atom."""
-    return Tensor((Term(1.0, ((atom, 1.0),)),), shape)
+    return Tensor((Term(1.0, ((atom, 1.0),)),), shape, stack=stack)
 
 
 def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
@@ -340,7 +342,7 @@ def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
         if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
             place = atom.place or (Place(node, name) if node is not None else None)
             hinted = altered(atom, names=(*atom.names, name), place=place)
-            return Tensor((Term(1.0, ((hinted, 1.0),)),), value.shape, (), value.stack)
+            return from_atom(hinted, value.shape, value.stack)
     return value
 
 
@@ -355,12 +357,8 @@ def hinted(value: Value, hint: tuple[str, ...]) -> Value:
 def alternatives(values: list[Value]) -> Value:
     """One value out of several, without repetition and bounded in number."""
     first = values[0] if values else None
-    for value in values:
-        if value is not first:
-            break
-    else:
-        if first is not None:
-            return first
+    if first is not None and all(value is first for value in values):
+        return first
     unique: list[Value] = []
     unknown: set[str] = set()
     for value in values:

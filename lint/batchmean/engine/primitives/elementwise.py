@@ -340,7 +340,7 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
     if inner is None or b.terms == a.terms:
         return None
     if inner.kind == "arange" and isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
-        per_example = any(axis.size == 1 for axis in b.shape.shown)
+        per_example = b.shape.is_stretched
         if bound is None or bound.kind == "arange" or not (per_example or masks.is_length_name(bound.names)):
             return None
         place = Place(node, "positions compared with the lengths are a validity mask")

@@ -263,7 +263,7 @@ def select(call: Call, x: Value, axis: Value | None = None, index: Value | None 
         _same_examples(tensor, call.tensor(index), position)
     shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
     if index is not None and position is not None:
-        if not any(axis.size == 1 for axis in call.tensor(index).shape.shown):  # how many is not shown
+        if not call.tensor(index).shape.is_stretched:  # how many is not shown
             shape = tensor.shape.without(AxesSpec.at(position)).with_axis(position, Axis())
         if call.tensor(index).shape.rank is not None:
             shape = call.tensor(index).shape
