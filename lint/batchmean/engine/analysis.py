@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
-from batchmean.engine.evaluator import OutOfWork
+from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
@@ -83,7 +83,7 @@ def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     before = [len(log) for log in logs]
     try:
         yield
-    except (OutOfWork, RecursionError) as error:
+    except (OutOfWork, TooDeep, RecursionError) as error:
         for log, length in zip(logs, before, strict=True):
             del log[length:]
         if isinstance(error, OutOfWork):
@@ -243,8 +243,8 @@ def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
     summing = next((s for s in reduction.steps if s.how == "sum"), None)
     if summing is None or summing.node is step.node:
         return False
-    inner = [node for node, _ in summing.path if not any(node is n for n, _ in step.path)]
-    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(getattr(n, "test", n))) for n in inner[:1])
+    inner = [d for d in summing.path if d not in step.path and d.node is not None]
+    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(d.node)) for d in inner[:1] if d.node)
 
 
 _ABOUT_SHAPE: Final = re.compile(r"dim|shape|len\(|size|rank|isinstance|discrete|continuous|type|hasattr")

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
 from batchmean.engine.names import is_class_count_name
+from batchmean.engine.paths import Path
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
 from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
@@ -63,8 +64,8 @@ class Step:
 
     node: ast.AST
     stack: Stack
-    path: tuple[tuple[ast.AST, int], ...]
-    """The undecided branches taken to get there."""
+    path: Path
+    """The decisions made to get there."""
     how: Literal["sum", "mean", "scale"]
     averages_support: bool = False
     """Did it bring the support into the divisor?"""

@@ -16,7 +16,6 @@ from batchmean.engine.values import (
     Tensor,
     Value,
     altered,
-    alternatives,
     constant,
     from_atom,
     intern,
@@ -191,8 +190,7 @@ def log_sigmoid(call: Call, x: Value) -> Value:
 def map_(call: Call, x: Value) -> Value:
     """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
-    keys = (hash(t) for t in tensor.terms)
-    result = call.interpreter.shown_opaque(call.spelled, *keys, shape=tensor.shape)
+    result = call.interpreter.shown_opaque(call.spelled, tensor.terms, shape=tensor.shape)
     if call.spelled.rstrip("_") not in _ZERO_AT_ZERO:
         return result
     if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
@@ -268,7 +266,7 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
         return b
     if b.number() is not None or b.shape.is_scalar:
         return a
-    return alternatives([a, b])
+    return call.interpreter.one_of([a, b])
 
 
 @primitive

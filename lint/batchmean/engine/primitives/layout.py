@@ -27,7 +27,6 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     from_atom,
     hinted,
     intern,
@@ -392,7 +391,7 @@ def subscript(interpreter: Evaluator, base: Value, index: Value, node: ast.Subsc
         cut = literal(index)
         if isinstance(cut, slice) and all(isinstance(end, int | None) for end in (cut.start, cut.stop)):
             return TupleValue(base.items[cut])
-        return alternatives(list(base.items)) if base.items else interpreter.opaque()
+        return interpreter.one_of(base.items) if base.items else interpreter.opaque()
     if isinstance(base, ListValue):
         return base if isinstance(literal(index), slice) else base.element
     if isinstance(base, Const):

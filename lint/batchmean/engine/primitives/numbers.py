@@ -14,7 +14,6 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
-    alternatives,
     from_atom,
     intern,
 )
@@ -162,5 +161,5 @@ def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -
     """getattr(x, "name")."""
     if isinstance(name, Const) and isinstance(name.value, str):
         found = call.interpreter.attribute(x, name.value, call.node)  # type: ignore[arg-type]
-        return alternatives([found, default]) if default is not None else found
+        return call.interpreter.one_of([found, default]) if default is not None else found
     return call.opaque()
