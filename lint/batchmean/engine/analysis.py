@@ -13,6 +13,7 @@ from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
+from batchmean.engine.factors import factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import miscounts, report_node
@@ -166,7 +167,7 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     for reduction in final:
         if reduction.support in ("alive", "maybe averaged"):
             continue
-        factor = reduction.factor()
+        factor = factor_of(reduction)
         # A KL beside the mean log_prob of the same distribution: both are per element, their ratio is right.
         beside = interpreter.averaged_events.intersection(reduction.integrand.distributions)
         if factor is None or factor.support >= 0 or beside:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from batchmean import operations
 from batchmean.engine import algebra, calls, masks
+from batchmean.engine.factors import placed
 from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
 from batchmean.engine.literals import compare, fold, spelled_out
@@ -390,7 +391,7 @@ class Evaluator:
         self._spend(len(result.reductions) // 8)
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
-        updated = tuple(r if id(r) in known else self.record(r.at(step)) for r in result.reductions)
+        updated = tuple(r if id(r) in known else self.record(placed(r, step)) for r in result.reductions)
         return altered(result, reductions=updated)
 
     def _unary(self, node: ast.UnaryOp) -> Value:

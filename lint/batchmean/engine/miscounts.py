@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from batchmean.engine.events import Miscount, SupportEvent, fraction
+from batchmean.engine.factors import factor_of
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.paths import excludes
@@ -129,7 +130,7 @@ def _paired(reduction: Reduction) -> Miscount | None:
 
 def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
-    factor = reduction.factor()
+    factor = factor_of(reduction)
     if factor is None or factor.support:
         return None
     scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
@@ -177,7 +178,7 @@ def _is_division(node: ast.AST) -> bool:
 def _noop_mean(reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
     step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
-    factor = reduction.factor()
+    factor = factor_of(reduction)
     if step is None or factor is None or factor.support or reduction.scale:
         return None
     powers = {name: power for name, power in factor.units if power > 0}
