@@ -50,6 +50,7 @@ from batchmean.engine.values import (
     constant,
     from_atom,
     intern,
+    is_unknown,
     named,
 )
 
@@ -674,15 +675,31 @@ class Evaluator:
         if isinstance(value, TupleValue) and len(value.items) == count and not starred:
             return list(value.items)
         if isinstance(value, ListValue):
-            return [value.element] * count
+            return [self._another(value.element) for _ in range(count)]
         if isinstance(value, ShapeValue) and not starred:
             if value.start == 0 and value.stop is None:
                 value.shape.set_rank(count)
             return [self.axis_length(value.shape, value.start + i) for i in range(count)]
         if isinstance(value, Tensor) and not starred and not value.reductions:
+            if is_unknown(value):  # a tuple, as likely as an array: its items need not have one shape
+                return [self._item_of(value, i) for i in range(count)]
             inner = value.shape.without(AxesSpec.at(0))
             return [algebra.relabelled(value, inner, i) for i in range(count)]
         return [self.opaque() for _ in range(count)]
+
+    def _another(self, value: Value) -> Value:
+        """Another item of a list whose items are all like `value`."""
+        if not isinstance(value, Tensor) or value.reductions:
+            return value
+        self._serial += 1
+        if is_unknown(value):
+            return self._item_of(value, self._serial)
+        return algebra.relabelled(value, value.shape, ("item", self._serial))
+
+    def _item_of(self, value: Tensor, index: int) -> Tensor:
+        """An item of something unknown: what that is called says nothing about it."""
+        item = algebra.relabelled(value, Shape(), ("item", index))
+        return algebra.map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind=""))
 
     def _store_item(self, target: ast.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)

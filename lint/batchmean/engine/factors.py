@@ -111,7 +111,7 @@ class _Exponents:
             self._units = [(a, _exponent(account, a)) for a in axes if not a.is_same(self._axis)]
         else:
             for axis, how in account.units:
-                if not any(axis.is_same(mine) for mine, _ in self._units):
+                if axis.size != 1 and not any(axis.is_same(mine) for mine, _ in self._units):
                     self._units.append((axis, 0 if how == "sum" else -1))
 
     def take_counts(self) -> bool:

@@ -131,8 +131,8 @@ def _paired(reduction: Reduction) -> Miscount | None:
 def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
     factor = factor_of(reduction)
-    if factor is None or factor.support:
-        return None
+    if factor is None or factor.support or reduction.integrand.symbol == "D":
+        return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
     scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
     if reduction.rest == "mean":
         average = next((s for s in reduction.steps if s.how == "mean" and s.whole), None)

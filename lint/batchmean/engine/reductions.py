@@ -237,7 +237,10 @@ class Reduction:
     def _is_feature(self, axis: Axis) -> bool:
         """Is it for sure no axis of the mask?"""
         shape = self.mask.shape if self.mask is not None else None
-        return shape is not None and shape.rank is not None and shape.has(axis) is False
+        if shape is None or shape.axes is None or shape.has(axis) is not False:
+            return False
+        # What was flattened may hold it.
+        return not any(mine.root().whole is not None and not mine.root().parts for mine in shape.axes)
 
     def _is_over_positions(self, shape: Shape) -> bool:
         """Does the count of all elements of `shape` count every position that the mask is over?"""

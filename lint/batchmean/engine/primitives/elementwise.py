@@ -398,8 +398,9 @@ def _support(call: Call, tensor: Tensor, axis: Value | None) -> tuple[Axis | Non
     position = integer(axis)
     if position is None and (axis is None or literal(axis) is None):
         position = call.operation.default_axis
-        over = tensor.shape.axis(-1 if position is None else position)
-        return over, position is not None
+        if position is None and tensor.shape.rank != 1:
+            return None, False  # everything, or an axis that depends on the rank
+        return tensor.shape.axis(-1 if position is None else position), True
     if position is None:
         return None, False
     return tensor.shape.axis(position), True
