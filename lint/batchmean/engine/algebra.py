@@ -343,6 +343,9 @@ def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
         return altered(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:
         return from_atom(Atom(intern("log", atom.key), Role.LOG_SIGMOID, place=place), shape)
+    if atom.role is Role.MASK and atom.is_complement:
+        # 1 - x was taken for the other positions of a mask: with a logarithm of it, x is a probability.
+        return from_atom(Atom(intern("log", atom.key), Role.LOG_COMPLEMENT, place=place), shape)
     if atom.role is Role.SUM and atom.argument is not None:
         inner = logarithm(altered(atom.argument, terms=atom.argument.terms))
         return from_atom(log_sum_exp_atom(inner, atom.axis, place), shape)

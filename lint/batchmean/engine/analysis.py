@@ -138,10 +138,13 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     for function in entered:
         node = function.node
         if node in wanted and not isinstance(node, ast.Lambda):
-            if node.name in unseen or wanted.calls[node] & unseen:
+            if node.name in unseen or node.name in wanted.names or wanted.calls[node] & unseen:
                 run(function)
+    # What a function shows by itself holds for every caller, those with concrete values in this file included.
     interpreter.ledger[first:] = [
-        r for r in interpreter.ledger[first:] if not any(step.node in known for step in r.steps)
+        r
+        for r in interpreter.ledger[first:]
+        if r.integrand.proved or not any(step.node in known for step in r.steps)
     ]
 
 
@@ -210,6 +213,7 @@ class _Silence:
     """The reductions that show that a wrong-looking one is meant, undecided or put right."""
 
     def __init__(self, right: Sequence[Reduction]) -> None:
+        right = [r for r in right if not r.is_reported]
         self._compensated = {id(r.origin) for r in right}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
         self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}

@@ -103,6 +103,9 @@ class Evaluator:
         self._serial = 0
         self._work = 0
         self._nesting = 0
+        self._reports = False
+        self.origins: dict[ast.AST, ast.expr] = {}
+        """What was assigned to a name, by the node of the name."""
 
     @property
     def work(self) -> int:
@@ -125,7 +128,7 @@ class Evaluator:
 
     def step(self, node: ast.AST, how: Literal["sum", "mean", "scale"]) -> Step:
         """A step of an account, made here."""
-        return Step(node, self._stack, self._path, how)
+        return Step(node, self._stack, self._path, how, is_reported=self._reports)
 
     def record(self, reduction: Reduction) -> Reduction:
         """Enter a reduction in the ledger."""
@@ -220,6 +223,12 @@ class Evaluator:
             return algebra.relabelled(tensor, tensor.shape.swapped(-1, -2))
         if name in ("data", "values", "real"):
             return tensor
+        operation = operations.method(name)
+        if operation is not None and operation.primitive in _BOUND:
+            # `reduce = x.mean`, `getattr(x, "mean")`: the method, to be called later.
+            return BuiltinValue(
+                name, lambda args, kwargs, at: calls.apply(self, operation, [base, *args], kwargs, at)
+            )
         atom = tensor.single()
         if atom is not None:
             return self.shown_opaque("attribute", atom.key, name, names=(name,))
@@ -288,7 +297,12 @@ class Evaluator:
                 items.extend(inner.items)
             else:
                 items.append(self.evaluate(element))
-        return self.sequence(items)
+        found = self.sequence(items)
+        return (
+            altered(found, is_list=True)
+            if isinstance(found, TupleValue) and type(node) is ast.List
+            else found
+        )
 
     def _set(self, node: ast.Set) -> Value:
         for element in node.elts[:MAX_ITEMS]:
@@ -624,6 +638,12 @@ class Evaluator:
     def _passes_through(self, node: ast.Await | ast.Starred) -> Value:
         return self.evaluate(node.value)
 
+    def _formatted(self, node: ast.JoinedStr) -> Value:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                self.evaluate(part.value)
+        return self.opaque()
+
     def _yield(self, node: ast.Yield) -> Value:
         if node.value is not None:
             self.evaluate(node.value)
@@ -809,7 +829,8 @@ class Evaluator:
         if isinstance(value, Condition):
             return self.computed()
         if isinstance(value, TupleValue):
-            return self.computed()  # numbers that are written out: what they mean is not a matter of a name
+            # Numbers that are written out: what they mean is not a matter of a name.
+            return self.computed(_shape_of_display(value))
         return self.opaque()
 
     def axis_length(self, shape: Shape, position: int) -> Value:
@@ -852,6 +873,10 @@ class Evaluator:
         return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
 
 
+_BOUND: Final = frozenset("mean sum log softmax log_softmax exp divide multiply".split())
+"""Methods that people take without calling them at once."""
+
+
 def subject_of(value: Value) -> Hashable:
     """What a test of this value asks about; None where a test cannot be told from another."""
     if isinstance(value, Const):
@@ -883,6 +908,15 @@ def _accounts_in(values: Iterable[Value], depth: int = 0) -> Iterable[Reduction]
                 yield from _accounts_in((value.element,), depth + 1)
             elif isinstance(value, DictValue):
                 yield from _accounts_in([item for _, item in value.items], depth + 1)
+
+
+def _shape_of_display(value: Value) -> Shape:
+    """The shape of an array that is written out."""
+    lengths: list[int] = []
+    while isinstance(value, TupleValue) and value.items and len(lengths) < MAX_DEPTH:
+        lengths.append(len(value.items))
+        value = value.items[0]
+    return Shape.of([Axis(length) for length in lengths]) if isinstance(value, Const) else Shape()
 
 
 _OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -952,5 +986,6 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.Await: Evaluator._passes_through,
     ast.Starred: Evaluator._passes_through,
     ast.Yield: Evaluator._yield,
+    ast.JoinedStr: Evaluator._formatted,
     ast.Call: Evaluator._call,
 }

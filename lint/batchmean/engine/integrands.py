@@ -119,7 +119,7 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
 def _is_chosen(atom: Atom) -> bool:
     """Was it made of one column of an array, `x[:, 0]`?"""
     inside = atom.argument.atoms() if atom.argument is not None else []
-    return atom.hint == ("chosen",) or any(inner.hint == ("chosen",) for inner in inside)
+    return atom.is_chosen or any(inner.is_chosen for inner in inside)
 
 
 def _is_squared_difference(tensor: Tensor) -> bool:
@@ -301,6 +301,8 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
     inside = log.argument.single() if log.argument is not None else None
     log_hint = log.hint or (inside.hint if inside is not None else ())
     if log.axis is None and (says_per_example(log_hint) or any(says_per_example(w.hint) for w in others)):
+        return None
+    if log.axis is None and any(map(_is_chosen, (log, *others))):
         return None
     for weight in others:
         if weight.role is Role.OPAQUE and log.role is Role.LOG and log.source == weight.key:

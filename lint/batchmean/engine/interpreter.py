@@ -16,7 +16,7 @@ from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, TooDee
 from batchmean.engine.masks import is_loss_name, is_mask_name
 from batchmean.engine.names import is_log_name
 from batchmean.engine.paths import TRUTHY, Decision, Path, excludes, extended
-from batchmean.engine.relevance import Relevance, Slice, ends_path
+from batchmean.engine.relevance import Relevance, Slice, acts, ends_path
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
@@ -97,6 +97,7 @@ class Interpreter(Evaluator):
         method = _STATEMENTS.get(type(node))
         if method is None:
             return True
+        self._reports = self._only_reports(node)
         self._nesting += 1
         try:
             if self._nesting > MAX_NESTING:
@@ -104,6 +105,13 @@ class Interpreter(Evaluator):
             return method(self, node) is not False
         finally:
             self._nesting -= 1
+            self._reports = False
+
+    def _only_reports(self, node: ast.stmt) -> bool:
+        """Does a statement print, log or show what it works out, and no more?"""
+        if isinstance(node, ast.Expr):
+            return not (isinstance(node.value, ast.Call) and acts(node.value))
+        return self._relevant is not None and node in self._relevant.reports
 
     def _function_def(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         function = FunctionValue(node, self._scope, owner=self._scope.owner)
@@ -149,6 +157,8 @@ class Interpreter(Evaluator):
         value = self.evaluate(node.value)
         value = hinted(value, hints.from_comment(self.lines, node.end_lineno or 0))
         for target in node.targets:
+            for name in target.elts if isinstance(target, ast.Tuple) else (target,):
+                self.origins[name] = node.value
             self._bind(target, value)
 
     def _ann_assign(self, node: ast.AnnAssign) -> None:
@@ -394,6 +404,7 @@ class Interpreter(Evaluator):
         if not standalone:
             self.entered.add(function.node)
         outer = (self._scope, self._stack, self._returns, self._path, self._relevant)
+        reports = self._reports
         scope = Scope(function.scope)
         calls.bind_parameters(self, function, args, kwargs, scope)
         self._scope, self._returns = scope, []
@@ -408,7 +419,7 @@ class Interpreter(Evaluator):
                 self._returns.append((self._path, Const(None)))
             known = len(outer[3])
             result: Value = Const(None)
-            if self._returns:
+            if self._returns and not standalone:  # nobody takes what a function gives that is run by itself
                 result = self.joined([Case(path[known:], value) for path, value in self._returns])
             if memo is not None and _says_nothing(result):
                 self._returned[memo] = result
@@ -420,6 +431,7 @@ class Interpreter(Evaluator):
         finally:
             self._active.pop()
             self._scope, self._stack, self._returns, self._path, self._relevant = outer
+            self._reports = reports
 
     def _is_used(self, call: ast.AST) -> bool:
         """Does something that matters need what a call gives?"""

@@ -29,7 +29,7 @@ from batchmean.engine.values import (
     is_unknown,
 )
 
-MAX_ALTERNATIVES: Final = 12
+MAX_ALTERNATIVES: Final = 16
 """How many values are kept apart where branches join."""
 MAX_NAMES: Final = 8
 

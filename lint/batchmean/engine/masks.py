@@ -19,14 +19,15 @@ _VALIDITY: Final = re.compile(
     r"|token|tokens|label|labels|target|targets|tgt|trg|src|source|text|word|frame|frames|time|step|length|lengths|prompt"
     r"|input|output|decoder|encoder|history|mel|trajectory|causal_lm|assistant)_?masks?($|_)"
     r"|(^|_)is_?(pad|padded|padding|valid|not_pad)($|_)|(^|_)(non_?pad|not_?pad|pad_?masks?|masks?_?(pad|valid))($|_)"
-    r"|^valids?$|(^|_)masks?_(padding|seq|tokens?)$|(^|_)masks?2d$|^(b_|batch_)?masks?$"
+    r"|^valids?$|^(non|not?)_?pad(ded|ding)?s?$|(^|_)masks?_(padding|seq|tokens?)$|(^|_)masks?2d$|^(b_|batch_)?masks?$"
 )
 _BARE: Final = re.compile(r"^(b_|batch_)?masks?$")
 _OTHER: Final = re.compile(
     r"drop|conf|thresh|gate|sampl|rand|noise|keep|select|hard|easy|fg|bg|object|pos(itive)?_|neg(ative)?_|posit|negat"
-    r"|mlm|masked_|unmask|visible|random|bool_masked|patch|ids?_|clip|causal|segment|instance|panoptic|sem(antic)?_"
+    r"|mlm|masked_|unmask|visible|random|bool_masked|patch|(^|_)ids?_|clip|causal|segment|instance|panoptic|sem(antic)?_"
     r"|quantil|outlier|weight|importance|prob|reset|done|terminal|label_?less|unsup|pseudo"
 )
+_NOT_PADDED: Final = re.compile(r"(^|_)(non|not?|un)_?pad")
 _PADDING_VALUE: Final = re.compile(r"pad|ignore|ignored|(^|_)ign(_|$)", re.I)
 _IDS: Final = re.compile(
     r"(^|_)(ids?|tokens?|labels?|targets?|tgt|trg|src|seqs?|sequences?|inputs?|captions?|words?|y|x|gold|decoder_\w+)(_|\d|$)"
@@ -98,7 +99,7 @@ def mask_of(tensor: Tensor) -> Atom | None:
 
 
 def _is_named(atom: Atom) -> bool:
-    plain = atom.role is Role.OPAQUE and not atom.kind
+    plain = atom.role is Role.OPAQUE and not atom.kind and not atom.is_chosen
     return plain and is_mask_name(atom.names) and not atom.shape_is_scalar
 
 
@@ -136,6 +137,7 @@ def complement(tensor: Tensor) -> Tensor | None:
         role=Role.MASK,
         kind="" if of_padding else "padding",
         shown=is_shown(atom),
+        is_complement=not atom.is_complement,
     )
     return from_atom(other, tensor.shape)
 
@@ -143,7 +145,7 @@ def complement(tensor: Tensor) -> Tensor | None:
 @lru_cache(maxsize=4096)
 def _says_padding(names: tuple[str, ...]) -> bool:
     """Is it true at the padding, by its name?"""
-    return any("pad" in n.lower() and "no" not in n.lower() for n in names)
+    return any("pad" in name.lower() and not _NOT_PADDED.search(name.lower()) for name in names)
 
 
 def common_masks(tensor: Tensor) -> list[Atom]:

@@ -14,6 +14,7 @@ from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.factors import factor_of
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.literals import spelled_out
 from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.values import Place, Role
@@ -28,7 +29,11 @@ def miscounts(
     told = {event.step.node for event in support}
     padded: list[Miscount] = []
     counted = [r.counts_masked() for r in final]
-    right = {id(r.origin) for r, counts in zip(final, counted, strict=True) if counts is False}
+    right = {
+        id(r.origin)
+        for r, counts in zip(final, counted, strict=True)
+        if counts is False and not r.is_reported
+    }
     for reduction, counts_masked in zip(final, counted, strict=True):
         if any(step.node in told for step in reduction.steps):
             continue
@@ -102,20 +107,14 @@ _CHOICES: Final = re.compile(
 
 
 def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
-    """Does the code around speak of another kind of mask: of confident, hidden or dropped elements?"""
+    """Is it made of what speaks of another kind of mask: of confident, hidden or dropped elements?"""
     if reduction.mask is None or not reduction.mask.is_bare:
         return False
     before = reduction.steps[: reduction.mask.after_steps]
     if any(step.positions == (1,) and not step.library for step in before):
         return True  # a loss per example: its mask chooses examples, and why is not shown
-    for place in reduction.mask.places:
-        line = getattr(place.node, "lineno", 0)
-        around = [f.node for f in interpreter.defined if f.node.lineno <= line <= (f.node.end_lineno or 0)]
-        inner = max(around, key=lambda node: node.lineno, default=None)
-        text = interpreter.lines[inner.lineno - 1 : inner.end_lineno] if inner is not None else ()
-        if any(_CHOICES.search(each) for each in text):
-            return True
-    return False
+    made = [interpreter.origins.get(place.node) for place in reduction.mask.places]
+    return any(node is not None and _CHOICES.search(spelled_out(node)) for node in made)
 
 
 def _paired(reduction: Reduction) -> Miscount | None:

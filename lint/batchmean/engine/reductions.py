@@ -75,6 +75,8 @@ class Step:
     """Was it the library's `"batchmean"`, which sums everything and divides by the first axis?"""
     shape: Shape | None = None
     """The shape of the array that it reduced."""
+    is_reported: bool = False
+    """Does its statement only print, log or show what it gives?"""
     contraction: bool = False
     """Was it the sum inside an einsum, a dot or a tensordot?"""
     positions: tuple[int, ...] = ()
@@ -130,6 +132,11 @@ class Reduction:
         while first.parent is not None:
             first = first.parent
         return first
+
+    @property
+    def is_reported(self) -> bool:
+        """Is it only printed, logged or shown?"""
+        return bool(self.steps) and self.steps[-1].is_reported
 
     @property
     def per_batch(self) -> bool:

@@ -121,6 +121,10 @@ class Atom:
     """For a KL between distribution objects: their keys."""
     hint: tuple[str, ...] = ()
     """The axes that a comment or an annotation names."""
+    is_complement: bool = False
+    """For a MASK: was it written as 1 less another?"""
+    is_chosen: bool = False
+    """Is it one column of an array, `x[:, 0]`?"""
 
     @property
     def shape_is_scalar(self) -> bool:
@@ -232,6 +236,8 @@ class TupleValue:
     """A tuple or a list of known length."""
 
     items: tuple[Value, ...]
+    is_list: bool = False
+    """As an index a list chooses rows, a tuple an element."""
 
 
 @dataclass(unsafe_hash=True, slots=True)

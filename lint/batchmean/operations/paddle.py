@@ -87,7 +87,7 @@ _NAMED = {
     "full_like": "filled_like(x|input, value|fill_value)",
     "eye": "eye(n|num_rows, m|num_columns)",
     "arange": "arange(start, stop|end)",
-    "to_tensor": "identity(x|data)",
+    "to_tensor": "array(x|data)",
     "cast": "identity(x)",
     "assign": "identity(x)",
     "clone": "identity(x)",

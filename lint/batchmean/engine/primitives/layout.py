@@ -29,7 +29,6 @@ from batchmean.engine.values import (
     Value,
     altered,
     from_atom,
-    hinted,
     intern,
 )
 
@@ -425,6 +424,8 @@ def subscript(interpreter: Evaluator, base: Value, index: Value, node: ast.Subsc
         return base if isinstance(literal(index), slice) else base.element
     if isinstance(base, Const):
         return interpreter.opaque()
+    if isinstance(index, TupleValue) and index.is_list:
+        index = interpreter.as_tensor(index)
     tensor = interpreter.as_tensor(base)
     key = literal(index)
     atom = tensor.single()
@@ -522,7 +523,10 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
     tag = ("index", spelled_out(node.slice)) if changed else None
     result = algebra.relabelled(tensor, shape, tag)
     # `x[:, 0]`: one class was chosen, whatever the name says.
-    return hinted(result, ("chosen",)) if any(p != 0 for p in drop) else result
+    one_of_many = any(p != 0 for p in drop) or any(_is_one_wide(item) for item in items[1:])
+    if one_of_many and result.single() is not None:
+        return algebra.map_atoms(result, lambda atom: altered(atom, is_chosen=True))
+    return result
 
 
 def _with_account(
@@ -540,6 +544,14 @@ def _with_account(
     shown = bool(atom.kind) and is_shown(index_mask)
     integrand = Integrand("loss", Axis(1), "", shown, (place,), rows.shape, interpreter.stack, key=key)
     return altered(rows, reductions=(interpreter.record(Reduction(integrand, support="summed")),))
+
+
+def _is_one_wide(item: Value) -> bool:
+    """Is it a slice such as `0:1`?"""
+    cut = literal(item)
+    if not isinstance(cut, slice) or not isinstance(cut.stop, int):
+        return False
+    return isinstance(cut.start, int) and cut.stop - cut.start == 1
 
 
 def _is_whole_slice(item: Value) -> bool:
