@@ -91,9 +91,7 @@ _NO_OPS: Final = _Tokens({
 })  # fmt: skip
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
 _DIVIDED: Final = "loss.div("
-_OF_LOGARITHMS: Final = _Tokens(_LOGARITHMS, _MEANS)
 _OF_LOSSES: Final = _Tokens(_LOGARITHMS, _MEANS, _LOSSES)
-_OF_SQUARES: Final = _Tokens(_LOGARITHMS, _MEANS, _SQUARES, {_DIVIDED: ()})
 _REPORTERS: Final = (
     "logger.", "logging.", "logging_backend.", "self.", "super().", "accelerator.", "fabric.", "trainer.", "wandb.",
     "writer.",
@@ -103,12 +101,7 @@ _REPORTERS: Final = (
 
 def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
-    sought = _OF_LOGARITHMS
-    if is_about_masks(text):
-        sought = _OF_LOSSES
-    elif _NO_OPS.are_in(text) or ".div(" in text:
-        sought = _OF_SQUARES
-    return sorted({at for at in sought.places_in(text) if _may_be_of_arrays(text, at)})
+    return sorted({at for at in _OF_LOSSES.places_in(text) if _may_be_of_arrays(text, at)})
 
 
 def _may_be_of_arrays(text: str, at: int) -> bool:
@@ -159,6 +152,6 @@ def _divides_a_mean(text: str) -> bool:
     """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
     if _DIVIDED in text or _NO_OPS.are_in(text):
         return True
-    if not _MEANS.are_in(text):
+    if not (_MEANS.are_in(text) or _SQUARES.are_in(text)):
         return False
     return ".div(" in text or "sum(" in text or ("/" in text and any(token in text for token in _COUNTS))

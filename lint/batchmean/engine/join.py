@@ -128,19 +128,21 @@ def _either(one: Path, other: Path) -> Path | None:
 
 
 def _each_once(cases: Sequence[Case]) -> list[Case]:
-    """Every value once, under what its paths have in common."""
+    """Every value once, and one unknown of a kind whatever its shape, under what their paths have in common."""
     kept: list[Case] = []
     for case in cases:
         for index, other in enumerate(kept):
-            if is_same(other.value, case.value):
-                kept[index] = Case(common([other.path, case.path]), other.value)
+            value = other.value if is_same(other.value, case.value) else None
+            value = value or _one_unknown(other.value, case.value, of_one_shape=False)
+            if value is not None:
+                kept[index] = Case(common([other.path, case.path]), value)
                 break
         else:
             kept.append(case)
     return kept
 
 
-def _one_unknown(a: Value, b: Value) -> Value | None:
+def _one_unknown(a: Value, b: Value, of_one_shape: bool = True) -> Value | None:
     """One unknown that stands for two, of which nothing is known but names."""
     if not (isinstance(a, Tensor) and isinstance(b, Tensor) and is_unknown(a) and is_unknown(b)):
         return None
@@ -148,7 +150,7 @@ def _one_unknown(a: Value, b: Value) -> Value | None:
     if mine is None or theirs is None or mine.kind != theirs.kind or mine.hint != theirs.hint:
         return None
     same_shape = a.shape.is_same(b.shape)
-    if not same_shape and (a.shape.shown or b.shape.shown or a.shape.rank != b.shape.rank):
+    if of_one_shape and not same_shape and (a.shape.shown or b.shape.shown or a.shape.rank != b.shape.rank):
         return None
     if mine.key == theirs.key and same_shape:
         return a
