@@ -16,6 +16,7 @@ from batchmean.fixes import miscounts
 from batchmean.fixes.code import Code, Edits, Unfixable
 from batchmean.fixes.plans import Planner
 from batchmean.fixes.proof import holds
+from batchmean.fixes.units import counted_axes
 from batchmean.fixes.surroundings import Standing, standing, standing_of_miscount
 from batchmean.noqa import Noqa
 
@@ -50,7 +51,7 @@ class Fixer:
         if self._is_generated:
             raise Unfixable("the file says that it is generated")
         if isinstance(event, Miscount):
-            for edits in miscounts.proposals(self._code, event):
+            for edits in map(self._code.with_comments, miscounts.proposals(self._code, event)):
                 if holds(self._code, event, finding, findings, edits):
                     self._refuse_noqa(edits)
                     return Fix(edits, safe=self._is_safe_count(event))
@@ -58,7 +59,7 @@ class Fixer:
             if event.step.mixed:
                 raise Unfixable("something else is added before this reduction: reduce each by itself")
             how = standing(self._code, event)
-            for edits in self._planner.proposals(event):
+            for edits in map(self._code.with_comments, self._planner.proposals(event)):
                 if holds(self._code, event, finding, findings, edits):
                     self._refuse_noqa(edits)
                     return Fix(edits, safe=self._is_safe(event, how, edits))
@@ -72,7 +73,7 @@ class Fixer:
 
     def _is_safe(self, event: SupportEvent, how: Standing, edits: Edits) -> bool:
         integrand = event.reduction.integrand
-        if not integrand.proved or integrand.symbol == "D" or how is not Standing.ALONE:
+        if not event.proved or integrand.assumed or integrand.symbol == "D" or how is not Standing.ALONE:
             return False  # a latent KL is one term of a loss, if only in another file
         # What is not a number was left out of the count before, element by element.
         return not any("nansum" in edit.text for edit in edits)
@@ -83,4 +84,9 @@ class Fixer:
             return False  # a mask that has more axes than the loss cannot be broadcast to it
         if not event.proved or not event.factor or reduction is None or any(s.stack for s in reduction.steps):
             return False  # a helper may have other callers
+        if any(s.of_scalar and s.how == "sum" for s in reduction.steps):
+            return False  # a sum of one number shows that the mean itself is the slip
+        first = reduction.integrand.shape.axis(0)
+        if not all(first is not None and first.is_same(axis) for axis in counted_axes(reduction)):
+            return False
         return standing_of_miscount(self._code, event, reduction) is Standing.ALONE
