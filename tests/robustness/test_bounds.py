@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from batchmean.check import parse
-from batchmean.engine import analysis, evaluator, hints, shapes, values
+from batchmean.engine import analysis, evaluator, hints, join, shapes, values
 from batchmean.linter import lint
 from batchmean.source import MAX_BYTES
 
@@ -130,7 +130,7 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "nodes read in one file": evaluator.MAX_WORK,
         "nesting of statements and expressions": evaluator.MAX_NESTING,
         "calls followed into each other": evaluator.MAX_DEPTH,
-        "values kept apart where branches join": values.MAX_ALTERNATIVES,
+        "values kept apart where branches join": join.MAX_ALTERNATIVES,
         "items told apart in a tuple or a dict": values.MAX_ITEMS,
         "terms of a sum": values.MAX_TERMS,
         "factors of a product": values.MAX_FACTORS,

@@ -214,6 +214,12 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
         a = altered(a, terms=tuple(t for t in a.terms if not _is_small(t)) or a.terms)
     powers = [abs(p * exponent) for term in a.terms for _, p in term.factors] if exponent is not None else []
     out_of_bounds = not all(p <= _MAX_POWER for p in powers)
+    if exponent == -1 and len(a.terms) > 1:
+        # Of a sum the reciprocal is not taken apart: it cancels with the same sum alone.
+        whole = Atom(
+            intern("sum", a.terms), kind=_kind_of_sum(a), shape=a.shape, argument=altered(a, reductions=())
+        )
+        return Tensor((Term(1.0, ((whole, -1.0),)),), a.shape, a.reductions, a.stack)
     if exponent is None or out_of_bounds or len(a.terms) != 1 or a.terms[0].coefficient is None:
         collapsed = _collapsed("power", (a.terms, exponent), a.shape)
         if len(a.terms) == 2 and _is_complement(a.terms):
@@ -227,6 +233,10 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     coefficient = shown_number(coefficient) if isinstance(coefficient, (int, float)) else None
     factors = product_of((atom, p * exponent) for atom, p in term.factors)
     return altered(a, terms=(Term(coefficient, factors),))
+
+
+def _kind_of_sum(a: Tensor) -> str:
+    return "complement" if len(a.terms) == 2 and _is_complement(a.terms) else "computed"
 
 
 def divide(a: Tensor, b: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
-from batchmean.engine.evaluator import OutOfWork
+from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
+from batchmean.engine.factors import factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import miscounts, report_node
@@ -83,7 +84,7 @@ def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     before = [len(log) for log in logs]
     try:
         yield
-    except (OutOfWork, RecursionError) as error:
+    except (OutOfWork, TooDeep, RecursionError) as error:
         for log, length in zip(logs, before, strict=True):
             del log[length:]
         if isinstance(error, OutOfWork):
@@ -166,7 +167,7 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     for reduction in final:
         if reduction.support in ("alive", "maybe averaged"):
             continue
-        factor = reduction.factor()
+        factor = factor_of(reduction)
         # A KL beside the mean log_prob of the same distribution: both are per element, their ratio is right.
         beside = interpreter.averaged_events.intersection(reduction.integrand.distributions)
         if factor is None or factor.support >= 0 or beside:
@@ -243,8 +244,8 @@ def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
     summing = next((s for s in reduction.steps if s.how == "sum"), None)
     if summing is None or summing.node is step.node:
         return False
-    inner = [node for node, _ in summing.path if not any(node is n for n, _ in step.path)]
-    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(getattr(n, "test", n))) for n in inner[:1])
+    inner = [d for d in summing.path if d not in step.path and d.node is not None]
+    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(d.node)) for d in inner[:1] if d.node)
 
 
 _ABOUT_SHAPE: Final = re.compile(r"dim|shape|len\(|size|rank|isinstance|discrete|continuous|type|hasattr")

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 from batchmean import operations
 from batchmean.engine import hints, primitives
 from batchmean.engine.algebra import map_atoms
+from batchmean.engine.join import something
 from batchmean.engine.masks import makes_masks, mask_of
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
     BuiltinValue,
+    Case,
     ClassValue,
     Const,
     DictValue,
@@ -29,11 +31,8 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     hinted,
     named,
-    sequence_of,
-    something,
 )
 from batchmean.operations.table import Operation
 
@@ -194,7 +193,7 @@ def _append(interpreter: Evaluator, receiver: TupleValue | ListValue, item: Valu
     holder = node.func.value if isinstance(node.func, ast.Attribute) else None
     if isinstance(holder, ast.Name):
         elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
-        interpreter.scope.names[holder.id] = ListValue(alternatives([*elements, item]))
+        interpreter.scope.names[holder.id] = ListValue(interpreter.one_of([*elements, item]))
     return Const(None)
 
 
@@ -312,7 +311,7 @@ def bind_parameters(
             hint = hints.from_comment(interpreter.lines, parameter.lineno)
         scope.names[name] = hinted(named(value, name, parameter), hint)
     if spec.vararg is not None:
-        scope.names[spec.vararg.arg] = sequence_of(given[len(positional) :])
+        scope.names[spec.vararg.arg] = interpreter.sequence(given[len(positional) :])
     if spec.kwarg is not None:
         scope.names[spec.kwarg.arg] = DictValue(())
 
@@ -338,7 +337,7 @@ def default_or_unknown(
 def _likely(interpreter: Evaluator, value: Value) -> Value:
     """What a default callable gives: others may pass another one."""
     if isinstance(value, Alternatives):
-        return altered(value, values=tuple(_likely(interpreter, v) for v in value.values))
+        return Alternatives(tuple(Case(path, _likely(interpreter, v)) for path, v in value.cases))
     if not isinstance(value, Tensor) or not value.reductions:
         return value
     weaker = tuple(

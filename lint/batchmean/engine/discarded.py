@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.events import Miscount
+from batchmean.engine.factors import factor_of
 from batchmean.engine.masks import is_loss_name
 from batchmean.engine.values import Place, Tensor, Value
 
@@ -42,8 +43,8 @@ def discarded_division(node: ast.expr, value: Value) -> Miscount | None:
 
 def _undone(reduction: Reduction) -> dict[str, int] | None:
     """What the loss is too large by without this division; None where the divisor is no count in sight."""
-    before = reduction.parent.factor() if reduction.parent is not None else None
-    after = reduction.factor()
+    before = factor_of(reduction.parent) if reduction.parent is not None else None
+    after = factor_of(reduction)
     if before is None or after is None:
         return None
     divided = dict(after.units)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from batchmean.engine.reductions import Factor, Reduction, Step
+from batchmean.engine.factors import Factor
+from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.values import Place
 
 

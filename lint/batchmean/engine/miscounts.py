@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from batchmean.engine.events import Miscount, SupportEvent, fraction
+from batchmean.engine.factors import factor_of
 from batchmean.engine.integrands import PAIRS
-from batchmean.engine.interpreter import Interpreter, exclude_each_other
+from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.values import Place, Role
 
@@ -128,9 +130,9 @@ def _paired(reduction: Reduction) -> Miscount | None:
 
 def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
-    factor = reduction.factor()
-    if factor is None or factor.support:
-        return None
+    factor = factor_of(reduction)
+    if factor is None or factor.support or reduction.integrand.symbol == "D":
+        return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
     scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
     if reduction.rest == "mean":
         average = next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
@@ -138,12 +140,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         average = next(
             (s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None
         )
-    if (
-        scale is None
-        or average is None
-        or _is_added_up(average, scale)
-        or exclude_each_other(average.path, scale.path)
-    ):
+    if scale is None or average is None or _is_added_up(average, scale) or excludes(average.path, scale.path):
         return None
     powers = {name: power for name, power in factor.units if power < 0}
     about = "the batch"
@@ -171,9 +168,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
 
 def _is_added_up(first: Step, later: Step) -> bool:
     """Does a loop add up what the first step gives, before the later one divides it?"""
-    return any(
-        isinstance(node, _LOOPS) for node, _ in first.path if all(node is not n for n, _ in later.path)
-    )
+    return any(isinstance(d.node, _LOOPS) for d in first.path if d.holds and d not in later.path)
 
 
 def _is_division(node: ast.AST) -> bool:
@@ -183,14 +178,14 @@ def _is_division(node: ast.AST) -> bool:
 def _noop_mean(reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
     step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
-    factor = reduction.factor()
+    factor = factor_of(reduction)
     if step is None or factor is None or factor.support or reduction.scale:
         return None
     powers = {name: power for name, power in factor.units if power > 0}
     if not powers:
         return None
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
-    if summed is None or _is_added_up(summed, step) or exclude_each_other(summed.path, step.path):
+    if summed is None or _is_added_up(summed, step) or excludes(summed.path, step.path):
         return None
     places = (
         *reduction.integrand.evidence,

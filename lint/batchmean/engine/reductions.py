@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import log
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
-from batchmean.engine.names import is_class_count_name
+from batchmean.engine.paths import Path
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
 from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
@@ -63,8 +62,8 @@ class Step:
 
     node: ast.AST
     stack: Stack
-    path: tuple[tuple[ast.AST, int], ...]
-    """The undecided branches taken to get there."""
+    path: Path
+    """The decisions made to get there."""
     how: Literal["sum", "mean", "scale"]
     averages_support: bool = False
     """Did it bring the support into the divisor?"""
@@ -101,21 +100,6 @@ class Mask:
     after_steps: int = 0
     """How many steps of the account came before it."""
     places: tuple[Place, ...] = ()
-
-
-@dataclass(unsafe_hash=True, slots=True)
-class Factor:
-    """The reduction over the right one, as exponents of the support's length and of the units' counts."""
-
-    support: int
-    units: tuple[tuple[str, int], ...]
-
-    def monomial(self, symbol: str) -> dict[str, int]:
-        """As a finding shows it: no zero exponents, the support last."""
-        exponents = {name: power for name, power in self.units if power}
-        if self.support:
-            exponents[symbol] = self.support
-        return exponents
 
 
 @dataclass(eq=False, slots=True)
@@ -217,85 +201,10 @@ class Reduction:
         """After it turned out to be a part of an elementwise loss."""
         return altered(self, support="unsure", parent=self)
 
-    def at(self, step: Step) -> Reduction:
-        """With the place of its latest step, the scaling by a number or a count."""
-        before = self.parent.factor() if self.parent is not None else None
-        after = self.factor()
-        divides = before is not None and after is not None and after.support < before.support
-        mixed = self.mixed or self.integrand.mixed
-        return altered(self, steps=(*self.steps, altered(step, averages_support=divides, mixed=mixed)))
-
     def counts(self) -> Iterator[tuple[Atom, int]]:
         """The counts in the scale, in an order that does not depend on the hash seed."""
         for atom, power in self.scale:
             yield atom, round(power)
-
-    def factor(self) -> Factor | None:
-        """This reduction over the right one, or None while the code leaves it open."""
-        if self.support not in ("summed", "averaged"):
-            return None
-        support = -1 if self.support == "averaged" else 0
-        origin = self.integrand.shape
-        axes = origin.axes
-        names = _unit_names(axes, self.integrand.support)
-        units = {name: self._unit_exponent(axis) for axis, name in names}
-        other = self._unit_exponent(None)
-        apart: dict[int, int] = {}  # axes whose place is not known: each was summed, and divides for itself
-        unit_divisor_unknown = False
-        for atom, power in self.counts():
-            if atom.role is Role.VALID:
-                unit_divisor_unknown = True
-                continue
-            if atom.role is Role.OPAQUE:
-                if atom.key in self.integrand.support.symbols:
-                    support += power
-                elif power > 0 and is_class_count_name(atom.names):
-                    return None
-                elif power < 0:
-                    unit_divisor_unknown = True
-                continue
-            if atom.shape is None and atom.axis is None:
-                return None  # x.size(dim): some axis, the code does not say which
-            if atom.shape is not None:
-                if origin.is_flat(atom.shape) or atom.shape.is_flat(origin):
-                    support += power if self.integrand.symbol else 0
-                    other += power
-                    units = {name: exponent + power for name, exponent in units.items()}
-                elif power > 0:
-                    return None
-                elif atom.shape.axes is not None and axes is not None:
-                    for axis in atom.shape.axes:
-                        support += self._divide(axis, power, names, units, apart)
-                continue
-            if atom.axis is not None:
-                support += self._divide(atom.axis, power, names, units, apart)
-        if self.integrand.square and support != (-1 if self.support == "averaged" else 0):
-            return None  # the count of the classes is that of the examples
-        other += sum(p for p in apart.values() if p > 0) + min([0, *apart.values()])
-        if self.integrand.symbol == "D" and _is_bits(self.coefficient):
-            return None  # bits per dimension: the unit is declared
-        size = self.integrand.support.size
-        if size and size > 2 and self.coefficient is not None and abs(self.coefficient) >= size:
-            times = abs(self.coefficient) / size
-            if abs(times - round(times)) < 1e-9:
-                if round(times) != 1:
-                    return None  # the class count and something else, in one number
-                support += 1
-        if self.support == "averaged" and any(exponent > -1 for exponent in self._multiplied(units)):
-            return None
-        if self.integrand.assumed and self.support == "summed" and axes is not None:
-            if support < 0 and any(exponent != -1 for exponent in units.values()):
-                return None  # all lengths but one in the divisor: the one left out may be the support
-        if support < -1:
-            return None  # divided by the support twice: more likely something is misread
-        if unit_divisor_unknown:
-            return Factor(support, ())
-        if axes is None:
-            return Factor(support, (("B", min(other + 1, 1)),) if self.rest or self.units else ())
-        if any(exponent < 0 for exponent in units.values()) and not self.per_batch:
-            # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
-            units = {name: min(exponent, -1) for name, exponent in units.items()}
-        return Factor(support, tuple((name, exponent + 1) for name, exponent in units.items()))
 
     def counts_masked(self) -> bool | None:
         """Does the divisor count the positions that the mask zeroed, too? None while the code leaves it open."""
@@ -328,7 +237,10 @@ class Reduction:
     def _is_feature(self, axis: Axis) -> bool:
         """Is it for sure no axis of the mask?"""
         shape = self.mask.shape if self.mask is not None else None
-        return shape is not None and shape.rank is not None and shape.has(axis) is False
+        if shape is None or shape.axes is None or shape.has(axis) is not False:
+            return False
+        # What was flattened may hold it.
+        return not any(mine.root().whole is not None and not mine.root().parts for mine in shape.axes)
 
     def _is_over_positions(self, shape: Shape) -> bool:
         """Does the count of all elements of `shape` count every position that the mask is over?"""
@@ -370,44 +282,6 @@ class Reduction:
         first = self.integrand.shape.axis(0)
         return first is not None and first.is_same(axis)
 
-    def _divide(
-        self,
-        axis: Axis,
-        power: int,
-        names: list[tuple[Axis, str]],
-        units: dict[str, int],
-        apart: dict[int, int],
-    ) -> int:
-        """Enter a count of one axis, or of those merged in it; the power of the support in it is returned."""
-        support = 0
-        whole = axis.is_same(self.integrand.support) or any(unit.is_same(axis) for unit, _ in names)
-        for part in (axis,) if whole else axis.root().parts or (axis,):
-            if part.is_same(self.integrand.support):
-                support += power
-                continue
-            mine = next((name for unit, name in names if unit.is_same(part)), None)
-            if mine is not None:
-                units[mine] += power
-            elif any(part.is_same(shown) for shown in self.integrand.shape.shown):
-                key = id(part.root())
-                apart[key] = apart.get(key, 0) + power
-        return support
-
-    def _multiplied(self, units: dict[str, int]) -> list[int]:
-        """Exponents of unit axes that were averaged and multiplied back: a compensation that sizes decide."""
-        positive = any(p > 0 and a.role is Role.COUNT for a, p in self.counts())
-        return list(units.values()) or [0] if positive and self.rest == "mean" else []
-
-    def _unit_exponent(self, axis: Axis | None) -> int:
-        """-1 for an averaged (or untouched) unit axis, 0 for a summed one."""
-        if axis is not None:
-            for mine, how in self.units:
-                if mine.holds(axis):
-                    return -1 if how == "mean" else 0
-        elif self.rest is None and self.units:
-            return -1 if all(how == "mean" for _, how in self.units) else 0
-        return 0 if self.rest == "sum" else -1
-
 
 def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
     """What an account keeps of a mask."""
@@ -436,19 +310,3 @@ def _may_count(atom: Atom, power: int) -> bool:
     if any(_PARTS.search(name.lower()) for name in atom.names):
         return False
     return power < 0 or not atom.names or is_count_name(atom.names)
-
-
-def _is_bits(coefficient: float | None) -> bool:
-    """Was it divided by log(2), up to a half?"""
-    if coefficient is None:
-        return False
-    return any(abs(abs(coefficient) * log(2) * times - 1) < 1e-6 for times in (0.5, 1.0, 2.0))
-
-
-def _unit_names(axes: tuple[Axis, ...] | None, support: Axis) -> list[tuple[Axis, str]]:
-    """Names for the axes that are not the support: B first, then T, or H and W behind a class axis."""
-    if axes is None:
-        return []
-    units = [a for a in axes if not a.is_same(support)]
-    letters = {1: "B", 2: "BT", 3: "BHW"}.get(len(units), "BDHWUVXYZ"[: len(units)])
-    return list(zip(units, letters, strict=False))

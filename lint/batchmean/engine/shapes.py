@@ -213,6 +213,32 @@ class Shape:
                 return i
         return None
 
+    def _places(self, axis: Axis) -> tuple[list[int], list[int]]:
+        """Where the axis stands, counted from the left and from the right."""
+        shape = self.root()
+        left = [i for i, mine in enumerate(shape._front) if mine.is_same(axis)]
+        right = [i - len(shape._back) for i, mine in enumerate(shape._back) if mine.is_same(axis)]
+        return left, right
+
+    def may_be_one(self, one: Axis, other: Axis) -> bool:
+        """Could two axes that the code does not show to be the same be one, in an array of unknown rank?
+
+        The first axis is taken to be another one than what is counted from the right: see `is_one_in_a_vector`.
+        """
+        if self.rank is not None or one.is_same(other):
+            return False
+        (left, right), (others_left, others_right) = self._places(one), self._places(other)
+        return bool(
+            (left and max(left) > 0 and others_right) or (right and others_left and max(others_left) > 0)
+        )
+
+    def is_one_in_a_vector(self, one: Axis, other: Axis) -> bool:
+        """Are the two one axis if the array has no more than one?"""
+        if self.rank is not None:
+            return False
+        (left, right), (others_left, others_right) = self._places(one), self._places(other)
+        return bool((left and others_right and not others_left) or (right and others_left and not left))
+
     def covers(self, spec: AxesSpec, axis: Axis) -> bool | None:
         """Does an operation over `spec` run over `axis`? None when the code leaves it open."""
         there = self.has(axis)

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from batchmean.engine.analysis import Miscount, SupportEvent, accounts
-from batchmean.engine.reductions import Factor, Reduction
+from batchmean.engine.factors import Factor, factor_of
+from batchmean.engine.reductions import Reduction
 from batchmean.engine.values import Role
 from batchmean.findings import Edit, Finding
 from batchmean.fixes.code import Code, comments
@@ -100,7 +101,7 @@ def _account(reduction: Reduction) -> _Account:
     numbers = tuple(sorted((atom.names, power) for atom, power in counts if atom.role is Role.OPAQUE))
     valid = sum(power for atom, power in counts if atom.role is Role.VALID)
     term = (reduction.integrand.kind, reduction.integrand.symbol, reduction.coefficient, numbers)
-    return _Account(term, reduction.factor(), reduction.counts_masked(), valid)
+    return _Account(term, factor_of(reduction), reduction.counts_masked(), valid)
 
 
 def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
@@ -135,7 +136,7 @@ def _within(reductions: Sequence[Reduction], first: int, last: int) -> Iterator[
 
 def _signatures(reductions: Iterator[Reduction] | Sequence[Reduction]) -> Iterator[_Signature]:
     for reduction in reductions:
-        factor = reduction.factor()
+        factor = factor_of(reduction)
         if factor is not None:
             symbols = reduction.integrand.support.symbols
             opaque = [(a, p) for a, p in reduction.counts() if a.role is Role.OPAQUE and a.key not in symbols]

@@ -16,7 +16,6 @@ from batchmean.engine.values import (
     Tensor,
     Value,
     altered,
-    alternatives,
     constant,
     from_atom,
     intern,
@@ -191,8 +190,7 @@ def log_sigmoid(call: Call, x: Value) -> Value:
 def map_(call: Call, x: Value) -> Value:
     """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
-    keys = (hash(t) for t in tensor.terms)
-    result = call.interpreter.shown_opaque(call.spelled, *keys, shape=tensor.shape)
+    result = call.interpreter.shown_opaque(call.spelled, tensor.terms, shape=tensor.shape)
     if call.spelled.rstrip("_") not in _ZERO_AT_ZERO:
         return result
     if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
@@ -268,7 +266,7 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
         return b
     if b.number() is not None or b.shape.is_scalar:
         return a
-    return alternatives([a, b])
+    return call.interpreter.one_of([a, b])
 
 
 @primitive
@@ -400,8 +398,9 @@ def _support(call: Call, tensor: Tensor, axis: Value | None) -> tuple[Axis | Non
     position = integer(axis)
     if position is None and (axis is None or literal(axis) is None):
         position = call.operation.default_axis
-        over = tensor.shape.axis(-1 if position is None else position)
-        return over, position is not None
+        if position is None and tensor.shape.rank != 1:
+            return None, False  # everything, or an axis that depends on the rank
+        return tensor.shape.axis(-1 if position is None else position), True
     if position is None:
         return None, False
     return tensor.shape.axis(position), True

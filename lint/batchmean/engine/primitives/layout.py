@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
@@ -27,7 +28,6 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     from_atom,
     hinted,
     intern,
@@ -79,43 +79,71 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
     free = [i for i, size in enumerate(sizes) if integer(size) == -1]
-    old = shape.shown
-    new: list[Axis | None] = []
-    for size in sizes:
-        if integer(size) == -1:
-            new.append(None)
-            continue
-        axis = _axis_of_length(call, size)
-        kept = next((a for a in old if a.is_same(axis) or a.symbols & axis.symbols), None)
-        if kept is None and axis.size is not None:
-            kept = next((a for a in old if a.size == axis.size and axis.size > 1), None)
-        new.append(kept or axis)
+    old = _distinct(shape.shown)
     if len(sizes) == 1 and free:
-        return Shape.of([Axis(parts=tuple(_distinct(old)), whole=shape)])
+        return Shape.of([Axis(parts=tuple(old), whole=shape)])
+    new = [None if integer(size) == -1 else _known_again(_axis_of_length(call, size), old) for size in sizes]
+    if shape.rank is not None:
+        return _regrouped(old, new)
     kept_axes = [a for a in new if a is not None]
-    known = [any(a.is_same(o) for o in old) for a in kept_axes]
-    gone = [a for a in _distinct(old) if not any(a.is_same(k) for k in kept_axes)]
-    if len(free) == 1 and len(sizes) == 2:
-        # view(-1, V) or view(B, -1): the other end keeps its axis, everything else is merged.
+    gone = [a for a in old if not any(a.is_same(k) for k in kept_axes)]
+    if len(free) == 1:
         position = free[0]
-        other = 1 - position
-        if not known[0]:
-            end = shape.axis(-1 if other == 1 else 0)
-            last = new[other]
-            if end is not None and last is not None and (shape.rank or 2) >= 2:
-                if last.size is None or end.size in (None, last.size):
-                    kept_axes, gone = [end], [a for a in gone if not a.is_same(end)]
-                    new[other] = end
+        last = new[1 - position] if len(sizes) == 2 else None
+        if last is not None and not any(last.is_same(o) for o in old):
+            # view(-1, V) or view(B, -1): the other end keeps its axis, everything else is merged.
+            end = shape.axis(-1 if position == 0 else 0)
+            if end is not None and (last.size is None or end.size in (None, last.size)):
+                gone = [a for a in gone if not a.is_same(end)]
+                new[1 - position] = end
         new[position] = Axis(parts=tuple(gone))
-    elif len(free) == 1:
-        new[free[0]] = Axis(parts=tuple(gone))
     elif gone:
         unknown = [i for i, a in enumerate(new) if a is not None and not any(a.is_same(o) for o in old)]
-        if len(unknown) == 1:
-            new[unknown[0]] = Axis(parts=tuple(gone))
-        else:
+        if len(unknown) != 1:
             return Shape(unsure=old)
+        new[unknown[0]] = Axis(parts=tuple(gone))
     return Shape.of([a if a is not None else Axis() for a in new])
+
+
+def _known_again(axis: Axis, old: Sequence[Axis]) -> Axis:
+    """The axis of the array that has this length; the new one where none has."""
+    inside = [part for mine in old for part in (mine, *mine.root().parts)]
+    kept = next((a for a in inside if a.is_same(axis) or a.symbols & axis.symbols), None)
+    if kept is None and axis.size is not None and axis.size > 1:
+        kept = next((a for a in inside if a.size == axis.size), None)
+    return kept or axis
+
+
+def _regrouped(old: Sequence[Axis], new: list[Axis | None]) -> Shape:
+    """A reshape of an array whose axes are all known: those that stay, in their order, and one group of others.
+
+    That group may be several axes that become one, or one that is cut into several.
+    """
+    places = [next((i for i, mine in enumerate(old) if a is not None and mine.is_same(a)), None) for a in new]
+    kept = [place for place in places if place is not None]
+    gone = [axis for i, axis in enumerate(old) if i not in kept]
+    others = [
+        i
+        for i, place in enumerate(places)
+        if place is None and not ((a := new[i]) is not None and a.size == 1)
+    ]
+    if kept != sorted(set(kept)) or (gone and not others):
+        return Shape(unsure=old)  # lengths alone do not tell which axis is which
+    axes = [axis if axis is not None else Axis() for axis in new]
+    if len(others) == 1 and gone:
+        axes[others[0]] = gone[0] if len(gone) == 1 else Axis(parts=tuple(gone))
+    elif len(gone) == 1:
+        whole = gone[0].root()
+        cut = [axes[i] for i in others]
+        missing = [part for part in whole.parts if not any(part.is_same(a) for a in cut)]
+        unknown = [i for i in others if not any(part.is_same(axes[i]) for part in whole.parts)]
+        if len(missing) == len(unknown) == 1:
+            axes[unknown[0]] = missing[0]
+        elif not whole.parts:
+            whole.parts = tuple(cut)
+    elif gone:
+        return Shape(unsure=old)
+    return Shape.of(axes)
 
 
 def _distinct(axes: tuple[Axis, ...]) -> list[Axis]:
@@ -392,7 +420,7 @@ def subscript(interpreter: Evaluator, base: Value, index: Value, node: ast.Subsc
         cut = literal(index)
         if isinstance(cut, slice) and all(isinstance(end, int | None) for end in (cut.start, cut.stop)):
             return TupleValue(base.items[cut])
-        return alternatives(list(base.items)) if base.items else interpreter.opaque()
+        return interpreter.one_of(base.items) if base.items else interpreter.opaque()
     if isinstance(base, ListValue):
         return base if isinstance(literal(index), slice) else base.element
     if isinstance(base, Const):

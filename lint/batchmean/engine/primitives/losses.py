@@ -192,7 +192,10 @@ def _is_the_default(call: Call, ignore_index: Value) -> bool:
 def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
     """Class labels have the axes of the loss: above all, the same examples."""
     first, batch = labels.axis(0), logits.axis(0)
-    if labels.rank is None and positions.rank is None and first is not None and batch is not None:
+    if labels.axes is not None and positions.axes is not None and len(labels.axes) == len(positions.axes):
+        for mine, theirs in zip(positions.axes, labels.axes, strict=True):
+            mine.unite(theirs)
+    elif labels.rank is None and positions.rank is None and first is not None and batch is not None:
         batch.unite(first)
 
 

@@ -23,7 +23,6 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     from_atom,
     intern,
 )
@@ -155,7 +154,7 @@ def builtin_sum(call: Call, x: Value) -> Value:
 
 def _added_up(call: Call, element: Value) -> Value:
     if isinstance(element, Alternatives):
-        return alternatives([_added_up(call, v) for v in element.values])
+        return call.interpreter.lift(lambda one: _added_up(call, one), element)
     inner = call.tensor(element)
     if inner.reductions:
         return altered(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)
