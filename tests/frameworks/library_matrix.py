@@ -260,6 +260,12 @@ class Program:
     masked: bool = False
 
     @property
+    def layouts(self) -> tuple[str, ...]:
+        """The mean of a vector's sum is the mean of one number: the last axis of units is that of sequences."""
+        is_of_sequences = self.loss.kind == "summed" and " over -1" in self.way
+        return ("BTV",) if is_of_sequences else ("BV", "BTV")
+
+    @property
     def counts_examples(self) -> bool:
         """Does it divide by the number of examples, so that an example may be the unit?"""
         return any(count in self.way for count in ("length 0", "/ len", "labels 0", "product", "shape[0]"))
@@ -429,7 +435,7 @@ def judge(program: Program) -> Iterator[Outcome]:
     framework = FRAMEWORKS[loss.library.framework]
     findings = tuple(lint(program.text, "program.py", fixes=True))
     tolerance = 1e-4 if loss.library.single or loss.library.framework == "on_keras" else 1e-9
-    for layout in ("BV", "BTV"):
+    for layout in program.layouts:
         arrays = inputs(layout, loss)
         try:
             before = run(program.text, loss.library.framework, arrays)

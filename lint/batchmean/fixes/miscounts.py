@@ -10,11 +10,13 @@ import ast
 from collections.abc import Iterator
 
 from batchmean.engine.events import Miscount
+from batchmean.engine.factors import factor_of
+from batchmean.engine.reductions import Reduction
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
 from batchmean.fixes.counts import unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
-from batchmean.fixes.units import shows_its_units, sums_a_counted_axis
+from batchmean.rules.axes import counted_axes, shows_its_units, sums_a_counted_axis
 
 _SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
 _SUMS = frozenset({"sum", "reduce_sum"})
@@ -45,7 +47,7 @@ def proposals(code: Code, event: Miscount) -> Iterator[Edits]:
     elif event.kind == "double division":
         yield from _SecondDivision(code, event).edits()
     else:
-        yield _assigned(code, event.node)
+        yield _assigned(code, event)
 
 
 def blamed(event: Miscount) -> ast.AST:
@@ -65,8 +67,11 @@ def dividend(division: ast.AST) -> ast.expr | None:
     return None
 
 
-def _assigned(code: Code, division: ast.AST) -> Edits:
+def _assigned(code: Code, event: Miscount) -> Edits:
     """`loss.div(n)` as `loss = loss.div(n)`."""
+    division = event.node
+    if event.reduction is not None and not _divides_by_the_examples(event.reduction):
+        raise Unfixable("the divisor is not shown to be the number of examples")
     name = dividend(division)
     if not isinstance(name, ast.Name) or not isinstance(division, ast.expr):
         raise Unfixable("what is divided is no plain name: assign the quotient to the loss")
@@ -80,6 +85,18 @@ def _assigned(code: Code, division: ast.AST) -> Edits:
     if not any(isinstance(n.ctx, ast.Load) and (n.lineno, n.col_offset) > here for n in uses):
         raise Unfixable("nothing reads the loss after this line")
     return (before(code.outer(division), f"{name.id} = "),)
+
+
+def _divides_by_the_examples(quotient: Reduction) -> bool:
+    """Is the quotient a mean, of all positions or of each example's sum, as far as the divisor is shown?"""
+    factor, shape = factor_of(quotient), quotient.integrand.shape
+    counted, first = counted_axes(quotient), shape.axis(0)
+    if factor is None:  # what the loss is made of is not shown, but maybe what is counted
+        whole = any(atom.shape is not None for atom, _ in quotient.counts())
+        return not whole and all(shape.position_of(axis) in (0, None) for axis in counted)
+    by_example = first is not None and len(counted) == 1 and counted[0].is_same(first)
+    is_mean = not any(power for _, power in factor.units) and shows_its_units(quotient)
+    return not factor.support and (by_example or is_mean)
 
 
 # -- a second division -----------------------------------------------------------------------------------------------

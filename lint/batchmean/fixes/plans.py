@@ -15,7 +15,8 @@ from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
 from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
-from batchmean.rules.base import lacks_support, shows_axis, summing_step, sums_the_batch
+from batchmean.rules.axes import lacks_support, shows_axis, summing_step
+from batchmean.rules.base import sums_the_batch
 
 _SUM_OF = {"mean": "sum", "nanmean": "nansum", "average": "sum", "reduce_mean": "reduce_sum"}
 MEANS = frozenset(_SUM_OF)
@@ -302,10 +303,10 @@ class _Plan:
             if place is divisor:
                 yield from self._without_factor(place)
             yield from self._smaller_products(place)
-            if place is divisor:
-                yield from self._mean_of_sum()
             if self._event.is_wrong_axis:
                 yield from self._other_size(place)
+            if place is divisor:
+                yield from self._mean_of_sum()
             if self._framework != "tensorflow":  # its shapes may be known to the graph only
                 yield from self._smaller_sizes(place)
         if self._event.is_wrong_axis and self._rank is None:

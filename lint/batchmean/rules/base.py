@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
 from batchmean.engine.events import Event, Miscount, SupportEvent, fraction
-from batchmean.engine.reductions import Reduction, Step
+from batchmean.rules.axes import lacks_support, shows_axis, summing_step
 
 E = TypeVar("E", bound=Event)
 
@@ -96,27 +96,6 @@ def right_form(event: SupportEvent) -> str:
     if position is None or not shows_axis(event.reduction):
         return f"a sum over {support_words(event)}, then .mean()"
     return f".sum({'dim' if event.spells_dim else 'axis'}={position}).mean()"
-
-
-def shows_axis(reduction: Reduction) -> bool:
-    """Is there anything, a name at least, to say which axes the support is? Of a latent code it may be several."""
-    integrand = reduction.integrand
-    if integrand.symbol == "D":
-        axes = integrand.shape.axes
-        return axes is not None and len(axes) == 2 and axes[-1].is_same(integrand.support)
-    return not (integrand.library and (integrand.assumed or not integrand.proved))
-
-
-def summing_step(reduction: Reduction, division: Step) -> Step | None:
-    """The step that made one number of everything, before a division."""
-    steps = reduction.steps
-    before = steps[: steps.index(division)] if division in steps else steps
-    return next((s for s in reversed(before) if s.whole and s.how != "scale" and not s.of_scalar), None)
-
-
-def lacks_support(reduction: Reduction, step: Step) -> bool:
-    """Was the support summed before this step, as a library's cross-entropy does?"""
-    return step.shape is not None and step.shape.has(reduction.integrand.support) is False
 
 
 def sums_the_batch(event: SupportEvent) -> bool:

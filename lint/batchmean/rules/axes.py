@@ -1,10 +1,31 @@
-"""What a fix has to be shown of the axes that are no support: which were summed, and which lengths were counted."""
+"""What the code shows of the axes of a loss: the support, those that were summed, those whose lengths were counted."""
 
 from __future__ import annotations
 
-from batchmean.engine.reductions import Reduction
+from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import Role
+
+
+def shows_axis(reduction: Reduction) -> bool:
+    """Is there anything, a name at least, to say which axes the support is? Of a latent code it may be several."""
+    integrand = reduction.integrand
+    if integrand.symbol == "D":
+        axes = integrand.shape.axes
+        return axes is not None and len(axes) == 2 and axes[-1].is_same(integrand.support)
+    return not (integrand.library and (integrand.assumed or not integrand.proved))
+
+
+def summing_step(reduction: Reduction, division: Step) -> Step | None:
+    """The step that made one number of everything, before a division."""
+    steps = reduction.steps
+    before = steps[: steps.index(division)] if division in steps else steps
+    return next((s for s in reversed(before) if s.whole and s.how != "scale" and not s.of_scalar), None)
+
+
+def lacks_support(reduction: Reduction, step: Step) -> bool:
+    """Was the support summed before this step, as a library's cross-entropy does?"""
+    return step.shape is not None and step.shape.has(reduction.integrand.support) is False
 
 
 def shows_its_units(reduction: Reduction) -> bool:
