@@ -87,7 +87,9 @@ def _torch() -> Iterator[LibraryLoss]:
     yield LibraryLoss(torch, "kl_div", terms, "F.kl_div(x, q{})", "x", "terms", -1, True)
     yield LibraryLoss(torch, "KLDivLoss", terms, "nn.KLDivLoss({})(x, q)", "x", "terms", -1, True)
     for name in "mse_loss l1_loss smooth_l1_loss huber_loss".split():
-        yield LibraryLoss(torch, name, "", f"F.{name}(logits, teacher{{}})", "logits", "elementwise", -1, True)
+        yield LibraryLoss(
+            torch, name, "", f"F.{name}(logits, teacher{{}})", "logits", "elementwise", -1, True
+        )
     yield LibraryLoss(
         torch, "MSELoss", "", "nn.MSELoss({})(logits, teacher)", "logits", "elementwise", -1, True
     )
@@ -432,7 +434,6 @@ class Outcome:
 def judge(program: Program) -> Iterator[Outcome]:
     """Lint it, apply each fix that is offered, and run what comes out beside it."""
     loss = program.loss
-    framework = FRAMEWORKS[loss.library.framework]
     findings = tuple(lint(program.text, "program.py", fixes=True))
     tolerance = 1e-4 if loss.library.single or loss.library.framework == "on_keras" else 1e-9
     for layout in program.layouts:
@@ -467,12 +468,12 @@ def judge(program: Program) -> Iterator[Outcome]:
                 problem = f"{finding.code} {kind}: {times} of the right one after {line}"
                 break
         yield Outcome(program, layout, float(before), right, findings, problem)
-    assert framework is not None
 
 
 def all_programs(framework: str) -> list[Program]:
-    """Every program of a framework."""
-    return [program for loss in LOSSES[framework]() for program in programs(loss)]
+    """Every program of a framework, each once: without a `reduction=` some ways are the same."""
+    made = (program for loss in LOSSES[framework]() for program in programs(loss))
+    return list({program.text: program for program in made}.values())
 
 
 def prepared(framework: str) -> None:

@@ -73,7 +73,9 @@ class Code:
 
     def _with_comments(self, edit: Edit) -> Edit:
         first, last = (edit.span.line, edit.span.column), end_of(edit.span)
-        kept = [(line, text) for (line, column), text in self.comments.items() if first <= (line, column) < last]
+        kept = [
+            (line, text) for (line, column), text in self.comments.items() if first <= (line, column) < last
+        ]
         lost = [(line, text) for line, text in kept if text not in edit.text]
         if not lost:
             return edit
@@ -84,8 +86,8 @@ class Code:
             pieces.append(f"\n{before}{text}" if alone or len(pieces) > 1 else f"  {text}")
         rest = self.lines[edit.span.end_line - 1][edit.span.end_column - 1 :]
         if rest.strip() and not rest.lstrip().startswith("#"):
-            line = self.lines[edit.span.end_line - 1]
-            pieces.append("\n" + line[: len(line) - len(line.lstrip())])
+            last_line = self.lines[edit.span.end_line - 1]
+            pieces.append("\n" + last_line[: len(last_line) - len(last_line.lstrip())])
         return Edit(edit.span, "".join(pieces))
 
     @cached_property

@@ -91,7 +91,7 @@ def _divides_by_the_examples(quotient: Reduction) -> bool:
     """Is the quotient a mean, of all positions or of each example's sum, as far as the divisor is shown?"""
     factor, shape = factor_of(quotient), quotient.integrand.shape
     counted, first = counted_axes(quotient), shape.axis(0)
-    if factor is None:  # what the loss is made of is not shown, but maybe what is counted
+    if factor is None or not (factor.support or factor.units):  # a count that is not known to be of the loss
         whole = any(atom.shape is not None for atom, _ in quotient.counts())
         return not whole and all(shape.position_of(axis) in (0, None) for axis in counted)
     by_example = first is not None and len(counted) == 1 and counted[0].is_same(first)
@@ -112,7 +112,12 @@ class _SecondDivision:
         is_shown = reduction is not None and (
             not sums_a_counted_axis(reduction) and (reduction.rest == "mean" or shows_its_units(reduction))
         )
-        if not event.factor or not is_shown or reduction is None or any(h == "sum" for _, h in reduction.units):
+        if (
+            not event.factor
+            or not is_shown
+            or reduction is None
+            or any(h == "sum" for _, h in reduction.units)
+        ):
             raise Unfixable(
                 "the code does not show what this count is: leave out the division that is too much"
             )

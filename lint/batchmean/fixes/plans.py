@@ -300,7 +300,7 @@ class _Plan:
         for place in (divisor, count_definition(self._code, divisor)):
             if place is None:
                 continue
-            if place is divisor:
+            if place is divisor and self._is_divided_otherwise():
                 yield from self._without_factor(place)
             yield from self._smaller_products(place)
             if self._event.is_wrong_axis:
@@ -325,6 +325,12 @@ class _Plan:
             return node.args[-1]
         raise Unfixable("the reduction is written in a way that is not understood")
 
+    def _is_divided_otherwise(self) -> bool:
+        """Is there a mean or another count besides this one?"""
+        reduction = self._event.reduction
+        is_mean = reduction.rest == "mean" or any(how == "mean" for _, how in reduction.units)
+        return is_mean or len(list(reduction.counts())) > 1
+
     def _total(self) -> ast.AST | None:
         """What makes one number of everything, by the library or not."""
         step = summing_step(self._event.reduction, self._event.step)
@@ -341,7 +347,9 @@ class _Plan:
         """The classes are summed already, so the mean over the rest is right: `.mean()`, or `reduction="mean"`."""
         node = self._event.step.node
         if total.how == "sum" and any(how == "sum" for _, how in self._event.reduction.units):
-            raise Unfixable("some of the other axes are summed before: which ones are to be averaged is not shown")
+            raise Unfixable(
+                "some of the other axes are summed before: which ones are to be averaged is not shown"
+            )
         if total.how == "mean":
             yield from self._without_factor(divisor)
             yield from self._smaller_products(divisor)

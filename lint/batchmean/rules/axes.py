@@ -36,7 +36,9 @@ def shows_its_units(reduction: Reduction) -> bool:
     """
     shape = reduction.integrand.shape
     averages = reduction.rest == "mean" or any(how == "mean" for _, how in reduction.units)
-    if averages and any(how == "sum" and not _is_behind_the_first(shape, axis) for axis, how in reduction.units):
+    if averages and any(
+        how == "sum" and not _is_behind_the_first(shape, axis) for axis, how in reduction.units
+    ):
         return False
     return shape.axes is not None or all(
         shape.position_of(axis) == 0 or axis.root().parts for axis in counted_axes(reduction)
