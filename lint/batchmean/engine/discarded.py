@@ -41,6 +41,11 @@ def discarded_division(node: ast.expr, value: Value) -> Miscount | None:
     return Miscount(node, "discarded division", because, False)
 
 
+def is_division(node: ast.expr) -> bool:
+    """Does the expression divide and no more, so that its value is new?"""
+    return _dividend(node) is not None
+
+
 def _undone(reduction: Reduction) -> dict[str, int] | None:
     """What the loss is too large by without this division; None where the divisor is no count in sight."""
     before = factor_of(reduction.parent) if reduction.parent is not None else None

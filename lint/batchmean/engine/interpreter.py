@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from batchmean.engine import algebra, calls, hints
-from batchmean.engine.discarded import discarded_division
+from batchmean.engine.discarded import discarded_division, is_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, TooDeep
 from batchmean.engine.masks import is_loss_name, is_mask_name
 from batchmean.engine.names import is_log_name
@@ -357,9 +357,14 @@ class Interpreter(Evaluator):
         value = self.evaluate(node.value)
         # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
         is_inside = bool(self._active or self._path)
-        discarded = discarded_division(node.value, value) if is_inside else None
+        if not is_inside or not is_division(node.value):
+            return
+        discarded = discarded_division(node.value, value)
         if discarded is not None:
             self.miscounts.append(discarded)
+        # What nothing takes divides nothing: the account ends with what was divided.
+        thrown_away = {id(account) for account in value.reductions} if isinstance(value, Tensor) else set()
+        self.ledger[:] = [account for account in self.ledger if id(account) not in thrown_away]
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:

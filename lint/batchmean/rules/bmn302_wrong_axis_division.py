@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form, support_words
+from batchmean.rules.base import SupportRule, by_how_much, support_words, use
 
 
 class WrongAxisDivision(SupportRule):
@@ -50,5 +50,5 @@ def cross_entropy(logits, labels):
             return None
         return (
             f"{event.reduction.integrand.kind} is divided by the size of {support_words(event)} instead of the number "
-            f"of examples: {by_how_much(event)}; use {right_form(event)}"
+            f"of examples: {by_how_much(event)}; {use(event)}"
         )
