@@ -67,6 +67,8 @@ class Step:
     how: Literal["sum", "mean", "scale"]
     averages_support: bool = False
     """Did it bring the support into the divisor?"""
+    may_average: bool = False
+    """Is it a mean over an axis that is the support in an array of two axes, but may be another one?"""
     whole: bool = False
     """Did it run over all axes?"""
     library: bool = False
@@ -123,6 +125,8 @@ class Reduction:
     """The validity mask that it was zeroed by before anything was reduced."""
     mixed: bool = False
     """Was something else added to it since?"""
+    is_spread: bool = False
+    """Was a mask laid on it when it was one number already?"""
     parent: Reduction | None = None
 
     @property
@@ -145,6 +149,8 @@ class Reduction:
 
     def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
         """After a sum or a mean over `axes` of an array of `shape`."""
+        if self.is_spread and not shape.is_scalar:
+            return altered(self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape)))
         state = self.support
         covered = shape.covers(axes, self.integrand.support) if state == "alive" else None
         whole = axes.kind == "all"
@@ -160,15 +166,17 @@ class Reduction:
         else:
             for position in axes.positions:
                 axis = shape.axis(position)
-                if axis is not None and not axis.holds(self.integrand.support):
+                if axis is not None and axis.size != 1 and not axis.holds(self.integrand.support):
                     units = (*units, (axis, how))
         averages = state == "averaged" and self.support != "averaged"
+        may_average = state == "maybe averaged" and self.support == "alive" and self.integrand.symbol == "V"
         of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
         mixed = self.mixed or self.integrand.mixed
         step = altered(
             step,
             how=how,
             averages_support=averages,
+            may_average=may_average,
             whole=whole,
             shape=shape,
             positions=axes.positions,
@@ -189,6 +197,9 @@ class Reduction:
             found = altered(self, mask=self.mask or fact, parent=self)
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             return found.scaled(altered(by, terms=(rest,)))
+        if zeroing:
+            rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
+            return altered(self, is_spread=True, parent=self).scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
         factors = tuple(f for f in term.factors if f[0].role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):

@@ -312,7 +312,7 @@ def selected(interpreter: Evaluator, tensor: Tensor, shape: Shape | None, node: 
     """One element for each example: of log-probabilities that is a loss, up to its sign."""
     chosen = interpreter.computed(shape)
     if not any(a.role in (Role.LOG_PROBS, Role.LOG) or is_log_name(a.names) for a in tensor.atoms()):
-        return chosen
+        return algebra.map_atoms(chosen, lambda atom: altered(atom, kind="picked"))
     place = Place(node, "the log-probability of the label is selected")
     return algebra.map_atoms(chosen, lambda atom: altered(atom, kind="selected", place=place))
 
