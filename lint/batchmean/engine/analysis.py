@@ -242,6 +242,8 @@ class _Silence:
             # Another way leads to the same place with the support summed: was it chosen by a switch?
             if not _summed_by_choice(other, event.step):
                 return True
+        if not reduction.is_reported:
+            return False
         for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
             if other.support != "summed" or any(s.node is event.step.node for s in other.steps):
                 continue

@@ -64,8 +64,8 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
                     tensor.shape.unite(atom.shape)  # as a loss, not an outer difference
     if not is_shown and masks:
         own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
-        named = [a for a in own if not a.kind and is_loss_name(a.names)]
-        roles = (*_LOGS, *BINARY_ROLES)
+        named = [a for a in own if a.kind in ("", "computed") and is_loss_name(a.names)]
+        roles = (*_LOGS, *BINARY_ROLES, Role.LOG_SUM_EXP)
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
         places = [a.place and Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named]
