@@ -110,7 +110,7 @@ def test_the_hash_seed_does_not_change_a_report() -> None:
             [sys.executable, "-c", _REPORT, *paths],
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         )
         reports.add(run.stdout)

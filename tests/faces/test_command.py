@@ -78,7 +78,7 @@ def test_what_has_no_verdict_is_named_and_the_rest_is_linted(batchmean: Run, wri
 
 def test_json_keeps_the_contract(batchmean: Run, write: Write) -> None:
     write({"a.py": TWO_KINDS, "b.py": RIGHT})
-    schema = json.loads((Path(__file__).parent / "findings.schema.json").read_text())
+    schema = json.loads((Path(__file__).parent / "findings.schema.json").read_text(encoding="utf-8"))
     done = batchmean("check", "--output-format", "json", "nowhere.py", ".")
     report = json.loads(done.stdout)
     jsonschema.validate(report, schema)
@@ -298,7 +298,7 @@ if __name__ == "__main__":
         [sys.executable, "run.py", "check", "--jobs", "2", "pkg"],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert len(one.stdout.splitlines()) == 6
@@ -365,7 +365,7 @@ def test_the_examples_in_the_help_run(
             cwd=tmp_path,
             env={**os.environ, "PATH": programs},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=120,
         )

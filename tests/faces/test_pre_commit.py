@@ -30,7 +30,7 @@ def test_a_wrong_loss_cannot_be_committed(write: Write, tmp_path: Path) -> None:
             cwd=tmp_path / folder,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=300,
         )

@@ -274,7 +274,7 @@ def _report(folder: Path, jobs: int, seed: str) -> str:
         [command, "check", *options, folder],
         env={**os.environ, "PYTHONHASHSEED": seed},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")
