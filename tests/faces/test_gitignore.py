@@ -11,7 +11,7 @@ from batchmean.source import walk
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.faces.support import WRONG, Run, Write, lines_of
+from tests.faces.support import WRONG, Run, Write, lines_of, native
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -68,7 +68,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nothing is tracked in it."""
     folder = tmp_path_factory.mktemp("repository")
     git(folder, "init", "--quiet")
-    for name in TREE:
+    for name in map(native, TREE):
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).touch()
     return folder

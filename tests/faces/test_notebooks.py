@@ -47,7 +47,7 @@ def test_a_fix_leaves_every_other_byte(
 
 def test_the_report_says_which_cell(batchmean: Run, write: Write) -> None:
     write({"n.ipynb": jupyter(notebook(CELLS))})
-    full = batchmean("check", "--output-format", "full").stdout
+    full = batchmean("check", "--output-format", "full", PYTHONIOENCODING="utf-8").stdout
     assert (
         full
         == """\
