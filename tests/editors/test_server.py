@@ -17,8 +17,6 @@ from batchmean.rules import RULES
 from tests.editors.client import PATIENCE, Client, Message, applied, program, utf16
 from tests.faces.support import RIGHT, TWO_KINDS, WRONG
 
-pytestmark = pytest.mark.xdist_group("server")  # one process serves most of the tests
-
 WIDE = WRONG.replace("return -", 'é = "日本 𝕏𝕏 e\u0301"; return é, -')
 MEAN = "(target * logp).mean()"
 BY_NAMES = "import numpy as np\n\n\ndef loss(y_true, y_pred):\n    return -(y_true * np.log(y_pred)).mean()\n"

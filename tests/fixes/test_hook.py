@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faces.support import RIGHT, WRONG, Write
 from tests.faces.test_pre_commit import PARTS, PROJECT
+
+pytestmark = [pytest.mark.heavy, pytest.mark.network]  # pre-commit has pip make an environment
 
 MASKED = """\
 def frame_loss(prediction, target, attention_mask):
