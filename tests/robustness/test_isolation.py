@@ -72,7 +72,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_nothing_that_is_linted_is_imported_or_run(project: Path) -> None:
     done = run(project, ".", "--fix", "--unsafe-fixes")
-    assert "BMN102" in done.stdout or "fixed" in done.stderr
+    assert "fixed 6 findings" in done.stderr
     program = [str(Path(sys.executable).parent / "flake8"), "--isolated", "--select", "BMN", "-j1"]
     assert run(project, ".", program=program).returncode in (0, 1)
     assert not list(project.rglob("*.was_run"))

@@ -140,18 +140,6 @@ def with_comments(text: str) -> str:
     )
 
 
-def without_comments(text: str) -> str:
-    """No comments but those about shapes, which are hints; the docstrings are left out, too."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
-            and ast.get_docstring(node) is not None
-        ):
-            node.body[0] = ast.Pass()
-    return ast.unparse(ast.fix_missing_locations(tree))
-
-
 def with_crlf(text: str) -> str:
     """As an editor on Windows keeps it, read as Python reads it."""
     from batchmean.source import decode
