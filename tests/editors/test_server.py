@@ -15,7 +15,7 @@ from batchmean.explain import page
 from batchmean.rules import RULES
 
 from tests.editors.client import PATIENCE, Client, Message, applied, program, utf16
-from tests.faces.support import RIGHT, TWO_KINDS, WRONG
+from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, native
 
 WIDE = WRONG.replace("return -", 'é = "日本 𝕏𝕏 e\u0301"; return é, -')
 MEAN = "(target * logp).mean()"
@@ -99,6 +99,16 @@ def test_columns_are_counted_in_the_units_that_the_client_asks_for(
     before = WIDE.partition(MEAN)[0].rpartition("\n")[2]
     little = encoding if encoding == "utf-8" else f"{encoding}-le"
     assert found["range"]["start"]["character"] == len(before.encode(little)) // unit
+
+
+def test_paths_are_the_same_in_every_locale(tmp_path: Path) -> None:
+    folder = tmp_path / native("é")
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text('[tool.batchmean]\nignore = ["BMN101"]\n', encoding="utf-8")
+    with Client([program("batchmean"), "server"], tmp_path, **ASCII) as client:
+        client.initialize()
+        [found] = client.diagnostics(client.open(folder / "a.py", TWO_KINDS), 1)
+    assert found["code"] == "BMN102"
 
 
 def test_a_plain_client_gets_no_more_than_it_understands(tmp_path: Path) -> None:

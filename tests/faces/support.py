@@ -52,6 +52,9 @@ TWO_KINDS = WRONG + dedent(
     """
 )
 
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""The variables of a locale whose encoding is ASCII, also for file names."""
+
 
 def native(name: str) -> str:
     """A file name that is UTF-8 on the disk, as Python has it in this locale."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Line, Run, Write, lines_of
+from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, Line, Run, Write, lines_of
 
 
 def codes(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -235,9 +235,6 @@ def test_nothing_a_file_holds_reaches_the_terminal_raw(batchmean: Run, write: Wr
     assert r"\u202e" in batchmean("check", "\u202enowhere").stderr
     report = json.loads(batchmean("check", "--output-format", "json", name).stdout)
     assert report["findings"][0]["path"] == name
-
-
-ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, ASCII], ids=["stream", "locale"])
