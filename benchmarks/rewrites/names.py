@@ -17,6 +17,7 @@ from benchmarks.rewrites.syntax import (
     functions,
     hoist,
     imports,
+    meanings,
     own_nodes,
     parameters,
     reduction,
@@ -29,6 +30,7 @@ _OVERRIDES = ("forward", "call", "setup", "training_step", "compute_loss", "upda
 class _Renamed(ast.NodeTransformer):
     def __init__(self, new: dict[str, str], attributes: dict[str, str], imported: dict[str, str]) -> None:
         self.new, self.attributes, self.imported = new, attributes, imported
+        self.methods: set[ast.FunctionDef] = set()
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = self.new.get(node.id, node.id)
@@ -39,11 +41,16 @@ class _Renamed(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.name = self.new.get(node.name, self.attributes.get(node.name, node.name))
+        if node not in self.methods:
+            node.name = self.new.get(node.name, node.name)
         return self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         node.name = self.new.get(node.name, node.name)
+        for method in node.body:
+            if isinstance(method, ast.FunctionDef):
+                self.methods.add(method)
+                method.name = self.attributes.get(method.name, method.name)
         return self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -244,7 +251,7 @@ def _result_in_tuple(tree: ast.Module, program: Program) -> ast.Module | None:
 
 @rewrite("result-accumulated", "The result added to a total that starts at 0.")
 def _result_accumulated(tree: ast.Module, program: Program) -> ast.Module | None:
-    return _at_returns(tree, "NAME = 0.0\nNAME += VALUE\nreturn NAME", "total")
+    return _at_returns(tree, "NAME = 0.0\nNAME += VALUE\nreturn NAME", "total", only_entry=program)
 
 
 @rewrite("result-logged", "The result in a log line with an f-string before it is returned.")
@@ -281,6 +288,8 @@ def _at_returns(
     tree: ast.Module, template: str, name: str, *, other: str = "", only_entry: Program | None = None
 ) -> ast.Module | None:
     """A template for every return of a single value: it stands there as VALUE, new names as NAME and OTHER."""
+    if only_entry is not None and not only_entry.returns_tensor:
+        return None
     changed = False
     names = Names(tree)
     places: list[ast.AST] = [only_entry.entry(tree)] if only_entry else list(functions(tree))
@@ -372,12 +381,14 @@ def hoisted_reductions(tree: ast.Module, program: Program, template: str, **name
 
     The template ends with the expression that stands for the reduction from there on.
     """
+    if any(isinstance(n, ast.NamedExpr) for n in ast.walk(tree)):
+        return None  # it would bind its name somewhere else
     fresh = Names(tree)
-    imported = imports(tree)
+    imported = meanings(tree)
     done: set[int] = set()
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        if id(node) in done or reduction(node, imported, program.framework) is None:
+        if id(node) in done or reduction(node, imported, program.arrays) is None:
             return None
         done.add(id(node))
         parts = {key: fresh.new(name) for key, name in names.items()}
@@ -402,13 +413,13 @@ def _reduction_negated(tree: ast.Module, program: Program) -> ast.Module | None:
 
 @rewrite("minus-apart", "A minus sign before an expression with a reduction as a statement of its own.")
 def _minus_apart(tree: ast.Module, program: Program) -> ast.Module | None:
-    imported = imports(tree)
+    imported = meanings(tree)
     fresh = Names(tree)
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
         if not isinstance(node, ast.UnaryOp) or not isinstance(node.op, ast.USub):
             return None
-        if not any(reduction(n, imported, program.framework) for n in ast.walk(node)):
+        if not any(reduction(n, imported, program.arrays) for n in ast.walk(node)):
             return None
         positive, negative = fresh.new("positive"), fresh.new("negative")
         return block(f"{positive} = VALUE\n{negative} = -{positive}", VALUE=node.operand), expr(negative)

@@ -12,6 +12,15 @@ from batchmean_reference.cases import Case, find_modules, read_cases
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
+OTHER_ARRAYS = {
+    "masked_array": "masked arrays count their valid elements",
+    "loss_always_below_a_hundredth": "a class of arrays of its own",
+    "loss_of_the_right_size": "a class of arrays of its own",
+    "imported_and_hidden": "its `mean` is another",
+    "shadowed_by_the_library": "its `mean` is another",
+}
+"""Cases in which not every `mean` and `sum` is the framework's own."""
+
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -34,6 +43,16 @@ class Program:
     def framework(self) -> str:
         """The framework's name, as in `on_torch`."""
         return self.case.path.parent.name.removeprefix("on_")
+
+    @property
+    def arrays(self) -> str:
+        """The framework whose functions and methods the program's arrays have; empty where that is not so."""
+        return "" if self.case.name in OTHER_ARRAYS else self.framework
+
+    @property
+    def returns_tensor(self) -> bool:
+        """Is its result the loss, and no tuple or dictionary of more?"""
+        return self.case.output is None
 
     @cached_property
     def ranks(self) -> dict[str, int]:

@@ -24,6 +24,7 @@ from benchmarks.rewrites.syntax import (
     hoist,
     imports,
     is_simple,
+    meanings,
     number,
     parameters,
     plain_functions,
@@ -40,10 +41,10 @@ def each_reduction(
     tree: ast.Module, program: Program, make: Callable[[Reduction], ast.expr | None]
 ) -> ast.Module | None:
     """Every reduction replaced, wherever it stands."""
-    imported = imports(tree)
+    imported = meanings(tree)
 
     def one(node: ast.expr) -> ast.expr | None:
-        found = reduction(node, imported, program.framework)
+        found = reduction(node, imported, program.arrays)
         return make(found) if found else None
 
     return tree if replace(tree, one) else None
@@ -67,15 +68,11 @@ def _function_as_method(tree: ast.Module, program: Program) -> ast.Module | None
     from benchmarks.rewrites.syntax import METHODS
 
     def make(found: Reduction) -> ast.expr | None:
-        if found.is_method or program.framework not in METHODS or _is_listing(found.array):
+        if found.is_method or program.framework not in METHODS or found.of_list:
             return None
         return _call(ast.Attribute(found.array, found.kind), found)
 
     return each_reduction(tree, program, make)
-
-
-def _is_listing(node: ast.expr) -> bool:
-    return isinstance(node, ast.List | ast.Tuple | ast.ListComp | ast.GeneratorExp | ast.Constant)
 
 
 @rewrite("getattr", '`getattr(a, "mean")()` for `a.mean()`.')
@@ -93,10 +90,10 @@ def _getattr(tree: ast.Module, program: Program) -> ast.Module | None:
 @rewrite("getattr-by-variable", 'The name of the reduction in a variable: `how = "mean"; getattr(a, how)()`.')
 def _getattr_by_variable(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree)
-    imported = imports(tree)
+    imported = meanings(tree)
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        found = reduction(node, imported, program.framework)
+        found = reduction(node, imported, program.arrays)
         if found is None or not isinstance(found.call.func, ast.Attribute):
             return None
         how = fresh.new("how")
@@ -110,10 +107,10 @@ def _getattr_by_variable(tree: ast.Module, program: Program) -> ast.Module | Non
 @rewrite("function-in-variable", "`reduce = np.mean; reduce(a)`, or `reduce = a.mean; reduce()`.")
 def _function_in_variable(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree)
-    imported = imports(tree)
+    imported = meanings(tree)
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        found = reduction(node, imported, program.framework)
+        found = reduction(node, imported, program.arrays)
         if found is None:
             return None
         name = fresh.new("reduce")
@@ -162,7 +159,7 @@ def _function_from_table(tree: ast.Module, program: Program) -> ast.Module | Non
 def _switched(tree: ast.Module, program: Program, template: str) -> ast.Module | None:
     """Every mean over all as a template with its array as A and `FLAG` for a parameter that is true by default."""
     flag = Names(tree).new("size_average")
-    imported = imports(tree)
+    imported = meanings(tree)
     parts: dict[str, ast.expr] = {}
     if "MEAN" in template:
         mean, total = function_of(program, tree, "mean"), function_of(program, tree, "sum")
@@ -171,8 +168,8 @@ def _switched(tree: ast.Module, program: Program, template: str) -> ast.Module |
         parts = {"MEAN": mean, "SUM": total}
 
     def one(node: ast.expr) -> ast.expr | None:
-        found = reduction(node, imported, program.framework)
-        if found is None or found.kind != "mean" or not found.over_all:
+        found = reduction(node, imported, program.arrays)
+        if found is None or found.kind != "mean" or not found.over_all or found.of_list:
             return None
         return expr(template, A=found.array, FLAG=flag, **parts)
 
@@ -216,12 +213,12 @@ def _conditional_statement(tree: ast.Module, program: Program) -> ast.Module | N
     flag = Names(tree).new("size_average")
     fresh = Names(tree)
     fresh.taken.add(flag)
-    imported = imports(tree)
+    imported = meanings(tree)
     mean, total = function_of(program, tree, "mean"), function_of(program, tree, "sum")
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        found = reduction(node, imported, program.framework)
-        if found is None or found.kind != "mean" or not found.over_all:
+        found = reduction(node, imported, program.arrays)
+        if found is None or found.kind != "mean" or not found.over_all or found.of_list:
             return None
         values, name = fresh.new("values"), fresh.new("reduced")
         either = expr(f"{values}.mean()"), expr(f"{values}.sum()")
@@ -246,11 +243,11 @@ def _counted(tree: ast.Module, program: Program, template: str, **names: str) ->
     if program.framework in ("tensorflow", "keras"):
         return None
     fresh = Names(tree)
-    imported = imports(tree)
+    imported = meanings(tree)
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        found = reduction(node, imported, program.framework)
-        if found is None or found.kind != "mean" or not found.over_all or _is_listing(found.array):
+        found = reduction(node, imported, program.arrays)
+        if found is None or found.kind != "mean" or not found.over_all or found.of_list:
             return None
         parts = {key: fresh.new(name) for key, name in names.items()}
         count = expr(f"{parts['VALUES']}.{SIZE.get(program.framework, 'size')}")
@@ -297,10 +294,10 @@ def _mean_as_named_sum(tree: ast.Module, program: Program) -> ast.Module | None:
 @rewrite("axis-mean-as-sum", "`a.sum(axis=k) / a.shape[k]` for `a.mean(axis=k)`.", codes=COUNTED)
 def _axis_mean_as_sum(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree)
-    imported = imports(tree)
+    imported = meanings(tree)
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        found = reduction(node, imported, program.framework)
+        found = reduction(node, imported, program.arrays)
         if found is None or found.kind != "mean" or found.axis is None or not found.is_method:
             return None
         name = fresh.new("values")
@@ -363,7 +360,7 @@ def _integrand_cast(number_: int) -> Apply:
         template = _cast(tree, program, number_)
 
         def make(found: Reduction) -> ast.expr | None:
-            if template is None or _is_listing(found.array):
+            if template is None or found.of_list:
                 return None
             new = expr(template, A=found.array)
             if found.is_method:
@@ -379,11 +376,11 @@ def _named_cast(number_: int) -> Apply:
     def apply(tree: ast.Module, program: Program) -> ast.Module | None:
         template = _cast(tree, program, number_)
         fresh = Names(tree)
-        imported = imports(tree)
+        imported = meanings(tree)
 
         def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-            found = reduction(node, imported, program.framework)
-            if found is None or template is None or _is_listing(found.array):
+            found = reduction(node, imported, program.arrays)
+            if found is None or template is None or found.of_list:
                 return None
             name = fresh.new("values")
             before = block(f"{name} = A\n{name} = {template.replace('A', name, 1)}", A=found.array)
@@ -428,11 +425,11 @@ for _number, _what in enumerate(_WHAT):
 @rewrite("integrand-logged", "A log line and an assert about what is reduced before it is.")
 def _integrand_logged(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree)
-    imported = imports(tree)
+    imported = meanings(tree)
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        found = reduction(node, imported, program.framework)
-        if found is None or _is_listing(found.array):
+        found = reduction(node, imported, program.arrays)
+        if found is None or found.of_list:
             return None
         name = fresh.new("values")
         text = f"{name} = A\nprint(f'patch losses (mask): {{{name}}}')\nassert {name} is not None"
@@ -549,15 +546,14 @@ def _loop_over_loader(tree: ast.Module, program: Program) -> ast.Module | None:
 def _with_caller(tree: ast.Module, program: Program, template: str) -> ast.Module | None:
     """The case under another name, called by a function with the case's own: ONE is it, ALL its arguments."""
     entry = program.entry(tree)
-    if not is_simple(entry) or entry.decorator_list:
+    if not is_simple(entry) or entry.decorator_list or entry.name in loaded_by(tree) | set(parameters(entry)):
+        return None
+    if "sum" in template and (not program.returns_tensor or "import *" in program.source):
         return None
     name = Names(tree).new("one_batch")
     given = ", ".join(parameters(entry))
     caller = block(f"def CASE({given}):\n    {template.format(one=name, all=given)}", CASE=entry.name)
     caller[0].args.defaults = entry.args.defaults  # type: ignore[attr-defined]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id == entry.name:
-            node.id = name
     entry.name = name
     tree.body += caller
     return tree
@@ -575,7 +571,7 @@ def _summed_generator(tree: ast.Module, program: Program) -> ast.Module | None:
 
 @rewrite("summed-by-caller-loop", "A caller adds the results up in a loop.", moves=True)
 def _summed_loop(tree: ast.Module, program: Program) -> ast.Module | None:
-    text = "total = 0.0\n    for batch in [({all},)]:\n        total += {one}(*batch)\n    return total"
+    text = "sum_ = 0.0\n    for batch in [({all},)]:\n        sum_ += {one}(*batch)\n    return sum_"
     return _with_caller(tree, program, text)
 
 
@@ -595,7 +591,7 @@ def _called_by_name(tree: ast.Module, program: Program) -> ast.Module | None:
 def _scaled(template: str) -> Apply:
     def apply(tree: ast.Module, program: Program) -> ast.Module | None:
         entry = program.entry(tree)
-        if entry.decorator_list:
+        if entry.decorator_list or not program.returns_tensor:
             return None
         factor = Names(tree).new(template.split()[-1])
         text = template.replace(template.split()[-1], "FACTOR")
@@ -643,6 +639,8 @@ def _scaled_by(tree: ast.Module, program: Program, template: str) -> ast.Module 
     factor, name = fresh.new("accumulation_steps"), fresh.new("loss")
     last = entry.body[-1]
     if entry.decorator_list or not isinstance(last, ast.Return) or not returns_value(last):
+        return None
+    if not program.returns_tensor:
         return None
     assert last.value is not None
     entry.body[-1:] = block(template, VALUE=last.value, NAME=name, FACTOR=factor)
@@ -808,9 +806,9 @@ def _signature(node: ast.Call, tree: ast.Module, imported: dict[str, str]) -> tu
 
 @rewrite("arguments-by-keyword", "Positional arguments of functions as keyword arguments.")
 def _by_keyword(tree: ast.Module, program: Program) -> ast.Module | None:
-    imported = imports(tree)
+    imported = meanings(tree)
     changed = False
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if program.arrays else ():
         if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
             continue
         signature = _signature(node, tree, imported)
@@ -823,13 +821,13 @@ def _by_keyword(tree: ast.Module, program: Program) -> ast.Module | None:
 
 @rewrite("arguments-by-position", "Keyword arguments of functions as positional ones, axes of methods too.")
 def _by_position(tree: ast.Module, program: Program) -> ast.Module | None:
-    imported = imports(tree)
+    imported = meanings(tree)
     changed = False
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
             continue
         signature = _signature(node, tree, imported)
-        found = reduction(node, imported, program.framework)
+        found = reduction(node, imported, program.arrays)
         if found is not None and found.is_method:
             signature = ("dim" if program.framework == "torch" else "axis",)
         while len(node.args) < len(signature):
@@ -876,9 +874,10 @@ def _holds_listing(node: ast.BinOp) -> bool:
 
 @rewrite("difference-as-sum", "`a + -b` for `a - b`.")
 def _difference_as_sum(tree: ast.Module, program: Program) -> ast.Module:
+    booleans = {a.name for a in program.case.arguments if a.kind in ("bool_mask", "pad_mask")}
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and number(node.left) is None:
-            if number(node.right) is None:
+            if number(node.right) is None and not booleans & loaded_by(node.right):
                 node.op, node.right = ast.Add(), ast.UnaryOp(ast.USub(), node.right)
     return tree
 
@@ -924,7 +923,7 @@ def _through_helpers(tree: ast.Module, program: Program, count: int) -> ast.Modu
 
     def make(found: Reduction) -> ast.expr | None:
         options = [*found.args, *(k.value for k in found.keywords)]
-        if any(loaded_by(o) for o in options) or _is_listing(found.array):
+        if any(loaded_by(o) for o in options) or found.of_list:
             return None
         inner = (
             _call(ast.Attribute(expr("values"), found.kind), found)
@@ -958,7 +957,7 @@ def _through_four(tree: ast.Module, program: Program) -> ast.Module | None:
 @rewrite("integrand-in-helper", "What is reduced is computed by a helper.", moves=True)
 def _integrand_in_helper(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree)
-    imported = imports(tree)
+    imported = meanings(tree)
     added: list[ast.stmt] = []
     local: dict[int, set[str]] = {}
     for function in functions(tree):
@@ -970,8 +969,8 @@ def _integrand_in_helper(tree: ast.Module, program: Program) -> ast.Module | Non
             local[id(node)] = local.get(id(node), set()) | bound
 
     def make(node: ast.expr, statement: ast.stmt) -> Made | None:
-        found = reduction(node, imported, program.framework)
-        if found is None or isinstance(found.array, ast.Name) or _is_listing(found.array):
+        found = reduction(node, imported, program.arrays)
+        if found is None or isinstance(found.array, ast.Name) or found.of_list:
             return None
         inner = [
             n for n in ast.walk(found.array) if isinstance(n, ast.NamedExpr | ast.Lambda | ast.comprehension)

@@ -59,6 +59,7 @@ class Reduction(NamedTuple):
     args: list[ast.expr]
     keywords: list[ast.keyword]
     is_method: bool
+    of_list: bool
 
     @property
     def over_all(self) -> bool:
@@ -98,6 +99,20 @@ def imports(tree: ast.Module) -> dict[str, str]:
     return found
 
 
+def meanings(tree: ast.Module) -> dict[str, str]:
+    """Imported names and what they stand for; names of lists stand for `list`."""
+    found = imports(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and is_listing(node.value):
+            found.update({t.id: "list" for t in node.targets if isinstance(t, ast.Name)})
+    return found
+
+
+def is_listing(node: ast.expr) -> bool:
+    """Is it a list, or what is like one, that is written there?"""
+    return isinstance(node, ast.List | ast.Tuple | ast.ListComp | ast.GeneratorExp | ast.Constant)
+
+
 def dotted(node: ast.expr, imported: dict[str, str]) -> str | None:
     """The full name of what is imported: `numpy.mean` for `np.mean`."""
     if isinstance(node, ast.Name):
@@ -109,29 +124,25 @@ def dotted(node: ast.expr, imported: dict[str, str]) -> str | None:
 
 
 def reduction(node: ast.AST, imported: dict[str, str], framework: str) -> Reduction | None:
-    """What a node reduces, if it is a mean or a sum in one of the two usual spellings."""
-    if not isinstance(node, ast.Call) or any(k.arg is None for k in node.keywords):
+    """What a node reduces, by the `meanings` of names, if it is a mean or a sum in one of the usual spellings.
+
+    Nothing without a framework.
+    """
+    if not framework or not isinstance(node, ast.Call) or any(k.arg is None for k in node.keywords):
         return None
     if any(isinstance(a, ast.Starred) for a in node.args):
         return None
     name = dotted(node.func, imported)
     if name in _REDUCTIONS and node.args:
-        return Reduction(_REDUCTIONS[name], node, node.args[0], node.args[1:], node.keywords, False)
+        array = node.args[0]
+        of_list = is_listing(array) or (isinstance(array, ast.Name) and imported.get(array.id) == "list")
+        return Reduction(_REDUCTIONS[name], node, array, node.args[1:], node.keywords, False, of_list)
     function = node.func
     if name is None and isinstance(function, ast.Attribute) and function.attr in ("mean", "sum"):
         owner = function.value
         if framework in METHODS and not (isinstance(owner, ast.Name) and owner.id in ("self", "super")):
-            return Reduction(function.attr, node, owner, node.args, node.keywords, True)
+            return Reduction(function.attr, node, owner, node.args, node.keywords, True, False)
     return None
-
-
-def reductions(node: ast.AST, tree: ast.Module, program: Program) -> Iterator[Reduction]:
-    """All of them in a node, the outer ones first."""
-    imported = imports(tree)
-    for child in ast.walk(node):
-        found = reduction(child, imported, program.framework)
-        if found is not None:
-            yield found
 
 
 def function_of(program: Program, tree: ast.Module, name: str) -> ast.expr | None:
