@@ -4,9 +4,9 @@
 
 Each case of `fixtures/`, with what it needs of its module, is a program of its own. It is linted as it is and
 after each rewrite of the catalogue; a verdict is a code, a confidence and a function. `flips` compares,
-`registry` holds the catalogue: `around`, `names` and `spelling`.
+`registry` holds the catalogue: `around`, `names`, `spelling`, `operands`, `between`, `helpers` and `callers`.
 """
 
-from benchmarks.rewrites import around, names, spelling
+from benchmarks.rewrites import around, between, callers, helpers, names, operands, spelling
 
-__all__ = ["around", "names", "spelling"]
+__all__ = ["around", "between", "callers", "helpers", "names", "operands", "spelling"]

@@ -13,7 +13,15 @@ from pathlib import Path
 from benchmarks.rewrites.flips import Flip, Tally, flips_of
 from benchmarks.rewrites.programs import Program, programs
 from benchmarks.rewrites.registry import REWRITES
-from benchmarks.rewrites.report import Example, json_line, shown, table, written
+from benchmarks.rewrites.report import (
+    Example,
+    against_known,
+    json_line,
+    known_table,
+    shown,
+    table,
+    written,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(line)
     if options.write_flips:
         Path(options.write_flips).write_text(written(examples, tallies.values()), encoding="utf-8")
+    if not options.fixtures:
+        for line in against_known(tallies.values()):
+            print(line)
+    if options.known:
+        print(known_table(tallies.values()))
     print(json_line(tallies.values(), len(chosen)))
     return 0
 
@@ -56,6 +69,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--write-flips", metavar="FILE", help="write all flips by kind, in Markdown")
     parser.add_argument("--rewritten-source", nargs=2, metavar=("NAME", "FIXTURE"), help="print one program")
+    parser.add_argument("--known", action="store_true", help="print what `known.py` would have to hold")
     parser.add_argument("--list", action="store_true", help="name the rewrites")
     return parser.parse_args(arguments)
 

@@ -75,9 +75,9 @@ def compared(program: Program, rewrite: Rewrite, before: Verdicts, source: str) 
     """The flips of a program whose text is `source` after the rewrite."""
     after = verdicts(source)
     if rewrite.name == "whole-module":
-        alone = ast.parse(program.source)
-        held = {s.name for s in alone.body if isinstance(s, Scope)}
-        after = Counter({v: n for v, n in after.items() if v.function.partition(".")[0] in held})
+        # Helpers serve other cases there, too: theirs are not this case's findings.
+        held = {program.case.name, *(v.function for v in before)}
+        after = Counter({v: n for v, n in after.items() if v.function in held})
     earlier, later = (_without_places(v, rewrite) for v in (before, after))
     gone, new = earlier - later, later - earlier
     weakened: Verdicts = Counter()

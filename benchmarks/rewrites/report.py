@@ -8,8 +8,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from benchmarks.rewrites.flips import Flip, Tally, Verdicts, proved
+from benchmarks.rewrites.known import KNOWN, Allowed, needed
 from benchmarks.rewrites.programs import Program
 from benchmarks.rewrites.registry import REWRITES
+
+NAMES_ONLY = "likely lost by hiding names, as it may be"
 
 KINDS = (
     "proved gained on right code",
@@ -20,6 +23,7 @@ KINDS = (
     "proved gained by hiding names",
     "gained beside a finding",
     "likely raised to proved",
+    NAMES_ONLY,
 )
 """What can happen to a program's verdicts, worst first."""
 
@@ -47,7 +51,7 @@ class Example(NamedTuple):
             bool(flip.beside),
             bool(flip.raised),
         )
-        return next((kind for kind, does in zip(KINDS, happened, strict=True) if does), "likely lost")
+        return next((kind for kind, does in zip(KINDS, happened, strict=False) if does), NAMES_ONLY)
 
 
 COLUMNS = ("changed", "before", "proved", "lost", "proved", "weak", "gained", "proved", "beside", "raised", "flips %",
@@ -67,6 +71,28 @@ def table(tallies: Iterable[Tally]) -> str:
         rates = f"{row.flip_rate:>9.2f}{row.likely_rate:>9.2f}"
         lines.append(f"{row.rewrite:<32}" + "".join(f"{n:>9}" for n in numbers) + rates)
     return "\n".join(lines)
+
+
+def against_known(tallies: Iterable[Tally]) -> Iterator[str]:
+    """Where there are more flips than the list allows, and where it allows more than needed."""
+    for tally in tallies:
+        needs = needed(tally, hides_names=REWRITES[tally.rewrite].hides_names)
+        allowed = KNOWN.get(tally.rewrite, Allowed())
+        for kind, need, most in zip(Allowed._fields, needs, allowed, strict=True):
+            if need != most:
+                what = "MORE than the list allows" if need > most else "the list could be smaller"
+                yield f"{tally.rewrite}: {kind}: {need}, allowed {most}: {what}"
+
+
+def known_table(tallies: Iterable[Tally]) -> str:
+    """The list as it would have to be, as source."""
+    lines = []
+    for tally in tallies:
+        needs = needed(tally, hides_names=REWRITES[tally.rewrite].hides_names)
+        given = ", ".join(f"{k}={n}" for k, n in zip(Allowed._fields, needs, strict=True) if n)
+        if given:
+            lines.append(f'    "{tally.rewrite}": Allowed({given}),')
+    return "\n".join(["KNOWN: Mapping[str, Allowed] = {", *lines, "}"])
 
 
 def json_line(tallies: Iterable[Tally], count: int) -> str:
@@ -111,7 +137,8 @@ def _says(found: Verdicts) -> str:
 def written(examples: Iterable[Example], tallies: Iterable[Tally]) -> str:
     """All flips in Markdown, by kind and rewrite: the smallest program of each, and where else it happens."""
     lines = ["# Flips by kind, worst first", "", "```", table(tallies), "```"]
-    for kind, by_kind in groupby(_grouped(examples), lambda pair: pair[0][0]):
+    wanted = [e for e in examples if e.kind != NAMES_ONLY]
+    for kind, by_kind in groupby(_grouped(wanted), lambda pair: pair[0][0]):
         groups = sorted(by_kind, key=lambda pair: -len(pair[1]))
         lines += ["", f"## {kind}: {sum(len(g) for _, g in groups)} programs"]
         for (_, name), group in groups:

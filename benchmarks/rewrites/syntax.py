@@ -387,3 +387,20 @@ def replace(tree: ast.AST, make: Callable[[ast.expr], ast.expr | None]) -> bool:
     for root in list(tree.body) if isinstance(tree, ast.Module) else [tree]:
         Replace().visit(root)
     return changed
+
+
+def each_reduction(
+    tree: ast.Module, program: Program, make: Callable[[Reduction], ast.expr | None]
+) -> ast.Module | None:
+    """Every reduction replaced, wherever it stands."""
+    imported = meanings(tree)
+
+    def one(node: ast.expr) -> ast.expr | None:
+        found = reduction(node, imported, program.arrays)
+        return make(found) if found else None
+
+    return tree if replace(tree, one) else None
+
+
+def recalled(function: ast.expr, found: Reduction, *first: ast.expr) -> ast.Call:
+    return ast.Call(function, [*first, *found.args], found.keywords)

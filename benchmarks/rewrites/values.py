@@ -12,7 +12,6 @@ from typing import Any
 from batchmean_reference.arguments import axes_of, draw_inputs, size_points
 
 from benchmarks.rewrites.programs import Program
-from benchmarks.rewrites.registry import Rewrite
 from benchmarks.rewrites.syntax import parameters
 
 
@@ -33,8 +32,8 @@ def value(program: Program, source: str) -> float:
         return loss(draw_inputs(case.arguments, sizes))
 
 
-def differs(program: Program, rewrite: Rewrite, source: str) -> str | None:
-    """How the value changes with the rewrite, or None where it stays; `source` is the text afterwards."""
+def differs(program: Program, source: str) -> str | None:
+    """How the value changes with a rewrite, or None where it stays; `source` is the text afterwards."""
     before = value(program, program.source)
     try:
         after = value(program, source)
