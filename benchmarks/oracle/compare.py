@@ -123,7 +123,9 @@ def _told(
         if truth.verdict == "right":
             # A vector of classes: its rank is often not shown, and a likely finding may take it for a batch.
             is_vector = program.term.axes == ("V",) and finding.confidence == "likely"
-            fault = "" if is_vector else "right"
+            # BMN105 is about a convention: it says by what a sum per example differs from a mean per position.
+            is_told = finding.code == "BMN105" and _is_mean(program, truth, finding.factor or {}, settings)
+            fault = "" if is_vector or is_told else "right"
         elif truth.verdict != "open":
             last = min(finding.span.end_line, len(program.tags))
             tags = program.tags[finding.span.line - 1 : last]
@@ -141,9 +143,18 @@ def _told(
     return told
 
 
+def _is_mean(
+    program: Program, truth: judge.Truth, factor: Mapping[str, int], settings: Sequence[judge.Setting]
+) -> bool:
+    """Are the values over this factor the mean over the units?"""
+    values = judge.divided(program, truth.values, factor, settings)
+    means = [judge.modes(program, setting)["mean"][0] for setting in settings]
+    return values is not None and all(map(judge.is_near, values, means))
+
+
 def _is_shown(program: Program, truth: judge.Truth) -> bool:
     """Does the text show what is needed to decide, so that a reader without names or shapes would?"""
-    if not program.term.shown or "V" in program.inputs:
+    if not program.term.shown or program.needs_rank or "V" in program.inputs:
         return False
     if program.masked and any(what.kind == "mask" for what in program.inputs.values()):
         return False

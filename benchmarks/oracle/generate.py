@@ -121,10 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = len(ranked) if options.out else options.show
     for number, found in enumerate(_distinct(ranked, wanted, options.jobs), 1):
         if number <= options.show:
-            print(found.text())
+            print(found.text)
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
-            (options.out / f"{number:03d}.py").write_text(found.text())
+            (options.out / f"{number:03d}.py").write_text(found.text)
     for (code, confidence, verdict), count in sorted(tally.by_code.items()):
         print(f"{code} {confidence:7} {verdict:15} {count}")
     for error, count in tally.failures.most_common(5):
@@ -136,6 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _distinct(ranked: Sequence[_Wrong], wanted: int, jobs: int) -> Iterator[Disagreement]:
     """Shrunk disagreements; those that come to the same program once."""
     seen: set[tuple[str, ...]] = set()
+    if not (ranked and wanted):
+        return
     with get_context("spawn").Pool(jobs) as pool:
         for at in range(0, len(ranked), _BATCH):
             for found in pool.imap(_shrunk, ranked[at : at + _BATCH]):

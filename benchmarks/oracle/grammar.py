@@ -47,20 +47,24 @@ class _Grammar:
         if not before and self.c.chance("unrelated function below", 0.1):
             self._unrelated()
         text, tags = self.w.text(self.parts)
+        masked = bool(mask) and reducer.shows_mask
+        inputs = dict(self.w.inputs)
+        if mask == "ignored" and not masked:  # nothing says that there are such labels
+            inputs["labels"] = replace(inputs["labels"], style="")
         return Program(
             text=text,
             entry=entry,
             framework=self.w.framework,
-            inputs=dict(self.w.inputs),
+            inputs=inputs,
             term=built.term,
-            masked=bool(mask),
+            masked=masked,
             literals=dict(self.w.literals),
             sum_is_right=reducer.sum_is_right,
             tags=tags,
             naming=self.w.naming,
             choices=dict(self.c.made),
             plan=", ".join(reducer.plan),
-            decidable=False,
+            needs_rank=reducer.needs_rank,
         )
 
     def _helper(self, block: Block, mask: str) -> Built:

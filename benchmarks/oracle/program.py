@@ -84,8 +84,8 @@ class Program:
     choices: Mapping[str, int]
     plan: str
     """How it is reduced, in words."""
-    decidable: bool
-    """Does the text show all that is needed to decide?"""
+    needs_rank: bool
+    """Is it the rank of an array, which the text may not show, that tells right from wrong?"""
 
 
 @dataclass

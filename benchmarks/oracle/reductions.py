@@ -28,7 +28,10 @@ class Reducer:
         self.minus = built.minus
         self.sum_is_right = built.sum_is_right
         self.plan: list[str] = []
-        self.compensated = False
+        self.shows_mask = built.says_ignored
+        """Does the text show that some units do not count?"""
+        self.needs_rank = False
+        """Is it the rank of an array that tells right from wrong?"""
 
     @property
     def extra(self) -> Axes:
@@ -94,6 +97,8 @@ class Reducer:
     def _divide(self, axes: Axes, *, by: str = "/") -> None:
         """A division by a count, in the expression or in place."""
         self.plan.append(f"{by} {''.join(axes) or '1'}")
+        if self.term.support not in axes and self.axes == () and "mean of all" not in self.plan:
+            self.needs_rank = True
         self._scale(self.count(axes), by)
 
     def _scale(self, count: str, by: str = "/") -> None:
@@ -396,6 +401,7 @@ class Reducer:
         elif how == "mean":
             self.x = self.w.reduce("mean", self.x)
             self.plan.append("mean of a number")
+            self.sum_is_right = False
 
     # -- plans with a mask
 
@@ -444,6 +450,7 @@ class Reducer:
 
     def _apply(self, mask: str, is_float: bool) -> None:
         """Zero what does not count."""
+        self.shows_mask = True
         wide = mask
         for axis in self.extra:
             at = self.axes.index(axis)
@@ -469,6 +476,7 @@ class Reducer:
 
     def _valid(self, mask: str, axes: Sequence[int] | None = None) -> str:
         """The number of units that count."""
+        self.shows_mask = True
         count = self.w.reduce("sum", mask, axes)
         return (
             self.w.form("at least one", x=count)
@@ -495,10 +503,10 @@ class Reducer:
         ]
         how = self.c.pick("masked plan", [name for name, _ in plans], [weight for _, weight in plans])
         if how == "selected":
-            at = mask
+            self.shows_mask = True
             if inner and self.axes[-len(inner) :] != inner:
                 self._reduce("sum", inner)
-            self.x = f"({self.x})[{at}]"
+            self.x = f"({self.x})[{mask}]"
             self.plan.append("selected")
             if inner and self.axes[-len(inner) :] == inner:
                 self.axes = ("N", *inner)

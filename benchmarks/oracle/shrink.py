@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from benchmarks.oracle.compare import Fault, Outcome, outcome
 from benchmarks.oracle.program import Framework, Program
@@ -11,40 +12,12 @@ from benchmarks.oracle.program import Framework, Program
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A program and what is said of it."""
+    """A shrunk program in words."""
 
-    fault: tuple[Fault, str]
-    outcome: Outcome
-    program: Program
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """Equal for programs that are of one kind."""
-        return (*self.fault, self.program.term.kind, self.program.plan, str(self.program.masked))
-
-    def text(self) -> str:
-        """The program, and what is true of it."""
-        one = self.outcome
-        factor = " ".join(f"{name}^{power}" for name, power in one.factor.items()) or "1"
-        lines = [
-            f"# {self.fault[0]} {self.fault[1]}".rstrip() + f" (program {one.key}, {self.program.framework})",
-            f"# true: {one.verdict}, {one.mode or 'no known way'} x {factor}; {self.program.term.kind} over"
-            f" {self.program.term.support or 'no support'}, elements {self.program.term.axes}: {self.program.plan}",
-            f"# called: {self.program.entry}"
-            + "".join(
-                f", {role}: {''.join(what.axes)} {what.kind}" for role, what in self.program.inputs.items()
-            ),
-            *(
-                f"# said: line {t.line}: {t.code} {t.confidence} {dict(t.factor or {})} {t.message}"
-                for t in one.told
-            ),
-        ]
-        text = "\n".join(lines) + "\n" + self.program.text
-        if self.fault[0] == "fix is wrong":
-            text += f"# fixed ({one.error or 'runs'}):\n" + "".join(
-                f"# {line}\n" for line in one.fixed_text.split("\n")
-            )
-        return text
+    identity: tuple[str, ...]
+    """Equal for programs that are of one kind."""
+    text: str
+    """The program, what is true of it, and what the linter says."""
 
 
 def shrunk(key: str, framework: Framework, fault: tuple[Fault, str]) -> Disagreement | None:
@@ -57,17 +30,44 @@ def shrunk(key: str, framework: Framework, fault: tuple[Fault, str]) -> Disagree
     best = tried({})
     if best is None:
         return None
-    changed = True
-    while changed:
+    size = 32
+    while size:
+        # The first option of many choices at once, then of fewer, then of each.
+        names = [name for name, index in best[1].choices.items() if index]
         changed = False
-        made = dict(best[1].choices)
-        for name in sorted(made, key=lambda name: name.startswith("name of")):
-            current = best[1].choices
-            if not current.get(name) or name not in current:
-                continue
-            for index in sorted({0, current[name] // 2}):
-                found = tried({**current, name: index})
-                if found is not None and len(found[1].text) <= len(best[1].text) + 40:
+        for at in range(0, len(names), size):
+            part = dict.fromkeys(names[at : at + size], 0)
+            made = best[1].choices
+            if any(made.get(name) for name in part):
+                found = tried({**made, **part})
+                if found is not None and len(found[1].text) <= len(best[1].text) + _LONGER:
                     best, changed = found, True
-                    break
-    return Disagreement(fault, *best)
+        if not changed or size > 1:
+            size //= 2
+    return Disagreement(_identity(fault, best[1]), _described(fault, *best))
+
+
+_LONGER: Final = 40
+"""By how many characters a plainer program may be longer."""
+
+
+def _identity(fault: tuple[Fault, str], program: Program) -> tuple[str, ...]:
+    return (*fault, program.term.kind, program.plan, str(program.masked))
+
+
+def _described(fault: tuple[Fault, str], one: Outcome, program: Program) -> str:
+    factor = " ".join(f"{name}^{power}" for name, power in one.factor.items()) or "1"
+    inputs = [f"{role}: {what.kind} {''.join(what.axes)}" for role, what in program.inputs.items()]
+    lines = [
+        f"{' '.join(fault).rstrip()} (program {one.key}, {program.framework})",
+        f"true: {one.verdict}, {one.mode or 'no known way'} x {factor}: {program.term.kind} summed over"
+        f" {program.term.support or 'nothing'}, elements {''.join(program.term.axes)}; {program.plan}",
+        f"called: {program.entry} with {', '.join(inputs)}",
+        *(
+            f"said: line {t.line} of the program: {t.code} {t.confidence} {dict(t.factor or {})} {t.message}"
+            for t in one.told
+        ),
+    ]
+    if fault[0] == "fix is wrong":
+        lines += [f"fixed, {one.error or 'and runs'}:", *one.fixed_text.rstrip().split("\n")]
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines) + program.text

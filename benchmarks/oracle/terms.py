@@ -32,6 +32,8 @@ class Built:
     """Two names whose product it is."""
     ignores: bool = False
     """Are the elements of ignored labels zero already?"""
+    says_ignored: bool = False
+    """Does a library's call say which label is ignored?"""
     done: bool = False
     """Has a library's `reduction` taken it to a number?"""
     sum_is_right: bool = True
@@ -455,16 +457,15 @@ class Terms:
             left = ("BT",)
         elif len(axes) == 3:
             x = c.pick("classes second", (f"{x}.transpose(1, 2)", f"{x}.permute(0, 2, 1)", f"{x}.mT"))
-        x = self.call_library(
-            loss, x, y, reduction, ", ignore_index=-100" if ignored and c.chance("say", 0.6) else ""
-        )
+        says = ignored and c.chance("say", 0.6)
+        x = self.call_library(loss, x, y, reduction, ", ignore_index=-100" if says else "")
 
         def elements(inputs: Inputs) -> Array:
             logp = log_softmax(inputs["logits"], -1)
             return np.asarray(-(rows(inputs["labels"], logp.shape[-1], -1) * logp).sum(axis=-1))
 
         term = Term("library", units, elements)
-        return self.reduced(Built(term, x, left, ignores=ignored), reduction)
+        return self.reduced(Built(term, x, left, ignores=ignored, says_ignored=says), reduction)
 
     def call_library(self, loss: str, x: str, y: str, reduction: str, more: str = "") -> str:
         """A call of the function, or of a criterion."""
