@@ -129,7 +129,7 @@ def _told(
         elif truth.verdict != "open":
             last = min(finding.span.end_line, len(program.tags))
             tags = program.tags[finding.span.line - 1 : last]
-            if "reduction" not in tags:
+            if "reduction" not in tags and finding.code != "BMN401":
                 fault = "elsewhere"
             elif finding.factor:
                 after = judge.left_over(program, truth.values, finding.factor, settings)

@@ -49,7 +49,7 @@ class Setting:
     @property
     def counts(self) -> Sizes:
         """The lengths of the axes by the names that a factor has, and the number of units that count."""
-        return self.sizes | {"n_valid": int(self.valid.sum()), "N": self.valid.size}
+        return self.sizes | {"n_valid": int(self.valid.sum()), "N": self.valid.size, "one": 1}
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ _OPEN: Final = ("sum of means", "sum over one axis", "sum over another")
 
 def truth(program: Program, values: Sequence[Array], given: Sequence[Setting]) -> Truth:
     """What the values say of the program."""
-    numbers = [float(value) if value.ndim == 0 else float(value.mean()) for value in values]
+    numbers = [_of_term(program, value, setting) for value, setting in zip(values, given, strict=True)]
     tables = [modes(program, setting) for setting in given]
     for name in tables[0]:
         if all(is_near(number, table[name][0]) for number, table in zip(numbers, tables, strict=True)):
@@ -214,6 +214,11 @@ def truth(program: Program, values: Sequence[Array], given: Sequence[Setting]) -
         if factor_of is not None and not name.endswith(_OPEN):
             return Truth("wrong", name, factor_of, tuple(numbers))
     return Truth("other", "", {}, tuple(numbers))
+
+
+def _of_term(program: Program, value: Array, setting: Setting) -> float:
+    """The part of the value that is the term's."""
+    return float(value.mean()) - (program.offset(setting.inputs) if program.offset is not None else 0.0)
 
 
 def is_near(a: float, b: float) -> bool:
@@ -256,7 +261,8 @@ def divided(
         counts = setting.counts
         by = 1.0
         for name, power in factor.items():
-            size = counts.get(names.get(name, name))
+            # A vector of classes is one example.
+            size = counts.get(names.get(name, name if program.term.units else "one"))
             if size is None:
                 return None
             by *= float(size) ** power

@@ -84,6 +84,8 @@ class Program:
     choices: Mapping[str, int]
     plan: str
     """How it is reduced, in words."""
+    offset: Callable[[Inputs], float] | None
+    """What is added to the term's reduction: another term, rightly reduced."""
     needs_rank: bool
     """Is it the rank of an array, which the text may not show, that tells right from wrong?"""
 
@@ -103,8 +105,13 @@ class Block:
         self.writer = writer
         self.name = name
         self.parent = parent
+        self.is_method = False
         self.parameters: dict[str, str] = {}
         """The name of each input that the function takes."""
+        self.options: dict[str, tuple[str, str]] = {}
+        """Its other parameters: the default of each, and what the caller passes."""
+        self.attributes: dict[str, tuple[str, str]] = {}
+        """What `__init__` keeps, the same way; without a default it is no parameter and made there."""
         self.lines: list[tuple[int, str, Tag]] = []
         self.indent = 1
         self.known: list[Variable] = []
@@ -121,6 +128,22 @@ class Block:
             if what.kind not in ("mask", "lengths", "size"):
                 self.known.append(Variable(name, what.axes))
         return Variable(self.parameters[role], what.axes)
+
+    def option(self, role: str, value: str, others: Sequence[str]) -> str:
+        """A switch that the caller sets to this value: a parameter, or in a method what `__init__` was given."""
+        name = self.writer.fresh(role)
+        default = self.writer.choices.pick(
+            f"default of {role}", (value, *others), (3, *(1.0 for _ in others))
+        )
+        if self.is_method and self.writer.choices.chance("kept", 0.6):
+            self.attributes[name] = default, value
+            return f"self.{name}"
+        self.options[name] = default, value
+        return name
+
+    def arguments(self, inputs: Sequence[str]) -> str:
+        """What a call passes: these, and what differs from its default or is passed all the same."""
+        return ", ".join([*inputs, *self.writer.passed(self.options)])
 
     def say(self, statement: str, tag: Tag = "other") -> None:
         """Write a simple statement, or the head of a compound one (it ends in a colon)."""
@@ -175,7 +198,7 @@ class Writer:
         """A new name for something of this role."""
         if self.naming == "misleading":
             role = self.choices.pick(f"role of {role}", list(TYPICAL))
-        names: Sequence[str] = NEUTRAL if self.naming == "neutral" else TYPICAL.get(role, (role,))
+        names: Sequence[str] = NEUTRAL if self.naming == "neutral" else TYPICAL.get(role, (role.replace(" ", "_"),))
         first = self.choices.pick(f"name of {role}", range(len(names)))
         numbered = (f"{names[first]}{i}" for i in count(2))
         name = next(n for n in chain(names[first:], names[:first], numbered) if n not in self._taken)
@@ -201,6 +224,8 @@ class Writer:
     def reduce(self, how: str, x: str, axes: Sequence[int] | None = None, *, keep: bool = False) -> str:
         """A sum or a mean, as a method or as a function."""
         style = self.choices.pick(f"style of {how}", ("method", "function", "short"), (5, 4, 2))
+        if how == "mean" and not keep and self.framework != "torch" and self.choices.chance("average", 0.06):
+            how, style = "average", "function"
         keyword = AXIS[self.framework]
         at = ""
         if axes is not None:
@@ -212,13 +237,22 @@ class Writer:
             return f"{self.module}.{how}({x}{', ' + at if at else ''})"
         return f"({x}).{how}({at})"
 
-    def function(
-        self, block: Block, *, method: bool = False, extra: Sequence[str] = ()
-    ) -> list[tuple[int, str, Tag]]:
-        """The lines of a function."""
-        parameters = [*(["self"] if method else []), *block.parameters.values(), *extra]
-        head = f"def {block.name}({', '.join(parameters)}):"
-        return [(0, head, "other"), *block.lines]
+    def passed(self, options: Mapping[str, tuple[str, str]]) -> list[str]:
+        """The keywords of a call: what differs from its default, or is passed all the same."""
+        return [
+            f"{name}={value}"
+            for name, (default, value) in options.items()
+            if default and (value != default or self.choices.chance("passed all the same", 0.3))
+        ]
+
+    def function(self, block: Block, first: Sequence[str] = ()) -> list[tuple[int, str, Tag]]:
+        """The lines of a function whose parameters begin with `first`."""
+        parameters = [*first, *block.parameters.values()]
+        if self.choices.chance("annotated", 0.1):
+            tensor = {"numpy": "np.ndarray", "torch": "torch.Tensor", "jax": "jax.Array"}[self.framework]
+            parameters = [p if p == "self" else f"{p}: {tensor}" for p in parameters]
+        parameters += [f"{name}={default}" for name, (default, _) in block.options.items()]
+        return [(0, f"def {block.name}({', '.join(parameters)}):", "other"), *block.lines]
 
     def text(self, parts: Sequence[Sequence[tuple[int, str, Tag]]]) -> tuple[str, tuple[Tag, ...]]:
         """The file of these top-level parts, and the tag of each line."""
@@ -231,5 +265,5 @@ class Writer:
             lines.append((line, "other"))
         for part in parts:
             lines += [("", "other")] * (2 if lines else 0)
-            lines += [("    " * indent + text, tag) for indent, text, tag in part]
+            lines += [("    " * indent + text if text else "", tag) for indent, text, tag in part]
         return "\n".join(text for text, _ in lines) + "\n", tuple(tag for _, tag in lines)

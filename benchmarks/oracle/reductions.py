@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Final
 
 from benchmarks.oracle.program import Block, Input, Variable
+from benchmarks.oracle.spelling import FORMS
 from benchmarks.oracle.terms import Built
 
 Axes = tuple[str, ...]
@@ -46,14 +47,67 @@ class Reducer:
     def build(self) -> str:
         """The loss as an expression."""
         self._name_elements()
-        if self.built.done:
-            self._after_library()
-        elif self.mask:
-            self._masked()
+        plan = self._after_library if self.built.done else self._masked if self.mask else self._plain
+        is_per_unit = not self.extra and bool(self.axes) and not self.built.done
+        switches = [
+            ("none", 10.0),
+            ("reduction", 0.0 if self.built.done else 1.5),
+            ("flag", 0.0 if self.built.done else 1.0),
+            ("no mask", 0.7 if is_per_unit and not self.mask and self.axes == self.term.units else 0.0),
+        ]
+        how = self.c.pick("switch", [name for name, _ in switches], [weight for _, weight in switches])
+        if how == "none":
+            plan()
+            self._negate()
         else:
-            self._plain()
-        self._negate()
+            self._switched(how, plan)
         return self.x
+
+    def _switched(self, how: str, plan: Callable[[], None]) -> None:
+        """The plan in the branch that the caller asks for; the others are right."""
+        self._negate()
+        x = self.x if self.x.isidentifier() else self.block.let("elements", self.x, "term")
+        total = self.w.fresh("total")
+        say, inside = self.block.say, self.block.inside
+        axes, known, aliases = self.axes, list(self.block.known), dict(self.block.aliases)
+
+        def planned(head: str) -> None:
+            with inside(head):
+                self.x, self.axes = x, axes
+                plan()
+                self._negate()
+                say(f"{total} = {self.x}", _TAG)
+            self.block.known, self.block.aliases = known, aliases
+
+        def other(head: str, value: str) -> None:
+            with inside(head):
+                say(f"{total} = {value}")
+
+        summed = self.w.reduce("sum", x)
+        if how == "reduction":
+            switch = self.block.option("reduction", "'mean'", ("'sum'", "'none'"))
+            if self.c.chance("sum first", 0.5):
+                other(f"if {switch} == 'sum':", summed)
+                if self.c.chance("none too", 0.5):
+                    other(f"elif {switch} == 'none':", x)
+                planned("else:" if self.c.chance("else", 0.5) else f"elif {switch} == 'mean':")
+            else:
+                planned(f"if {switch} == 'mean':")
+                other(f"elif {switch} == 'sum':", summed)
+                other("else:", x)
+        elif how == "flag":
+            switch = self.block.option("flag", "True", ("False",))
+            if self.c.chance("not", 0.3):
+                other(f"if not {switch}:", summed)
+                planned("else:")
+            else:
+                planned(f"if {switch}:")
+                other("else:", summed)
+        else:
+            mask = self.block.option("mask", "None", ())
+            other(f"if {mask} is not None:", f"({x} * {mask}).sum() / {mask}.sum()")
+            planned("else:")
+        self.x = total
 
     # -- steps
 
@@ -104,18 +158,21 @@ class Reducer:
     def _scale(self, count: str, by: str = "/") -> None:
         if self.c.chance("count has a name", 0.25):
             count = self.block.let("count", count, _TAG)
-        ways = ["operator", "in place", "method"]
-        weights = [6.0, 1.5, 1.0 if self.w.framework == "torch" and by == "/" else 0.0]
-        how = self.c.pick("divide by", ways, weights)
+        ways = ["operator", "in place", "guarded"]
+        how = self.c.pick("divide by", ways, (6, 1.5, 0.4))
         if how == "in place":
             self._perhaps_negate()
             name = self.block.let("total", self.x, _TAG)
             self.block.say(f"{name} {by}= {count}", _TAG)
             self.x = name
-        elif how == "method":
-            self.x = f"({self.x}).div({count})"
+        elif by == "*":
+            self.x = f"({self.x}) * ({count})"
+        elif how == "guarded":
+            x = self.x if self.x.isidentifier() else self.block.let("total", self.x, _TAG)
+            n = count if count.isidentifier() else self.block.let("count", count, _TAG)
+            self.x = f"({x} / {n} if {n} > 0 else {x})"
         else:
-            self.x = f"({self.x}) {by} ({count})"
+            self.x = self.w.form("divided", x=self.x, n=count)
 
     # -- counts
 
@@ -158,6 +215,7 @@ class Reducer:
 
     def one(self, axis: str) -> str:
         """The length of one axis."""
+        axis = "B" if axis == "pairs" else axis
         if (axis,) in self.block.aliases:
             return self.block.aliases[(axis,)]
         holders = [v for v in self.block.known if axis in v.axes]
@@ -413,8 +471,8 @@ class Reducer:
                 self._reduce("sum", inner)
             else:
                 self._reduce(self.c.pick("features", ("mean", "sum")), inner)
-        if self.axes == ("BT",):
-            if self.c.chance("back to two axes", 0.4):
+        if self.units == ("BT",):
+            if not self.extra and self.c.chance("back to two axes", 0.4):
                 name = mask if mask.isidentifier() else self.block.let("mask", mask)
                 mask = name
                 self.x, self.axes = f"({self.x}).reshape({name}.shape)", self.term.units
@@ -451,6 +509,16 @@ class Reducer:
     def _apply(self, mask: str, is_float: bool) -> None:
         """Zero what does not count."""
         self.shows_mask = True
+        trailing = self.axes[: len(self.axes) - len(self.extra)] == self.units
+        if not is_float and trailing and self.c.chance("zeroed in place", 0.12):
+            self._perhaps_negate()
+            # Its own array: what is changed may be an input, or asked for later.
+            x = self.block.let("elements", f"({self.x}) * 1.0")
+            m = mask if mask.isidentifier() else self.block.let("mask", mask)
+            self.block.say(self.c.pick("zeroed", FORMS["zeroed"][self.w.framework]).format(x=x, m=m), "term")
+            self.x = x
+            self.plan.append("zeroed in place")
+            return
         wide = mask
         for axis in self.extra:
             at = self.axes.index(axis)
@@ -492,6 +560,7 @@ class Reducer:
             ("valid mean", 8.0),
             ("mean", 6.0),
             ("selected", 2.0 if not is_float else 0.0),
+            ("library's", 1.5 if not is_float and not inner else 0.0),
             ("by all", 3.0),
             ("sequence mean", 2.0 if two else 0.0),
             ("sequence sum", 2.0 if two else 0.0),
@@ -502,6 +571,11 @@ class Reducer:
             ("sum", 1.0),
         ]
         how = self.c.pick("masked plan", [name for name, _ in plans], [weight for _, weight in plans])
+        if how == "library's":
+            self.shows_mask = True
+            self.x = self.w.form("masked mean", x=self.x, m=mask)
+            self.plan.append("a library's masked mean")
+            return
         if how == "selected":
             self.shows_mask = True
             if inner and self.axes[-len(inner) :] != inner:

@@ -13,7 +13,7 @@ IMPORTS: Final = {
     "torch": "import torch",
     "F": "import torch.nn.functional as F",
     "nn": "from torch import nn",
-    "D": "import torch.distributions as D",
+    "distributions": "from torch import distributions",
     "jnp": "import jax.numpy as jnp",
     "jax": "import jax",
     "optax": "import optax",
@@ -222,6 +222,41 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
         "jax": ("jnp.maximum({y}, 0)", "jnp.where({y} == -100, 0, {y})"),
     },
+    "divided": {
+        "numpy": ("{x} / {n}", "{x} * (1 / {n})", "1.0 / {n} * {x}", "np.divide({x}, {n})", "{x} / float({n})"),
+        "torch": (
+            "{x} / {n}",
+            "{x}.div({n})",
+            "torch.div({x}, {n})",
+            "{x} * (1.0 / {n})",
+            "1.0 / {n} * {x}",
+            "{x}.true_divide({n})",
+            "{x} / float({n})",
+        ),
+        "jax": ("{x} / {n}", "{x} * (1 / {n})", "1.0 / {n} * {x}", "jnp.divide({x}, {n})"),
+    },
+    "zeroed": {  # a statement that zeroes what does not count
+        "numpy": ("{x}[~{m}] = 0", "{x}[np.logical_not({m})] = 0.0"),
+        "torch": ("{x}[~{m}] = 0", "{x}[~{m}] = 0.0", "{x}[torch.logical_not({m})] = 0"),
+        "jax": ("{x} = {x}.at[~{m}].set(0.0)",),
+    },
+    "masked mean": {  # a library's own
+        "numpy": ("{x}.mean(where={m})", "np.mean({x}, where={m})", "{x}[{m}].mean()"),
+        "torch": ("{x}.masked_select({m}).mean()", "torch.masked_select({x}, {m}).mean()", "{x}[{m}].mean()"),
+        "jax": ("{x}.mean(where={m})", "jnp.mean({x}, where={m})", "{x}[{m}].mean()"),
+    },
+    "normal kl": {  # of N({m}, exp({s})) from N(0, 1)
+        "torch": (
+            "distributions.kl_divergence(distributions.Normal({m}, (0.5 * {s}).exp()),"
+            " distributions.Normal(torch.zeros_like({m}), torch.ones_like({m})))",
+        ),
+    },
+    "categorical entropy": {
+        "torch": (
+            "distributions.Categorical(logits={x}).entropy()",
+            "torch.distributions.Categorical(logits={x}).entropy()",
+        ),
+    },
     "latent kl": {
         "numpy": (
             "-0.5 * (1 + {s} - {m} ** 2 - np.exp({s}))",
@@ -317,6 +352,16 @@ TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "prediction": ("pred", "prediction", "output", "y_hat", "x_hat"),
     "actual": ("target", "y", "x", "actual"),
     "advantages": ("advantages", "adv", "returns", "rewards"),
+    "reduction": ("reduction", "how", "mode"),
+    "outputs": ("outputs", "predictions", "heads", "logits_list"),
+    "output": ("output", "head", "out"),
+    "weight": ("weight", "coef", "beta"),
+    "F": ("features", "n_features", "width"),
+    "C": ("channels", "n_channels", "depth"),
+    "second prediction": ("values", "value_pred", "recon"),
+    "second actual": ("value_targets", "returns", "inputs"),
+    "second": ("aux", "reg", "penalty", "z_loss", "extra_loss"),
+    "perplexity": ("ppl", "perplexity"),
     "B": ("batch", "batch_size", "B", "n", "bs"),
     "T": ("seq_len", "T", "steps", "length", "t"),
     "H": ("h", "H", "height"),

@@ -60,6 +60,8 @@ class Terms:
         self.w = block.writer
         self.mask = mask
         self.framework = self.w.framework
+        self.is_flat = False
+        """Were the positions of all examples put on one axis?"""
 
     def build(self) -> Built:
         kinds: dict[str, tuple[Callable[[], Built], float]] = {
@@ -97,14 +99,14 @@ class Terms:
 
     def labels(self, axes: tuple[str, ...]) -> Variable:
         """Labels that may be used as indices."""
-        units = tuple(a for a in axes if a != "V")
+        units = ("B", "T") if self.is_flat else tuple(a for a in axes if a != "V")
         ignored = self.mask == "ignored"
         labels = self.block.input("labels", Input(units, "labels", "ignored" if ignored else self.mask))
-        return (
-            Variable(self.block.let("labels", self.w.form("clean", y=labels.text)), units)
-            if ignored
-            else labels
-        )
+        if ignored:
+            labels = Variable(self.block.let("labels", self.w.form("clean", y=labels.text)), units)
+        if self.is_flat:
+            labels = Variable(self.block.let("labels", f"{labels.text}.reshape(-1)"), ("BT",))
+        return labels
 
     def classes(self, logits: Variable) -> str:
         """The number of classes: of the logits' shape, a number, a constant or a parameter."""
@@ -180,9 +182,9 @@ class Terms:
     def target(self, logits: Variable) -> tuple[str, Callable[[Inputs], Array], bool]:
         """A target over the classes, what it is, and whether the code shows it."""
         axes = logits.axes
-        at = axes.index("V")
+        at = axes.index("V") - len(axes)
         how = self.w.choices.pick("target", ("one-hot", "smoothed", "soft", "given"), (6, 1.5, 2, 1.5))
-        if self.mask == "ignored" and how in ("soft", "given"):
+        if (self.mask == "ignored" or self.is_flat) and how in ("soft", "given"):
             how = "one-hot"
         if how == "given":
             given = self.block.input("soft", Input(axes, "distribution"))
@@ -208,14 +210,19 @@ class Terms:
         return x, lambda i: rows(i["labels"], i["logits"].shape[at], at), True
 
     def log_probabilities(
-        self, axes: tuple[str, ...]
+        self, axes: tuple[str, ...], *, flat: bool = False
     ) -> tuple[Variable, str, Callable[[Inputs], Array], bool]:
         """What the classes can be counted of, the log-probabilities, what they are, and whether the code shows it."""
         at = axes.index("V")
         how = self.w.choices.pick("prediction", ("logits", "probabilities", "log-probabilities"), (7, 2, 1))
         if how == "logits":
             logits = self.logits(axes)
-            x = self.w.form("log_softmax", x=logits.text, a=self.w.position(axes, "V"))
+            if flat and axes == ("B", "T", "V") and self.w.choices.chance("flattened", 0.15):
+                self.is_flat = True
+                name = self.block.let("logits", f"{logits.text}.reshape(-1, {logits.text}.shape[-1])")
+                logits = Variable(name, ("BT", "V"))
+                self.remember(name, logits.axes)
+            x = self.w.form("log_softmax", x=logits.text, a=self.w.position(logits.axes, "V"))
             return logits, x, lambda inputs: log_softmax(inputs["logits"], at), True
         if how == "probabilities":
             given = self.block.input("probs", Input(axes, "distribution"))
@@ -228,11 +235,11 @@ class Terms:
     def cross_entropy(self) -> Built:
         axes = self.layout()
         at = axes.index("V")
-        source, x, logp, is_shown = self.log_probabilities(axes)
+        source, x, logp, is_shown = self.log_probabilities(axes, flat=True)
         logp_name = self.block.maybe("logp", x, likely=0.7)
         target, truth, target_shown = self._target_of(source)
-        self.remember(logp_name, axes)
-        self.remember(target, axes)
+        self.remember(logp_name, source.axes)
+        self.remember(target, source.axes)
         pair = (target, logp_name)
         first, second = pair if self.w.choices.pick("order", (0, 1)) == 0 else pair[::-1]
         x = f"{first} * {second}"
@@ -241,35 +248,54 @@ class Terms:
             "cross-entropy", axes, lambda i: -truth(i) * logp(i), "V", shown=is_shown and target_shown
         )
         if inner:
-            x = f"-{first} * {second}"
-        return Built(term, x, axes, not inner, None if inner or at != len(axes) - 1 else (first, second))
+            x = f"-{first} * {second}" if first == logp_name else f"-({x})"
+        return Built(
+            term, x, source.axes, not inner, None if inner or at != len(axes) - 1 else (first, second)
+        )
 
     def _target_of(self, source: Variable) -> tuple[str, Callable[[Inputs], Array], bool]:
-        role = next(role for role, name in self.block.parameters.items() if name == source.text)
+        role = self._role_of(source)
         target, truth, is_shown = self.target(source)
         # The classes are counted of the input that there is.
         return target, lambda inputs: truth({**inputs, "logits": inputs[role]}), is_shown
 
+    def _role_of(self, source: Variable) -> str:
+        """The input that it is, or was flattened from."""
+        return next((role for role, name in self.block.parameters.items() if name == source.text), "logits")
+
     def selected(self) -> Built:
+        """The log-probabilities of the labels, weighted by advantages in a policy gradient."""
         axes = self.layout()
         at = axes.index("V")
-        source, x, logp, is_shown = self.log_probabilities(axes)
+        source, x, logp, is_shown = self.log_probabilities(axes, flat=True)
         labels = self.labels(axes)
-        units = labels.axes
-        role = next(role for role, name in self.block.parameters.items() if name == source.text)
-
-        def elements(inputs: Inputs) -> Array:
-            picked = rows(inputs["labels"], inputs[role].shape[at], at) * logp(inputs)
-            return np.asarray(-picked.sum(axis=at))
-
-        x = self.block.maybe("logp", self.to_last(x, axes), likely=0.8)
-        forms = ["picked"] + (["picked rows"] if axes == ("B", "V") else [])
+        units = tuple(a for a in axes if a != "V")
+        role = self._role_of(source)
+        x = self.block.maybe("logp", self.to_last(x, source.axes), likely=0.8)
         if axes == ("V",):
             x = f"{x}[{labels.text}]"
         else:
+            forms = ["picked"] + (["picked rows"] if len(source.axes) == 2 else [])
             x = self.w.form(self.w.choices.pick("picked by", forms), x=x, y=labels.text)
-        term = Term("selected", units, elements, shown=is_shown)
-        return Built(term, x, units, True)
+        is_policy = (
+            axes in (("B", "V"), ("B", "T", "V"))
+            and not self.is_flat
+            and self.w.choices.chance("policy", 0.2)
+        )
+        pairs = False
+        if is_policy:
+            advantages = self.block.input("advantages", Input(units, "real")).text
+            pairs = axes == ("B", "V") and not self.mask and self.w.choices.chance("pairs", 0.3)
+            if pairs:
+                advantages = self.w.form("unsqueeze", x=advantages, a=1)
+            x = f"{self.block.maybe('logp', x)} * {advantages}"
+
+        def elements(inputs: Inputs) -> Array:
+            picked = (rows(inputs["labels"], inputs[role].shape[at], at) * logp(inputs)).sum(axis=at)
+            return np.asarray(-picked * (inputs["advantages"] if is_policy else 1.0))
+
+        term = Term("policy" if is_policy else "selected", units, elements, shown=is_shown and not is_policy)
+        return Built(term, x, ("B", "pairs") if pairs else labels.axes, True)
 
     def divergence(self) -> Built:
         axes = self.layout()
@@ -314,7 +340,19 @@ class Terms:
         axes = self.layout()
         at = axes.index("V")
         logits = self.logits(axes)
-        how = self.w.choices.pick("entropy", ("both", "log of p", "exp of log"), (2, 3, 2))
+        ways = ["both", "log of p", "exp of log", "library"]
+        last = axes[-1] == "V" and self.framework == "torch"
+        how = self.w.choices.pick("entropy", ways, (2, 3, 2, 1.5 if last else 0))
+        if how == "library":
+            x = self.w.form("categorical entropy", x=logits.text)
+            sign = -1.0 if self.w.choices.chance("bonus", 0.5) else 1.0
+            x = f"-{x}" if sign < 0 else x
+
+            def entropies(inputs: Inputs) -> Array:
+                logp = log_softmax(inputs["logits"], -1)
+                return np.asarray(-sign * (np.exp(logp) * logp).sum(axis=-1))
+
+            return Built(Term("entropy", axes[:-1], entropies), x, axes[:-1])
         a = self.w.position(axes, "V")
         if how == "exp of log":
             logp = self.block.let("logp", self.w.form("log_softmax", x=logits.text, a=a))
@@ -346,12 +384,13 @@ class Terms:
             mu,
             logvar,
         ]
-        x = self.w.form("latent kl", m=mu.text, s=logvar.text)
-        factor = 0.5
+        forms = ["latent kl"] + (["normal kl"] if self.framework == "torch" else [])
+        form = self.w.choices.pick("latent", forms, (4, 1)[: len(forms)])
+        x = self.w.form(form, m=mu.text, s=logvar.text)
 
         def elements(inputs: Inputs) -> Array:
             mu, s = inputs["mu"], inputs["logvar"]
-            return factor * (mu**2 + np.exp(s) - s - 1)
+            return np.asarray(0.5 * (mu**2 + np.exp(s) - s - 1))
 
         return Built(Term("latent kl", axes, elements, "D", shown=False), x, axes)
 
@@ -371,6 +410,9 @@ class Terms:
         )
         y = self.block.input("actual", Input(axes, "binary" if kind == "binary" else "real"))
         holes = {"p": p.text, "y": y.text}
+        pairs = axes == ("B",) and kind not in ("gaussian", "binary") and not self.mask and c.chance("pairs", 0.2)
+        if pairs:
+            holes["p"] = self.w.form("unsqueeze", x=p.text, a=1)
         if kind == "gaussian":
             holes["s"] = self.block.input("logvar", Input(axes, "real")).text
         template = self.w.form(kind, **holes)
@@ -395,7 +437,7 @@ class Terms:
         if axes == ("B", "C", "H", "W"):
             features = ("C", "H", "W")
         term = Term(kind, axes, elements, features=features)
-        return Built(term, template, axes, kind == "binary")
+        return Built(term, template, ("B", "pairs") if pairs else axes, kind == "binary")
 
     def library(self) -> Built:
         """A loss whose `reduction` is the library's."""
@@ -476,6 +518,10 @@ class Terms:
         }.get(loss)  # fmt: skip
         if criterion is not None and self.w.choices.chance("criterion", 0.3):
             made = f"nn.{criterion}({', '.join(p for p in (said, more.strip(', ')) if p)})"
+            if self.block.is_method:
+                name = self.w.fresh("function")
+                self.block.attributes[name] = "", made
+                return f"self.{name}({x}, {y})"
             return f"{self.block.maybe('function', made)}({x}, {y})"
         return f"F.{loss}({x}, {y}{', ' + said if said else ''}{more})"
 
