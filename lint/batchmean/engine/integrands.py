@@ -376,9 +376,15 @@ def _kind(weights: list[Atom], logs: list[Atom], values: bool, ratio: bool) -> s
         return "expectation"
     if all(own):
         return "entropy"
-    if ratio:
+    if ratio or any(_is_quotient(log, weight) for weight, log in zip(weights, logs, strict=True)):
         return "KL divergence"
     return "KL divergence" if any(own) else "cross-entropy"
+
+
+def _is_quotient(log: Atom, weight: Atom) -> bool:
+    """Is it the logarithm of the weight over something else, an epsilon added to each or not?"""
+    factors = [factor for term in log.argument.terms for factor in term.factors] if log.argument else []
+    return any(atom == weight and power > 0 for atom, power in factors) and any(p < 0 for _, p in factors)
 
 
 def _latent_kl(tensor: Tensor) -> Integrand | None:

@@ -45,6 +45,8 @@ class Planner:
         """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
         plan = _Plan(self._code, self._idiom, event)
         node = event.step.node
+        if event.reduction.mask is not None:
+            raise Unfixable("the divisor has to be the sum of the mask, and which axes that has is not shown")
         if event.step.how == "scale" and isinstance(self._code.parent(node), ast.Expr):
             raise Unfixable("the result of the division is thrown away")
         if event.node is not node or (event.step.how == "mean" and _is_helper(node, event)):
@@ -102,6 +104,9 @@ class _Plan:
             yield self._become_sum(node, array, axis)
             return
         self._require_shown_axis()
+        if self._rank == 1 and axis is None:
+            yield self._become_sum(node, array, None)
+            return
         if axis is None or (isinstance(axis, ast.Constant) and axis.value is None):
             yield self._summed_before(node, array, keep=False)
         else:
@@ -191,7 +196,7 @@ class _Plan:
             return (after(outer, text),)
         return (before(outer, "("), after(outer, f"){text}"))
 
-    def _become_sum(self, node: ast.Call, array: ast.expr | None, axis: ast.expr) -> Edits:
+    def _become_sum(self, node: ast.Call, array: ast.expr | None, axis: ast.expr | None) -> Edits:
         """`mean` turned into `sum`; by a bare name, which would hide Python's own sum, into the method."""
         function = node.func
         if isinstance(function, ast.Attribute):
@@ -202,7 +207,7 @@ class _Plan:
             return (*imported, Edit(self._code.inner(function), sibling))
         start, end = self._code.outer(node), self._code.inner(node)
         span = self._code.outer(array)
-        if start != end or len(node.args) != 2 or node.args[1] is not axis or node.keywords:
+        if axis is None or start != end or len(node.args) != 2 or node.args[1] is not axis or node.keywords:
             raise Unfixable("the mean is written in a way that its method is not")
         plain = isinstance(array, _ATOMS) or span != self._code.inner(array)
         opening, closing = ("", ".sum(") if plain else ("(", ").sum(")
@@ -244,6 +249,9 @@ class _Plan:
         ):
             raise Unfixable("its reduction is given in the old way")
         was = "batchmean" if self._event.step.per_batch else "mean"
+        if self._rank == 1:
+            yield (self._reduction(maker, "sum", was),)
+            return
         if self._rank == 2 and self._position in (1, -1) and was == "mean":
             yield (self._reduction(maker, "batchmean", was),)
         ending = after(self._code.inner(call), f".sum({self._axis()}).mean()")
@@ -290,8 +298,6 @@ class _Plan:
     def of_division(self) -> Iterator[Edits]:
         """A sum divided by a count that holds the support."""
         total = summing_step(self._event.reduction, self._event.step)
-        if self._event.reduction.mask is not None:
-            raise Unfixable("the divisor has to be the sum of the mask, and which axes that has is not shown")
         divisor = self._divisor()
         if total is not None and lacks_support(self._event.reduction, total):
             yield from self._without_summed_classes(divisor, total)

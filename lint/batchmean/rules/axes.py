@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.shapes import Axis, Shape
-from batchmean.engine.values import Role
+from batchmean.engine.values import Atom, Role
 
 
 def shows_axis(reduction: Reduction) -> bool:
@@ -66,6 +66,41 @@ def sums_a_counted_axis(reduction: Reduction) -> bool:
         for position in step.positions
     ]
     return any(axis is not None and axis.holds(each) for axis in summed for each in counted)
+
+
+def counted_words(reduction: Reduction) -> str:
+    """What it is divided by, in words: `the batch`, `the class count`, `the time axis`; empty where nothing is shown."""
+    words = [_count_words(reduction, atom) for atom, power in reduction.counts() if power < 0]
+    return " and ".join(dict.fromkeys(filter(None, words)))
+
+
+_UNITS = {1: ("the batch",), 2: ("the batch", "the time axis"), 3: ("the batch", "the height", "the width")}
+
+
+def _count_words(reduction: Reduction, atom: Atom) -> str:
+    integrand = reduction.integrand
+    if atom.role is Role.VALID:
+        return "the number of valid positions"
+    if atom.role is not Role.COUNT:
+        return f"`{atom.names[0]}`" if atom.names else ""
+    if atom.shape is not None:
+        return "the number of all elements"
+    if atom.axis is None:
+        return ""
+    if atom.axis.is_same(integrand.support):
+        return "the size of the latent axis" if integrand.symbol == "D" else "the class count"
+    axes = integrand.shape.axes
+    if axes is not None:
+        units = [axis for axis in axes if not axis.is_same(integrand.support)]
+        place = next((i for i, axis in enumerate(units) if axis.is_same(atom.axis)), None)
+        names = _UNITS.get(len(units), ("the batch",))
+        return "" if place is None else names[place] if place < len(names) else "another axis"
+    position = integrand.shape.position_of(atom.axis)
+    if position == 0:
+        return "the batch"
+    if position == -1 and integrand.symbol:
+        return "the last axis, the class count of a (B, V) input"
+    return "" if position is None else f"the length of axis {position}"
 
 
 def _is_behind_the_first(shape: Shape, axis: Axis) -> bool:

@@ -78,13 +78,15 @@ def _positions(event: SupportEvent) -> bool:
 def use(event: SupportEvent) -> str:
     """What to do instead, as a command: `use .sum(axis=-1).mean()`, `leave out this division`."""
     step = summing_step(event.reduction, event.step)
-    if event.reduction.mask is not None and event.step.how == "scale":
+    if event.reduction.mask is not None:
         return "use its sum over everything, divided by the sum of the mask"
     if step is not None and step.how == "mean" and event.step.how == "scale":
         return "leave out this division"
     if step is not None and lacks_support(event.reduction, step):
         return 'use reduction="mean"' if step.library else "use .mean() instead of .sum() and this division"
     if (step is not None and step.library) or event.step.library:
+        if event.reduction.integrand.shape.rank == 1:
+            return 'use reduction="sum" for one example of shape (V,)'
         return f'use reduction="batchmean" for (B, V), or "none" with {right_form(event)}'
     return f"use {right_form(event)}"
 
@@ -93,6 +95,8 @@ def right_form(event: SupportEvent) -> str:
     """What to write instead: a sum over the support's own axis, then a mean."""
     integrand = event.reduction.integrand
     position = integrand.shape.position_of(integrand.support)
+    if integrand.shape.rank == 1 and not event.step.stack:
+        return ".sum()"  # one example: there is nothing to average
     if position is None or not shows_axis(event.reduction):
         return f"a sum over {support_words(event)}, then .mean()"
     return f".sum({'dim' if event.spells_dim else 'axis'}={position}).mean()"
