@@ -458,6 +458,8 @@ def _unite_supports(a: Tensor, b: Tensor) -> None:
     theirs = [x.axis for x in b.atoms() if x.axis is not None and x.role in _SUPPORTED]
     if mine and theirs and a.shape.has(mine[0]) and b.shape.has(theirs[0]):
         mine[0].unite(theirs[0])
+        for side in (a, b):
+            side.shape.learn_rank()
 
 
 _SUPPORTED = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.INTEGRAND)

@@ -188,7 +188,11 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         return None
     if not counts or not (all(power < 0 for _, power in counts) or _is_division(reduction.steps[-1].node)):
         return None
-    if len(counts) == 1 and counts[0][0].role is Role.VALID:
+    if (
+        len(counts) == 1
+        and counts[0][0].role is Role.VALID
+        and not any(how == "sum" for _, how in reduction.units)
+    ):
         return {"n_valid": -1}, "the number of valid positions"
     if any(s.of_scalar and s.how == "sum" for s in reduction.steps):
         return {}, "a count"  # the sum of this one number shows that it was taken for a sum

@@ -110,7 +110,7 @@ FRAMEWORK = Framework(
         "tensorflow.experimental.numpy.nanmean": "mean(x|a, axis, [dtype], keepdims)",
         "tensorflow.experimental.numpy.max": "maximum_method(x|a, axis, keepdims)",
         "tensorflow.experimental.numpy.min": "maximum_method(x|a, axis, keepdims)",
-        "tensorflow.clip_by_value": "clip(x|t)",
+        "tensorflow.clip_by_value": "clip(x|t, [clip_value_min], high|clip_value_max)",
         "tensorflow.cast": "identity(x)",
         "tensorflow.convert_to_tensor": "array(x|value)",
         "tensorflow.constant": "array(x|value)",
