@@ -205,7 +205,8 @@ class Evaluator:
     def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
         """`base.name`, not called."""
         if isinstance(base, ModuleValue):
-            return ModuleValue(f"{base.name}.{name}")
+            full = f"{base.name}.{name}"
+            return Const(None) if operations.is_new_axis(full) else ModuleValue(full)
         if isinstance(base, InstanceValue):
             return self.instance_attribute(base, name, node)
         if isinstance(base, ClassValue):

@@ -230,6 +230,13 @@ class _Exponents:
         whole = axis.is_same(self._axis) or self._place(axis) is not None
         for part in (axis,) if whole else axis.root().parts or (axis,):
             if part.is_same(self._axis):
+                integrand = self._account.integrand
+                if (
+                    self._account.support == "summed"
+                    and integrand.assumed
+                    and not (integrand.proved or self.is_known)
+                ):
+                    return False  # it may be what was left behind it
                 self.support += power
             elif (place := self._place(part)) is not None:
                 self._units[place] = part, self._units[place][1] + power

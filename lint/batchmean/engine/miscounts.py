@@ -232,11 +232,12 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
         Place(summed.node, "this sums everything"),
         Place(step.node, "the mean of one number changes nothing"),
     )
-    is_known = reduction.integrand.shape.axes is not None
+    integrand = reduction.integrand
+    is_known = integrand.shape.axes is not None
+    # Of a vector, the classes of one example, the sum is right.
+    shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)
-    return Miscount(
-        node, "noop mean", places, reduction.integrand.proved, powers if is_known else None, reduction
-    )
+    return Miscount(node, "noop mean", places, shown, powers if is_known else None, reduction)
 
 
 def _perplexities(interpreter: Interpreter, wrong: Sequence[SupportEvent | Miscount]) -> Iterator[Miscount]:

@@ -158,7 +158,7 @@ class Reduction:
         covered = shape.covers(axes, support) if state == "alive" else None
         integrand = self.integrand
         if covered is None and how == "sum" and state == "alive" and _is_last_by_number(shape, axes, support):
-            covered, integrand = True, altered(integrand, proved=False)
+            covered, integrand = True, altered(integrand, proved=False, assumed=True)
         whole = axes.kind == "all"
         if state == "alive" and covered is True:
             state = "summed" if how == "sum" else "averaged"
@@ -249,6 +249,8 @@ class Reduction:
             return None
         if self.support == "unsure":
             return None
+        if self._is_mask_of_classes(self.mask):
+            return None
         counts = list(self.counts())
         later: list[How] = []
         for axis, how in self.units[self.mask.after :]:
@@ -272,6 +274,8 @@ class Reduction:
             elif atom.role is Role.OPAQUE:
                 if _may_count(atom, power):
                     return None
+            elif atom.shape is not None and self.mask.is_selected and self._is_what_was_selected(atom.shape):
+                valid += power
             elif atom.shape is not None and self._is_over_positions(atom.shape):
                 positions += power
             elif atom.axis is not None and power == -1:
@@ -284,6 +288,13 @@ class Reduction:
             return None if positions else False
         return True if positions == -1 else None
 
+    def _is_mask_of_classes(self, mask: Mask) -> bool:
+        """Does it say which classes an example has, so that no position is padded?"""
+        shape = mask.shape
+        if shape is None or not self.integrand.symbol or shape.has(self.integrand.support) is not True:
+            return False
+        return shape.axes is None or len(shape.axes) < 3
+
     def _is_feature(self, axis: Axis) -> bool:
         """Is it for sure no axis of the mask?"""
         shape = self.mask.shape if self.mask is not None else None
@@ -291,6 +302,10 @@ class Reduction:
             return False
         # What was flattened may hold it.
         return not any(mine.root().whole is not None and not mine.root().parts for mine in shape.axes)
+
+    def _is_what_was_selected(self, shape: Shape) -> bool:
+        steps = self.steps[self.mask.after_steps :] if self.mask is not None else ()
+        return any(step.shape is not None and step.shape.is_same(shape) for step in steps)
 
     def _is_over_positions(self, shape: Shape) -> bool:
         """Does the count of all elements of `shape` count every position that the mask is over?"""

@@ -245,9 +245,7 @@ class Shape:
         if self.rank is not None or one.is_same(other):
             return False
         (left, right), (others_left, others_right) = self._places(one), self._places(other)
-        return bool(
-            (left and max(left) > 0 and others_right) or (right and others_left and max(others_left) > 0)
-        )
+        return _may_meet(left, others_right) or _may_meet(others_left, right)
 
     def is_one_in_a_vector(self, one: Axis, other: Axis) -> bool:
         """Are the two one axis if the array has no more than one?"""
@@ -414,6 +412,11 @@ class Shape:
             a._back = b._back
         a._unsure = (a._unsure + b._unsure)[:MAX_RANK]
         b._root = a
+
+
+def _may_meet(left: Sequence[int], right: Sequence[int]) -> bool:
+    """Could a place counted from the left be one counted from the right, in an array of two axes or more?"""
+    return any(i > 0 or j < -1 for i in left for j in right)
 
 
 def _is_among(axis: Axis, axes: Sequence[Axis]) -> bool:

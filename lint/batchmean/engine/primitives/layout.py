@@ -557,7 +557,8 @@ def _with_account(
     if index_mask is not None and rows.reductions:
         selected_mask = altered(mask_fact(index_mask), is_selected=True)
         accounts = [
-            altered(r, mask=altered(selected_mask, after=len(r.units)), parent=r) for r in rows.reductions
+            altered(r, mask=altered(selected_mask, after=len(r.units), after_steps=len(r.steps)), parent=r)
+            for r in rows.reductions
         ]
         return altered(rows, reductions=tuple(map(interpreter.record, accounts)))
     if index_mask is None or atom is None:
