@@ -229,6 +229,7 @@ def map_(call: Call, x: Value) -> Value:
     if call.spelled.rstrip("_") not in _ZERO_AT_ZERO:
         return result
     if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
+        algebra.unite_sides(tensor)
         place = call.place("the absolute value of a difference")
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
     for mask in masks.common_masks(tensor):

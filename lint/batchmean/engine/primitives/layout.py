@@ -552,7 +552,7 @@ def _with_account(
     interpreter: Evaluator, rows: Tensor, tensor: Tensor, index: Tensor, node: ast.AST
 ) -> Tensor:
     """`loss[mask]`: a loss of the valid positions alone, whose mean may be divided by their number again."""
-    atom = tensor.single()
+    atom = algebra.term_atom(tensor.terms[0]) if len(tensor.terms) == 1 else None
     index_mask = mask_of(index)
     if index_mask is not None and rows.reductions:
         selected_mask = altered(mask_fact(index_mask), is_selected=True)
