@@ -241,7 +241,8 @@ SURROUNDINGS: dict[str, Around] = {
 
 def _name(function: str) -> str:
     """The name that is defined last."""
-    return re.findall(r"(?m)^(?:def|class) (\w+)", function)[-1]
+    names: list[str] = re.findall(r"(?m)^(?:def|class) (\w+)", function)
+    return names[-1]
 
 
 @pytest.mark.parametrize("around", SURROUNDINGS)
