@@ -7,13 +7,17 @@ inputs.
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from batchmean.linter import lint
+
+from tests.fixtures.specification import CASES, MODULES
 
 IMPORTS = """
 import numpy as np
@@ -265,6 +269,55 @@ def test_a_verdict_is_the_same_without_the_imports_of_others(function: Function)
     module = "\n".join([*kept, "", "", text])
     found = tuple((f.span.line - len(kept) - 2, f.code, f.confidence) for f in lint(module, "module.py"))
     assert found == function.wrong
+
+
+def _alone(text: str, name: str) -> str:
+    """The module without the functions and classes that this function does not need: empty lines."""
+    statements = ast.parse(text).body
+    defined = {target: statement for statement in statements for target in _targets(statement)}
+    needed, open_names = set[ast.stmt](), [name]
+    while open_names:
+        statement = defined.get(open_names.pop())
+        if statement is not None and statement not in needed:
+            needed.add(statement)
+            open_names += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    lines = text.split("\n")
+    for statement in statements:
+        if statement not in needed and isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            decorators = getattr(statement, "decorator_list", [])
+            first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+            last = statement.end_lineno or first
+            lines[first - 1 : last] = [""] * (last - first + 1)
+    return "\n".join(lines)
+
+
+def _targets(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return [statement.name]
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return [name.id for name in names if isinstance(name.ctx, ast.Store)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_fixture_is_judged_alone_as_in_its_module(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    together = lint(text, "module.py")
+    differ = {}
+    for case in CASES:
+        if case.path != path:
+            continue
+        alone = lint(_alone(text, case.name), "module.py")
+        first, second = (
+            [
+                (f.span.line, f.code, f.confidence, f.factor)
+                for f in findings
+                if case.line <= f.span.line <= case.end_line
+            ]
+            for findings in (together, alone)
+        )
+        if first != second:
+            differ[case.name] = (first, second)
+    assert not differ
 
 
 class Snippet(NamedTuple):
