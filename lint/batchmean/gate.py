@@ -125,7 +125,9 @@ def worth_parsing(text: str) -> bool:
         return True
     if any(_may_be_of_arrays(text, at) for at in _DIVERGENCES.places_in(text)):
         return True
-    if ("exp(" in text or "expm1(" in text) and _SPREAD.search(text):
+    if ("exp(" in text or "expm1(" in text) and (
+        _SPREAD.search(text) or _SQUARES.are_in(text) or "power(" in text
+    ):
         return True
     if ("log_p" in text or "logp" in text) and any(token in text for token in (*_TARGETS, *_COLUMNS)):
         return True
@@ -147,6 +149,11 @@ def means_what_it_is_given(text: str) -> bool:
     return _MEANS.are_in(text) and any(
         token in text for token in (*_COLUMNS, *_MASKS, "view(-1, 1)", "(-1, 1)")
     )
+
+
+def sums(text: str) -> bool:
+    """Could the text sum something, which another part of the file divides?"""
+    return "sum" in text or "dot(" in text or "einsum" in text
 
 
 def is_about_masks(text: str) -> bool:

@@ -272,7 +272,7 @@ class Reduction:
             if atom.role is Role.VALID:
                 valid += power
             elif atom.role is Role.OPAQUE:
-                if _may_count(atom, power):
+                if may_count(atom, power):
                     return None
             elif atom.shape is not None and self.mask.is_selected and self._is_what_was_selected(atom.shape):
                 valid += power
@@ -392,8 +392,10 @@ def is_count_name(names: tuple[str, ...]) -> bool:
     return any(_COUNTS.search(name.lower()) for name in names)
 
 
-def _may_count(atom: Atom, power: int) -> bool:
-    """Could an unknown number be a count that puts the mean over all positions right?"""
+def may_count(atom: Atom, power: float) -> bool:
+    """Could a number be a count that puts the mean over all positions right?"""
+    if atom.role is not Role.OPAQUE:
+        return True
     if any(_PARTS.search(name.lower()) for name in atom.names):
         return False
     return power < 0 or not atom.names or is_count_name(atom.names)
