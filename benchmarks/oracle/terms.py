@@ -410,7 +410,9 @@ class Terms:
         )
         y = self.block.input("actual", Input(axes, "binary" if kind == "binary" else "real"))
         holes = {"p": p.text, "y": y.text}
-        pairs = axes == ("B",) and kind not in ("gaussian", "binary") and not self.mask and c.chance("pairs", 0.2)
+        pairs = (
+            axes == ("B",) and kind not in ("gaussian", "binary") and not self.mask and c.chance("pairs", 0.2)
+        )
         if pairs:
             holes["p"] = self.w.form("unsqueeze", x=p.text, a=1)
         if kind == "gaussian":
