@@ -93,7 +93,7 @@ def compared(key: str, program: Program) -> Outcome:
     found.faults += [("crash", failure.message) for failure in report.errors]
     if program.naming == "misleading":  # where names lie, what rests on names may, too
         report = report._replace(findings=[f for f in report.findings if f.confidence == "proved"])
-    found.told = _told(program, report.findings, truth, settings)
+    found.told = judged(program, report.findings, truth, settings)
     found.decidable = truth.verdict == "wrong" and _is_shown(program, truth)
     for told in found.told:
         if told.fault:
@@ -109,9 +109,10 @@ def _check(*, fixes: bool) -> Check:
     return Check(_SETTINGS, fixes=fixes, warn=lambda message: None)
 
 
-def _told(
+def judged(
     program: Program, findings: Sequence[Finding], truth: judge.Truth, settings: Sequence[judge.Setting]
 ) -> list[Told]:
+    """What is wrong with each finding."""
     together: dict[str, int] = {}
     for finding in findings:
         for name, power in (finding.factor or {}).items():
