@@ -29,7 +29,8 @@ def program(body: str, axes: str = "BTV", *, mask: bool = False, sum_is_right: b
     if mask:
         inputs["mask"] = Input(names[:-1], "mask", "float")
     head = f"def f({', '.join(inputs)}):\n    x = -(soft * log_softmax(logits, axis=-1))\n"
-    tags: list[Tag] = [*["other"] * 6, *["reduction"] * len(body.split("\n"))]
+    before: Tag = "other"
+    reduction: Tag = "reduction"
     text = HEAD + head + "".join(f"    {line}\n" for line in body.split("\n"))
     return Program(
         text=text,
@@ -40,7 +41,7 @@ def program(body: str, axes: str = "BTV", *, mask: bool = False, sum_is_right: b
         masked=mask,
         literals={},
         sum_is_right=sum_is_right,
-        tags=tuple(tags),
+        tags=(before,) * 6 + (reduction,) * len(body.split("\n")),
         naming="typical",
         choices={},
         plan="",
