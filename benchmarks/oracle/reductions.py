@@ -543,9 +543,14 @@ class Reducer:
         self.x = named
 
     def _valid(self, mask: str, axes: Sequence[int] | None = None) -> str:
-        """The number of units that count."""
+        """The number of units that count, of all or of each sequence."""
         self.shows_mask = True
         count = self.w.reduce("sum", mask, axes)
+        lengths = self.block.parameters.get("lengths")
+        if lengths is not None and self.c.chance("of lengths", 0.3):
+            count = lengths if axes is not None else f"{lengths}.sum()"
+        elif axes is None and self.c.chance("not zero", 0.1):
+            count = f"{self.w.module}.count_nonzero({mask})"
         return (
             self.w.form("at least one", x=count)
             if axes is None and self.c.chance("at least one", 0.4)
@@ -560,6 +565,7 @@ class Reducer:
             ("valid mean", 8.0),
             ("mean", 6.0),
             ("selected", 2.0 if not is_float else 0.0),
+            ("ratio of means", 1.0 if is_float and not inner and not zeroed else 0.0),
             ("library's", 1.5 if not is_float and not inner else 0.0),
             ("by all", 3.0),
             ("sequence mean", 2.0 if two else 0.0),
@@ -571,6 +577,12 @@ class Reducer:
             ("sum", 1.0),
         ]
         how = self.c.pick("masked plan", [name for name, _ in plans], [weight for _, weight in plans])
+        if how == "ratio of means":
+            self._apply(mask, is_float)
+            self._reduce("mean")
+            self.plan.append("/ mean of the mask")
+            self.x = f"({self.x}) / {self.w.reduce('mean', mask)}"
+            return
         if how == "library's":
             self.shows_mask = True
             self.x = self.w.form("masked mean", x=self.x, m=mask)
