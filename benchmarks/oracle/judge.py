@@ -125,12 +125,12 @@ def _framework(name: Framework) -> Callable[[Array], Any]:
 
         torch.set_default_dtype(torch.float64)
         torch.set_num_threads(1)
-        return lambda x: int(x) if x.dtype.kind == "i" and x.ndim == 0 else torch.from_numpy(np.array(x))
+        return lambda x: torch.from_numpy(np.array(x))
     if name == "jax":
         import jax
 
         jax.config.update("jax_enable_x64", True)
-        return lambda x: int(x) if x.dtype.kind == "i" and x.ndim == 0 else jax.numpy.asarray(x)
+        return lambda x: jax.numpy.asarray(x)
     return lambda x: np.array(x)
 
 
@@ -147,24 +147,13 @@ def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
             exec(code, names)
             for setting in given:
                 arguments = {
-                    role_name(role): _argument(role, x, program, convert)
+                    role_name(role): int(x) if program.inputs[role].kind == "size" else convert(x)
                     for role, x in setting.inputs.items()
                 }
                 values.append(np.asarray(eval(call, names | arguments), dtype=float))
     except Exception as error:
         raise CannotRun(f"{type(error).__name__}: {error}") from error
     return values
-
-
-def _argument(role: str, x: Array, program: Program, convert: Callable[[Array], Any]) -> Any:
-    if program.inputs[role].kind == "size":
-        return int(x)
-    made = convert(x)
-    if isinstance(made, int) and program.framework == "torch":  # a single label
-        import torch
-
-        return torch.tensor(made)
-    return made
 
 
 def modes(program: Program, setting: Setting) -> dict[str, tuple[float, bool]]:
