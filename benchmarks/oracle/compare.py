@@ -157,6 +157,8 @@ def _is_shown(program: Program, truth: judge.Truth) -> bool:
     """Does the text show what is needed to decide, so that a reader without names or shapes would?"""
     if not program.term.shown or program.needs_rank or "V" in program.inputs:
         return False
+    if "ids" in program.inputs and program.naming != "typical":
+        return False  # `x != 0` is a mask of padding where x is said to hold tokens
     if program.masked and any(what.kind == "mask" for what in program.inputs.values()):
         return False
     support = program.term.support

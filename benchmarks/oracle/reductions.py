@@ -245,6 +245,8 @@ class Reducer:
 
     def length(self, holder: Variable, axis: str) -> str:
         at = self.w.position(holder.axes, axis)
+        if axis == self.term.support and 0 < at == len(holder.axes) - 1:
+            self.needs_rank = True  # the last axis is the second only of a matrix
         forms = [f"{holder.text}.shape[{at}]"]
         if self.w.framework == "torch":
             forms += [f"{holder.text}.size({at})", f"{holder.text}.size(dim={at})"]
