@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.oracle.program import Array, Block, Input, Inputs, Term, Variable
 
-LAYOUTS: Final = (("B", "V"), ("B", "T", "V"), ("B", "V", "T"), ("B", "V", "H", "W"), ("V",))
+LAYOUTS: Final = (("B", "V"), ("B", "T", "V"), ("B", "V", "T"), ("B", "V", "H", "W"), ("V",), ("V", "B"))
 ELEMENTWISE_LAYOUTS: Final = (("B",), ("B", "F"), ("B", "T"), ("B", "T", "F"), ("B", "C", "H", "W"))
 FEATURES: Final = ("F", "C")
 CLASSES: Final = 11
@@ -97,7 +97,7 @@ class Terms:
             return self.w.choices.pick(
                 "layout", (("B", "T", "V"), ("B", "V"), ("B", "V", "H", "W")), (4, 1, 1)
             )
-        return self.w.choices.pick("layout", LAYOUTS, (8, 5, 1, 2, 0.7))
+        return self.w.choices.pick("layout", LAYOUTS, (8, 5, 1, 2, 0.7, 0.5))
 
     def logits(self, axes: tuple[str, ...], role: str = "logits") -> Variable:
         return self.block.input(role, Input(axes, "real"))
@@ -341,7 +341,8 @@ class Terms:
             logp = self.w.form("log_softmax", x=other.text, a=self.w.position(axes, "V"))
             x = f"{p} * ({self.block.maybe('logp', logp)} - {logq_name})"
         elif how == "ratio":
-            x = f"{p} * {self.w.form('log', x=f'{p} / ' + self.w.form('exp', x=logq_name))}"
+            # Clipped at 1, as probabilities are, a ratio would be another one.
+            x = f"{p} * {self.w.module}.log({p} / {self.w.form('exp', x=logq_name)})"
 
         def elements(inputs: Inputs) -> Array:
             logp = log_softmax(inputs["other logits"], at)
