@@ -25,9 +25,11 @@ Fault = Literal[
     "fix is wrong",
     "proved, but another factor",
     "proved, but elsewhere",
+    "proved, but another rule",
     "likely, but right",
     "likely, but another factor",
     "likely, but elsewhere",
+    "likely, but another rule",
     "missed, though shown",
     "missed",
 ]
@@ -45,7 +47,7 @@ class Told:
     factor: Mapping[str, int] | None
     message: str
     fault: str = ""
-    """Empty, `right`, `another factor` or `elsewhere`."""
+    """Empty, `right`, `another factor`, `another rule` or `elsewhere`."""
 
 
 @dataclass
@@ -91,9 +93,9 @@ def compared(key: str, program: Program) -> Outcome:
     data = program.text.encode()
     report = _check(fixes=False).text(data, _PATH)
     found.faults += [("crash", failure.message) for failure in report.errors]
-    if program.naming == "misleading":  # where names lie, what rests on names may, too
-        report = report._replace(findings=[f for f in report.findings if f.confidence == "proved"])
     found.told = judged(program, report.findings, truth, settings)
+    if program.naming == "misleading":  # where names lie, what rests on names may, too
+        found.told = [told for told in found.told if told.confidence == "proved" or not told.fault]
     found.decidable = truth.verdict == "wrong" and _is_shown(program, truth)
     for told in found.told:
         if told.fault:
@@ -138,10 +140,36 @@ def judged(
                 # One of two wrong counts may be told: then less is left than before.
                 if all_told != 0 and (after is None or (after != 0 and (before is None or after >= before))):
                     fault = "another factor"
+            if not fault and not _is_its_rule(finding.code, program, truth):
+                fault = "another rule"
         told.append(
             Told(finding.code, finding.confidence, finding.span.line, finding.factor, finding.message, fault)
         )
     return told
+
+
+def _is_its_rule(code: str, program: Program, truth: judge.Truth) -> bool:
+    """Is the rule about what is wrong here?"""
+    factor, term = truth.factor, program.term
+    if code == "BMN305":
+        return truth.verdict == "other"
+    if truth.verdict != "wrong" or code == "BMN401":
+        return True
+    if code in ("BMN201", "BMN202"):
+        return program.masked
+    if code == "BMN303":
+        return "mean of a number" in program.plan
+    if code == "BMN304":
+        return "thrown away" in program.plan
+    if code == "BMN301":
+        return any(power < 0 for name, power in factor.items() if name != term.support)
+    if code.startswith("BMN1") or code == "BMN302":
+        if code == "BMN105":
+            return "batchmean" in program.text
+        if code == "BMN103" and not ("kl_div" in program.text or "KLDivLoss" in program.text):
+            return False
+        return factor.get(term.support or "", 0) < 0 and (code != "BMN104" or term.support == "D")
+    return True
 
 
 def _is_mean(

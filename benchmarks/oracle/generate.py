@@ -87,7 +87,8 @@ class Tally:
         """What the last line holds."""
         names = (
             "programs ran right_programs wrong_programs other_programs open_programs proved proved_wrong likely"
-            " likely_wrong factor_wrong elsewhere_wrong found decidable decidable_found fixed fixes_wrong crashes"
+            " likely_wrong factor_wrong elsewhere_wrong rule_wrong found decidable decidable_found fixed fixes_wrong"
+            " crashes"
         )
         return {name: self.counts[name] for name in names.split()}
 

@@ -136,6 +136,13 @@ def test_findings_are_judged(body: str, line: int, factor: Mapping[str, int], fa
     assert [one.fault for one in told] == [fault]
 
 
+def test_another_rule_is_no_agreement() -> None:
+    known = program("return x.mean()")
+    settings = judge.settings(known, SEED)
+    told = compare.judged(known, [finding("BMN301", 7, None)], truth(known), settings)
+    assert [one.fault for one in told] == ["another rule"]
+
+
 def test_the_linter_is_asked_and_its_fix_is_run() -> None:
     found = compare.compared("known", program("return x.mean()"))
     assert (found.ran, found.verdict, found.factor) == (True, "wrong", {"V": -1})
