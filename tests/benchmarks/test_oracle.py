@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from batchmean.findings import Finding, Span
@@ -254,6 +256,21 @@ def test_the_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert 0 <= counts[part] <= counts[whole]
     assert 0 <= counts["fixes_wrong"] <= counts["fixed"] <= 40
     assert counts["crashes"] == 0
+
+
+def test_disagreements_are_written_as_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--programs", "25", "--seed", str(SEED), "--framework", "numpy", "--jobs", "1"]
+    assert generate.main([*arguments, "--show", "1", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    counts = json.loads(printed.splitlines()[-1])
+    files = sorted(tmp_path.iterdir())
+    assert bool(files) >= (counts["found"] < counts["wrong_programs"])
+    for file in files:
+        text = file.read_text()
+        assert text.startswith("# ")
+        assert "\n# true: " in text
+        ast.parse(text)
+    assert not files or printed.startswith(files[0].read_text())
 
 
 def test_processes_change_nothing() -> None:
