@@ -53,7 +53,10 @@ def outcomes(seed: int, indices: Iterable[int], framework: Framework, jobs: int)
 
 
 def _outcome(key: str, framework: Framework) -> Outcome:
-    return outcome(key, framework)[0]
+    try:
+        return outcome(key, framework)[0]
+    except Exception as error:  # a fault of the grammar is counted, and ends no run of many minutes
+        return Outcome(key, False, f"in the oracle: {type(error).__name__}: {error}")
 
 
 class Tally:
