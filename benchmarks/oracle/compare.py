@@ -97,8 +97,9 @@ def compared(key: str, program: Program) -> Outcome:
     if program.naming == "misleading":  # where names lie, what rests on names may, too
         found.told = [told for told in found.told if told.confidence == "proved" or not told.fault]
     found.decidable = truth.verdict == "wrong" and _is_shown(program, truth)
-    for told in found.told:
-        if told.fault:
+    faulty = [told for told in found.told if told.fault]
+    for told in faulty:
+        if told.code != "BMN401" or len(faulty) == 1:  # it follows from another
             found.faults.append((f"{told.confidence}, but {told.fault}", told.code))  # type: ignore[arg-type]
     if truth.verdict == "wrong" and not any(told.fault == "" for told in found.told):
         found.faults.append(("missed, though shown" if found.decidable else "missed", ""))
