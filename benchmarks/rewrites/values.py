@@ -16,7 +16,6 @@ from batchmean_reference.arguments import axes_of, draw_inputs, size_points
 from benchmarks.rewrites.programs import Program
 from benchmarks.rewrites.syntax import parameters
 
-
 TOLERANCE = 1e-4
 """Relative, room for casts to 32 bits: another divisor is off by far more."""
 
