@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from batchmean import gate
 from batchmean.config import Settings
 from batchmean.memory import without_collection
-from batchmean.source import DOCUMENTS, SourceError, decode, read, walk
+from batchmean.source import DOCUMENTS, SourceError, decode, legible, read, walk
 
 if TYPE_CHECKING:
     import ast
@@ -114,7 +114,7 @@ class Check:
                 if not files:
                     hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
                     remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
-                    self._warn(f"no Python files to check under {path}{remedy}")
+                    self._warn(f"no Python files to check under {legible(path)}{remedy}")
                 yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")

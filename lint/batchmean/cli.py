@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from batchmean import __version__
 from batchmean.config import CONFIDENCES, ConfigError, Glob, Settings, codes_from, hint, rule_names
-from batchmean.output import FORMATS, WITH_FIXES, printable, render
+from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, printable, render
+from batchmean.source import legible
 
 if TYPE_CHECKING:
     from batchmean.check import Check, Report
@@ -175,7 +176,7 @@ def _check(options: argparse.Namespace) -> int:
     is_fixing = options.fix or options.diff
     if options.unsafe_fixes and not is_fixing:
         raise _UsageError("--unsafe-fixes needs --fix or --diff")
-    if options.statistics and options.output_format not in ("concise", "full", "json"):
+    if options.statistics and options.output_format not in (*TO_BE_READ, "json"):
         raise _UsageError(f"--statistics has no {options.output_format} form, only text and json")
     settings = Settings(_overrides(options), file=options.config, isolated=options.no_config)
     check = Check(
@@ -185,6 +186,8 @@ def _check(options: argparse.Namespace) -> int:
         fixes=is_fixing or options.output_format in WITH_FIXES,
         warn=lambda message: _complain("warning", message),
     )
+    if options.diff or options.output_format not in TO_BE_READ:
+        _write_utf_8()
     if options.show_settings:
         return _show_settings(paths, settings, options)
     if options.show_files:
@@ -197,7 +200,7 @@ def _check(options: argparse.Namespace) -> int:
     if is_fixing or options.add_noqa:
         return _rewrite(report, check, options, given)
     for error in report.errors:
-        _complain("error", f"{error.path}: {error.message}")
+        _complain("error", f"{legible(error.path)}: {error.message}")
     sys.stdout.write(_rendered(report, options))
     return FOUND if report.errors or (report.findings and not options.exit_zero) else CLEAN
 
@@ -209,7 +212,7 @@ def _show_settings(paths: list[str], settings: Settings, options: argparse.Names
     for path in paths:
         name = (options.stdin_filename or "<stdin>") if path == "-" else path
         if path != "-" and not os.path.lexists(path):
-            raise _UsageError(f"{path}: no such file or directory")
+            raise _UsageError(f"{legible(path)}: no such file or directory")
         config = settings.inside(path) if os.path.isdir(path) else settings.of(name)
         pages.append(page(name, config))
     sys.stdout.write("\n".join(pages))
@@ -219,10 +222,10 @@ def _show_settings(paths: list[str], settings: Settings, options: argparse.Names
 def _show_files(paths: list[str], check: Check, options: argparse.Namespace) -> int:
     names = [(options.stdin_filename or "<stdin>")] if paths == ["-"] else list(check.found(paths))
     for name in names:
-        print(printable(name))
+        print(printable(legible(name)))
     missing = [] if paths == ["-"] else [name for name in names if not os.path.lexists(name)]
-    problems = [f"{error.path}: {error.message}" for error in check.errors]
-    problems += [f"{name}: no such file or directory" for name in missing]
+    problems = [f"{legible(error.path)}: {error.message}" for error in check.errors]
+    problems += [f"{legible(name)}: no such file or directory" for name in missing]
     for problem in problems:
         _complain("error", problem)
     return FOUND if problems else CLEAN
@@ -251,7 +254,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
     else:
         done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
-        _complain("error", f"{error.path}: {error.message}")
+        _complain("error", f"{legible(error.path)}: {error.message}")
     if options.diff:
         sys.stdout.write("".join(diff(change) for change in done.changes))
     elif given is None:
@@ -264,7 +267,9 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         _complain("note", f"added # noqa comments for {lines} line{'' if lines == 1 else 's'}")
     if options.add_noqa:
         for finding in done.report.findings:
-            _complain("warning", f"{finding.where}:{finding.span.line}: no # noqa comment can be put there")
+            _complain(
+                "warning", f"{legible(finding.where)}:{finding.span.line}: no # noqa comment can be put there"
+            )
     elif done.fixed:
         _complain("note", scale_note(done.fixed, pending=options.diff))
     unsolved = done.changes if options.diff else done.report.findings
@@ -280,7 +285,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         "select": select,
         "ignore": options.ignore and codes_from(options.ignore, "--ignore"),
         "exclude": options.exclude
-        and tuple(Glob(text, os.getcwd()) for texts in options.exclude for text in texts.split(",")),
+        and tuple(Glob(legible(text), os.getcwd()) for texts in options.exclude for text in texts.split(",")),
         "min_confidence": options.min_confidence,
         "preview": options.preview,
         "respect_gitignore": options.respect_gitignore,
@@ -329,6 +334,12 @@ def _server() -> int:
     except ModuleNotFoundError as error:
         raise _UsageError(f"the server needs {error.name}: pip install 'batchmean[server]'") from None
     return serve()
+
+
+def _write_utf_8() -> None:
+    """What goes to another program is UTF-8, whatever the locale; a terminal is told what it can show."""
+    if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _cpus() -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchmean import source
-from batchmean.source import reason
+from batchmean.source import legible, reason
 
 if TYPE_CHECKING:
     from batchmean.findings import Confidence, Finding
@@ -44,7 +44,7 @@ class Glob(NamedTuple):
         path = os.path.abspath(path)
         if not os.path.isabs(self.text):
             path = os.path.relpath(path, self.root)
-        parts = path.replace(os.sep, "/").split("/")
+        parts = legible(path).replace(os.sep, "/").split("/")
         pattern = self.text.removeprefix("./").rstrip("/")
         if "/" not in pattern:
             return any(fnmatchcase(part, pattern) for part in parts)
@@ -176,22 +176,23 @@ def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:
 
 def _read(path: str, *, required: bool = False) -> Config | None:
     """The configuration in one file; `None` where the file is not there, or is silent about batchmean."""
+    where = legible(path)
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would be to wait for ever
-            raise ConfigError(f"{path}: is no file")
+            raise ConfigError(f"{where}: is no file")
         with open(path, "rb") as file:
             data = file.read(source.MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
-            raise ConfigError(f"{path}: {reason(error)}") from None
+            raise ConfigError(f"{where}: {reason(error)}") from None
         return None
     except OSError as error:
-        raise ConfigError(f"{path}: {reason(error)}") from None
+        raise ConfigError(f"{where}: {reason(error)}") from None
     if b"batchmean" not in data and len(data) <= source.MAX_BYTES:  # spares most projects the TOML parser
         return None
     if len(data) > MAX_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MAX_DOTS:
-        raise ConfigError(f"{path}: has more than {MAX_BYTES} bytes, or {MAX_DOTS} dots in one line")
+        raise ConfigError(f"{where}: has more than {MAX_BYTES} bytes, or {MAX_DOTS} dots in one line")
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -200,15 +201,15 @@ def _read(path: str, *, required: bool = False) -> Config | None:
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{where}: {error}") from None
     except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply") from None
+        raise ConfigError(f"{where}: nested too deeply") from None
     tool = document.get("tool", {})
     table = tool.get("batchmean") if isinstance(tool, dict) else None
     if table is None:
         return None
     root = os.path.dirname(os.path.abspath(path))
-    return _from_table(table, root, f"{path}: [tool.batchmean]")._replace(file=path)
+    return _from_table(table, root, f"{where}: [tool.batchmean]")._replace(file=path)
 
 
 def _from_table(table: object, root: str, where: str) -> Config:

@@ -137,6 +137,11 @@ def reduces(text: str) -> bool:
     return _takes_a_mean(text) or _divides_a_mean(text)
 
 
+def makes_means(text: str) -> bool:
+    """Does the text name a library loss that takes the mean itself?"""
+    return _MEANS.are_in(text)
+
+
 def is_about_masks(text: str) -> bool:
     """Could a mask zero a loss here?"""
     return any(token in text for token in _MASKS) and _LOSSES.are_in(text)

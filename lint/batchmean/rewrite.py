@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean.check import FileError, Report, opened, parse
 from batchmean.noqa import Noqa
-from batchmean.source import NOTEBOOKS, SourceError, decode, edited
+from batchmean.source import NOTEBOOKS, SourceError, decode, edited, legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +204,8 @@ def diff(change: Change) -> str:
     if change.path.endswith(NOTEBOOKS):
         return _diff_of_cells(_sources(change.before, change.path), _sources(change.after, change.path))
     before, after = (_LINE.findall(_raw(data, change.path)) for data in (change.before, change.after))
-    return "".join(_ended(difflib.unified_diff(before, after, fromfile=change.path, tofile=change.path)))
+    name = legible(change.path)
+    return "".join(_ended(difflib.unified_diff(before, after, fromfile=name, tofile=name)))
 
 
 def _diff_of_cells(before: dict[str, str], after: dict[str, str]) -> str:
@@ -212,7 +213,8 @@ def _diff_of_cells(before: dict[str, str], after: dict[str, str]) -> str:
     lines: list[str] = []
     for where, source in before.items():
         pair = source.split("\n"), after[where].split("\n")
-        lines += difflib.unified_diff(*pair, fromfile=where, tofile=where, lineterm="")
+        name = legible(where)
+        lines += difflib.unified_diff(*pair, fromfile=name, tofile=name, lineterm="")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -241,7 +243,7 @@ def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
     """What the fixes do to the training."""
     places: dict[str, list[str]] = {}
     for finding in fixed:
-        places.setdefault(_growth(finding), []).append(f"{finding.where}:{finding.span.line}")
+        places.setdefault(_growth(finding), []).append(f"{legible(finding.where)}:{finding.span.line}")
     parts = [
         f"{growth} ({', '.join(where[:_NAMED])}{f' and {len(where) - _NAMED} more' if where[_NAMED:] else ''})"
         for growth, where in places.items()

@@ -103,7 +103,7 @@ def test_large_files_need_a_bounded_memory(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, "check", "--no-config", "--jobs", "1", "--statistics", str(tmp_path)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")

@@ -172,6 +172,7 @@ def scale(a: Tensor, factor: float | None) -> Tensor:
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
     """a * b."""
+    _unite_positions(a, b)
     shape = joint_shape(a, b)
     _unite_supports(a, b)
     longest = sum(max((len(term.factors) for term in side.terms), default=0) for side in (a, b))
@@ -190,6 +191,15 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
         scaled = [r.scaled(b) for r in a.reductions] + [r.scaled(a) for r in b.reductions]
         product = altered(product, reductions=tuple(scaled))
     return product
+
+
+def _unite_positions(a: Tensor, b: Tensor) -> None:
+    """A mask lies over the positions of what it is multiplied with, unless one of the two is stretched."""
+    if (masks.mask_of(a) is None) == (masks.mask_of(b) is None):
+        return
+    if any(side.shape.is_stretched or side.shape.is_scalar for side in (a, b)):
+        return
+    a.shape.unite(b.shape)
 
 
 def reciprocal(a: Tensor) -> Tensor:
@@ -264,6 +274,12 @@ def _normalised(total: Atom) -> Atom:
 
 def exponential(a: Tensor, place: Place | None = None) -> Tensor:
     """exp(a): of a log-probability a probability, of a sum a product."""
+    zeroing = masks.common_masks(a)
+    if zeroing and len(zeroing) == 1:
+        # Where a mask is 0 the exponential is 1: exp(m * x) - 1 is m * (exp(x) - 1).
+        mask = from_atom(zeroing[0], a.shape)
+        inner = exponential(masks.unmasked(a), place)
+        return altered(add(constant(1.0), multiply(mask, add(inner, constant(-1.0)))), shape=a.shape)
     result = constant(1.0)
     for term in a.terms:
         if not term.factors:
@@ -374,7 +390,7 @@ def _is_small(term: Term) -> bool:
     """Is it an epsilon, there to keep a logarithm finite?"""
     if term.coefficient is not None and 0 < term.coefficient <= (1e-4 if term.factors else 1e-2):
         return True
-    return len(term.factors) == 1 and all(is_small_name(atom.names) for atom, _ in term.factors)
+    return any(power == 1 and is_small_name(atom.names) for atom, power in term.factors)
 
 
 def _is_complement(terms: tuple[Term, ...]) -> bool:

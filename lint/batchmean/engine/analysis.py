@@ -13,7 +13,7 @@ from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
-from batchmean.engine.factors import factor_of
+from batchmean.engine.factors import Factor, factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import miscounts, report_node
@@ -179,6 +179,10 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
                 step = _blamed(reduction)
                 spells_dim = _spells_dim(imported, step.node)
                 too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
+        elif reduction.integrand.library and _is_a_mean_again(reduction, factor):
+            right.append(
+                reduction
+            )  # a library's mean: not the support's length but the second division is too much
         elif reduction.integrand.kind == "latent KL" and _is_one_of_several(interpreter, reduction):
             continue
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
@@ -190,6 +194,11 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
     yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
+
+
+def _is_a_mean_again(reduction: Reduction, factor: Factor) -> bool:
+    summed = reduction.support == "summed" and reduction.rest == "mean"
+    return summed and all(power == 0 for _, power in factor.units) and reduction.integrand.symbol == "V"
 
 
 def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:
@@ -233,6 +242,8 @@ class _Silence:
             # Another way leads to the same place with the support summed: was it chosen by a switch?
             if not _summed_by_choice(other, event.step):
                 return True
+        if not reduction.is_reported:
+            return False
         for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
             if other.support != "summed" or any(s.node is event.step.node for s in other.steps):
                 continue
@@ -263,7 +274,7 @@ def _spells_dim(imported: dict[str, str], node: ast.AST) -> bool:
 
 def _blamed(reduction: Reduction) -> Step:
     """The step that brings the support into the divisor."""
-    dividing = [s for s in reduction.steps if s.averages_support]
+    dividing = [s for s in reduction.steps if s.averages_support or s.may_average]
     if dividing:
         return dividing[0]
     if reduction.per_batch:

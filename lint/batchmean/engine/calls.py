@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from batchmean import operations
@@ -251,7 +252,23 @@ def blank_instance(interpreter: Evaluator, cls: ClassValue) -> InstanceValue:
     init = interpreter.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         interpreter.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
+    for name, value in list(instance.attributes.items()):
+        # What starts as None and is set by another method later is not None where it is used.
+        if isinstance(value, Const) and value.value is None and name in set_elsewhere(cls.node):
+            instance.attributes[name] = interpreter.opaque((name,))
     return instance
+
+
+@lru_cache(maxsize=64)
+def set_elsewhere(cls: ast.ClassDef) -> frozenset[str]:
+    """The attributes of `self` that a class sets outside of its `__init__`."""
+    return frozenset(
+        node.attr
+        for method in cls.body
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name != "__init__"
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    )
 
 
 def _is_super(node: ast.expr) -> bool:

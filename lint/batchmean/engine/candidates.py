@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
-from batchmean.gate import losses, reduces
+from batchmean.gate import losses, makes_means, reduces
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -63,7 +63,7 @@ class Candidates:
                     name for target in node.targets for name in _target_names(target, id(node) in lasting)
                 }
                 takers |= names
-                if reduces(self._text(node)):
+                if reduces(self._text(node)) or makes_means(self._text(node)):
                     reducers |= names
         for function in functions:
             if any(isinstance(node, ast.FunctionDef) for node in function.body):
@@ -83,7 +83,7 @@ class Candidates:
                 here = node.lineno, node.end_lineno, len(takers)
                 if place != here:  # a line of many is read once
                     text = self._text(node)
-                    place, takes, does = here, _mentions(takers, text), reduces(text)
+                    place, takes, does = here, _mentions(takers, text), reduces(text) or makes_means(text)
                 names = {name for target in node.targets for name in _target_names(target, True)}
                 if takes:
                     takers |= names

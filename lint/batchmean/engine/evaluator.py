@@ -356,7 +356,7 @@ class Evaluator:
         if op is ast.Add:
             return self.added(a, b)
         if op is ast.Sub:
-            return self.added(a, algebra.negate(b))
+            return self.subtracted(a, b, node)
         if op is ast.Mult:
             return self.multiplied(a, b, node)
         if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
@@ -365,7 +365,7 @@ class Evaluator:
             b = _counted(a, b)
             return self.placed(self.formed(algebra.divide(a, b), a, b), (a, b), node)
         if op is ast.Pow:
-            return algebra.power(a, b.number())
+            return self.bent(algebra.power(a, b.number()), a)
         if op is ast.MatMult:
             return matmul(self, a, b, node)
         return self.computed(algebra.joint_shape(a, b))
@@ -389,6 +389,19 @@ class Evaluator:
             if id(reduction) not in known:
                 self.record(reduction)
         return self.formed(total, a, b)
+
+    def subtracted(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
+        """a - b, with the pairs where (B,) meets (B, 1)."""
+        difference = self.added(a, algebra.negate(b))
+        return altered(difference, pairs=pairing(a, b, node, self._stack))
+
+    def bent(self, result: Tensor, x: Tensor) -> Tensor:
+        """A function of x that is not linear, such as its square: of all pairs its mean is none of the differences."""
+        if x.pairs is None:
+            return result
+        return altered(
+            result, reductions=(*result.reductions, self.record(Reduction(x.pairs, support="summed")))
+        )
 
     def formed(self, result: Tensor, *operands: Tensor) -> Tensor:
         """The result of an operation, with the calls in which it became an integrand: here, if not before."""
@@ -467,9 +480,9 @@ class Evaluator:
         if not other.is_fixed or not (other.value is None or isinstance(other.value, str | bool)):
             return None
         is_not = isinstance(op, ast.IsNot | ast.NotEq)
+        if other.value is None and _is_something(value):
+            return Const(is_not)
         if subject is None:
-            if other.value is None and not isinstance(value, Tensor | Const | Condition):
-                return Const(is_not)  # an object of a known kind is not None
             return None
         condition = Condition.of(Decision(subject, Answer.of(other.value), True))
         return condition.negated() if is_not else condition
@@ -670,7 +683,7 @@ class Evaluator:
 
     def _bind(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
-            self._scope.names[target.id] = named(value, target.id, target)
+            self._scope.names[target.id] = self._named(value, target.id, target)
         elif isinstance(target, ast.Tuple | ast.List):
             self._unpack(target.elts, value)
         elif isinstance(target, ast.Starred):
@@ -681,6 +694,22 @@ class Evaluator:
                 base.attributes[target.attr] = named(value, target.attr)
         elif isinstance(target, ast.Subscript):
             self._store_item(target, value)
+
+    def _named(self, value: Value, name: str, node: ast.AST) -> Value:
+        """The value under a name: what is computed of masks, and a loss, may be known by it."""
+        if isinstance(value, Tensor) and not value.reductions:
+            mask = masks.named_mask(value, name, node)
+            if mask is not None:
+                return mask
+            atom = value.single()
+            if (
+                atom is not None
+                and atom.kind == "computed"
+                and not atom.names
+                and masks.is_plain_loss_name(name)
+            ):
+                return algebra.map_atoms(value, lambda a: altered(a, names=(name,), place=Place(node, name)))
+        return named(value, name, node)
 
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
         items = self.elements(value, len(targets), any(isinstance(t, ast.Starred) for t in targets))
@@ -883,6 +912,14 @@ def subject_of(value: Value) -> Hashable:
         return value.subject
     atom = value.single() if isinstance(value, Tensor) and not value.reductions else None
     return ("value", atom.key) if atom is not None else None
+
+
+def _is_something(value: Value) -> bool:
+    """Is it for sure not None: an object of a known kind, or what an operation in sight made?"""
+    if isinstance(value, Const | Condition):
+        return False
+    atom = value.single() if isinstance(value, Tensor) else None
+    return atom is None or atom.role is not Role.OPAQUE or bool(atom.kind)
 
 
 def identity_of(value: Value) -> Hashable:

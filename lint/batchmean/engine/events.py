@@ -65,14 +65,13 @@ class SupportEvent(Event):
 
     @property
     def proved(self) -> bool:
-        return self.reduction.integrand.proved and not self._carries_a_number()
+        return self.reduction.integrand.proved and not self.step.may_average and not self._carries_a_number()
 
     @property
     def is_wrong_axis(self) -> bool:
         """Is a sum over everything divided by the support alone, an axis that the code shows to be it?"""
         units = [power for _, power in self.factor.units]
-        alone = self.reduction.support == "summed" and bool(units) and all(power > 0 for power in units)
-        return alone and not self.reduction.integrand.assumed
+        return bool(units) and all(power > 0 for power in units) and not self.reduction.integrand.assumed
 
     def _carries_a_number(self) -> bool:
         """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""

@@ -60,6 +60,17 @@ def factor_of(account: Reduction) -> Factor | None:
     return Factor(support, found, exponents.assumes_rank)
 
 
+def divides_by_its_own_length(account: Reduction) -> bool:
+    """Is a mean over everything divided by the length of an axis of the same array, whichever that is?"""
+    shape, scale = account.integrand.shape, account.scale
+    if account.rest != "mean" or account.units or account.support != "summed" or not scale:
+        return False
+    return all(
+        power == -1 and atom.axis is not None and any(atom.axis.is_same(own) for own in shape.shown)
+        for atom, power in scale
+    )
+
+
 def placed(account: Reduction, step: Step) -> Reduction:
     """An account with the place of its latest step, the scaling by a number or a count."""
     before = factor_of(account.parent) if account.parent is not None else None
@@ -208,11 +219,12 @@ class _Exponents:
         """An axis of this array that was reduced together with others."""
         if self._shape.may_be_one(axis, self._axis):
             return False
-        for other, _ in self._units:
+        for other, exponent in self._units:
             if self._shape.may_be_one(axis, other):
                 self.is_open = True
                 return True
-            self.assumes_rank = self.assumes_rank or self._shape.is_one_in_a_vector(axis, other)
+            if not exponent and self._shape.is_one_in_a_vector(axis, other):
+                self.assumes_rank = True
         self._units.append((axis, self._rest + power))
         return True
 

@@ -51,16 +51,21 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     """
     if not tensor.terms or tensor.shape.is_scalar:
         return None
-    shown = [a for a in tensor.atoms() if a.kind in ("error", "selected") or a.role is Role.LOG_PROBS]
+    shown = [a for a in tensor.atoms() if _is_a_loss(a)]
     places: list[Place | None] = [a.place for a in shown]
     is_shown = bool(places)
     masks = common_masks(tensor)
     if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
-        places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
+        sides = [a for a in tensor.atoms() if a.role is not Role.MASK]
+        places, is_shown = [a.place for a in sides][:1], True
+        for atom in sides:
+            if atom.role is Role.OPAQUE and atom.shape is not None and not tensor.shape.is_stretched:
+                if not (atom.shape.is_stretched or atom.shape.is_scalar):
+                    tensor.shape.unite(atom.shape)  # as a loss, not an outer difference
     if not is_shown and masks:
         own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
-        named = [a for a in own if not a.kind and is_loss_name(a.names)]
-        roles = (*_LOGS, *BINARY_ROLES)
+        named = [a for a in own if a.kind in ("", "computed") and is_loss_name(a.names)]
+        roles = (*_LOGS, *BINARY_ROLES, Role.LOG_SUM_EXP)
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
         places = [a.place and Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named]
@@ -79,6 +84,18 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
         tensor.stack or stack,
         key=intern(tensor.terms),
     )
+
+
+def _is_a_loss(atom: Atom) -> bool:
+    """Does the code show it to be a loss, or one with a weight or a sign?"""
+    if atom.kind in ("error", "selected") or atom.role in (
+        Role.LOG_PROBS,
+        Role.LOG_COMPLEMENT,
+        Role.LOG_SIGMOID,
+    ):
+        return True
+    inside = atom.argument.single() if atom.role is Role.LOG and atom.argument is not None else None
+    return inside is not None and inside.kind == "picked"
 
 
 PAIRS: Final = "pairs"
@@ -130,6 +147,9 @@ def _is_squared_difference(tensor: Tensor) -> bool:
     mixed = [t for t in tensor.terms if t not in squares]
     if len(squares) != 2 or len(mixed) != 1 or squares[0].coefficient is None:
         return False
+    first, last = (term.factors[0][0] for term in squares)
+    if last.source == first.key or first.source == last.key:
+        return False  # the distance from its own mean is a variance
     both = product_of((atom, 1.0) for term in squares for atom, _ in term.factors)
     scale = squares[0].coefficient
     return mixed[0].factors == both and squares[1].coefficient == scale and mixed[0].coefficient == -2 * scale

@@ -67,6 +67,8 @@ class Step:
     how: Literal["sum", "mean", "scale"]
     averages_support: bool = False
     """Did it bring the support into the divisor?"""
+    may_average: bool = False
+    """Is it a mean over an axis that is the support in an array of two axes, but may be another one?"""
     whole: bool = False
     """Did it run over all axes?"""
     library: bool = False
@@ -102,6 +104,8 @@ class Mask:
     after_steps: int = 0
     """How many steps of the account came before it."""
     places: tuple[Place, ...] = ()
+    is_selected: bool = False
+    """Were its positions selected, so that no others are left?"""
 
 
 @dataclass(eq=False, slots=True)
@@ -123,6 +127,8 @@ class Reduction:
     """The validity mask that it was zeroed by before anything was reduced."""
     mixed: bool = False
     """Was something else added to it since?"""
+    is_spread: bool = False
+    """Was a mask laid on it when it was one number already?"""
     parent: Reduction | None = None
 
     @property
@@ -145,6 +151,8 @@ class Reduction:
 
     def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
         """After a sum or a mean over `axes` of an array of `shape`."""
+        if self.is_spread and not shape.is_scalar:
+            return altered(self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape)))
         state = self.support
         covered = shape.covers(axes, self.integrand.support) if state == "alive" else None
         whole = axes.kind == "all"
@@ -160,15 +168,17 @@ class Reduction:
         else:
             for position in axes.positions:
                 axis = shape.axis(position)
-                if axis is not None and not axis.holds(self.integrand.support):
+                if axis is not None and axis.size != 1 and not axis.holds(self.integrand.support):
                     units = (*units, (axis, how))
         averages = state == "averaged" and self.support != "averaged"
+        may_average = state == "maybe averaged" and self.support == "alive" and self.integrand.symbol == "V"
         of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
         mixed = self.mixed or self.integrand.mixed
         step = altered(
             step,
             how=how,
             averages_support=averages,
+            may_average=may_average,
             whole=whole,
             shape=shape,
             positions=axes.positions,
@@ -189,6 +199,9 @@ class Reduction:
             found = altered(self, mask=self.mask or fact, parent=self)
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             return found.scaled(altered(by, terms=(rest,)))
+        if zeroing:
+            rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
+            return altered(self, is_spread=True, parent=self).scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
         factors = tuple(f for f in term.factors if f[0].role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):
@@ -215,15 +228,26 @@ class Reduction:
 
     def counts_masked(self) -> bool | None:
         """Does the divisor count the positions that the mask zeroed, too? None while the code leaves it open."""
-        if self.mask is None or self.rest is None or self.coefficient is None:
+        if self.mask is None or not (self.rest or self.units) or self.coefficient is None:
             return None
-        later = self.units[self.mask.after :]
-        if any(how != self.rest and not self._is_feature(axis) for axis, how in later):
+        counts = list(self.counts())
+        later: list[How] = []
+        for axis, how in self.units[self.mask.after :]:
+            length = next(
+                (c for c in counts if c[1] == -1 and c[0].axis is not None and c[0].axis.is_same(axis)), None
+            )
+            if how == "sum" and length is not None:
+                counts.remove(length)  # summed and divided by its length
+                how = "mean"
+            if not self._is_feature(axis):
+                later.append(how)
+        rest = self.rest or (later[0] if later else None)
+        if rest is None or any(how != rest for how in later):
             return None  # a sum over the positions of each sequence, or a mean that is added up
-        positions = -1 if self.rest == "mean" else 0
-        valid = 0
+        positions = -1 if rest == "mean" and not self.mask.is_selected else 0
+        valid = -1 if rest == "mean" and self.mask.is_selected else 0
         divisors: list[Axis] = []
-        for atom, power in self.counts():
+        for atom, power in counts:
             if atom.role is Role.VALID:
                 valid += power
             elif atom.role is Role.OPAQUE:
@@ -259,8 +283,12 @@ class Reduction:
         """Are these the lengths of all axes of the mask, or of the first two where the rank is not shown?"""
         mask = self.mask.shape if self.mask is not None else None
         if mask is not None and mask.axes:
-            return all(any(d.is_same(axis) for d in divisors) for axis in mask.axes)
-        shapes = (mask, self.integrand.shape, *(step.shape for step in self.steps))
+            if all(any(d.is_same(axis) for d in divisors) for axis in mask.axes):
+                return True
+            if all(axis.root().whole is None for axis in mask.axes):
+                return False
+        flattened = [axis.root().whole for axis in mask.axes] if mask is not None and mask.axes else []
+        shapes = (mask, self.integrand.shape, *flattened, *(step.shape for step in self.steps))
         return any(
             len(axes := shape.leading(2)) == 2
             and all(any(d.is_same(axis) for d in divisors) for axis in axes)

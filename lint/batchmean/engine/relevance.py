@@ -18,7 +18,7 @@ from batchmean.engine.candidates import Candidates
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-_REDUCERS: Final = frozenset(
+_LIBRARY_REDUCERS: Final = frozenset(
     "mean nanmean average reduce_mean kl_div reduce einsum vdot dot inner tensordot matmul sum nansum reduce_sum"
     " KLDivLoss cross_entropy nll_loss CrossEntropyLoss NLLLoss mse_loss l1_loss smooth_l1_loss huber_loss"
     " binary_cross_entropy binary_cross_entropy_with_logits div divide true_divide".split()
@@ -27,6 +27,7 @@ _LAYERS: Final = frozenset("Linear LazyLinear Dense dense Sequential Softmax Log
 _CRITERIA: Final = frozenset(
     "KLDivLoss CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss partial".split()
 )
+_REDUCERS: Final = _LIBRARY_REDUCERS | (_CRITERIA - {"partial"})
 _MUTATORS: Final = frozenset(
     "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
 )
@@ -466,6 +467,8 @@ def _collect_call(node: ast.Call, facts: _Facts) -> None:
                 facts.stores.add(function.value.id)
     elif isinstance(function, ast.Name):
         name = function.id
+    elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Name):
+        name = function.value.id  # LOSSES["hard"](...)
     else:
         return
     facts.calls.add(name)

@@ -19,7 +19,7 @@ from batchmean.engine.paths import Decision, Path
 from batchmean.engine.shapes import Axis, Shape
 
 if TYPE_CHECKING:
-    from batchmean.engine.reductions import Reduction
+    from batchmean.engine.reductions import Integrand, Reduction
 
 MAX_TERMS: Final = 16
 MAX_FACTORS: Final = 16
@@ -169,6 +169,8 @@ class Tensor:
     reductions: tuple[Reduction, ...] = ()
     stack: tuple[ast.AST, ...] | None = None
     """The calls in which it became an integrand, outermost first."""
+    pairs: Integrand | None = None
+    """For a difference of (B,) and (B, 1): the pairs that a square of it is over."""
 
     def single(self) -> Atom | None:
         """The atom this tensor is, if it is nothing else."""

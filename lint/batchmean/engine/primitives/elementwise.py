@@ -59,17 +59,32 @@ def extremum(call: Call, x: Value, y: Value | None = None, axis: Value | None = 
     a, b = call.tensor(x), call.tensor(y)
     if b.number() is not None or b.shape.is_scalar:
         return a
-    return b if a.number() is not None else call.opaque(algebra.joint_shape(a, b))
+    if a.number() is not None:
+        return b
+    result = call.opaque(algebra.joint_shape(a, b))
+    if not all(any(atom.role is Role.EXP for atom in side.atoms()) for side in (a, b)):
+        return result
+    place = call.place("the smaller of two objectives, a ratio of probabilities in each")
+    return algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
 
 
 @primitive
 def maximum_method(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
     """x.max(): a reduction, or with an array an elementwise maximum."""
+    if isinstance(axis, Tensor) and not axis.shape.is_scalar:
+        return extremum(call, x, axis)  # torch.min(a, b)
     tensor = call.tensor(x)
     position = integer(axis)
     if position is None:
         return call.opaque(Shape.of([]) if axis is None else tensor.shape)
     return call.opaque(tensor.shape.without(AxesSpec.at(position), bool(literal(keepdims))))
+
+
+@primitive
+def flip(call: Call, x: Value) -> Value:
+    """The same values in another order."""
+    tensor = call.tensor(x)
+    return algebra.relabelled(tensor, tensor.shape, "flipped")
 
 
 @primitive
@@ -117,7 +132,7 @@ def add(call: Call, x: Value, y: Value, alpha: Value | None = None) -> Value:
 
 @primitive
 def subtract(call: Call, x: Value, y: Value) -> Value:
-    return call.interpreter.added(call.tensor(x), algebra.negate(call.tensor(y)))
+    return call.interpreter.subtracted(call.tensor(x), call.tensor(y), call.node)
 
 
 @primitive
@@ -139,12 +154,12 @@ def reciprocal(call: Call, x: Value) -> Value:
 
 @primitive
 def power(call: Call, x: Value, y: Value) -> Value:
-    return algebra.power(call.tensor(x), call.tensor(y).number())
+    return call.interpreter.bent(algebra.power(call.tensor(x), call.tensor(y).number()), call.tensor(x))
 
 
 @primitive
 def square(call: Call, x: Value) -> Value:
-    return algebra.power(call.tensor(x), 2.0)
+    return call.interpreter.bent(algebra.power(call.tensor(x), 2.0), call.tensor(x))
 
 
 @primitive
@@ -212,7 +227,7 @@ def map_(call: Call, x: Value) -> Value:
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
     for mask in masks.common_masks(tensor):
         result = algebra.multiply(result, from_atom(mask, tensor.shape))
-    return result
+    return call.interpreter.bent(result, tensor)
 
 
 _ZERO_AT_ZERO: Final = frozenset("abs absolute fabs expm1 tanh sin".split())
@@ -296,7 +311,7 @@ def masked_fill(call: Call, x: Value, mask: Value | None = None, value: Value | 
         kept = algebra.add(constant(1.0), algebra.negate(call.tensor(mask)))
         return call.interpreter.formed(algebra.multiply(call.tensor(x), kept))
     if mask is not None and value is not None and _is_zero(call.tensor(value)):
-        others = masks.complement(call.tensor(mask))
+        others = masks.kept_by_filling(call.tensor(mask))
         if others is not None:
             a = call.tensor(x)
             return call.interpreter.placed(algebra.multiply(a, others), (a,), call.node)

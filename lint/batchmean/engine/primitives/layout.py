@@ -11,7 +11,7 @@ from batchmean.engine.literals import spelled_out
 from batchmean.engine.masks import is_loss_name, is_shown, mask_of, unmasked
 from batchmean.engine.names import is_log_name
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
-from batchmean.engine.reductions import Integrand, Reduction
+from batchmean.engine.reductions import Integrand, Reduction, mask_fact
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Alternatives,
@@ -92,7 +92,7 @@ def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
         if last is not None and not any(last.is_same(o) for o in old):
             # view(-1, V) or view(B, -1): the other end keeps its axis, everything else is merged.
             end = shape.axis(-1 if position == 0 else 0)
-            if end is not None and (last.size is None or end.size in (None, last.size)):
+            if end is not None and last.size != 1 and (last.size is None or end.size in (None, last.size)):
                 gone = [a for a in gone if not a.is_same(end)]
                 new[1 - position] = end
         new[position] = Axis(parts=tuple(gone))
@@ -312,7 +312,7 @@ def selected(interpreter: Evaluator, tensor: Tensor, shape: Shape | None, node: 
     """One element for each example: of log-probabilities that is a loss, up to its sign."""
     chosen = interpreter.computed(shape)
     if not any(a.role in (Role.LOG_PROBS, Role.LOG) or is_log_name(a.names) for a in tensor.atoms()):
-        return chosen
+        return algebra.map_atoms(chosen, lambda atom: altered(atom, kind="picked"))
     place = Place(node, "the log-probability of the label is selected")
     return algebra.map_atoms(chosen, lambda atom: altered(atom, kind="selected", place=place))
 
@@ -535,7 +535,13 @@ def _with_account(
     """`loss[mask]`: a loss of the valid positions alone, whose mean may be divided by their number again."""
     atom = tensor.single()
     index_mask = mask_of(index)
-    if index_mask is None or atom is None or rows.reductions:
+    if index_mask is not None and rows.reductions:
+        selected_mask = altered(mask_fact(index_mask), is_selected=True)
+        accounts = [
+            altered(r, mask=altered(selected_mask, after=len(r.units)), parent=r) for r in rows.reductions
+        ]
+        return altered(rows, reductions=tuple(map(interpreter.record, accounts)))
+    if index_mask is None or atom is None:
         return rows
     if atom.kind not in ("error", "selected") and not (not atom.kind and is_loss_name(atom.names)):
         return rows
@@ -543,7 +549,8 @@ def _with_account(
     key = intern("selected", *rows.terms)
     shown = bool(atom.kind) and is_shown(index_mask)
     integrand = Integrand("loss", Axis(1), "", shown, (place,), rows.shape, interpreter.stack, key=key)
-    return altered(rows, reductions=(interpreter.record(Reduction(integrand, support="summed")),))
+    mask = altered(mask_fact(index_mask), is_selected=True)
+    return altered(rows, reductions=(interpreter.record(Reduction(integrand, support="summed", mask=mask)),))
 
 
 def _is_one_wide(item: Value) -> bool:
