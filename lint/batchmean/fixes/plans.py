@@ -45,7 +45,9 @@ class Planner:
         """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
         plan = _Plan(self._code, self._idiom, event)
         node = event.step.node
-        if event.reduction.mask is not None:
+        total = summing_step(event.reduction, event.step)
+        by_library = total is not None and total.library and lacks_support(event.reduction, total)
+        if event.reduction.mask is not None and not by_library:
             raise Unfixable("the divisor has to be the sum of the mask, and which axes that has is not shown")
         if event.step.how == "scale" and isinstance(self._code.parent(node), ast.Expr):
             raise Unfixable("the result of the division is thrown away")

@@ -94,7 +94,9 @@ def _count_words(reduction: Reduction, atom: Atom) -> str:
         units = [axis for axis in axes if not axis.is_same(integrand.support)]
         place = next((i for i, axis in enumerate(units) if axis.is_same(atom.axis)), None)
         names = _UNITS.get(len(units), ("the batch",))
-        return "" if place is None else names[place] if place < len(names) else "another axis"
+        if not integrand.symbol and len(units) > 2:
+            names = names[:1]  # pixels, or the features of positions
+        return "" if place is None else names[place] if place < len(names) else f"the length of axis {place}"
     position = integrand.shape.position_of(atom.axis)
     if position == 0:
         return "the batch"

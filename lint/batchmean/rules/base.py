@@ -78,7 +78,8 @@ def _positions(event: SupportEvent) -> bool:
 def use(event: SupportEvent) -> str:
     """What to do instead, as a command: `use .sum(axis=-1).mean()`, `leave out this division`."""
     step = summing_step(event.reduction, event.step)
-    if event.reduction.mask is not None:
+    by_library = step is not None and step.library and lacks_support(event.reduction, step)
+    if event.reduction.mask is not None and not by_library:
         return "use its sum over everything, divided by the sum of the mask"
     if step is not None and step.how == "mean" and event.step.how == "scale":
         return "leave out this division"
