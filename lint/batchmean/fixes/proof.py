@@ -116,11 +116,19 @@ def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.
         wanted = wanted._replace(factor=replace(wanted.factor, units=units))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)
     first, last = statement.lineno, statement.end_lineno or statement.lineno
-    first = min(first, *(edit.span.line for edit in edits))
+    first = min(first, *(edit.span.line for edit in edits), *_lines_of_steps(code, event, statement))
     before = set(_within(accounts(code.tree, code.lines), first, last))  # other findings may stand there, too
     last += sum(edit.text.count("\n") - (edit.span.end_line - edit.span.line) for edit in edits)
     now = set(_within(accounts(tree, text.split("\n")), first, last))
     return wanted.is_right and wanted in now and now <= before | {wanted, *map(_put_right, before)}
+
+
+def _lines_of_steps(code: Code, event: SupportEvent, statement: ast.stmt) -> Iterator[int]:
+    """Where the other steps of the account stand: of a division that goes with its line, they are what is left."""
+    function = code.function(statement)
+    for step in event.reduction.steps:
+        if code.function(step.node) is function:
+            yield code.statement(step.node).lineno
 
 
 def _within(reductions: Sequence[Reduction], first: int, last: int) -> Iterator[_Signature]:
