@@ -71,7 +71,7 @@ _LOGARITHMS: Final = _Tokens({
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
 """What says which positions count."""
 _SQUARES: Final = _Tokens({
-    "** 2": (") ** 2", "diff ** 2", "delta ** 2"), "**2": (")**2", "diff**2", "delta**2"), ".pow(2": (), "square(": (),
+    "** 2": (), "**2": (), ".pow(2": (), "square(": (),
 })  # fmt: skip
 """Squared differences; those of one variable are norms."""
 _LOSSES: Final = _Tokens({
@@ -119,9 +119,9 @@ def _may_be_of_arrays(text: str, at: int) -> bool:
 def worth_parsing(text: str) -> bool:
     """Could the file hold a loss with a wrong denominator? Every file that could is let through."""
     divides_a_mean = _divides_a_mean(text)
-    if not (divides_a_mean or _takes_a_mean(text)):
+    if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
         return False
-    if divides_a_mean or is_about_masks(text):
+    if divides_a_mean or is_about_masks(text) or means_what_it_is_given(text):
         return True
     if any(_may_be_of_arrays(text, at) for at in _DIVERGENCES.places_in(text)):
         return True
@@ -140,6 +140,13 @@ def reduces(text: str) -> bool:
 def makes_means(text: str) -> bool:
     """Does the text name a library loss that takes the mean itself?"""
     return _MEANS.are_in(text)
+
+
+def means_what_it_is_given(text: str) -> bool:
+    """Could a library's mean be given masked arrays, or a column and a row?"""
+    return _MEANS.are_in(text) and any(
+        token in text for token in (*_COLUMNS, *_MASKS, "view(-1, 1)", "(-1, 1)")
+    )
 
 
 def is_about_masks(text: str) -> bool:

@@ -193,6 +193,25 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     return product
 
 
+def unite_sides(tensor: Tensor) -> None:
+    """The two sides of an error have its axes: it is a loss, no outer difference."""
+    if tensor.shape.is_stretched:
+        return
+    for atom in tensor.atoms():
+        if atom.role is Role.OPAQUE and atom.shape is not None:
+            if not (atom.shape.is_stretched or atom.shape.is_scalar):
+                tensor.shape.unite(atom.shape)
+
+
+def without_counts(tensor: Tensor) -> Tensor:
+    """The array as it was before it was divided by counts, element by element."""
+    counts = (Role.COUNT, Role.VALID)
+    terms = tuple(
+        Term(t.coefficient, tuple(f for f in t.factors if f[0].role not in counts)) for t in tensor.terms
+    )
+    return altered(tensor, terms=terms)
+
+
 def _unite_positions(a: Tensor, b: Tensor) -> None:
     """A mask lies over the positions of what it is multiplied with, unless one of the two is stretched."""
     if (masks.mask_of(a) is None) == (masks.mask_of(b) is None):
@@ -458,6 +477,8 @@ def _unite_supports(a: Tensor, b: Tensor) -> None:
     theirs = [x.axis for x in b.atoms() if x.axis is not None and x.role in _SUPPORTED]
     if mine and theirs and a.shape.has(mine[0]) and b.shape.has(theirs[0]):
         mine[0].unite(theirs[0])
+        for side in (a, b):
+            side.shape.learn_rank()
 
 
 _SUPPORTED = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.INTEGRAND)

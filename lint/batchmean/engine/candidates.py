@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
-from batchmean.gate import losses, makes_means, reduces
+from batchmean.gate import losses, makes_means, means_what_it_is_given, reduces
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -74,7 +74,7 @@ class Candidates:
         takes_it = {f for f in functions if self.takes_logarithm(f)}
         takers.update(f.name for f in takes_it)
         texts = {f: self._text(f) for f in functions} if takers else {}
-        reduces_it = {f for f, text in texts.items() if reduces(text)}
+        reduces_it = {f for f, text in texts.items() if reduces(text) or means_what_it_is_given(text)}
         place: tuple[int, int | None, int] | None = None
         takes = does = False
         for node in own if takers else ():
@@ -160,7 +160,7 @@ def _mentions(names: Set[str], text: str) -> bool:
 
 def _called(text: str) -> set[str]:
     """The names before a bracket or a dot. Looking backwards from these takes a third of what matching `name(` does."""
-    ends = {part[-_LONG:].rstrip()[::-1] for part in text.replace(".", "(").split("(")[:-1]}
+    ends = {part[-_LONG:].rstrip()[::-1] for part in text.replace(".", "(").replace("[", "(").split("(")[:-1]}
     return {match[0][::-1] for end in ends if (match := _START.match(end))}
 
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.events import Miscount
-from batchmean.engine.factors import factor_of
+from batchmean.engine.factors import divided_by, factor_of
 from batchmean.engine.masks import is_loss_name
 from batchmean.engine.values import Place, Tensor, Value
 
@@ -48,14 +48,9 @@ def is_division(node: ast.expr) -> bool:
 
 def _undone(reduction: Reduction) -> dict[str, int] | None:
     """What the loss is too large by without this division; None where the divisor is no count in sight."""
-    before = factor_of(reduction.parent) if reduction.parent is not None else None
-    after = factor_of(reduction)
-    if before is None or after is None:
+    if reduction.parent is None or factor_of(reduction.parent) is None or factor_of(reduction) is None:
         return None
-    divided = dict(after.units)
-    return {
-        name: power - divided[name] for name, power in before.units if power != divided.get(name, power)
-    } or None
+    return divided_by(reduction) or None
 
 
 def _dividend(node: ast.expr) -> ast.expr | None:

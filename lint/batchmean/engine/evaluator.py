@@ -205,7 +205,8 @@ class Evaluator:
     def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
         """`base.name`, not called."""
         if isinstance(base, ModuleValue):
-            return ModuleValue(f"{base.name}.{name}")
+            full = f"{base.name}.{name}"
+            return Const(None) if operations.is_new_axis(full) else ModuleValue(full)
         if isinstance(base, InstanceValue):
             return self.instance_attribute(base, name, node)
         if isinstance(base, ClassValue):
@@ -455,6 +456,8 @@ class Evaluator:
 
     def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
         op = node.ops[0]
+        if isinstance(op, ast.Gt) and isinstance(right, Const) and right.value == 0 and _is_a_length(left):
+            return Const(True)  # what is divided by it is there
         if isinstance(left, Const):
             decided = compare(op, left, right)
             if decided is not None:
@@ -866,7 +869,8 @@ class Evaluator:
         """`x.shape[position]`."""
         axis = shape.axis(position)
         if axis is None:
-            return self.opaque()
+            self._serial += 1
+            return from_atom(Atom(intern("some length", self._serial), Role.COUNT), SCALAR)
         if axis.size == 1:
             return Const(1)
         return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
@@ -912,6 +916,11 @@ def subject_of(value: Value) -> Hashable:
         return value.subject
     atom = value.single() if isinstance(value, Tensor) and not value.reductions else None
     return ("value", atom.key) if atom is not None else None
+
+
+def _is_a_length(value: Value) -> bool:
+    atom = value.single() if isinstance(value, Tensor) else None
+    return atom is not None and atom.role in (Role.COUNT, Role.VALID)
 
 
 def _is_something(value: Value) -> bool:

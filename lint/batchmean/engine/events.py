@@ -65,6 +65,8 @@ class SupportEvent(Event):
 
     @property
     def proved(self) -> bool:
+        if self.factor.assumes_rank and any(power for _, power in self.factor.units):
+            return False
         return self.reduction.integrand.proved and not self.step.may_average and not self._carries_a_number()
 
     @property
@@ -79,7 +81,9 @@ class SupportEvent(Event):
         return self.reduction.integrand.support.size is None and number is not None and abs(number) >= 10
 
     @property
-    def monomial(self) -> Mapping[str, int]:
+    def monomial(self) -> Mapping[str, int] | None:
+        if self.factor.is_partial:
+            return None
         return self.factor.monomial(self.reduction.integrand.symbol)
 
     @property

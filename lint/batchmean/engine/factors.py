@@ -27,6 +27,8 @@ class Factor:
     units: tuple[tuple[str, int], ...]
     assumes_rank: bool = field(default=False, compare=False)
     """Is it so only where the array has two axes at least, as a loss over a batch has?"""
+    is_partial: bool = field(default=False, compare=False)
+    """Is there the length of one more axis in it, of which it is not known which that is?"""
 
     def monomial(self, symbol: str) -> dict[str, int]:
         """As a finding shows it: no zero exponents, the support last."""
@@ -52,12 +54,22 @@ def factor_of(account: Reduction) -> Factor | None:
         if not exponents.is_known or any(power != -1 for power in units.values()):
             return None
     if exponents.is_open:
-        return Factor(support, ())
+        return Factor(support, (), is_partial=exponents.is_partial)
     if any(exponent < 0 for exponent in units.values()) and not account.per_batch:
         # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
         units = {name: min(exponent, -1) for name, exponent in units.items()}
     found = tuple((name, exponent + 1) for name, exponent in units.items())
-    return Factor(support, found, exponents.assumes_rank)
+    return Factor(support, found, exponents.assumes_rank, exponents.is_partial)
+
+
+def divided_by(account: Reduction) -> dict[str, int]:
+    """What the latest step divided an account by, as powers of the lengths of its units."""
+    assert account.parent is not None
+    before, after = _Exponents(account.parent), _Exponents(account)
+    if not (before.take_counts() and after.take_counts()):
+        return {}
+    then, now = before.units(), after.units()
+    return {name: power - now[name] for name, power in then.items() if name in now and power != now[name]}
 
 
 def divides_by_its_own_length(account: Reduction) -> bool:
@@ -116,6 +128,9 @@ class _Exponents:
         self.is_open = False
         """May any unit have another power?"""
         self.assumes_rank = False
+        self.is_partial = False
+        """Has an axis another power whose name is not known?"""
+        self._has_unnamed_mean = False
         self.counted_whole = False
         """Did the number of all elements divide it?"""
         if axes is not None:
@@ -150,13 +165,23 @@ class _Exponents:
         return True
 
     def units(self) -> dict[str, int]:
-        """The powers of the units under their names."""
+        """The powers of the units under their names; an axis that is counted from the right may be any of them."""
         if self.is_known:
             return dict(zip(unit_names(len(self._units)), (power for _, power in self._units), strict=False))
-        first = self._shape.leading(1)
-        named = {self._name(axis, first): power for axis, power in self._units}
-        if self._account.rest is not None and "B" not in named:
+        named: dict[str, int] = {}
+        for axis, power in self._units:
+            name = self._name(axis)
+            if name:
+                named[name] = power
+            else:
+                self.is_partial = self.is_partial or power != -1
+                self._has_unnamed_mean = self._has_unnamed_mean or power == -1
+        if self._account.rest is not None and "B" not in named and not self.is_partial:
             named["B"] = min(self._rest, 0)
+            if self._account.integrand.symbol and named["B"] == 0 and not self._shape.is_left(self._axis):
+                self.assumes_rank = True  # of one example there is nothing to average
+        if self._has_unnamed_mean:
+            named = {name: min(power, -1) for name, power in named.items()}
         return named
 
     def multiplies_a_unit(self) -> bool:
@@ -165,8 +190,9 @@ class _Exponents:
             return False
         return any(power > -1 for _, power in self._units) if self.is_known else True
 
-    def _name(self, axis: Axis, first: tuple[Axis, ...]) -> str:
-        return "B" if first and first[0].is_same(axis) else "T"
+    def _name(self, axis: Axis) -> str:
+        place = self._shape.left_place(axis)
+        return "" if place is None else "T" if place else "B"
 
     def _count_elements(self, shape: Shape, power: int) -> bool:
         """The number of all elements of an array."""
@@ -188,7 +214,7 @@ class _Exponents:
         if power > 0:
             return False
         if shape.axes is None:
-            self.is_open = True
+            self.is_open = self.is_partial = True
             return True
         return all(self._count_axis(axis, power) for axis in shape.axes)
 
@@ -204,13 +230,20 @@ class _Exponents:
         whole = axis.is_same(self._axis) or self._place(axis) is not None
         for part in (axis,) if whole else axis.root().parts or (axis,):
             if part.is_same(self._axis):
+                integrand = self._account.integrand
+                if (
+                    self._account.support == "summed"
+                    and integrand.assumed
+                    and not (integrand.proved or self.is_known)
+                ):
+                    return False  # it may be what was left behind it
                 self.support += power
             elif (place := self._place(part)) is not None:
                 self._units[place] = part, self._units[place][1] + power
             elif self.is_known or not any(part.is_same(shown) for shown in self._shape.shown):
                 if power > 0:
                     return False
-                self.is_open = True  # an axis of something else
+                self.is_open = self.is_partial = True  # an axis of something else
             elif not self._count_apart(part, power):
                 return False
         return True

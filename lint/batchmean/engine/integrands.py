@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from typing import Final, Literal
 
-from batchmean.engine.algebra import BINARY_ROLES, is_negligible
+from batchmean.engine.algebra import BINARY_ROLES, is_negligible, unite_sides, without_counts
 from batchmean.engine.hints import says_classes, says_per_example
 from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
@@ -55,13 +55,10 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     places: list[Place | None] = [a.place for a in shown]
     is_shown = bool(places)
     masks = common_masks(tensor)
-    if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
+    if not is_shown and _is_squared_difference(without_counts(unmasked(tensor) if masks else tensor)):
         sides = [a for a in tensor.atoms() if a.role is not Role.MASK]
         places, is_shown = [a.place for a in sides][:1], True
-        for atom in sides:
-            if atom.role is Role.OPAQUE and atom.shape is not None and not tensor.shape.is_stretched:
-                if not (atom.shape.is_stretched or atom.shape.is_scalar):
-                    tensor.shape.unite(atom.shape)  # as a loss, not an outer difference
+        unite_sides(tensor)
     if not is_shown and masks:
         own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
         named = [a for a in own if a.kind in ("", "computed") and is_loss_name(a.names)]

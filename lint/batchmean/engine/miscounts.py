@@ -188,7 +188,11 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         return None
     if not counts or not (all(power < 0 for _, power in counts) or _is_division(reduction.steps[-1].node)):
         return None
-    if len(counts) == 1 and counts[0][0].role is Role.VALID:
+    if (
+        len(counts) == 1
+        and counts[0][0].role is Role.VALID
+        and not any(how == "sum" for _, how in reduction.units)
+    ):
         return {"n_valid": -1}, "the number of valid positions"
     if any(s.of_scalar and s.how == "sum" for s in reduction.steps):
         return {}, "a count"  # the sum of this one number shows that it was taken for a sum
@@ -228,11 +232,12 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
         Place(summed.node, "this sums everything"),
         Place(step.node, "the mean of one number changes nothing"),
     )
-    is_known = reduction.integrand.shape.axes is not None
+    integrand = reduction.integrand
+    is_known = integrand.shape.axes is not None
+    # Of a vector, the classes of one example, the sum is right.
+    shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)
-    return Miscount(
-        node, "noop mean", places, reduction.integrand.proved, powers if is_known else None, reduction
-    )
+    return Miscount(node, "noop mean", places, shown, powers if is_known else None, reduction)
 
 
 def _perplexities(interpreter: Interpreter, wrong: Sequence[SupportEvent | Miscount]) -> Iterator[Miscount]:

@@ -154,7 +154,11 @@ class Reduction:
         if self.is_spread and not shape.is_scalar:
             return altered(self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape)))
         state = self.support
-        covered = shape.covers(axes, self.integrand.support) if state == "alive" else None
+        support = self.integrand.support
+        covered = shape.covers(axes, support) if state == "alive" else None
+        integrand = self.integrand
+        if covered is None and how == "sum" and state == "alive" and _is_last_by_number(shape, axes, support):
+            covered, integrand = True, altered(integrand, proved=False, assumed=True)
         whole = axes.kind == "all"
         if state == "alive" and covered is True:
             state = "summed" if how == "sum" else "averaged"
@@ -162,14 +166,23 @@ class Reduction:
             state = "maybe averaged" if how == "mean" and axes.kind != "unknown" else "unsure"
         elif state == "maybe averaged" and whole:
             state = "averaged" if how == "mean" else "unsure"
+        elif state == "maybe averaged" and any(
+            _is_at(shape, position, support) for position in axes.positions
+        ):
+            # Now, if not before: were it this one that was averaged, there would be none to sum.
+            state = "averaged" if how == "mean" else "summed"
         units, rest = self.units, self.rest
         if whole or axes.kind == "tail":
             rest = rest or how
         else:
             for position in axes.positions:
                 axis = shape.axis(position)
-                if axis is not None and axis.size != 1 and not axis.holds(self.integrand.support):
+                if axis is None or axis.size == 1:
+                    continue
+                if not axis.holds(support):
                     units = (*units, (axis, how))
+                elif covered is not True and self.support != "alive":
+                    units = (*units, (Axis(), how))  # what is there when the support is gone
         averages = state == "averaged" and self.support != "averaged"
         may_average = state == "maybe averaged" and self.support == "alive" and self.integrand.symbol == "V"
         of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
@@ -185,7 +198,10 @@ class Reduction:
             of_scalar=of_scalar,
             mixed=mixed,
         )
-        return altered(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
+        steps = (*self.steps, step)
+        return altered(
+            self, integrand=integrand, support=state, units=units, rest=rest, steps=steps, parent=self
+        )
 
     def scaled(self, by: Tensor) -> Reduction:
         """After a multiplication by a number or a count; other arrays leave the account alone."""
@@ -203,7 +219,8 @@ class Reduction:
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             return altered(self, is_spread=True, parent=self).scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
-        factors = tuple(f for f in term.factors if f[0].role in scalars)
+        counted = ((_valid_of_each(atom) or atom, power) for atom, power in term.factors)
+        factors = tuple(f for f in counted if f[0].role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):
             return self
         powers: dict[Atom, float] = dict(self.scale)
@@ -230,6 +247,10 @@ class Reduction:
         """Does the divisor count the positions that the mask zeroed, too? None while the code leaves it open."""
         if self.mask is None or not (self.rest or self.units) or self.coefficient is None:
             return None
+        if self.support == "unsure":
+            return None
+        if self._is_mask_of_classes(self.mask):
+            return None
         counts = list(self.counts())
         later: list[How] = []
         for axis, how in self.units[self.mask.after :]:
@@ -253,6 +274,8 @@ class Reduction:
             elif atom.role is Role.OPAQUE:
                 if _may_count(atom, power):
                     return None
+            elif atom.shape is not None and self.mask.is_selected and self._is_what_was_selected(atom.shape):
+                valid += power
             elif atom.shape is not None and self._is_over_positions(atom.shape):
                 positions += power
             elif atom.axis is not None and power == -1:
@@ -265,6 +288,13 @@ class Reduction:
             return None if positions else False
         return True if positions == -1 else None
 
+    def _is_mask_of_classes(self, mask: Mask) -> bool:
+        """Does it say which classes an example has, so that no position is padded?"""
+        shape = mask.shape
+        if shape is None or not self.integrand.symbol or shape.has(self.integrand.support) is not True:
+            return False
+        return shape.axes is None or len(shape.axes) < 3
+
     def _is_feature(self, axis: Axis) -> bool:
         """Is it for sure no axis of the mask?"""
         shape = self.mask.shape if self.mask is not None else None
@@ -272,6 +302,10 @@ class Reduction:
             return False
         # What was flattened may hold it.
         return not any(mine.root().whole is not None and not mine.root().parts for mine in shape.axes)
+
+    def _is_what_was_selected(self, shape: Shape) -> bool:
+        steps = self.steps[self.mask.after_steps :] if self.mask is not None else ()
+        return any(step.shape is not None and step.shape.is_same(shape) for step in steps)
 
     def _is_over_positions(self, shape: Shape) -> bool:
         """Does the count of all elements of `shape` count every position that the mask is over?"""
@@ -316,6 +350,24 @@ class Reduction:
     def _is_batch(self, axis: Axis) -> bool:
         first = self.integrand.shape.axis(0)
         return first is not None and first.is_same(axis)
+
+
+def _valid_of_each(atom: Atom) -> Atom | None:
+    """The number of valid positions of each sequence, if a sum is that of a mask over one axis."""
+    mask = masks.mask_of(atom.argument) if atom.role is Role.SUM and atom.argument is not None else None
+    return altered(atom, role=Role.VALID, source=mask.key, axis=None) if mask is not None else None
+
+
+def _is_at(shape: Shape, position: int, axis: Axis) -> bool:
+    there = shape.axis(position)
+    return there is not None and there.is_same(axis)
+
+
+def _is_last_by_number(shape: Shape, axes: AxesSpec, support: Axis) -> bool:
+    """Is it `sum(axis=2)` of an array whose last axis is the support? People number the axes of (B, T, V) so."""
+    if shape.rank is not None or len(axes.positions) != 1 or axes.positions[0] < 2:
+        return False
+    return _is_at(shape, -1, support)
 
 
 def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:

@@ -56,6 +56,8 @@ class Fixer:
                     self._refuse_noqa(edits)
                     return Fix(edits, safe=self._is_safe_count(event))
         elif isinstance(event, SupportEvent):
+            if event.factor.is_partial:
+                raise Unfixable("it is divided by a length, too, and the code does not show whose")
             if event.step.mixed:
                 raise Unfixable("something else is added before this reduction: reduce each by itself")
             how = standing(self._code, event)

@@ -43,7 +43,7 @@ _NAMED = {
     "pow": "power(x|input, y|exponent)",
     "square": "square(x|input)",
     "sqrt": "sqrt(x|input)",
-    "clip": "clip(x|input)",
+    "clip": "clip(x|input, [min], high|max)",
     "maximum": "extremum(x|input, y|other)",
     "minimum": "extremum(x|input, y|other)",
     "softmax": "softmax(x|input, axis|dim)",

@@ -79,7 +79,7 @@ def sums_a_counted_axis(reduction: Reduction) -> bool:
 
 
 def counted_words(reduction: Reduction) -> str:
-    """What it is divided by, in words: `the batch`, `the class count`; empty where nothing is shown."""
+    """What it is divided by, in words (`the batch`, `the class count`); empty where nothing shows it."""
     words = [_count_words(reduction, atom) for atom, power in reduction.counts() if power < 0]
     return " and ".join(dict.fromkeys(filter(None, words)))
 

@@ -46,8 +46,14 @@ def _is_written_out(value: TupleValue) -> bool:
 
 
 @primitive
-def clip(call: Call, x: Value) -> Value:
-    """Clipping keeps logarithms finite; it does not change what the array means."""
+def clip(call: Call, x: Value, high: Value | None = None) -> Value:
+    """Clipping keeps logarithms finite; it does not change what the array means, if it is no ratio that is cut off."""
+    tensor = call.tensor(x)
+    bounded = high is not None and not (isinstance(high, Const) and high.value is None)
+    if bounded and any(power < 0 for term in tensor.terms for _, power in term.factors):
+        is_ratio = any(atom.role is Role.EXP for atom in tensor.atoms())
+        cut = call.opaque(tensor.shape)
+        return algebra.map_atoms(cut, lambda atom: altered(atom, role=Role.EXP)) if is_ratio else cut
     return x
 
 
@@ -223,6 +229,7 @@ def map_(call: Call, x: Value) -> Value:
     if call.spelled.rstrip("_") not in _ZERO_AT_ZERO:
         return result
     if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
+        algebra.unite_sides(tensor)
         place = call.place("the absolute value of a difference")
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
     for mask in masks.common_masks(tensor):

@@ -44,11 +44,28 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
             return given.shape
         return Shape()
     items = sizes[0].items if len(sizes) == 1 and isinstance(sizes[0], TupleValue) else sizes
+    if any(isinstance(item, ShapeValue) for item in items):
+        return _of_spread_sizes(call, items)
     if len(items) == 1 and not isinstance(sizes[0], TupleValue) and not isinstance(items[0], Const):
         length = call.tensor(items[0]).single()
         if length is None or length.role is not Role.COUNT:
             return Shape()  # a number, or a tuple of them
     return Shape.of([_axis_of_length(call, item) for item in items])
+
+
+def _of_spread_sizes(call: Call, sizes: Sequence[Value]) -> Shape:
+    """The shape that `zeros(*x.shape, V)` says: all axes of x, then one more."""
+    first, *rest = sizes
+    if not isinstance(first, ShapeValue) or any(isinstance(size, ShapeValue) for size in rest):
+        return Shape()
+    shape = first.shape
+    if first.start or first.stop not in (None, -1) or (first.stop and shape.axes is None):
+        return Shape()
+    if first.stop and shape.axes is not None:
+        shape = Shape.of(shape.axes[:-1])
+    for size in rest:
+        shape = shape.with_axis(-1, _axis_of_length(call, size))
+    return shape
 
 
 def _axis_of_length(call: Call, size: Value) -> Axis:
@@ -77,6 +94,8 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
 
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
+    if any(isinstance(size, ShapeValue) for size in sizes):
+        return _of_spread_sizes(call, sizes)
     free = [i for i, size in enumerate(sizes) if integer(size) == -1]
     old = _distinct(shape.shown)
     if len(sizes) == 1 and free:
@@ -533,12 +552,13 @@ def _with_account(
     interpreter: Evaluator, rows: Tensor, tensor: Tensor, index: Tensor, node: ast.AST
 ) -> Tensor:
     """`loss[mask]`: a loss of the valid positions alone, whose mean may be divided by their number again."""
-    atom = tensor.single()
+    atom = algebra.term_atom(tensor.terms[0]) if len(tensor.terms) == 1 else None
     index_mask = mask_of(index)
     if index_mask is not None and rows.reductions:
         selected_mask = altered(mask_fact(index_mask), is_selected=True)
         accounts = [
-            altered(r, mask=altered(selected_mask, after=len(r.units)), parent=r) for r in rows.reductions
+            altered(r, mask=altered(selected_mask, after=len(r.units), after_steps=len(r.steps)), parent=r)
+            for r in rows.reductions
         ]
         return altered(rows, reductions=tuple(map(interpreter.record, accounts)))
     if index_mask is None or atom is None:
