@@ -59,7 +59,6 @@ SAFE = {
     "in place": (TWO + "total = -np.sum(p * logp)\ntotal /= b\ntotal /= v\nreturn total", "BV"),
     # a count of the classes
     "other size": (TWO + "return -np.sum(p * logp) / p.shape[1]", "BV"),
-    "classes of an unknown rank": ("return -np.sum(p * logp) / p.shape[-1]", "BV BTV"),
     # the classes are summed already
     "summed before": ("return -np.sum(p * logp, axis=-1).sum() / p.size", "BV BTV"),
     "summed before, method": ("return -(p * logp).sum(-1).sum() / p.size", "BV BTV"),
@@ -69,7 +68,10 @@ SAFE = {
     "again, len": ("return -np.sum(p * logp, axis=-1).mean() / len(logits)", "BV BTV"),
     "again, reciprocal": ("return (1 / len(logits)) * -(p * logp).sum(-1).mean()", "BV BTV"),
     "again, in place": ("loss = -(p * logp).sum(-1).mean()\nloss /= len(logits)\nreturn loss", "BV BTV"),
-    "again, assigned": ("loss = -(p * logp).sum(-1).mean()\nloss = loss / len(logits)\nreturn loss", "BV BTV"),
+    "again, assigned": (
+        "loss = -(p * logp).sum(-1).mean()\nloss = loss / len(logits)\nreturn loss",
+        "BV BTV",
+    ),
     "again, squared error": ("return ((logits - teacher) ** 2).mean() / len(logits)", ""),
     # a division that is thrown away
     "thrown away": (TWO + "total = -np.sum(p * logp)\ntotal / b\nreturn total", "BV"),

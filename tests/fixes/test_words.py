@@ -116,7 +116,9 @@ def test_the_message_says(code: str, words: tuple[str, ...]) -> None:
 
 
 def test_the_length_of_an_axis_that_is_no_batch_is_not_called_one() -> None:
-    _, findings = found("def loss(logits, labels):\n    return F.cross_entropy(logits, labels) / logits.shape[-1]\n")
+    _, findings = found(
+        "def loss(logits, labels):\n    return F.cross_entropy(logits, labels) / logits.shape[-1]\n"
+    )
     assert all("the batch" not in finding.message for finding in findings)
 
 
@@ -154,7 +156,9 @@ def test_a_loop_over_the_shape_counts_every_element() -> None:
 
 def test_help_and_the_reason_for_no_fix_agree() -> None:
     """Where help names no axis, none is guessed; where a fix is refused, help does not promise it."""
-    _, (latent,) = found("def loss(mu, logvar):\n    return -0.5 * (1 + logvar - mu**2 - logvar.exp()).mean()\n")
+    _, (latent,) = found(
+        "def loss(mu, logvar):\n    return -0.5 * (1 + logvar - mu**2 - logvar.exp()).mean()\n"
+    )
     assert "a sum over the latent axis, then .mean()" in latent.message
     assert latent.no_fix == "nothing in the code shows which axes are to be summed"
     _, (library,) = found("def loss(a, b):\n    return F.kl_div(a, b)\n")
