@@ -1,4 +1,4 @@
-"""Each shape of rewrite that is called safe, run once: at sizes that are coprime it is the reference, and keeps the laws."""
+"""Each shape of rewrite that is called safe, run once: at coprime sizes it is the reference, and keeps the laws."""
 
 from __future__ import annotations
 

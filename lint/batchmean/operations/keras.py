@@ -156,7 +156,8 @@ FRAMEWORK = Framework(
         **{f"keras.backend.{name}": line for name, line in (_BOTH | _BACKEND).items()},
         **{f"keras.ops.{name}": line for name, line in (_BOTH | _OPS).items()},
         **{f"keras.losses.{name}": "per_example_loss" for name in _LOSSES},
-        "keras.losses.categorical_crossentropy": f"{_CLASS}, [from_logits], [label_smoothing], axis; axis=-1, extra=none)",
+        "keras.losses.categorical_crossentropy": f"{_CLASS}, [from_logits], [label_smoothing], axis; axis=-1, "
+        "extra=none)",
         "keras.losses.sparse_categorical_crossentropy": f"{_CLASS}, [from_logits], ignore_index|ignore_class, axis; "
         "axis=-1, extra=none)",
         **dict.fromkeys(

@@ -27,7 +27,7 @@ from batchmean.engine.values import (
 def _reduction_name(
     call: Call, reduction: Value | None, size_average: Value | None, reduce: Value | None
 ) -> str | None:
-    """The reduction in force, or None where the code leaves it open; without any, the library's or a parameter's default."""
+    """The reduction in force, a default of the library or of a parameter's too; None where the code leaves it open."""
     reduction, size_average, reduce = (_default(call, v) for v in (reduction, size_average, reduce))
     legacy = [v for v in (size_average, reduce) if v is not None and literal(v) is not None]
     if legacy:
