@@ -31,7 +31,8 @@ def lint(text: str, path: str, *, tree: ast.Module | None = None, fixes: bool = 
         fixes: work out the fixes, too.
 
     Raises:
-        SyntaxError, ValueError, RecursionError, MemoryError: when the text must be parsed here and cannot be.
+        SyntaxError, ValueError, RecursionError: when the text must be parsed here and cannot be.
+        MemoryError: when there is not enough of it.
         InternalError: when the analysis fails.
     """
     if tree is None:
@@ -48,6 +49,8 @@ def lint(text: str, path: str, *, tree: ast.Module | None = None, fixes: bool = 
         else:
             findings = [finding for finding, _ in found]
         return sorted(findings, key=lambda f: f.sort_key)
+    except MemoryError:
+        raise
     except Exception as error:
         raise InternalError(f"{type(error).__name__}: {error}") from error
 
