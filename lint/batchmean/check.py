@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from batchmean.documents import Document
     from batchmean.findings import Finding
 
+    _Fixes = bool | Callable[[Finding], bool]
+
 # Below this many characters of code to analyse, starting processes costs more than it saves.
 _WORTH_PROCESSES = 400_000
 
@@ -49,7 +51,11 @@ class Report(NamedTuple):
 
 
 class Check:
-    """One run. Nothing is silently clean: what cannot be read, parsed or analysed is an error."""
+    """One run. Nothing is silently clean: what cannot be read, parsed or analysed is an error.
+
+    `fixes` asks for all fixes, or for those of the findings for which it holds; `go_on` is asked before each
+    analysis, and ends the run by raising something.
+    """
 
     def __init__(
         self,
@@ -57,14 +63,16 @@ class Check:
         *,
         force_exclude: bool = False,
         jobs: int = 1,
-        fixes: bool = False,
+        fixes: _Fixes = False,
         warn: Callable[[str], None],
+        go_on: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._force_exclude = force_exclude
         self._jobs = jobs
         self._fixes = fixes
         self._warn = warn
+        self._go_on = go_on
         self._folders: tuple[str, ...] = ()
         self._outside: list[str] = []
         self._errors: list[FileError] = []
@@ -114,16 +122,20 @@ class Check:
 
     def again(self, text: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
+        self._go_on()
         try:
             document = opened(text, path)
         except SourceError as error:
             raise ValueError(error.message) from None
+        fixes = self._fixes
         if document is not None:
             before = self._documents.get(path)
             if before is not None and document.skipped > before.skipped:
                 raise ValueError("what was Python is so no more")
             text = document.text
-        verdict = _lint(path, text, fixes=self._fixes)
+            if callable(fixes):
+                fixes = partial(_is_wanted_in, document, fixes)
+        verdict = _lint(path, text, fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict.findings, path, text, document)
@@ -217,6 +229,10 @@ class Check:
                 yield finding if document is None else document.mapped(finding)
 
 
+def _is_wanted_in(document: Document, wanted: Callable[[Finding], bool], finding: Finding) -> bool:
+    return wanted(document.mapped(finding))
+
+
 def _about_links(outside: list[str]) -> str:
     more = f" and {len(outside) - _NAMED} more" if outside[_NAMED:] else ""
     return f"left out, as links that lead out of the paths given: {', '.join(outside[:_NAMED])}{more}"
@@ -276,7 +292,7 @@ class _Verdict(NamedTuple):
     error: str | None
 
 
-def _lint_all(texts: dict[str, str], jobs: int, fixes: bool) -> Iterator[_Verdict]:
+def _lint_all(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
     """The verdicts in the order of the files, from processes where that pays."""
     jobs = min(jobs, len(texts))
     if jobs < 2 or sum(map(len, texts.values())) < _WORTH_PROCESSES:
@@ -284,7 +300,7 @@ def _lint_all(texts: dict[str, str], jobs: int, fixes: bool) -> Iterator[_Verdic
     return _lint_in_processes(texts, jobs, fixes)
 
 
-def _lint_in_processes(texts: dict[str, str], jobs: int, fixes: bool) -> Iterator[_Verdict]:
+def _lint_in_processes(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import Pipe
@@ -356,12 +372,12 @@ def _await_end(told: Connection) -> None:
     os._exit(1)
 
 
-def _lint(path: str, text: str, *, fixes: bool) -> _Verdict:
+def _lint(path: str, text: str, *, fixes: _Fixes) -> _Verdict:
     with without_collection():
         return _linted(path, text, fixes)
 
 
-def _linted(path: str, text: str, fixes: bool) -> _Verdict:
+def _linted(path: str, text: str, fixes: _Fixes) -> _Verdict:
     try:
         tree = parse(text)
     except ValueError as error:

@@ -213,8 +213,8 @@ def _check(options: argparse.Namespace) -> int:
     paths = options.paths or ["-" if options.stdin_filename else "."]
     try:
         os.getcwd()
-    except OSError as error:
-        raise _UsageError(f"the working directory cannot be used: {reason(error)}") from None
+    except OSError as problem:
+        raise _UsageError(f"the working directory cannot be used: {reason(problem)}") from None
     if "-" in paths and len(paths) > 1:
         raise _UsageError("standard input (-) cannot be combined with other paths")
     is_fixing = options.fix or options.diff

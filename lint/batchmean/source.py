@@ -31,6 +31,9 @@ MAX_BYTES = 32 << 20
 _BOM = b"\xef\xbb\xbf"
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _COOKIE_REACH = 2000  # bytes; PEP 263 looks at two lines, which are not longer than this in practice
+_NOT_FOR_FILES = frozenset(
+    {"idna", "punycode"}
+)  # of names in the Internet; their decoders take the square of the time
 _BLANK = re.compile(rb"[ \t\f]*(?:#.*)?$")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
@@ -126,7 +129,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 def replacements(text: str, edits: Iterable[Edit]) -> Iterator[tuple[int, int, str]]:
     """Edits in their order as offsets and what to put there, with the line ends of the line that it goes to."""
-    ends = [match.span() for match in _LINE_END.finditer(text)]
+    ends = line_ends(text)
     starts = [0, *(end for _, end in ends)]
     for edit in sorted(edits, key=lambda edit: (edit.span.line, edit.span.column)):
         line = min(edit.span.line, len(ends)) - 1
@@ -134,6 +137,11 @@ def replacements(text: str, edits: Iterable[Edit]) -> Iterator[tuple[int, int, s
         start = starts[edit.span.line - 1] + edit.span.column - 1
         end = starts[edit.span.end_line - 1] + edit.span.end_column - 1
         yield start, end, edit.text.replace("\n", line_end)
+
+
+def line_ends(text: str) -> list[tuple[int, int]]:
+    """Where each line end begins and ends."""
+    return [match.span() for match in _LINE_END.finditer(text)]
 
 
 def edited(data: bytes, edits: Iterable[Edit], path: str) -> bytes:
@@ -311,6 +319,8 @@ def _encoding(data: bytes, path: str) -> str:
     if cookie is None:
         return "utf-8"
     name = cookie[1].decode("ascii")
+    if name.lower().replace("-", "_") in _NOT_FOR_FILES:
+        raise SourceError(path, f"declares an encoding that is not meant for files: {name}")
     try:
         encoding = codecs.lookup(name).name
     except LookupError:
