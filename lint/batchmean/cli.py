@@ -323,6 +323,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         sys.stdout.write(_rendered(done.report, options))
     else:
         sys.stdout.buffer.write(done.changes[0].after if done.changes else given)
+        sys.stdout.buffer.flush()  # what is said below must be true
         sys.stderr.write(_rendered(done.report, options))
     if options.add_noqa and done.fixed:
         lines = len({(finding.where, finding.span.line) for finding in done.fixed})
