@@ -263,3 +263,8 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
     + "\n",
 }  # fmt: skip
 """Programs by their length: what is not to grow faster than they do."""
+
+GROWS_FASTER: Final = frozenset({
+    "fan-out of statements", "augmented sums", "augmented sums under an if", "early returns",
+})  # fmt: skip
+"""Those of them that do so today, up to the bound of the work in one file."""

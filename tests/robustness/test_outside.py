@@ -183,8 +183,11 @@ def test_python_m_imports_nothing_from_the_working_directory(tmp_path: Path) -> 
     assert runs_of([sys.executable, "-c", "import symtable"], folder) == {"symtable"}
 
 
+@pytest.mark.parametrize("flags", [[], ["-E"]], ids=["", "without PYTHONSAFEPATH"])
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_workers_import_nothing_from_the_working_directory(tmp_path: Path, method: str) -> None:
+def test_workers_import_nothing_from_the_working_directory(
+    tmp_path: Path, method: str, flags: list[str]
+) -> None:
     folder = tmp_path / "hostile"
     folder.mkdir()
     padding = "".join(f"# {n} {'log' * 30}\n" for n in range(3000))  # enough text to make processes worth it
@@ -201,7 +204,7 @@ def test_workers_import_nothing_from_the_working_directory(tmp_path: Path, metho
         f'    multiprocessing.set_start_method("{method}")\n'
         "    sys.exit(main())\n"
     )
-    command = [sys.executable, str(program), "check", "--jobs", "2", "one.txt", "two.txt"]
+    command = [sys.executable, *flags, str(program), "check", "--jobs", "2", "one.txt", "two.txt"]
     assert runs_of(command, folder) == set()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     assert [line.path for line in lines_of(done.stdout)] == ["one.txt", "two.txt"]
