@@ -3,14 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test test-heavy test-versions lint fmt docs bench bench-speed clean
+.PHONY: help demo test test-heavy test-elsewhere test-versions lint fmt docs bench bench-speed clean
 
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
 	@echo "make test        ruff, mypy and the tests"
 	@echo "make test-heavy  the tests that need PyTorch, JAX, TensorFlow, Keras, Paddle, MLX, tinygrad, Chromium or editors"
+	@echo "make test-elsewhere  the tests that touch files, terminals or floats, on what looks like another machine"
 	@echo "make test-versions  the tests on every Python here, with the oldest and newest libcst and flake8"
 	@echo "make fmt         format the code"
 	@echo "make docs        the generated pages in docs/ and the plot in README"
@@ -40,6 +41,14 @@ test: lint
 
 test-heavy: .venv/.heavy .venv/.pylsp
 	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy
+
+# Another locale, home, time zone and BLAS kernel than most machines have.
+test-elsewhere: .venv/.dev
+	home=$$(mktemp -d) && trap 'rm -r "$$home"' EXIT && \
+	HOME="$$home" TZ=Pacific/Chatham LC_ALL=C PYTHONUTF8=0 \
+	OPENBLAS_CORETYPE=Prescott \
+	$(PYTEST) tests/benchmarks tests/editors tests/faces tests/fixes/test_fix_command.py tests/fixtures \
+	tests/reference tests/reference_laws tests/robustness/test_isolation.py
 
 test-versions:
 	$(PYTHON) tests/versions.py

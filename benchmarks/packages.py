@@ -86,7 +86,7 @@ def _download(pin: Pin, scratch: Path) -> Path:
     destination = scratch / "download"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--ignore-requires-python", "--dest", str(destination), str(pin)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         reason = done.stderr.strip().splitlines()
         raise PackageError(f"{pin}: pip download failed: {reason[-1] if reason else 'without a word'}")

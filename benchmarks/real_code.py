@@ -88,7 +88,7 @@ def run_command(path: str, folder: Path) -> list[Reported]:
 
 def _run(module: str, *arguments: str, cwd: Path) -> str:
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=False)
     if done.returncode not in (0, 1):
         raise ProcessError(f"{module} ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout

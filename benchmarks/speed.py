@@ -116,12 +116,12 @@ def environment(name: str) -> Path:
     if str(ROOT) in ENVIRONMENTS[name]:
         wanted += f"\n{_digest(ROOT / 'lint')}"
     stamp = folder / "installed.txt"
-    if not stamp.is_file() or stamp.read_text() != wanted:
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(folder)])
         pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _run([*pip, *ENVIRONMENTS[name]])
-        stamp.write_text(wanted)
+        stamp.write_text(wanted, encoding="utf-8")
     return folder / "bin"
 
 
@@ -269,8 +269,8 @@ def start_up(table: Table, rounds: int) -> None:
     python = str(environment("batchmean") / "python")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "clean.py").write_text(CLEAN)
-        (folder / "flagged.py").write_text(FLAGGED.format(n=""))
+        (folder / "clean.py").write_text(CLEAN, encoding="utf-8")
+        (folder / "flagged.py").write_text(FLAGGED.format(n=""), encoding="utf-8")
         check = [python, "-m", "batchmean", "check", "--no-config"]
         commands = {
             "python": partial(cost, [python, "-c", "pass"], folder),
@@ -284,7 +284,7 @@ def start_up(table: Table, rounds: int) -> None:
                 [python, "-X", "importtime", *check[1:], f"{name}.py"],
                 cwd=folder,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 check=False,
             )
             imported = "libcst" in done.stderr

@@ -6,6 +6,7 @@ import importlib.util
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.frameworks.libraries import SECOND_STAGE
 
@@ -16,6 +17,14 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # tinygrad reads these at its import, whichever test comes first: without them it asks for a compiler.
 for variable, value in (("DEV", "PYTHON"), ("PARALLEL", "0"), ("CACHELEVEL", "0")):
     os.environ.setdefault(variable, value)
+
+# The same examples everywhere and on every run, and no clock; `--hypothesis-profile=search` looks for new ones.
+SLOW = [HealthCheck.too_slow]
+settings.register_profile(
+    "same", derandomize=True, database=None, deadline=None, suppress_health_check=SLOW, print_blob=True
+)
+settings.register_profile("search", deadline=None, suppress_health_check=SLOW)
+settings.load_profile("same")
 
 
 def pytest_configure() -> None:

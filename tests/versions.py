@@ -30,7 +30,7 @@ def interpreter(version: str) -> str | None:
     candidates = [*filter(None, [shutil.which(f"python{version}")]), *map(str, places)]
     for candidate in candidates:
         asked = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
-        done = subprocess.run([candidate, "-c", asked], capture_output=True, text=True, check=False)
+        done = subprocess.run([candidate, "-c", asked], capture_output=True, encoding="utf-8", check=False)
         if done.stdout.strip() == version:
             return candidate
     return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from batchmean import gate
 from batchmean.config import Settings
 from batchmean.memory import suffices, without_collection
-from batchmean.source import DOCUMENTS, SourceError, decode, leads_out, read, real_folders, walk
+from batchmean.source import DOCUMENTS, SourceError, decode, leads_out, legible, read, real_folders, walk
 
 if TYPE_CHECKING:
     import ast
@@ -107,7 +107,7 @@ class Check:
         allowed = (*self._folders, *real_folders([os.path.dirname(absolute)]))
         if leads_out(path, allowed) or (absolute.startswith(here) and leads_out(path, real_folders([here]))):
             target = os.path.realpath(path)
-            raise SourceError(path, f"is a link that leads out, to {target}, so it is left as it is")
+            raise SourceError(path, f"is a link that leads out, to {legible(target)}, so it is left as it is")
 
     @property
     def errors(self) -> list[FileError]:
@@ -158,7 +158,7 @@ class Check:
                 if not files:
                     hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
                     remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
-                    self._warn(f"no Python files to check under {path}{remedy}")
+                    self._warn(f"no Python files to check under {legible(path)}{remedy}")
                 yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")
@@ -235,7 +235,7 @@ def _is_wanted_in(document: Document, wanted: Callable[[Finding], bool], finding
 
 def _about_links(outside: list[str]) -> str:
     more = f" and {len(outside) - _NAMED} more" if outside[_NAMED:] else ""
-    return f"left out, as links that lead out of the paths given: {', '.join(outside[:_NAMED])}{more}"
+    return f"left out, as links that lead out of the paths given: {', '.join(map(legible, outside[:_NAMED]))}{more}"
 
 
 def opened(content: str, path: str) -> Document | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from batchmean import __version__
 from batchmean.__main__ import INTERRUPTED
 from batchmean.config import CONFIDENCES, ConfigError, Glob, Globs, Settings, codes_from, hint, rule_names
-from batchmean.output import FORMATS, WITH_FIXES, printable, render
-from batchmean.source import MAX_BYTES, SourceError, bounded, reason
+from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, printable, render
+from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
 
 if TYPE_CHECKING:
     from batchmean.check import Check, Report
@@ -220,7 +220,7 @@ def _check(options: argparse.Namespace) -> int:
     is_fixing = options.fix or options.diff
     if options.unsafe_fixes and not is_fixing:
         raise _UsageError("--unsafe-fixes needs --fix or --diff")
-    if options.statistics and options.output_format not in ("concise", "full", "json"):
+    if options.statistics and options.output_format not in (*TO_BE_READ, "json"):
         raise _UsageError(f"--statistics has no {options.output_format} form, only text and json")
     settings = Settings(_overrides(options), file=options.config, isolated=options.no_config)
     check = Check(
@@ -230,6 +230,8 @@ def _check(options: argparse.Namespace) -> int:
         fixes=is_fixing or options.output_format in WITH_FIXES,
         warn=lambda message: _complain("warning", message),
     )
+    if options.diff or options.output_format not in TO_BE_READ:
+        _write_utf_8()
     if options.show_settings:
         return _show_settings(paths, settings, options)
     if options.show_files:
@@ -248,7 +250,7 @@ def _check(options: argparse.Namespace) -> int:
     if is_fixing or options.add_noqa:
         return _rewrite(report, check, options, given)
     for error in report.errors:
-        _complain("error", f"{error.path}: {error.message}")
+        _complain("error", f"{legible(error.path)}: {error.message}")
     sys.stdout.write(_rendered(report, options))
     return FOUND if report.errors or (report.findings and not options.exit_zero) else CLEAN
 
@@ -270,7 +272,7 @@ def _show_settings(paths: list[str], settings: Settings, options: argparse.Names
     for path in paths:
         name = (options.stdin_filename or "<stdin>") if path == "-" else path
         if path != "-" and not os.path.lexists(path):
-            raise _UsageError(f"{path}: no such file or directory")
+            raise _UsageError(f"{legible(path)}: no such file or directory")
         config = settings.inside(path) if os.path.isdir(path) else settings.of(name)
         pages.append(page(name, config))
     sys.stdout.write("\n".join(pages))
@@ -280,10 +282,10 @@ def _show_settings(paths: list[str], settings: Settings, options: argparse.Names
 def _show_files(paths: list[str], check: Check, options: argparse.Namespace) -> int:
     names = [(options.stdin_filename or "<stdin>")] if paths == ["-"] else list(check.found(paths))
     for name in names:
-        print(printable(name))
+        print(printable(legible(name)))
     missing = [] if paths == ["-"] else [name for name in names if not os.path.lexists(name)]
-    problems = [f"{error.path}: {error.message}" for error in check.errors]
-    problems += [f"{name}: no such file or directory" for name in missing]
+    problems = [f"{legible(error.path)}: {error.message}" for error in check.errors]
+    problems += [f"{legible(name)}: no such file or directory" for name in missing]
     for problem in problems:
         _complain("error", problem)
     return FOUND if problems else CLEAN
@@ -314,7 +316,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
     else:
         done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
-        _complain("error", f"{error.path}: {error.message}")
+        _complain("error", f"{legible(error.path)}: {error.message}")
     if options.diff:
         shown = _for_terminal if sys.stdout.isatty() else str
         for change in done.changes:
@@ -331,7 +333,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
     if options.add_noqa:
         for finding in done.report.findings:
             if finding.path not in done.unwritten:
-                place = f"{finding.where}:{finding.span.line}"
+                place = f"{legible(finding.where)}:{finding.span.line}"
                 _complain("warning", f"{place}: no # noqa comment can be put there")
     elif done.fixed:
         _complain("note", scale_note(done.fixed, pending=options.diff))
@@ -348,7 +350,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         "select": select,
         "ignore": options.ignore and codes_from(options.ignore, "--ignore"),
         "exclude": options.exclude
-        and Globs(Glob(text, os.getcwd()) for texts in options.exclude for text in texts.split(",")),
+        and Globs(Glob(legible(text), os.getcwd()) for texts in options.exclude for text in texts.split(",")),
         "min_confidence": options.min_confidence,
         "preview": options.preview,
         "respect_gitignore": options.respect_gitignore,
@@ -399,6 +401,12 @@ def _server() -> int:
     if sys.stdin is None:
         raise _UsageError("standard input is closed")
     return serve()
+
+
+def _write_utf_8() -> None:
+    """What goes to another program is UTF-8, whatever the locale; a terminal is told what it can show."""
+    if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _cpus() -> int:

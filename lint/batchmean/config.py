@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchmean import source
-from batchmean.source import reason
+from batchmean.source import legible, reason
 
 if TYPE_CHECKING:
     from batchmean.findings import Confidence, Finding
@@ -85,7 +85,7 @@ class _Together:
         self._is_name, self._is_path = _any_of(names), _any_of(paths)
 
     def match(self, path: str) -> bool:
-        parts = path.replace(os.sep, "/").split("/")
+        parts = legible(path).replace(os.sep, "/").split("/")
         return any(map(self._is_name, parts)) or any(
             self._is_path("/".join(parts[:end])) for end in range(1, len(parts) + 1)
         )
@@ -247,18 +247,19 @@ def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:
 
 def _read(path: str, *, required: bool = False) -> Config | None:
     """The configuration in one file; `None` where the file is not there, or is silent about batchmean."""
+    where = legible(path)
     try:
         data = source.read_regular(path, source.MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
-            raise ConfigError(f"{path}: {reason(error)}") from None
+            raise ConfigError(f"{where}: {reason(error)}") from None
         return None
     except OSError as error:
-        raise ConfigError(f"{path}: {reason(error)}") from None
+        raise ConfigError(f"{where}: {reason(error)}") from None
     if b"batchmean" not in data and len(data) <= source.MAX_BYTES:  # spares most projects the TOML parser
         return None
     if len(data) > MAX_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MAX_DOTS:
-        raise ConfigError(f"{path}: has more than {MAX_BYTES} bytes, or {MAX_DOTS} dots in one line")
+        raise ConfigError(f"{where}: has more than {MAX_BYTES} bytes, or {MAX_DOTS} dots in one line")
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -267,15 +268,15 @@ def _read(path: str, *, required: bool = False) -> Config | None:
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{where}: {error}") from None
     except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply") from None
+        raise ConfigError(f"{where}: nested too deeply") from None
     tool = document.get("tool", {})
     table = tool.get("batchmean") if isinstance(tool, dict) else None
     if table is None:
         return None
     root = os.path.dirname(os.path.abspath(path))
-    return _from_table(table, root, f"{path}: [tool.batchmean]")._replace(file=path)
+    return _from_table(table, root, f"{where}: [tool.batchmean]")._replace(file=path)
 
 
 def _from_table(table: object, root: str, where: str) -> Config:

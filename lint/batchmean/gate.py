@@ -71,7 +71,7 @@ _LOGARITHMS: Final = _Tokens({
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
 """What says which positions count."""
 _SQUARES: Final = _Tokens({
-    "** 2": (") ** 2", "diff ** 2", "delta ** 2"), "**2": (")**2", "diff**2", "delta**2"), ".pow(2": (), "square(": (),
+    "** 2": (), "**2": (), ".pow(2": (), "square(": (),
 })  # fmt: skip
 """Squared differences; those of one variable are norms."""
 _LOSSES: Final = _Tokens({
@@ -91,9 +91,7 @@ _NO_OPS: Final = _Tokens({
 })  # fmt: skip
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
 _DIVIDED: Final = "loss.div("
-_OF_LOGARITHMS: Final = _Tokens(_LOGARITHMS, _MEANS)
 _OF_LOSSES: Final = _Tokens(_LOGARITHMS, _MEANS, _LOSSES)
-_OF_SQUARES: Final = _Tokens(_LOGARITHMS, _MEANS, _SQUARES, {_DIVIDED: ()})
 _REPORTERS: Final = (
     "logger.", "logging.", "logging_backend.", "self.", "super().", "accelerator.", "fabric.", "trainer.", "wandb.",
     "writer.",
@@ -106,13 +104,8 @@ _BLANK: Final = re.compile(r"[^\S\n]*")
 
 def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
-    sought = _OF_LOGARITHMS
-    if is_about_masks(text):
-        sought = _OF_LOSSES
-    elif _NO_OPS.are_in(text) or ".div(" in text:
-        sought = _OF_SQUARES
     lines = _Lines(text)
-    return sorted({at for at in sought.places_in(text) if lines.may_be_of_arrays(at)})
+    return sorted({at for at in _OF_LOSSES.places_in(text) if lines.may_be_of_arrays(at)})
 
 
 class _Lines:
@@ -157,14 +150,16 @@ class _Lines:
 def worth_parsing(text: str) -> bool:
     """Could the file hold a loss with a wrong denominator? Every file that could is let through."""
     divides_a_mean = _divides_a_mean(text)
-    if not (divides_a_mean or _takes_a_mean(text)):
+    if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
         return False
-    if divides_a_mean or is_about_masks(text):
+    if divides_a_mean or is_about_masks(text) or means_what_it_is_given(text):
         return True
     lines = _Lines(text)
     if any(lines.may_be_of_arrays(at) for at in _DIVERGENCES.places_in(text)):
         return True
-    if ("exp(" in text or "expm1(" in text) and _SPREAD.search(text):
+    if ("exp(" in text or "expm1(" in text) and (
+        _SPREAD.search(text) or _SQUARES.are_in(text) or "power(" in text
+    ):
         return True
     if ("log_p" in text or "logp" in text) and any(token in text for token in (*_TARGETS, *_COLUMNS)):
         return True
@@ -174,6 +169,23 @@ def worth_parsing(text: str) -> bool:
 def reduces(text: str) -> bool:
     """Does the text take a mean, or divide a sum by a count?"""
     return _takes_a_mean(text) or _divides_a_mean(text)
+
+
+def makes_means(text: str) -> bool:
+    """Does the text name a library loss that takes the mean itself?"""
+    return _MEANS.are_in(text)
+
+
+def means_what_it_is_given(text: str) -> bool:
+    """Could a library's mean be given masked arrays, or a column and a row?"""
+    return _MEANS.are_in(text) and any(
+        token in text for token in (*_COLUMNS, *_MASKS, "view(-1, 1)", "(-1, 1)")
+    )
+
+
+def sums(text: str) -> bool:
+    """Could the text sum something, which another part of the file divides?"""
+    return "sum" in text or "dot(" in text or "einsum" in text
 
 
 def is_about_masks(text: str) -> bool:
@@ -191,6 +203,6 @@ def _divides_a_mean(text: str) -> bool:
     """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
     if _DIVIDED in text or _NO_OPS.are_in(text):
         return True
-    if not _MEANS.are_in(text):
+    if not (_MEANS.are_in(text) or _SQUARES.are_in(text)):
         return False
     return ".div(" in text or "sum(" in text or ("/" in text and any(token in text for token in _COUNTS))

@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import count
 from typing import NamedTuple
 
-from batchmean.source import read_regular
+from batchmean.source import legible, read_regular
 
 MAX_BYTES = 1 << 20
 """A longer list is not heeded."""
@@ -196,7 +196,7 @@ def _read(path: str, folder: str, warn: Callable[[str], None]) -> tuple[_List, .
     except ValueError:
         pass
     warn(
-        f"{path}: is not heeded: it has more than {MAX_BYTES >> 20} MiB,"
+        f"{legible(path)}: is not heeded: it has more than {MAX_BYTES >> 20} MiB,"
         f" or more than {MAX_WILD_BYTES >> 10} KiB of patterns with wildcards"
     )
     return ()

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean.check import FileError, Report, opened, parse
 from batchmean.noqa import Noqa
-from batchmean.output import printable
-from batchmean.source import NOTEBOOKS, SourceError, decode, edited
+from batchmean.source import NOTEBOOKS, SourceError, decode, edited, legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -247,6 +246,7 @@ def _unified(before: Sequence[str], after: Sequence[str], name: str) -> Iterator
             hunks[-1].append(change)
         else:
             hunks.append([change])
+    name = legible(name)
     if hunks:
         yield f"--- {_quoted(name)}\n"
         yield f"+++ {_quoted(name)}\n"
@@ -306,14 +306,15 @@ def _agreement(before: Sequence[str], after: Sequence[str], at: int, new_at: int
 
 def _quoted(name: str) -> str:
     """The name of a file as git and patch have it in a header: in quotes, if anything in it could mislead."""
-    if printable(name) == name and not set(name) & {'"', "\\"}:
+    if name.isprintable() and not set(name) & {'"', "\\"}:
         return name
     shown = (f"\\{char}" if char in '"\\' else char if char.isprintable() else _octal(char) for char in name)
     return f'"{"".join(shown)}"'
 
 
 def _octal(char: str) -> str:
-    data = os.fsencode(char) if "\udc80" <= char <= "\udcff" else char.encode("utf-8", "surrogatepass")
+    raw = "\udc80" <= char <= "\udcff"  # a byte of a name that is no text
+    data = bytes([ord(char) - 0xDC00]) if raw else char.encode("utf-8", "surrogatepass")
     return "".join(f"\\{byte:03o}" for byte in data)
 
 
@@ -342,7 +343,7 @@ def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
     """What the fixes do to the training."""
     places: dict[str, list[str]] = {}
     for finding in fixed:
-        places.setdefault(_growth(finding), []).append(f"{finding.where}:{finding.span.line}")
+        places.setdefault(_growth(finding), []).append(f"{legible(finding.where)}:{finding.span.line}")
     parts = [
         f"{growth} ({', '.join(where[:_NAMED])}{f' and {len(where) - _NAMED} more' if where[_NAMED:] else ''})"
         for growth, where in places.items()

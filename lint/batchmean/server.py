@@ -380,7 +380,8 @@ class BatchmeanServer(LanguageServer):
         return analysis, view
 
     def _path(self, uri: str) -> str:
-        path = self.workspace.get_text_document(uri).path
+        # A URI names the bytes of a path as UTF-8, whatever the encoding of the locale.
+        path = os.fsdecode(self.workspace.get_text_document(uri).path.encode("utf-8", "surrogateescape"))
         # What an editor sends under the name of a notebook is one of its cells.
         return f"{path}.py" if path.endswith(".ipynb") else path
 

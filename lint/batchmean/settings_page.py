@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from batchmean.config import Config
-from batchmean.output import printable
+from batchmean.output import is_shown, printable
 from batchmean.rules import RULES
+from batchmean.source import legible
 
 
 def page(path: str, config: Config) -> str:
@@ -15,8 +16,10 @@ def page(path: str, config: Config) -> str:
 
 
 def _lines(path: str, config: Config) -> Iterator[str]:
-    source = config.file or "the defaults: no pyproject.toml has a [tool.batchmean]"
-    yield printable(f"# {path}: settings from {source}")
+    source = (
+        config.file and legible(config.file)
+    ) or "the defaults: no pyproject.toml has a [tool.batchmean]"
+    yield printable(f"# {legible(path)}: settings from {source}")
     yield "[tool.batchmean]"
     yield "# select: every rule" if config.select is None else f"select = {_list(config.select)}"
     yield f"ignore = {_list(config.ignore)}"
@@ -48,4 +51,4 @@ def _bool(value: bool) -> str:
 
 def _string(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in escaped) + '"'
+    return '"' + "".join(char if is_shown(char) else f"\\U{ord(char):08x}" for char in escaped) + '"'

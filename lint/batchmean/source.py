@@ -330,6 +330,19 @@ def _encoding(data: bytes, path: str) -> str:
     return encoding
 
 
+def legible(path: str) -> str:
+    """A path as text: bytes that the encoding of the locale does not know are read as UTF-8, where they are.
+
+    To open a file, the path is taken as it was.
+    """
+    if path.isascii():
+        return path
+    try:
+        return os.fsencode(path).decode("utf-8")
+    except UnicodeError:
+        return path
+
+
 def unify_line_ends(text: str) -> str:
     """The text with LF alone."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

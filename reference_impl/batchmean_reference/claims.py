@@ -97,12 +97,22 @@ def wrong_times_v(run: Run, **fields: Any) -> Run:
 def short(number: float) -> str:
     """A number in three significant digits, with an exponent only where it needs one.
 
-    >>> short(0.046051), short(1234.5), short(1.2e-15), short(0.000144)
-    ('0.0461', '1234', '1.2e-15', '0.000144')
+    >>> short(0.046051), short(1234.5), short(1.2e-15), short(0.000144), short(999.9999)
+    ('0.0461', '1234', '1.2e-15', '0.000144', '1000')
     """
-    if number != 0 and not 1e-4 <= abs(number) < 1e5:
+    size = abs(float(f"{number:.3g}"))  # rounded first: 1000 less a rounding error is a thousand
+    if size != 0 and not 1e-4 <= size < 1e5:
         return f"{number:.2g}"
-    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    return f"{number:.0f}" if size >= 1000 else f"{number:.3g}"
+
+
+def within(distance: float) -> str:
+    """A distance between float64 results, `short`; how large mere rounding is depends on the machine.
+
+    >>> within(4.4e-16), within(0.046051)
+    ('less than 1e-12', '0.0461')
+    """
+    return "less than 1e-12" if distance < 1e-12 else short(distance)
 
 
 def listed(numbers: Sequence[float]) -> str:
@@ -207,7 +217,7 @@ def gradients_are_correct(lab: Laboratory, settings: Settings) -> Claim:
         "Gradient",
         "The gradients are correct all the same.",
         f"At V = {listed(VOCABULARIES)} it has the direction of the right one (cosine 1 to within "
-        f"{short(max(abs(1 - cosine) for cosine in cosines))}) and is {listed(sizes)} times shorter.",
+        f"{within(max(abs(1 - cosine) for cosine in cosines))}) and is {listed(sizes)} times shorter.",
         "holds when" if parallel and min(sizes) > 2 else "holds" if parallel else "does not hold",
         "only its direction matters: it is V times too short",
         figures={"V": VOCABULARIES, "cosine": cosines, "times_shorter": sizes},
@@ -295,7 +305,7 @@ def sgd_at_rate_times_v(lab: Laboratory, settings: Settings) -> Claim:
         "SGD at rate x V",
         "A larger learning rate makes up for it.",
         f"With the rate multiplied by V = {settings.study}, two float64 runs of {settings.study_steps} steps "
-        f"end {listed(apart)} of their way apart (plain, with momentum): rounding. In float32 at "
+        f"end {' and '.join(map(within, apart))} of their way apart (plain, with momentum): rounding. In float32 at "
         f"V = {settings.shown}, after {settings.main_steps} steps: {short(single)}.",
         "holds when" if max(apart) < SAME else "does not hold",
         "it is exactly V times larger, and changes with V",
@@ -333,7 +343,7 @@ def adam_does_not_notice(lab: Laboratory, settings: Settings) -> Claim:
         "Adam hides the factor.",
         f"After {settings.main_steps} steps at V = {listed(VOCABULARIES)} the held-out loss is "
         f"{listed([right for right, _ in main])} right and {listed([off for _, off in main])} wrong. A "
-        f"wrong run is a right run with epsilon x V ({short(equivalent)} of their way apart). At V = "
+        f"wrong run is a right run with epsilon x V ({within(equivalent)} of their way apart). At V = "
         f"{vocabulary} it falls behind by more than {VISIBLE:.0%} from epsilon = {short(shows)} up; the "
         f"default is {short(run.epsilon)}, and the root mean square of an untrained model's right gradient "
         f"{short(typical)}. With a vocabulary of {gpt2}, GPT-2's, the default would act like "
@@ -379,8 +389,8 @@ def knob_claim(topic: str, statement: str, name: str, found: dict[str, float], a
         statement,
         f"At rate x V, the wrong run ends {short(found['as_it_is'])} times as far from the right one as "
         f"that one moved, and lowers the loss by {short(found['drop_wrong'])} nats instead of "
-        f"{short(found['drop_right'])}. It is the right run with {name} x V ({short(found['turned_up'])} "
-        f"apart); with {name} / V it is the right run again ({short(found['mended'])} apart).{also}",
+        f"{short(found['drop_right'])}. It is the right run with {name} x V ({within(found['turned_up'])} "
+        f"apart); with {name} / V it is the right run again ({within(found['mended'])} apart).{also}",
         "holds" if harmless else "holds when" if same else "does not hold",
         f"{name} is divided by V too" if same and not harmless else "",
         figures=dict(found),

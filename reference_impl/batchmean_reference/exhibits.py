@@ -20,6 +20,7 @@ from batchmean.linter import lint
 from batchmean_reference.arguments import Sizes
 from batchmean_reference.audit import Measured, Monomial, deviation, measure
 from batchmean_reference.cases import Case, CaseError, find_modules, read_cases
+from batchmean_reference.claims import within
 from batchmean_reference.laboratory import VOCABULARIES
 from batchmean_reference.laws import Loss
 
@@ -79,7 +80,7 @@ class Exhibition:
         return (
             f"{len(self.exhibits)} findings; {self.silent} right functions pass in silence, "
             f"{len(self.alarms)} do not; {len(self.missed)} wrong ones are missed. The measured ratios are "
-            f"the linter's factors to {self.farthest:.1g} of their size."
+            f"the linter's factors to {within(self.farthest)} of their size."
         )
 
     @property

@@ -1,7 +1,9 @@
 """The plots of the page: inline SVG whose colors are CSS variables, so that they follow light and dark.
 
 Matplotlib draws with colors that stand for roles (`INK`, `RIGHT`, ...); `svg` replaces each by the variable
-of its name. Ids are made unique, and no date or random salt is left in, so equal results give equal pages.
+of its name. Nothing that differs from one machine to the next is left in, so equal results give equal pages:
+no date, no setting of the user's own, ids that are numbered (Matplotlib's are hashes of coordinates) and
+coordinates of two digits.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -30,7 +33,6 @@ STYLES = ("-", "--", ":")  # of the vocabularies
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: in the page's own font, and to be searched and read aloud
-    "svg.hashsalt": "batchmean",
     "font.size": 10,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -53,7 +55,7 @@ STYLE: dict[Any, Any] = {
 
 def svg(name: str, label: str, draw: Callable[[Axes], None]) -> str:
     """A plot as an `<svg>` element. `name` makes its ids its own, `label` says in words what it shows."""
-    with mpl.rc_context(STYLE):
+    with mpl.style.context(["default", STYLE]):
         figure = Figure(figsize=(4.5, 3.4), layout="constrained")
         axes = figure.subplots()
         figure.patch.set_alpha(0)
@@ -66,12 +68,30 @@ def svg(name: str, label: str, draw: Callable[[Axes], None]) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{name}-", _portable(text))
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
     for color, variable in VARIABLES.items():
         text = text.replace(color, f"var(--{variable})")
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)  # as wide as the page lets it be
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def _portable(text: str) -> str:
+    """Ids that are hashes numbered as they come, coordinates rounded to what can be seen; text stays as it is.
+
+    >>> _portable('<path id="m42dd80a5d5" d="M 98.060651 -0.001"/><use href="#m42dd80a5d5"/><text>0.007</text>')
+    '<path id="m-1" d="M 98.06 0"/><use href="#m-1"/><text>0.007</text>'
+    """
+    numbers: dict[str, str] = {}
+
+    def numbered(match: re.Match[str]) -> str:
+        return numbers.setdefault(match[0], f"{match[1]}-{len(numbers) + 1}")
+
+    def rounded(match: re.Match[str]) -> str:
+        return f"{round(float(match[0]), 2) + 0.0:g}"
+
+    text = re.sub(r"(?<=[\"#])([A-Za-z]+)[0-9a-f]{10}\b", numbered, text)
+    return re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d+", rounded, tag[0]), text)
 
 
 def log_axis(axes: Axes, which: str) -> None:

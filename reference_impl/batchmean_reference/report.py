@@ -19,18 +19,18 @@ from batchmean_reference.exhibits import Exhibit, Exhibition
 from batchmean_reference.laboratory import VOCABULARIES, Laboratory
 
 VERDICT_STYLES = {"holds": "bold green", "holds when": "bold yellow", "does not hold": "bold red"}
-BARS = "▁▂▃▄▅▆▇█"
+BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 
 
-def sparkline(values: list[float], width: int, low: float, high: float) -> str:
-    """A curve in block characters, `width` wide; `low` and `high` are the ends of its scale.
+def sparkline(values: list[float], width: int, low: float, high: float, bars: str = BARS) -> str:
+    """A curve in characters that rise, `width` wide; `low` and `high` are the ends of its scale.
 
     >>> sparkline([0.0, 1.0, 2.0, 3.0], 4, 0.0, 3.0)
     '▁▃▆█'
     """
     picked = [values[round(i * (len(values) - 1) / max(width - 1, 1))] for i in range(width)]
-    last = len(BARS) - 1
-    return "".join(BARS[max(0, min(last, round((v - low) / (high - low) * last)))] for v in picked)
+    last = len(bars) - 1
+    return "".join(bars[max(0, min(last, round((v - low) / (high - low) * last)))] for v in picked)
 
 
 @contextmanager
@@ -107,6 +107,7 @@ def print_training(console: Console, lab: Laboratory, settings: Settings, sample
     for name in ("first and last loss", "held out"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("nats per token", no_wrap=True)
+    bars = ASCII_BARS if console.options.ascii_only else BARS
     for vocabulary, optimizer in product(VOCABULARIES, ("SGD", "Adam")):
         for denominator, divisor, color in (("units", "B T", "blue"), ("whole shape", "B T V", "red")):
             history = lab.trained(settings.main(vocabulary, optimizer, denominator)).history
@@ -116,7 +117,7 @@ def print_training(console: Console, lab: Laboratory, settings: Settings, sample
                 divisor,
                 f"{short(history.losses[0])}  {short(history.losses[-1])}",
                 f"{history.held_out:.2f}",
-                Text(sparkline(history.nats, 16, 2.0, max(history.nats)), color),
+                Text(sparkline(history.nats, 16, 2.0, max(history.nats), bars), color),
             )
     console.print(table)
     console.print(f"\nText from each model at V = {settings.shown}:", highlight=False)

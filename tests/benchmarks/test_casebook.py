@@ -35,8 +35,8 @@ def judgements(verdict: str, path: str = "losses.py") -> Judgements:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
-    (tmp_path / "losses.py").write_text(LOSSES)
-    (tmp_path / "python2.py").write_text("print 'log_softmax', mean()\n")
+    (tmp_path / "losses.py").write_text(LOSSES, encoding="utf-8")
+    (tmp_path / "python2.py").write_text("print 'log_softmax', mean()\n", encoding="utf-8")
     return Source("o/n@1", tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_rows_count_in_the_recall_of_their_law(source: Source, family: str, law:
 
 def test_copies_are_judged_once(source: Source) -> None:
     (source.folder / "build").mkdir()
-    (source.folder / "build/losses.py").write_text(LOSSES)
+    (source.folder / "build/losses.py").write_text(LOSSES, encoding="utf-8")
     result = score([source, Source("o/n@2", source.folder)], [], jobs=1)
     assert len(result.findings) == 4
     (judged,) = judge(result.findings, judgements("right", "build/losses.py"))

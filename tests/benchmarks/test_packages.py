@@ -43,7 +43,7 @@ def test_python_files_of_a_wheel(tmp_path: Path) -> None:
     archive = wheel(tmp_path, {"package/a.py": "A = 1\n", "package/data.bin": "x", "top.py": ""})
     unpack(archive, tmp_path / "out")
     assert files_below(tmp_path / "out") == {"package/a.py", "top.py"}
-    assert (tmp_path / "out/package/a.py").read_text() == "A = 1\n"
+    assert (tmp_path / "out/package/a.py").read_text(encoding="utf-8") == "A = 1\n"
 
 
 def test_source_distribution_gives_the_same_paths_and_no_links(tmp_path: Path) -> None:

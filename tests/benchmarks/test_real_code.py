@@ -22,7 +22,7 @@ def kd(student, teacher):
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     (tmp_path / "package").mkdir()
-    (tmp_path / "package/kd.py").write_text(LOSS)
+    (tmp_path / "package/kd.py").write_text(LOSS, encoding="utf-8")
     return tmp_path
 
 

@@ -22,12 +22,12 @@ def loss(logits, labels):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "wrong.py").write_text(WRONG)
-    (tmp_path / "refused.py").write_text(f"{WRONG}(flag): bool = True\n")
-    (tmp_path / "altered.py").write_text(f"\f{WRONG}")
-    (tmp_path / "broken.py").write_text("def f(:\n")
+    (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
+    (tmp_path / "refused.py").write_text(f"{WRONG}(flag): bool = True\n", encoding="utf-8")
+    (tmp_path / "altered.py").write_text(f"\f{WRONG}", encoding="utf-8")
+    (tmp_path / "broken.py").write_text("def f(:\n", encoding="utf-8")
     (tmp_path / "latin.py").write_bytes(b"x = '\xe9'\n")
-    (tmp_path / "notes.ipynb").write_text("{}")
+    (tmp_path / "notes.ipynb").write_text("{}", encoding="utf-8")
     return tmp_path
 
 

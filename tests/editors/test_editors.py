@@ -59,7 +59,7 @@ def run(folder: Path, *command: str | Path) -> str:
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=100,
         env={
@@ -165,7 +165,7 @@ def test_neovim_on_the_server(tmp_path: Path) -> None:
     assert seen["text"] == "# 𝕏\n" + WIDE.replace(MEAN, SUMMED)
     assert (seen["fixed"], seen["messages"].strip()) == (0, "")
     log = tmp_path / "nvim" / "lsp.log"
-    assert not log.exists() or "ERROR" not in log.read_text()
+    assert not log.exists() or "ERROR" not in log.read_text(encoding="utf-8")
 
 
 PYLSP_SETTINGS = json.loads(documented("python-lsp-server", "json"))

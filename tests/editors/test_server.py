@@ -15,9 +15,7 @@ from batchmean.explain import page
 from batchmean.rules import RULES
 
 from tests.editors.client import PATIENCE, Client, Message, applied, program, utf16
-from tests.faces.support import RIGHT, TWO_KINDS, WRONG
-
-pytestmark = pytest.mark.xdist_group("server")  # one process serves most of the tests
+from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, native
 
 WIDE = WRONG.replace("return -", 'é = "日本 𝕏𝕏 e\u0301"; return é, -')
 MEAN = "(target * logp).mean()"
@@ -101,6 +99,16 @@ def test_columns_are_counted_in_the_units_that_the_client_asks_for(
     before = WIDE.partition(MEAN)[0].rpartition("\n")[2]
     little = encoding if encoding == "utf-8" else f"{encoding}-le"
     assert found["range"]["start"]["character"] == len(before.encode(little)) // unit
+
+
+def test_paths_are_the_same_in_every_locale(tmp_path: Path) -> None:
+    folder = tmp_path / native("é")
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text('[tool.batchmean]\nignore = ["BMN101"]\n', encoding="utf-8")
+    with Client([program("batchmean"), "server"], tmp_path, **ASCII) as client:
+        client.initialize()
+        [found] = client.diagnostics(client.open(folder / "a.py", TWO_KINDS), 1)
+    assert found["code"] == "BMN102"
 
 
 def test_a_plain_client_gets_no_more_than_it_understands(tmp_path: Path) -> None:
@@ -267,11 +275,11 @@ def test_the_configuration_is_that_of_now(client: Client) -> None:
         return client.diagnostics(uri)
 
     for setting in ('min-confidence = "proved"', 'ignore = ["BMN102"]', 'exclude = ["pkg"]'):
-        config.write_text(f"[tool.batchmean]\n{setting}\n")
+        config.write_text(f"[tool.batchmean]\n{setting}\n", encoding="utf-8")
         assert changed() == []
-        config.write_text("[tool.batchmean]\n")
+        config.write_text("[tool.batchmean]\n", encoding="utf-8")
         assert changed() == [found]
-    config.write_text('[tool.batchmean]\nignore = ["BMN102"]\n')  # and nobody says so
+    config.write_text('[tool.batchmean]\nignore = ["BMN102"]\n', encoding="utf-8")  # and nobody says so
     assert actions(client, uri, found["range"]) == []
     assert client.diagnostics(uri, client.change(uri, BY_NAMES)) == []
 
@@ -287,7 +295,7 @@ def test_it_asks_to_be_told_of_changed_configurations(tmp_path: Path) -> None:
 
 def test_a_wrong_configuration_is_told_once_and_the_defaults_hold(client: Client) -> None:
     config = client.root / "pyproject.toml"
-    config.write_text('[tool.batchmean]\nselekt = ["BMN101"]\n')
+    config.write_text('[tool.batchmean]\nselekt = ["BMN101"]\n', encoding="utf-8")
     uri = client.open(client.root / "a.py", WRONG)
     assert len(client.diagnostics(uri, 1)) == 1
     assert len(client.diagnostics(uri, client.change(uri, WRONG + "\n"))) == 1
@@ -361,7 +369,7 @@ def test_neither_a_crash_nor_a_print_ends_the_conversation(tmp_path: Path) -> No
         assert actions(client, uri, NOWHERE) == []
         assert len(client.diagnostics(uri, client.change(uri, WRONG))) == 1
         assert client.leave() == 0
-    assert (tmp_path / "stderr.txt").read_text() == "stray words\n" * 2
+    assert (tmp_path / "stderr.txt").read_text(encoding="utf-8") == "stray words\n" * 2
 
 
 @pytest.mark.parametrize("says_so", [True, False])
@@ -375,7 +383,7 @@ def test_it_leaves_when_its_client_does(tmp_path: Path, says_so: bool) -> None:
         else:
             client.process.stdin.close()
             assert client.process.wait(PATIENCE) == 1
-    assert (tmp_path / "stderr.txt").read_text() == ""
+    assert (tmp_path / "stderr.txt").read_text(encoding="utf-8") == ""
 
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
@@ -389,14 +397,14 @@ def test_without_pygls_one_line_says_what_to_install(tmp_path: Path) -> None:
     hide = "import sys; sys.modules['pygls'] = sys.modules['lsprotocol'] = None"
     code = f"{hide}; from batchmean.cli import main; sys.exit(main(['server']))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: the server needs lsprotocol: pip install 'batchmean[server]'\n"
 
 
 def test_nothing_of_it_is_imported_otherwise(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text(WRONG)
+    (tmp_path / "a.py").write_text(WRONG, encoding="utf-8")
     code = dedent(
         """\
         import sys
@@ -406,6 +414,6 @@ def test_nothing_of_it_is_imported_otherwise(tmp_path: Path) -> None:
         """
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"

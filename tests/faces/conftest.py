@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faces.support import Run, Write, run_program
+from tests.faces.support import Run, Write, native, run_program
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def write(tmp_path: Path) -> Write:
 
     def write(files: Mapping[str, str | bytes]) -> None:
         for name, content in files.items():
-            path = tmp_path / name
+            path = tmp_path / native(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 

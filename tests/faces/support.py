@@ -52,13 +52,21 @@ TWO_KINDS = WRONG + dedent(
     """
 )
 
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""The variables of a locale whose encoding is ASCII, also for file names."""
+
+
+def native(name: str) -> str:
+    """A file name that is UTF-8 on the disk, as Python has it in this locale."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
 
 def run_program(
     name: str, *arguments: str, cwd: Path, stdin: str | bytes = b"", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """A program that is installed beside the interpreter, in `cwd`; its output as text."""
     done = subprocess.run(
-        [Path(sys.executable).parent / name, *arguments],
+        [Path(sys.executable).parent / name, *map(native, arguments)],
         cwd=cwd,
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,

@@ -23,10 +23,10 @@ def test_every_finding_is_silenced_for_the_command_and_for_flake8(
     write({"a.py": TWO_KINDS, "b/c.py": WRONG, "right.py": RIGHT})
     done = batchmean("check", "--add-noqa")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "note: added # noqa comments for 3 lines\n")
-    assert (tmp_path / "a.py").read_text() == TWO_KINDS.replace(
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == TWO_KINDS.replace(
         "logp).mean()\n", "logp).mean()  # noqa: BMN102\n"
     ).replace("logp.size\n", "logp.size  # noqa: BMN101\n")
-    assert (tmp_path / "right.py").read_text() == RIGHT
+    assert (tmp_path / "right.py").read_text(encoding="utf-8") == RIGHT
     assert flake8("--isolated", "--select", "BMN", ".").stdout == ""
     before = (tmp_path / "a.py").stat().st_mtime_ns
     again = batchmean("check", "--add-noqa")
@@ -61,14 +61,14 @@ def test_where_the_comment_goes(
     done = batchmean("check", "--add-noqa", "a.py")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     expected = WRONG.replace(MEAN, after or before + "  # noqa: BMN102")
-    assert (tmp_path / "a.py").read_text() == expected
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == expected
     assert flake8("--isolated", "--select", "BMN", "a.py").stdout == ""
 
 
 def test_two_codes_of_one_line_share_a_comment(batchmean: Run, write: Write, tmp_path: Path) -> None:
     write({"a.py": WRONG.replace(MEAN, MEAN + " - np.sum(target * logp) / logp.size")})
     assert batchmean("check", "--add-noqa", "a.py").returncode == 0
-    assert last_line((tmp_path / "a.py").read_text()).endswith("  # noqa: BMN101, BMN102")
+    assert last_line((tmp_path / "a.py").read_text(encoding="utf-8")).endswith("  # noqa: BMN101, BMN102")
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
@@ -100,7 +100,7 @@ def test_where_no_comment_can_stand_the_finding_stays(batchmean: Run, write: Wri
     assert done.stderr == (
         "note: added # noqa comments for 1 line\nwarning: a.py:8: no # noqa comment can be put there\n"
     )
-    text = (tmp_path / "a.py").read_text()
+    text = (tmp_path / "a.py").read_text(encoding="utf-8")
     assert text == deaf + TWO_KINDS[len(WRONG) :].replace("logp.size", "logp.size  # noqa: BMN101")
     assert ast.dump(ast.parse(text)) == ast.dump(ast.parse(deaf + TWO_KINDS[len(WRONG) :]))
 
@@ -109,7 +109,7 @@ def test_settings_decide_what_is_silenced(batchmean: Run, write: Write, tmp_path
     write({"a.py": TWO_KINDS})
     assert batchmean("check", "--add-noqa", "--select", "BMN101", "a.py").returncode == 0
     assert [line.code for line in lines_of(batchmean("check").stdout)] == ["BMN102"]
-    assert "BMN102" not in (tmp_path / "a.py").read_text()
+    assert "BMN102" not in (tmp_path / "a.py").read_text(encoding="utf-8")
 
 
 def test_standard_input_comes_out_with_comments(batchmean: Run) -> None:
@@ -123,8 +123,8 @@ def test_read_only_files_are_named(batchmean: Run, write: Write, tmp_path: Path)
     done: subprocess.CompletedProcess[str] = batchmean("check", "--add-noqa")
     assert done.returncode == 1
     assert done.stderr.startswith("error: a.py: is read-only, so it is left as it is\n")
-    assert (tmp_path / "a.py").read_text() == WRONG
-    assert "# noqa" in (tmp_path / "b.py").read_text()
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == WRONG
+    assert "# noqa" in (tmp_path / "b.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("other", ["--fix", "--diff", "--show-files"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Line, Run, Write, lines_of
+from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, Line, Run, Write, lines_of
 
 
 def codes(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -78,7 +78,7 @@ def test_what_has_no_verdict_is_named_and_the_rest_is_linted(batchmean: Run, wri
 
 def test_json_keeps_the_contract(batchmean: Run, write: Write) -> None:
     write({"a.py": TWO_KINDS, "b.py": RIGHT})
-    schema = json.loads((Path(__file__).parent / "findings.schema.json").read_text())
+    schema = json.loads((Path(__file__).parent / "findings.schema.json").read_text(encoding="utf-8"))
     done = batchmean("check", "--output-format", "json", "nowhere.py", ".")
     report = json.loads(done.stdout)
     jsonschema.validate(report, schema)
@@ -96,9 +96,13 @@ def test_json_keeps_the_contract(batchmean: Run, write: Write) -> None:
     assert report["errors"] == [{"path": "nowhere.py", "message": "no such file or directory"}]
 
 
-def test_full_shows_the_place_and_what_it_rests_on(batchmean: Run, write: Write) -> None:
+@pytest.mark.parametrize(("encoding", "wider"), [("utf-8", 2), ("ascii", 0)])
+def test_full_shows_the_place_and_what_it_rests_on(
+    batchmean: Run, write: Write, encoding: str, wider: int
+) -> None:
+    """Each of the two wide characters takes two columns of the terminal, or is spelled out."""
     write({"a.py": WRONG.replace("    return -", '\treturn "日本", -').replace("    ", "\t")})
-    done = batchmean("check", "--output-format", "full", "a.py")
+    done = batchmean("check", "--output-format", "full", "a.py", PYTHONIOENCODING=encoding)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     concise = batchmean("check", "a.py").stdout.strip()
@@ -107,8 +111,7 @@ def test_full_shows_the_place_and_what_it_rests_on(batchmean: Run, write: Write)
     assert lines[1] == f" --> {place}"
     code_line = next(line for line in lines if line.startswith("8 |"))
     marks = lines[lines.index(code_line) + 1]
-    # Each of the two wide characters before takes two columns of the terminal.
-    start = marks.index("^") - 2
+    start = marks.index("^") - wider
     assert code_line[start:].startswith("(target * logp).mean()")
     assert marks.count("^") == len("(target * logp).mean()")
     because = [line for line in lines if "= because: line " in line]
@@ -234,11 +237,36 @@ def test_nothing_a_file_holds_reaches_the_terminal_raw(batchmean: Run, write: Wr
     assert report["findings"][0]["path"] == name
 
 
-def test_a_terminal_without_the_characters_still_gets_a_line(batchmean: Run, write: Write) -> None:
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, ASCII], ids=["stream", "locale"])
+def test_a_terminal_without_the_characters_still_gets_a_line(
+    batchmean: Run, write: Write, environment: dict[str, str]
+) -> None:
     write({"é.py": WRONG})
-    done = batchmean("check", "é.py", PYTHONIOENCODING="ascii")
+    done = batchmean("check", "é.py", "ü.py", **environment)
     assert done.returncode == 1
     assert done.stdout.startswith("\\xe9.py:8:")
+    assert done.stderr == "error: \\xfc.py: no such file or directory\n"
+
+
+def test_names_and_patterns_are_the_same_in_every_locale(batchmean: Run, write: Write) -> None:
+    settings = '[tool.batchmean]\nexclude = ["é"]\nper-file-ignores = { "*/ü.py" = ["BMN102"] }\n'
+    write({"é/a.py": WRONG, "b/ü.py": WRONG, "b/日本.py": WRONG})
+    for options in (["--exclude", "é,*/ü.py"], []):
+        command = ("check", "--output-format", "json", *options)
+        here, there = (batchmean(*command, **environment) for environment in ({"PYTHONUTF8": "1"}, ASCII))
+        assert here.stdout == there.stdout
+        assert [finding["path"] for finding in json.loads(here.stdout)["findings"]] == ["b/日本.py"]
+        write({"pyproject.toml": settings})
+
+
+def test_what_another_program_reads_is_utf_8_in_every_locale(batchmean: Run, write: Write) -> None:
+    write({"é.py": WRONG.replace("    return", "    # 日本\n    return")})
+    for options in (["--diff"], ["--output-format", "github"]):
+        here, there = (batchmean("check", *options, **one) for one in ({"PYTHONUTF8": "1"}, ASCII))
+        assert (here.returncode, here.stdout) == (there.returncode, there.stdout)
+        assert "é.py" in here.stdout
+    settings = batchmean("check", "--show-settings", "--exclude", "日本", "é.py", **ASCII).stdout
+    assert 'exclude = ["\\U000065e5\\U0000672c"]' in settings  # as TOML spells it
 
 
 def test_warnings_about_the_users_code_are_not_ours(batchmean: Run, write: Write) -> None:
@@ -298,7 +326,7 @@ if __name__ == "__main__":
         [sys.executable, "run.py", "check", "--jobs", "2", "pkg"],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert len(one.stdout.splitlines()) == 6
@@ -365,7 +393,7 @@ def test_the_examples_in_the_help_run(
             cwd=tmp_path,
             env={**os.environ, "PATH": programs},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=120,
         )

@@ -133,7 +133,7 @@ def test_a_notebooks_edit_across_cells_is_refused() -> None:
 def test_python_has_no_magics() -> None:
     folders = [Path(batchmean.__file__).parent, Path(sysconfig.get_path("stdlib"))]
     paths = [path for folder in folders for path in sorted(folder.glob("*.py"))]
-    assert len(paths) > 150
+    assert len(paths) > 100
     for path in paths:
         lines = path.read_text("utf-8", "replace").split("\n")
         assert neutralised(lines) == lines, path

@@ -71,7 +71,7 @@ def test_comments_are_added_in_fences(batchmean: Run, write: Write, tmp_path: Pa
     write({"page.md": text})
     assert batchmean("check", "--add-noqa", "page.md").returncode == 0
     added = MARK.replace("mean()", "mean()  # noqa: BMN102")
-    assert (tmp_path / "page.md").read_text() == text.replace(MARK, added)
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == text.replace(MARK, added)
     assert batchmean("check", "page.md").stdout == ""
 
 

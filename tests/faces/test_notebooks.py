@@ -47,7 +47,7 @@ def test_a_fix_leaves_every_other_byte(
 
 def test_the_report_says_which_cell(batchmean: Run, write: Write) -> None:
     write({"n.ipynb": jupyter(notebook(CELLS))})
-    full = batchmean("check", "--output-format", "full").stdout
+    full = batchmean("check", "--output-format", "full", PYTHONIOENCODING="utf-8").stdout
     assert (
         full
         == """\
@@ -256,7 +256,7 @@ def test_comments_are_added_in_cells(batchmean: Run, write: Write, tmp_path: Pat
     done = batchmean("check", "--add-noqa", "n.ipynb")
     assert (done.returncode, done.stderr) == (0, "note: added # noqa comments for 1 line\n")
     first, last = content.rsplit(BEFORE, 1)
-    assert (tmp_path / "n.ipynb").read_text() == f"{first}{BEFORE}  # noqa: BMN102{last}"
+    assert (tmp_path / "n.ipynb").read_text(encoding="utf-8") == f"{first}{BEFORE}  # noqa: BMN102{last}"
     assert batchmean("check").stdout == ""
 
 
@@ -277,7 +277,7 @@ def loss(labels, logits):
     content = one_line(notebook(cells))
     write({"n.ipynb": content})
     assert batchmean("check", "--fix").returncode == 0
-    fixed = json.loads((tmp_path / "n.ipynb").read_text())
+    fixed = json.loads((tmp_path / "n.ipynb").read_text(encoding="utf-8"))
     sources = ["".join(cell["source"]) for cell in fixed["cells"]]
     assert sources[0] == f"{imports}, reduce_sum"
     assert sources[2] == loss.replace("target * logp", "reduce_sum(target * logp, axis=-1)")
@@ -290,7 +290,7 @@ def test_a_fix_over_several_lines_keeps_the_literals(batchmean: Run, write: Writ
     content = jupyter(notebook([("code", IMPORTS), ("code", function)]))
     write({"n.ipynb": content})
     assert batchmean("check", "--fix").returncode == 0
-    before, after = content.split("\n"), (tmp_path / "n.ipynb").read_text().split("\n")
+    before, after = content.split("\n"), (tmp_path / "n.ipynb").read_text(encoding="utf-8").split("\n")
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert changed == [
         (r'    "    count = logp.size\n",', '    "",'),

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faces.notebooks import jupyter, notebook
 from tests.faces.support import RIGHT, WRONG, Write
+
+pytestmark = [pytest.mark.heavy, pytest.mark.network]  # pre-commit has pip make an environment
 
 PROJECT = Path(__file__).parents[2]
 PARTS = ("lint", "reference_impl", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
@@ -30,7 +34,7 @@ def test_a_wrong_loss_cannot_be_committed(write: Write, tmp_path: Path) -> None:
             cwd=tmp_path / folder,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=300,
         )

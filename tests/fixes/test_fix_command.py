@@ -18,11 +18,11 @@ def test_fix_rewrites_what_is_safe_and_says_what_it_does_to_the_scale(
 ) -> None:
     write({"a.py": TWO_KINDS, "weighed.py": WEIGHED, "right.py": RIGHT})
     done = batchmean("check", "--fix")
-    assert (tmp_path / "a.py").read_text() == TWO_KINDS.replace(
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == TWO_KINDS.replace(
         "(target * logp).mean()", "(target * logp).sum(axis=-1).mean()"
     ).replace("np.sum(target * logp) / logp.size", "np.sum(target * logp, axis=-1).mean()")
-    assert (tmp_path / "weighed.py").read_text() == WEIGHED
-    assert (tmp_path / "right.py").read_text() == RIGHT
+    assert (tmp_path / "weighed.py").read_text(encoding="utf-8") == WEIGHED
+    assert (tmp_path / "right.py").read_text(encoding="utf-8") == RIGHT
     assert [line.path for line in lines_of(done.stdout)] == ["weighed.py"]
     assert done.returncode == 1
     assert done.stderr.startswith(
@@ -32,7 +32,7 @@ def test_fix_rewrites_what_is_safe_and_says_what_it_does_to_the_scale(
 
     unsafe = batchmean("check", "--fix", "--unsafe-fixes")
     assert (unsafe.returncode, unsafe.stdout) == (0, "")
-    assert ".sum(axis=-1).mean()" in (tmp_path / "weighed.py").read_text()
+    assert ".sum(axis=-1).mean()" in (tmp_path / "weighed.py").read_text(encoding="utf-8")
     again = batchmean("check", "--fix", "--unsafe-fixes")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
@@ -47,7 +47,7 @@ def test_diff_shows_the_change_and_changes_nothing(batchmean: Run, write: Write,
         "+    return -(target * logp).sum(axis=-1).mean()",
     ]
     assert done.stderr.startswith("note: would fix 1 finding: ")
-    assert (tmp_path / "wrong.py").read_text() == WRONG
+    assert (tmp_path / "wrong.py").read_text(encoding="utf-8") == WRONG
     # What has no safe fix leaves nothing pending.
     assert batchmean("check", "--diff", "weighed.py").returncode == 0
     assert batchmean("check", "--diff", "--unsafe-fixes", "weighed.py").returncode == 1
@@ -74,7 +74,7 @@ def test_several_findings_on_one_line_and_in_one_another(
     write({"many.py": lines})
     done = batchmean("check", "--fix", "--unsafe-fixes", "many.py")
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
-    assert (tmp_path / "many.py").read_text() == lines.replace(
+    assert (tmp_path / "many.py").read_text(encoding="utf-8") == lines.replace(
         "* logp).mean()", "* logp).sum(axis=-1).mean()"
     ).replace("np.mean(p * log_softmax(p, 1))", "np.mean(np.sum(p * log_softmax(p, 1), axis=-1))")
 
@@ -114,7 +114,7 @@ def test_mode_and_links_are_kept(batchmean: Run, write: Write, tmp_path: Path) -
     (tmp_path / "link.py").symlink_to("real/script")
     assert batchmean("check", "--fix", "link.py").returncode == 0
     assert (tmp_path / "link.py").is_symlink()
-    assert (tmp_path / "real" / "script").read_text() == RIGHT
+    assert (tmp_path / "real" / "script").read_text(encoding="utf-8") == RIGHT
     assert stat.S_IMODE((tmp_path / "real" / "script").stat().st_mode) == 0o754
     assert [path.name for path in (tmp_path / "real").iterdir()] == ["script"]
 
@@ -127,7 +127,7 @@ def test_a_file_and_a_link_to_it_are_fixed_once(batchmean: Run, write: Write, tm
     done = batchmean("check", "--fix")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("note: fixed 1 finding: ")
-    assert (tmp_path / "a.py").read_text() == RIGHT
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == RIGHT
 
 
 def test_what_must_not_be_rewritten(batchmean: Run, write: Write, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_what_must_not_be_rewritten(batchmean: Run, write: Write, tmp_path: Path
     (tmp_path / "read_only.py").chmod(0o444)
     done = batchmean("check", "--fix", "--output-format", "full")
     assert done.returncode == 1
-    assert {name: (tmp_path / name).read_text() for name in files} == files
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in files} == files
     assert "= note: no fix: the file says that it is generated" in done.stdout
     assert "= note: no fix: a `# noqa` comment stands on the line" in done.stdout
     assert done.stderr == "error: read_only.py: is read-only, so it is left as it is\n"

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faces.support import RIGHT, WRONG, Write
 from tests.faces.test_pre_commit import PARTS, PROJECT
+
+pytestmark = [pytest.mark.heavy, pytest.mark.network]  # pre-commit has pip make an environment
 
 MASKED = """\
 def frame_loss(prediction, target, attention_mask):
@@ -33,7 +37,7 @@ def test_the_hook_fixes_what_is_safe_and_fails_once(write: Write, tmp_path: Path
             cwd=tmp_path / folder,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=300,
         )
@@ -56,11 +60,11 @@ def test_the_hook_fixes_what_is_safe_and_fails_once(write: Write, tmp_path: Path
     first = run("user", *hook, "--files", "safe.py")
     assert first.returncode == 1, first.stdout + first.stderr
     assert "files were modified by this hook" in first.stdout
-    assert (tmp_path / "user" / "safe.py").read_text() == RIGHT
+    assert (tmp_path / "user" / "safe.py").read_text(encoding="utf-8") == RIGHT
     second = run("user", *hook, "--files", "safe.py")
     assert second.returncode == 0, second.stdout + second.stderr
     third = run("user", *hook, "--files", "weighed.py", "masked.py")
     assert third.returncode == 1
     assert "BMN201" in third.stdout
-    assert (tmp_path / "user" / "weighed.py").read_text() == weighed
-    assert (tmp_path / "user" / "masked.py").read_text() == MASKED
+    assert (tmp_path / "user" / "weighed.py").read_text(encoding="utf-8") == weighed
+    assert (tmp_path / "user" / "masked.py").read_text(encoding="utf-8") == MASKED

@@ -39,14 +39,6 @@ def averaged(targets, probs):
 '''
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process does the audit, however many there are."""
-    for item in items:
-        if "results" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("audit"))
-
-
 @pytest.fixture(scope="session")
 def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of fixtures with one right loss and one wrong one."""

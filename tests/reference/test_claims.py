@@ -118,7 +118,15 @@ class TestStopping:
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [(0.0, "0"), (4.60517, "4.61"), (1000, "1000"), (12345.6, "12346"), (2.2e-16, "2.2e-16"), (1e7, "1e+07")],
+    [
+        (0.0, "0"),
+        (4.60517, "4.61"),
+        (1000, "1000"),
+        (12345.6, "12346"),
+        (2.2e-16, "2.2e-16"),
+        (1e7, "1e+07"),
+        (999.9999, "1000"),
+    ],
 )
 def test_numbers_are_short(number: float, expected: str) -> None:
     assert short(number) == expected

@@ -53,7 +53,7 @@ def chromium(page: Path, profile: Path, *flags: str) -> tuple[str, str]:
             pytest.fail("chromium is not on the PATH: apt-get install chromium")
         pytest.skip("chromium is not on the PATH")
     command = [program, *FLAGS, f"--user-data-dir={profile}", *flags, page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True)
     return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 

@@ -65,7 +65,7 @@ def test_right_losses_scale_with_nothing(name: str) -> None:
     assert found and all(abs(exponent) < 1e-6 for exponent in found.values())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 12), st.integers(2, 40), st.integers(0, 2**32))
 def test_right_cross_entropy_keeps_the_laws_at_any_size(examples: int, classes: int, seed: int) -> None:
     loss = RIGHT["cross-entropy"]

@@ -160,8 +160,9 @@ def changed_tokens(data: bytes, seed: int) -> bytes:
 _PIECES = [
     b"*", b"**", b"**/", b"/**", b"/", b"?", b"[a-b]", b"[!a]", b"[[:alpha:]]", b"\\", b"!", b"#", b"a", b"b.py",
     b"\n", b"\r\n", b"Content-Length: 18\r\n\r\n", b"Content-Length: 99999999999\r\n", b"Content-Length: ",
-    b'{"id": 1}', b"```python\n", b"```\n", b"~~~ {code-cell}\n", b"---\nname: r\n", b"---\n", b"> ", b"    ", b"\t", b"%%time\n",
-    b"!ls \\\n", b"x?\n", b"\'\'\'", b'\\u00e9', b'\\n', b'", "', b'"source": ["', b'{"cell_type": "code", ', b"], ",
+    b'{"id": 1}', b"```python\n", b"```\n", b"~~~ {code-cell}\n", b"---\nname: r\n", b"---\n", b"> ", b"    ", b"\t",
+    b"%%time\n", b"!ls \\\n", b"x?\n", b"\'\'\'", b'\\u00e9', b'\\n', b'", "',
+    b'"source": ["', b'{"cell_type": "code", ', b"], ",
     b"}", b"# noqa: BMN1\n",
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from batchmean.check import parse
-from batchmean.engine import analysis, evaluator, hints, shapes, values
+from batchmean.engine import analysis, evaluator, hints, join, shapes, values
 from batchmean.linter import lint
 from batchmean.source import MAX_BYTES
 
@@ -84,7 +84,7 @@ def test_large_files_need_a_bounded_memory(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, "check", "--no-config", "--jobs", "1", "--statistics", str(tmp_path)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")
@@ -111,7 +111,7 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "nodes read in one file": evaluator.MAX_WORK,
         "nesting of statements and expressions": evaluator.MAX_NESTING,
         "calls followed into each other": evaluator.MAX_DEPTH,
-        "values kept apart where branches join": values.MAX_ALTERNATIVES,
+        "values kept apart where branches join": join.MAX_ALTERNATIVES,
         "items told apart in a tuple or a dict": values.MAX_ITEMS,
         "terms of a sum": values.MAX_TERMS,
         "factors of a product": values.MAX_FACTORS,

@@ -172,6 +172,7 @@ def scale(a: Tensor, factor: float | None) -> Tensor:
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
     """a * b."""
+    _unite_positions(a, b)
     shape = joint_shape(a, b)
     _unite_supports(a, b)
     longest = sum(max((len(term.factors) for term in side.terms), default=0) for side in (a, b))
@@ -190,6 +191,34 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
         scaled = [r.scaled(b) for r in a.reductions] + [r.scaled(a) for r in b.reductions]
         product = altered(product, reductions=tuple(scaled))
     return product
+
+
+def unite_sides(tensor: Tensor) -> None:
+    """The two sides of an error have its axes: it is a loss, no outer difference."""
+    if tensor.shape.is_stretched:
+        return
+    for atom in tensor.atoms():
+        if atom.role is Role.OPAQUE and atom.shape is not None:
+            if not (atom.shape.is_stretched or atom.shape.is_scalar):
+                tensor.shape.unite(atom.shape)
+
+
+def without_counts(tensor: Tensor) -> Tensor:
+    """The array as it was before it was divided by counts, element by element."""
+    counts = (Role.COUNT, Role.VALID)
+    terms = tuple(
+        Term(t.coefficient, tuple(f for f in t.factors if f[0].role not in counts)) for t in tensor.terms
+    )
+    return altered(tensor, terms=terms)
+
+
+def _unite_positions(a: Tensor, b: Tensor) -> None:
+    """A mask lies over the positions of what it is multiplied with, unless one of the two is stretched."""
+    if (masks.mask_of(a) is None) == (masks.mask_of(b) is None):
+        return
+    if any(side.shape.is_stretched or side.shape.is_scalar for side in (a, b)):
+        return
+    a.shape.unite(b.shape)
 
 
 def reciprocal(a: Tensor) -> Tensor:
@@ -214,6 +243,12 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
         a = altered(a, terms=tuple(t for t in a.terms if not _is_small(t)) or a.terms)
     powers = [abs(p * exponent) for term in a.terms for _, p in term.factors] if exponent is not None else []
     out_of_bounds = not all(p <= _MAX_POWER for p in powers)
+    if exponent == -1 and len(a.terms) > 1:
+        # Of a sum the reciprocal is not taken apart: it cancels with the same sum alone.
+        whole = Atom(
+            intern("sum", a.terms), kind=_kind_of_sum(a), shape=a.shape, argument=altered(a, reductions=())
+        )
+        return Tensor((Term(1.0, ((whole, -1.0),)),), a.shape, a.reductions, a.stack)
     if exponent is None or out_of_bounds or len(a.terms) != 1 or a.terms[0].coefficient is None:
         collapsed = _collapsed("power", (a.terms, exponent), a.shape)
         if len(a.terms) == 2 and _is_complement(a.terms):
@@ -227,6 +262,10 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     coefficient = shown_number(coefficient) if isinstance(coefficient, (int, float)) else None
     factors = product_of((atom, p * exponent) for atom, p in term.factors)
     return altered(a, terms=(Term(coefficient, factors),))
+
+
+def _kind_of_sum(a: Tensor) -> str:
+    return "complement" if len(a.terms) == 2 and _is_complement(a.terms) else "computed"
 
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
@@ -254,6 +293,12 @@ def _normalised(total: Atom) -> Atom:
 
 def exponential(a: Tensor, place: Place | None = None) -> Tensor:
     """exp(a): of a log-probability a probability, of a sum a product."""
+    zeroing = masks.common_masks(a)
+    if zeroing and len(zeroing) == 1:
+        # Where a mask is 0 the exponential is 1: exp(m * x) - 1 is m * (exp(x) - 1).
+        mask = from_atom(zeroing[0], a.shape)
+        inner = exponential(masks.unmasked(a), place)
+        return altered(add(constant(1.0), multiply(mask, add(inner, constant(-1.0)))), shape=a.shape)
     result = constant(1.0)
     for term in a.terms:
         if not term.factors:
@@ -333,6 +378,9 @@ def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
         return altered(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:
         return from_atom(Atom(intern("log", atom.key), Role.LOG_SIGMOID, place=place), shape)
+    if atom.role is Role.MASK and atom.is_complement:
+        # 1 - x was taken for the other positions of a mask: with a logarithm of it, x is a probability.
+        return from_atom(Atom(intern("log", atom.key), Role.LOG_COMPLEMENT, place=place), shape)
     if atom.role is Role.SUM and atom.argument is not None:
         inner = logarithm(altered(atom.argument, terms=atom.argument.terms))
         return from_atom(log_sum_exp_atom(inner, atom.axis, place), shape)
@@ -361,7 +409,7 @@ def _is_small(term: Term) -> bool:
     """Is it an epsilon, there to keep a logarithm finite?"""
     if term.coefficient is not None and 0 < term.coefficient <= (1e-4 if term.factors else 1e-2):
         return True
-    return len(term.factors) == 1 and all(is_small_name(atom.names) for atom, _ in term.factors)
+    return any(power == 1 and is_small_name(atom.names) for atom, power in term.factors)
 
 
 def _is_complement(terms: tuple[Term, ...]) -> bool:
@@ -429,6 +477,8 @@ def _unite_supports(a: Tensor, b: Tensor) -> None:
     theirs = [x.axis for x in b.atoms() if x.axis is not None and x.role in _SUPPORTED]
     if mine and theirs and a.shape.has(mine[0]) and b.shape.has(theirs[0]):
         mine[0].unite(theirs[0])
+        for side in (a, b):
+            side.shape.learn_rank()
 
 
 _SUPPORTED = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.INTEGRAND)

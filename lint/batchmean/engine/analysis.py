@@ -11,11 +11,13 @@ from typing import Any, Final, TypeVar
 
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
-from batchmean.engine.evaluator import OutOfWork
+from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
+from batchmean.engine.factors import Factor, factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import miscounts, report_node
+from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
@@ -83,7 +85,7 @@ def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     before = [len(log) for log in logs]
     try:
         yield
-    except (OutOfWork, RecursionError) as error:
+    except (OutOfWork, TooDeep, RecursionError) as error:
         for log, length in zip(logs, before, strict=True):
             del log[length:]
         if isinstance(error, OutOfWork):
@@ -128,6 +130,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                 interpreter.run_function(function)
     # A helper's other branches, which no caller in this module asks for: others may.
     known, first = frozenset(interpreter.seen), len(interpreter.ledger)
+    accounted = {step.node for reduction in interpreter.ledger for step in reduction.steps}
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
         f.node.name
@@ -137,10 +140,13 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     for function in entered:
         node = function.node
         if node in wanted and not isinstance(node, ast.Lambda):
-            if node.name in unseen or wanted.calls[node] & unseen:
+            if node.name in unseen or node.name in wanted.names or wanted.calls[node] & unseen:
                 run(function)
+    # What a function shows by itself holds although a caller, with concrete values say, shows less.
     interpreter.ledger[first:] = [
-        r for r in interpreter.ledger[first:] if not any(step.node in known for step in r.steps)
+        r
+        for r in interpreter.ledger[first:]
+        if not any(step.node in (accounted if r.integrand.proved else known) for step in r.steps)
     ]
 
 
@@ -166,7 +172,7 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     for reduction in final:
         if reduction.support in ("alive", "maybe averaged"):
             continue
-        factor = reduction.factor()
+        factor = factor_of(reduction)
         # A KL beside the mean log_prob of the same distribution: both are per element, their ratio is right.
         beside = interpreter.averaged_events.intersection(reduction.integrand.distributions)
         if factor is None or factor.support >= 0 or beside:
@@ -175,6 +181,10 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
                 step = _blamed(reduction)
                 spells_dim = _spells_dim(imported, step.node)
                 too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
+        elif reduction.integrand.library and _is_a_mean_again(reduction, factor):
+            right.append(
+                reduction
+            )  # a library's mean: not the support's length but the second division is too much
         elif reduction.integrand.kind == "latent KL" and _is_one_of_several(interpreter, reduction):
             continue
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
@@ -186,6 +196,11 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
     yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
+
+
+def _is_a_mean_again(reduction: Reduction, factor: Factor) -> bool:
+    summed = reduction.support == "summed" and reduction.rest == "mean"
+    return summed and all(power == 0 for _, power in factor.units) and reduction.integrand.symbol == "V"
 
 
 def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:
@@ -209,6 +224,7 @@ class _Silence:
     """The reductions that show that a wrong-looking one is meant, undecided or put right."""
 
     def __init__(self, right: Sequence[Reduction]) -> None:
+        right = [r for r in right if not r.is_reported]
         self._compensated = {id(r.origin) for r in right}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
         self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}
@@ -228,6 +244,8 @@ class _Silence:
             # Another way leads to the same place with the support summed: was it chosen by a switch?
             if not _summed_by_choice(other, event.step):
                 return True
+        if not reduction.is_reported:
+            return False
         for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
             if other.support != "summed" or any(s.node is event.step.node for s in other.steps):
                 continue
@@ -241,13 +259,15 @@ def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
     if reduction.support != "summed":
         return False
     summing = next((s for s in reduction.steps if s.how == "sum"), None)
-    if summing is None or summing.node is step.node:
+    if summing is None or (summing.node is step.node and not excludes(summing.path, step.path)):
         return False
-    inner = [node for node, _ in summing.path if not any(node is n for n, _ in step.path)]
-    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(getattr(n, "test", n))) for n in inner[:1])
+    inner = [d for d in summing.path if d not in step.path and d.node is not None]
+    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(d.node)) for d in inner[:1] if d.node)
 
 
-_ABOUT_SHAPE: Final = re.compile(r"dim|shape|len\(|size|rank|isinstance|discrete|continuous|type|hasattr")
+_ABOUT_SHAPE: Final = re.compile(
+    r"\b(n?dims?|shape|size|rank|d?type)\b|len\(|isinstance|discrete|continuous|hasattr"
+)
 
 
 def _spells_dim(imported: dict[str, str], node: ast.AST) -> bool:
@@ -258,7 +278,7 @@ def _spells_dim(imported: dict[str, str], node: ast.AST) -> bool:
 
 def _blamed(reduction: Reduction) -> Step:
     """The step that brings the support into the divisor."""
-    dividing = [s for s in reduction.steps if s.averages_support]
+    dividing = [s for s in reduction.steps if s.averages_support or s.may_average]
     if dividing:
         return dividing[0]
     if reduction.per_batch:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from batchmean import operations
 from batchmean.engine import hints, primitives
 from batchmean.engine.algebra import map_atoms
+from batchmean.engine.join import something
 from batchmean.engine.masks import makes_masks, mask_of
 from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
     BuiltinValue,
+    Case,
     ClassValue,
     Const,
     DictValue,
@@ -29,11 +32,8 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     hinted,
     named,
-    sequence_of,
-    something,
 )
 from batchmean.operations.table import Operation
 
@@ -194,7 +194,7 @@ def _append(interpreter: Evaluator, receiver: TupleValue | ListValue, item: Valu
     holder = node.func.value if isinstance(node.func, ast.Attribute) else None
     if isinstance(holder, ast.Name):
         elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
-        interpreter.scope.names[holder.id] = ListValue(alternatives([*elements, item]))
+        interpreter.scope.names[holder.id] = ListValue(interpreter.one_of([*elements, item]))
     return Const(None)
 
 
@@ -252,7 +252,23 @@ def blank_instance(interpreter: Evaluator, cls: ClassValue) -> InstanceValue:
     init = interpreter.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         interpreter.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
+    for name, value in list(instance.attributes.items()):
+        # What starts as None and is set by another method later is not None where it is used.
+        if isinstance(value, Const) and value.value is None and name in set_elsewhere(cls.node):
+            instance.attributes[name] = interpreter.opaque((name,))
     return instance
+
+
+@lru_cache(maxsize=64)
+def set_elsewhere(cls: ast.ClassDef) -> frozenset[str]:
+    """The attributes of `self` that a class sets outside of its `__init__`."""
+    return frozenset(
+        node.attr
+        for method in cls.body
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name != "__init__"
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    )
 
 
 def _is_super(node: ast.expr) -> bool:
@@ -312,7 +328,7 @@ def bind_parameters(
             hint = hints.from_comment(interpreter.lines, parameter.lineno)
         scope.names[name] = hinted(named(value, name, parameter), hint)
     if spec.vararg is not None:
-        scope.names[spec.vararg.arg] = sequence_of(given[len(positional) :])
+        scope.names[spec.vararg.arg] = interpreter.sequence(given[len(positional) :])
     if spec.kwarg is not None:
         scope.names[spec.kwarg.arg] = DictValue(())
 
@@ -338,7 +354,7 @@ def default_or_unknown(
 def _likely(interpreter: Evaluator, value: Value) -> Value:
     """What a default callable gives: others may pass another one."""
     if isinstance(value, Alternatives):
-        return altered(value, values=tuple(_likely(interpreter, v) for v in value.values))
+        return Alternatives(tuple(Case(path, _likely(interpreter, v)) for path, v in value.cases))
     if not isinstance(value, Tensor) or not value.reductions:
         return value
     weaker = tuple(

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.events import Miscount
+from batchmean.engine.factors import divided_by, factor_of
 from batchmean.engine.masks import is_loss_name
 from batchmean.engine.values import Place, Tensor, Value
 
@@ -40,16 +41,16 @@ def discarded_division(node: ast.expr, value: Value) -> Miscount | None:
     return Miscount(node, "discarded division", because, False)
 
 
+def is_division(node: ast.expr) -> bool:
+    """Does the expression divide and no more, so that its value is new?"""
+    return _dividend(node) is not None
+
+
 def _undone(reduction: Reduction) -> dict[str, int] | None:
     """What the loss is too large by without this division; None where the divisor is no count in sight."""
-    before = reduction.parent.factor() if reduction.parent is not None else None
-    after = reduction.factor()
-    if before is None or after is None:
+    if reduction.parent is None or factor_of(reduction.parent) is None or factor_of(reduction) is None:
         return None
-    divided = dict(after.units)
-    return {
-        name: power - divided[name] for name, power in before.units if power != divided.get(name, power)
-    } or None
+    return divided_by(reduction) or None
 
 
 def _dividend(node: ast.expr) -> ast.expr | None:

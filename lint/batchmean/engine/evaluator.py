@@ -6,14 +6,17 @@ Everything unknown is an opaque tensor, and an opaque tensor never becomes a fin
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal
 
 from batchmean import operations
 from batchmean.engine import algebra, calls, masks
+from batchmean.engine.factors import placed
 from batchmean.engine.integrands import pairing, recognise
-from batchmean.engine.literals import compare, fold
+from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
+from batchmean.engine.literals import compare, fold, spelled_out
 from batchmean.engine.names import is_class_count_name
+from batchmean.engine.paths import TRUTHY, Answer, Decision, Path, common, excludes, extended, implies
 from batchmean.engine.primitives.contractions import matmul
 from batchmean.engine.primitives.distributions import parameter
 from batchmean.engine.primitives.elementwise import comparison
@@ -22,13 +25,14 @@ from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
-    MAX_ALTERNATIVES,
     MAX_ITEMS,
     SCALAR,
     Alternatives,
     Atom,
     BuiltinValue,
+    Case,
     ClassValue,
+    Condition,
     Const,
     DictValue,
     DistributionValue,
@@ -43,13 +47,11 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     constant,
     from_atom,
     intern,
+    is_unknown,
     named,
-    sequence_of,
-    something,
 )
 
 if TYPE_CHECKING:
@@ -57,15 +59,20 @@ if TYPE_CHECKING:
 
 MAX_WORK: Final = 100_000
 """How many nodes are read for one module before the engine stops looking."""
-Path: TypeAlias = tuple[tuple[ast.AST, int], ...]
 MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
+MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
+"""How many combinations of values are worked out for one operation."""
 MAX_NESTING: Final = 150
 """How deep an expression or a statement may be nested."""
 
 
 class OutOfWork(Exception):
     """The module is larger than the engine is willing to read."""
+
+
+class TooDeep(Exception):
+    """A function is nested deeper than the engine is willing to read."""
 
 
 class Evaluator:
@@ -96,6 +103,9 @@ class Evaluator:
         self._serial = 0
         self._work = 0
         self._nesting = 0
+        self._reports = False
+        self.origins: dict[ast.AST, ast.expr] = {}
+        """What was assigned to a name, by the node of the name."""
 
     @property
     def work(self) -> int:
@@ -118,7 +128,7 @@ class Evaluator:
 
     def step(self, node: ast.AST, how: Literal["sum", "mean", "scale"]) -> Step:
         """A step of an account, made here."""
-        return Step(node, self._stack, self._path, how)
+        return Step(node, self._stack, self._path, how, is_reported=self._reports)
 
     def record(self, reduction: Reduction) -> Reduction:
         """Enter a reduction in the ledger."""
@@ -138,9 +148,7 @@ class Evaluator:
         own = shape or Shape()
         return from_atom(Atom(intern("opaque", self._serial), kind="computed", shape=own), own)
 
-    def shown_opaque(
-        self, *key: int | str, names: tuple[str, ...] = (), shape: Shape | None = None
-    ) -> Tensor:
+    def shown_opaque(self, *key: Hashable, names: tuple[str, ...] = (), shape: Shape | None = None) -> Tensor:
         """Something unknown that is the same whenever `key` is."""
         own = shape or Shape()
         return from_atom(Atom(intern(*key), names=names, shape=own), own)
@@ -156,13 +164,16 @@ class Evaluator:
         if self._work > MAX_WORK:
             raise OutOfWork
         method = _EXPRESSIONS.get(type(node))
-        if method is None or self._nesting > MAX_NESTING:
+        if method is None:
             return self.opaque()
+        if self._nesting > MAX_NESTING:
+            raise TooDeep
         self._nesting += 1
         try:
-            return method(self, node)
+            value = method(self, node)
         finally:
             self._nesting -= 1
+        return restricted(value, self._path) if type(value) is Alternatives else value
 
     def evaluate_in(self, scope: Scope, node: ast.expr) -> Value:
         """The value of an expression in another scope (a default argument)."""
@@ -188,15 +199,14 @@ class Evaluator:
         return self.shown_opaque("name", node.id, names=(node.id,))
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        base = self.evaluate(node.value)
-        if isinstance(base, Alternatives):
-            return alternatives([self.attribute(one, node.attr, node) for one in base.values])
-        return self.attribute(base, node.attr, node)
+        base = something(self.evaluate(node.value))
+        return self.lift(lambda one: self.attribute(one, node.attr, node), base)
 
     def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
         """`base.name`, not called."""
         if isinstance(base, ModuleValue):
-            return ModuleValue(f"{base.name}.{name}")
+            full = f"{base.name}.{name}"
+            return Const(None) if operations.is_new_axis(full) else ModuleValue(full)
         if isinstance(base, InstanceValue):
             return self.instance_attribute(base, name, node)
         if isinstance(base, ClassValue):
@@ -214,6 +224,12 @@ class Evaluator:
             return algebra.relabelled(tensor, tensor.shape.swapped(-1, -2))
         if name in ("data", "values", "real"):
             return tensor
+        operation = operations.method(name)
+        if operation is not None and operation.primitive in _BOUND:
+            # `reduce = x.mean`, `getattr(x, "mean")`: the method, to be called later.
+            return BuiltinValue(
+                name, lambda args, kwargs, at: calls.apply(self, operation, [base, *args], kwargs, at)
+            )
         atom = tensor.single()
         if atom is not None:
             return self.shown_opaque("attribute", atom.key, name, names=(name,))
@@ -223,8 +239,9 @@ class Evaluator:
         if name in base.attributes:
             value = base.attributes[name]
             # Switches are strings (`reduction`); a flag or a number may be set from outside.
-            is_open = isinstance(value, Const) and not isinstance(value.value, str)
-            return altered(value, fixed=False) if is_open and isinstance(value, Const) else value
+            if isinstance(value, Const) and not isinstance(value.value, str):
+                return Const(value.value, ("attribute", id(base), name, repr(value.value)))
+            return value
         found = self.find_method(base.cls, name)
         if isinstance(found, FunctionValue):
             bound = altered(found, receiver=base)
@@ -267,6 +284,10 @@ class Evaluator:
             numbers = ["?", "?"]
         return Const(slice(*numbers))
 
+    def sequence(self, items: Sequence[Value]) -> TupleValue | ListValue:
+        """A tuple or a list of these items, told apart as long as they are not too many."""
+        return TupleValue(tuple(items)) if len(items) <= MAX_ITEMS else ListValue(self.unsure(items))
+
     def _tuple(self, node: ast.Tuple | ast.List) -> Value:
         items: list[Value] = []
         for element in node.elts[: MAX_ITEMS + 1]:
@@ -277,7 +298,12 @@ class Evaluator:
                 items.extend(inner.items)
             else:
                 items.append(self.evaluate(element))
-        return sequence_of(items)
+        found = self.sequence(items)
+        return (
+            altered(found, is_list=True)
+            if isinstance(found, TupleValue) and type(node) is ast.List
+            else found
+        )
 
     def _set(self, node: ast.Set) -> Value:
         for element in node.elts[:MAX_ITEMS]:
@@ -287,7 +313,7 @@ class Evaluator:
     def _dict(self, node: ast.Dict) -> Value:
         items: list[tuple[object, Value]] = []
         if len(node.keys) > MAX_ITEMS:
-            return self.opaque()
+            return self.unsure([self.evaluate(value) for value in node.values[: MAX_ITEMS + 1]])
         for key, value in zip(node.keys, node.values, strict=True):
             shown = self.evaluate(key) if key is not None else None
             item = self.evaluate(value)
@@ -304,7 +330,7 @@ class Evaluator:
 
     def _as_set(self, value: Value, node: ast.expr) -> Value:
         """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
-        if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.fixed:
+        if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.is_fixed:
             if is_class_count_name((node.attr,)):
                 key = intern("attribute", node.attr, repr(value.value))
                 return from_atom(Atom(key, names=(node.attr,), shape=SCALAR), SCALAR)
@@ -325,13 +351,13 @@ class Evaluator:
             and isinstance(right, TupleValue | ListValue)
         ):
             if isinstance(left, TupleValue) and isinstance(right, TupleValue):
-                return sequence_of(left.items + right.items)
-            return ListValue(alternatives([self.element_of(left), self.element_of(right)]))
+                return self.sequence(left.items + right.items)
+            return ListValue(self.one_of([self.element_of(left), self.element_of(right)]))
         a, b = self.as_tensor(left), self.as_tensor(right)
         if op is ast.Add:
             return self.added(a, b)
         if op is ast.Sub:
-            return self.added(a, algebra.negate(b))
+            return self.subtracted(a, b, node)
         if op is ast.Mult:
             return self.multiplied(a, b, node)
         if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
@@ -340,7 +366,7 @@ class Evaluator:
             b = _counted(a, b)
             return self.placed(self.formed(algebra.divide(a, b), a, b), (a, b), node)
         if op is ast.Pow:
-            return algebra.power(a, b.number())
+            return self.bent(algebra.power(a, b.number()), a)
         if op is ast.MatMult:
             return matmul(self, a, b, node)
         return self.computed(algebra.joint_shape(a, b))
@@ -365,6 +391,19 @@ class Evaluator:
                 self.record(reduction)
         return self.formed(total, a, b)
 
+    def subtracted(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
+        """a - b, with the pairs where (B,) meets (B, 1)."""
+        difference = self.added(a, algebra.negate(b))
+        return altered(difference, pairs=pairing(a, b, node, self._stack))
+
+    def bent(self, result: Tensor, x: Tensor) -> Tensor:
+        """A function of x that is not linear, such as its square: of all pairs its mean is none of the differences."""
+        if x.pairs is None:
+            return result
+        return altered(
+            result, reductions=(*result.reductions, self.record(Reduction(x.pairs, support="summed")))
+        )
+
     def formed(self, result: Tensor, *operands: Tensor) -> Tensor:
         """The result of an operation, with the calls in which it became an integrand: here, if not before."""
         for operand in operands:
@@ -381,7 +420,7 @@ class Evaluator:
         self._spend(len(result.reductions) // 8)
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
-        updated = tuple(r if id(r) in known else self.record(r.at(step)) for r in result.reductions)
+        updated = tuple(r if id(r) in known else self.record(placed(r, step)) for r in result.reductions)
         return altered(result, reductions=updated)
 
     def _unary(self, node: ast.UnaryOp) -> Value:
@@ -391,8 +430,14 @@ class Evaluator:
                     return Const(-value.value)
                 return algebra.negate(self.as_tensor(value))
             if isinstance(node.op, ast.Not):
+                if isinstance(value, Condition):
+                    return value.negated()
                 decided = self.truth(value)
-                return Const(not decided) if decided is not None else self.opaque()
+                return (
+                    Const(not decided)
+                    if decided is not None
+                    else self._truth_of(value, node.operand).negated()
+                )
             if isinstance(node.op, ast.Invert):
                 others = masks.complement(self.as_tensor(value))
                 if others is not None:
@@ -405,51 +450,169 @@ class Evaluator:
     def _compare(self, node: ast.Compare) -> Value:
         left = self.evaluate(node.left)
         rights = [self.evaluate(c) for c in node.comparators]
-        if len(rights) == 1 and isinstance(left, Const):
-            decided = compare(node.ops[0], left, rights[0])
+        if len(rights) != 1:
+            return self.opaque()
+        return self.lift(lambda a, b: self._compared(node, a, b), left, rights[0])
+
+    def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
+        op = node.ops[0]
+        if isinstance(op, ast.Gt) and isinstance(right, Const) and right.value == 0 and _is_a_length(left):
+            return Const(True)  # what is divided by it is there
+        if isinstance(left, Const):
+            decided = compare(op, left, right)
             if decided is not None:
                 return Const(decided)
-        if len(rights) == 1:
-            return self.lift(lambda a, b: comparison(self, node.ops[0], a, b, node), left, rights[0])
-        return self.opaque()
+        for one, other in ((left, right), (right, left)):
+            condition = self._is_answer(op, one, other)
+            if condition is not None:
+                return condition
+        return comparison(self, op, left, right, node)
+
+    def _is_answer(self, op: ast.cmpop, value: Value, other: Value) -> Condition | Const | None:
+        """`value is None`, `value == "sum"`, `value in ("sum", "mean")`: what is decided there."""
+        subject = subject_of(value)
+        if isinstance(op, ast.In | ast.NotIn) and isinstance(other, TupleValue) and subject is not None:
+            answers = [Answer.of(item.value) if isinstance(item, Const) else None for item in other.items]
+            none = tuple(Decision(subject, answer, False) for answer in answers if answer is not None)
+            if len(none) != len(answers):
+                return None
+            inside = Condition((none[0].negated(),) if len(none) == 1 else (), none)
+            return inside if isinstance(op, ast.In) else inside.negated()
+        if not isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) or not isinstance(other, Const):
+            return None
+        if not other.is_fixed or not (other.value is None or isinstance(other.value, str | bool)):
+            return None
+        is_not = isinstance(op, ast.IsNot | ast.NotEq)
+        if other.value is None and _is_something(value):
+            return Const(is_not)
+        if subject is None:
+            return None
+        condition = Condition.of(Decision(subject, Answer.of(other.value), True))
+        return condition.negated() if is_not else condition
 
     def _bool_op(self, node: ast.BoolOp) -> Value:
-        values = [self.evaluate(v) for v in node.values]
-        truths = [self.truth(v) for v in values]
-        if isinstance(node.op, ast.And):
-            if False in truths:
-                return Const(False)
-            if all(truths):
-                return values[-1]
-        else:
-            for value, truth in zip(values, truths, strict=True):
-                if truth:
-                    return value
-                if truth is None:
+        path = self._path
+        is_and = isinstance(node.op, ast.And)
+        cases: list[Case] = []
+        true: Path = ()
+        false: Path = ()
+        is_test = True
+        try:
+            for index, operand in enumerate(node.values):
+                value = self.evaluate(operand)
+                holds, fails = self.ways(value, operand)
+                stays, leaves = (holds, fails) if is_and else (fails, holds)
+                is_test = is_test and isinstance(value, Condition | Const)
+                is_last = index == len(node.values) - 1
+                if is_last or leaves is not None:
+                    cases.append(Case(self._path if is_last else extended(self._path, leaves or ()), value))
+                if is_last or stays is None:
                     break
-            if all(truth is False for truth in truths):
-                return values[-1]
-        return alternatives(values) if isinstance(node.op, ast.Or) else self.opaque()
+                self._path = extended(self._path, stays)
+            if is_test:
+                # All hold, or none does: only that is a conjunction of decisions.
+                last = self.ways(cases[-1].value, node.values[-1])
+                end = last[0] if is_and else last[1]
+                whole = extended(self._path, end or ())[len(path) :]
+                true, false = (whole, ()) if is_and else ((), whole)
+        finally:
+            self._path = path
+        if is_test and len(cases) > 1:
+            return Condition(true, false)
+        return self.joined([Case(case.path[len(path) :], case.value) for case in cases])
 
     def truth(self, value: Value) -> bool | None:
         """Is the value true? None when the code leaves it open."""
         if isinstance(value, Const) and not isinstance(value.value, slice):
-            return bool(value.value) if value.fixed else None
+            return bool(value.value) if value.is_fixed else None
+        if isinstance(value, Condition):
+            if value.true and all(implies(self._path, d) for d in value.true):
+                return True
+            if value.false and all(implies(self._path, d) for d in value.false):
+                return False
+            if excludes(value.true, self._path):
+                return False
+            return True if excludes(value.false, self._path) else None
         if isinstance(value, FunctionValue | ClassValue | InstanceValue | BuiltinValue | DistributionValue):
             return True
         return None
 
-    def _if_expression(self, node: ast.IfExp) -> Value:
-        decided = self.truth(self.evaluate(node.test))
+    def ways(self, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:
+        """What is decided where a test gives true, and where it does not; None for a way that is not there."""
+        if isinstance(value, Alternatives):
+            both: tuple[list[Path], list[Path]] = ([], [])
+            for case in value.cases:
+                if not excludes(case.path, self._path):
+                    for found, way in zip(both, self.ways(case.value, test), strict=True):
+                        if way is not None and not excludes(case.path, way):
+                            found.append(extended(case.path, way))
+            otherwise = self._as_written(test)
+            return self._one_way(both[0], otherwise.true), self._one_way(both[1], otherwise.false)
+        decided = self.truth(value)
         if decided is not None:
-            return self.evaluate(node.body if decided else node.orelse)
+            return ((), None) if decided else (None, ())
+        condition = self._truth_of(value, test)
+        if not (condition.true and condition.false):
+            own = self._as_written(test)
+            return extended(condition.true, own.true), extended(condition.false, own.false)
+        return condition.true, condition.false
+
+    def _one_way(self, ways: list[Path], otherwise: Path) -> Path | None:
+        """What several ways to one branch have in common."""
+        if len(ways) < 2:
+            return ways[0] if ways else None
+        return extended(common(ways), otherwise)
+
+    def _truth_of(self, value: Value, test: ast.expr) -> Condition:
+        if isinstance(value, Condition):
+            return value
+        subject = subject_of(value)
+        own = self._as_written(test)
+        if subject is None or isinstance(test, ast.Compare | ast.Call):
+            return own
+        return Condition.of(Decision(subject, TRUTHY, True, test))
+
+    def _as_written(self, test: ast.expr) -> Condition:
+        """A test that is known by its text alone: the same text over the same values decides alike."""
+        negated = False
+        while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            test, negated = test.operand, not negated
+        node: ast.expr = test
+        if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
+            node = ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
+            negated = not negated
+        subject = self._text_subject(test, node)
+        condition = Condition.of(Decision(subject, TRUTHY, True, test))
+        return condition.negated() if negated else condition
+
+    def _text_subject(self, test: ast.expr, spelled: ast.expr) -> Hashable:
+        loaded: list[Hashable] = []
+        todo: list[ast.AST] = [test]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, ast.Call) and not _is_pure(node):
+                return test, self._stack  # another call may give something else
+            if isinstance(node, ast.Name | ast.Attribute):
+                self._spend()
+                if isinstance(node, ast.Name) or _is_dotted(node):
+                    loaded.append(identity_of(self.evaluate(node)))
+                    continue
+            if isinstance(node, ast.NamedExpr | ast.Lambda | ast.Await):
+                return test, self._stack
+            todo += ast.iter_child_nodes(node)
+        return "test", spelled_out(spelled), tuple(loaded)
+
+    def _if_expression(self, node: ast.IfExp) -> Value:
         path = self._path
-        values = []
-        for index, branch in enumerate((node.body, node.orelse)):
-            self._path = (*path, (node, index))
-            values.append(self.evaluate(branch))
+        cases: list[Case] = []
+        for way, branch in zip(
+            self.ways(self.evaluate(node.test), node.test), (node.body, node.orelse), strict=True
+        ):
+            if way is not None:
+                self._path = extended(path, way)
+                cases.append(Case(self._path[len(path) :], self.evaluate(branch)))
         self._path = path
-        return alternatives(values)
+        return self.joined(cases)
 
     def _lambda(self, node: ast.Lambda) -> Value:
         function = FunctionValue(node, self._scope)
@@ -463,7 +626,8 @@ class Evaluator:
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         outer = self._scope
-        path, self._path = self._path, (*self._path, (node, 0))
+        path = self._path
+        self._path = extended(path, (Decision((node, self._stack), TRUTHY, True, node),))
         self._scope = Scope(outer)
         try:
             self._generators(node.generators)
@@ -489,6 +653,12 @@ class Evaluator:
 
     def _passes_through(self, node: ast.Await | ast.Starred) -> Value:
         return self.evaluate(node.value)
+
+    def _formatted(self, node: ast.JoinedStr) -> Value:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                self.evaluate(part.value)
+        return self.opaque()
 
     def _yield(self, node: ast.Yield) -> Value:
         if node.value is not None:
@@ -516,7 +686,7 @@ class Evaluator:
 
     def _bind(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
-            self._scope.names[target.id] = named(value, target.id, target)
+            self._scope.names[target.id] = self._named(value, target.id, target)
         elif isinstance(target, ast.Tuple | ast.List):
             self._unpack(target.elts, value)
         elif isinstance(target, ast.Starred):
@@ -528,6 +698,22 @@ class Evaluator:
         elif isinstance(target, ast.Subscript):
             self._store_item(target, value)
 
+    def _named(self, value: Value, name: str, node: ast.AST) -> Value:
+        """The value under a name: what is computed of masks, and a loss, may be known by it."""
+        if isinstance(value, Tensor) and not value.reductions:
+            mask = masks.named_mask(value, name, node)
+            if mask is not None:
+                return mask
+            atom = value.single()
+            if (
+                atom is not None
+                and atom.kind == "computed"
+                and not atom.names
+                and masks.is_plain_loss_name(name)
+            ):
+                return algebra.map_atoms(value, lambda a: altered(a, names=(name,), place=Place(node, name)))
+        return named(value, name, node)
+
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
         items = self.elements(value, len(targets), any(isinstance(t, ast.Starred) for t in targets))
         for target, item in zip(targets, items, strict=False):
@@ -536,20 +722,37 @@ class Evaluator:
     def elements(self, value: Value, count: int, starred: bool = False) -> list[Value]:
         """The `count` items that unpacking `value` gives."""
         if isinstance(value, Alternatives):
-            rows = [self.elements(v, count, starred) for v in value.values]
-            return [alternatives([row[i] for row in rows]) for i in range(count)]
+            rows = [(c.path, self.elements(c.value, count, starred)) for c in value.cases]
+            return [self.joined([Case(path, row[i]) for path, row in rows]) for i in range(count)]
         if isinstance(value, TupleValue) and len(value.items) == count and not starred:
             return list(value.items)
         if isinstance(value, ListValue):
-            return [value.element] * count
+            return [self._another(value.element) for _ in range(count)]
         if isinstance(value, ShapeValue) and not starred:
             if value.start == 0 and value.stop is None:
                 value.shape.set_rank(count)
             return [self.axis_length(value.shape, value.start + i) for i in range(count)]
         if isinstance(value, Tensor) and not starred and not value.reductions:
+            if is_unknown(value):  # a tuple, as likely as an array: its items need not have one shape
+                return [self._item_of(value, i) for i in range(count)]
             inner = value.shape.without(AxesSpec.at(0))
             return [algebra.relabelled(value, inner, i) for i in range(count)]
         return [self.opaque() for _ in range(count)]
+
+    def _another(self, value: Value) -> Value:
+        """Another item of a list whose items are all like `value`."""
+        if not isinstance(value, Tensor) or value.reductions:
+            return value
+        self._serial += 1
+        if is_unknown(value):
+            return self._item_of(value, self._serial)
+        return algebra.relabelled(value, value.shape, ("item", self._serial))
+
+    def _item_of(self, value: Tensor, index: int) -> Tensor:
+        """An item of something unknown: what that is called says nothing about it."""
+        shape = Shape()
+        item = algebra.relabelled(value, shape, ("item", index))
+        return algebra.map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind="", shape=shape))
 
     def _store_item(self, target: ast.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)
@@ -583,11 +786,11 @@ class Evaluator:
     def element_of(self, iterable: Value) -> Value:
         """What iterating over a value gives each time."""
         if isinstance(iterable, Alternatives):
-            return alternatives([self.element_of(v) for v in iterable.values])
+            return self.joined([Case(c.path, self.element_of(c.value)) for c in iterable.cases])
         if isinstance(iterable, ListValue):
             return iterable.element
         if isinstance(iterable, TupleValue) and iterable.items:
-            return alternatives(list(iterable.items))
+            return self.one_of(iterable.items)
         if isinstance(iterable, Tensor) and iterable.terms:
             self._serial += 1
             inner = iterable.shape.without(AxesSpec.at(0))
@@ -595,23 +798,52 @@ class Evaluator:
         return self.opaque()
 
     def lift(self, function: Callable[..., Value], *values: Value) -> Value:
-        """Apply a function to values; alternatives of equal number are taken pairwise, they come from one branch."""
+        """Apply a function to values, case by case; cases that exclude each other do not meet."""
         for value in values:
-            if isinstance(value, Alternatives):
+            if type(value) is Alternatives:
                 break
         else:
             return function(*values)
-        choices = [v for v in values if isinstance(v, Alternatives)]
-        count = max(len(c.values) for c in choices)
-        if all(len(c.values) == count for c in choices):
-            columns = [v.values if isinstance(v, Alternatives) else (v,) * count for v in values]
-            rows = list(zip(*columns, strict=True))
-        else:
-            rows = [()]
-            for value in values:
-                options = value.values if isinstance(value, Alternatives) else (value,)
-                rows = [(*row, option) for row in rows for option in options][:MAX_ALTERNATIVES]
-        return alternatives([function(*row) for row in rows])
+        rows: list[tuple[Path, tuple[Value, ...]]] = [(self._path, ())]
+        for value in values:
+            if isinstance(value, Alternatives):
+                rows = [
+                    (extended(path, case.path), (*row, case.value))
+                    for path, row in rows
+                    for case in value.cases
+                    if not excludes(path, case.path)
+                ]
+            else:
+                rows = [(path, (*row, value)) for path, row in rows]
+            if len(rows) > MAX_ROWS:
+                return self.unsure(values)
+        path = self._path
+        cases: list[Case] = []
+        for taken, row in rows:
+            self._path = taken
+            cases.append(Case(taken[len(path) :], function(*row)))
+        self._path = path
+        return self.joined(cases) if cases else self.computed()
+
+    def joined(self, cases: Sequence[Case]) -> Value:
+        """One value for what is one of several; of too many nothing is known."""
+        value = join(cases)
+        return self.unsure([case.value for case in cases]) if value is TOO_MANY else value
+
+    def one_of(self, values: Sequence[Value]) -> Value:
+        """One of several values, and nothing in sight says which."""
+        self._serial += 1
+        subject = ("one of", self._serial)
+        return self.joined(
+            [Case((Decision(subject, index, True),), value) for index, value in enumerate(values)]
+        )
+
+    def unsure(self, values: Iterable[Value]) -> Tensor:
+        """Something unknown in place of values that are not followed any further: what was counted in them is open."""
+        for account in _accounts_in(values):
+            self._spend()
+            self.record(account.withdrawn())
+        return self.computed()
 
     def as_tensor(self, value: Value) -> Tensor:
         """Any value as a tensor; what is not a number or an array becomes opaque."""
@@ -626,16 +858,20 @@ class Evaluator:
                 "module", value.name, names=(value.name.rpartition(".")[2],), shape=SCALAR
             )
         if isinstance(value, Alternatives):
-            return self.as_tensor(value.values[0])
+            return self.unsure([value])
+        if isinstance(value, Condition):
+            return self.computed()
         if isinstance(value, TupleValue):
-            return self.computed()  # numbers that are written out: what they mean is not a matter of a name
+            # Numbers that are written out: what they mean is not a matter of a name.
+            return self.computed(_shape_of_display(value))
         return self.opaque()
 
     def axis_length(self, shape: Shape, position: int) -> Value:
         """`x.shape[position]`."""
         axis = shape.axis(position)
         if axis is None:
-            return self.opaque()
+            self._serial += 1
+            return from_atom(Atom(intern("some length", self._serial), Role.COUNT), SCALAR)
         if axis.size == 1:
             return Const(1)
         return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
@@ -669,6 +905,90 @@ class Evaluator:
         if axis.size == 1:
             return constant(1.0)
         return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
+
+
+_BOUND: Final = frozenset("mean sum log softmax log_softmax exp divide multiply".split())
+"""Methods that people take without calling them at once."""
+
+
+def subject_of(value: Value) -> Hashable:
+    """What a test of this value asks about; None where a test cannot be told from another."""
+    if isinstance(value, Const):
+        return value.subject
+    atom = value.single() if isinstance(value, Tensor) and not value.reductions else None
+    return ("value", atom.key) if atom is not None else None
+
+
+def _is_a_length(value: Value) -> bool:
+    atom = value.single() if isinstance(value, Tensor) else None
+    return atom is not None and atom.role in (Role.COUNT, Role.VALID)
+
+
+def _is_something(value: Value) -> bool:
+    """Is it for sure not None: an object of a known kind, or what an operation in sight made?"""
+    if isinstance(value, Const | Condition):
+        return False
+    atom = value.single() if isinstance(value, Tensor) else None
+    return atom is None or atom.role is not Role.OPAQUE or bool(atom.kind)
+
+
+def identity_of(value: Value) -> Hashable:
+    """Equal for equal values."""
+    if isinstance(value, Const):
+        return repr(value.value), value.subject
+    if isinstance(value, Tensor):
+        return value.terms
+    return value if isinstance(value, ModuleValue | Condition) else id(value)
+
+
+def _accounts_in(values: Iterable[Value], depth: int = 0) -> Iterable[Reduction]:
+    """The accounts that values carry."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield from value.reductions
+        elif depth < MAX_DEPTH:
+            if isinstance(value, Alternatives):
+                yield from _accounts_in(value.values, depth + 1)
+            elif isinstance(value, TupleValue):
+                yield from _accounts_in(value.items, depth + 1)
+            elif isinstance(value, ListValue):
+                yield from _accounts_in((value.element,), depth + 1)
+            elif isinstance(value, DictValue):
+                yield from _accounts_in([item for _, item in value.items], depth + 1)
+
+
+def _shape_of_display(value: Value) -> Shape:
+    """The shape of an array that is written out."""
+    lengths: list[int] = []
+    while isinstance(value, TupleValue) and value.items and len(lengths) < MAX_DEPTH:
+        lengths.append(len(value.items))
+        value = value.items[0]
+    return Shape.of([Axis(length) for length in lengths]) if isinstance(value, Const) else Shape()
+
+
+_OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.NotEq: ast.Eq,
+    ast.IsNot: ast.Is,
+    ast.NotIn: ast.In,
+    ast.GtE: ast.Lt,
+    ast.LtE: ast.Gt,
+}
+_PURE_FUNCTIONS: Final = frozenset("isinstance issubclass hasattr len callable type bool int float".split())
+_PURE_METHODS: Final = frozenset("dim size ndimension numel get startswith endswith keys lower".split())
+
+
+def _is_pure(node: ast.Call) -> bool:
+    """Does the call give the same for the same arguments?"""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr in _PURE_METHODS
+    return isinstance(function, ast.Name) and function.id in _PURE_FUNCTIONS
+
+
+def _is_dotted(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def _counted(a: Tensor, b: Tensor) -> Tensor:
@@ -713,5 +1033,6 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.Await: Evaluator._passes_through,
     ast.Starred: Evaluator._passes_through,
     ast.Yield: Evaluator._yield,
+    ast.JoinedStr: Evaluator._formatted,
     ast.Call: Evaluator._call,
 }

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from batchmean.engine.reductions import Factor, Reduction, Step
+from batchmean.engine.factors import Factor
+from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.values import Place
 
 
@@ -64,14 +65,15 @@ class SupportEvent(Event):
 
     @property
     def proved(self) -> bool:
-        return self.reduction.integrand.proved and not self._carries_a_number()
+        if self.factor.assumes_rank and any(power for _, power in self.factor.units):
+            return False
+        return self.reduction.integrand.proved and not self.step.may_average and not self._carries_a_number()
 
     @property
     def is_wrong_axis(self) -> bool:
         """Is a sum over everything divided by the support alone, an axis that the code shows to be it?"""
         units = [power for _, power in self.factor.units]
-        alone = self.reduction.support == "summed" and bool(units) and all(power > 0 for power in units)
-        return alone and not self.reduction.integrand.assumed
+        return bool(units) and all(power > 0 for power in units) and not self.reduction.integrand.assumed
 
     def _carries_a_number(self) -> bool:
         """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
@@ -79,7 +81,9 @@ class SupportEvent(Event):
         return self.reduction.integrand.support.size is None and number is not None and abs(number) >= 10
 
     @property
-    def monomial(self) -> Mapping[str, int]:
+    def monomial(self) -> Mapping[str, int] | None:
+        if self.factor.is_partial:
+            return None
         return self.factor.monomial(self.reduction.integrand.symbol)
 
     @property

@@ -13,6 +13,11 @@ from typing import Final
 _COMMENT: Final = re.compile(
     r"#.*?[\[(]\s*((?:[A-Za-z_*]\w*|\d+)(?:\s*,\s*(?:[A-Za-z_*]\w*|\d+))*)\s*,?\s*[\])]"
 )
+_AXIS: Final = re.compile(
+    r"^([a-z]\d?|\d+|\*?\w*(batch|bs|bsz|time|seq|tok|len|vocab|class|act|dim|hid|head|feat|chan|height|width|size|num|n_|nb)\w*)$",
+    re.I,
+)
+"""Other words in brackets, such as `# [todo]`, are no axes."""
 MAX_LINE: Final = 1000
 """In longer lines nobody writes shapes, and looking for them would take long."""
 _CLASSES: Final = re.compile(
@@ -26,7 +31,8 @@ def from_comment(lines: Sequence[str], line: int) -> tuple[str, ...]:
     if "#" not in text or len(text) > MAX_LINE:
         return ()
     match = _COMMENT.search(text)
-    return tuple(name.strip() for name in match[1].split(",")) if match else ()
+    names = tuple(name.strip() for name in match[1].split(",")) if match else ()
+    return names if all(map(_AXIS.match, names)) else ()
 
 
 def from_annotation(annotation: ast.expr | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from typing import Final, Literal
 
-from batchmean.engine.algebra import BINARY_ROLES, is_negligible
+from batchmean.engine.algebra import BINARY_ROLES, is_negligible, unite_sides, without_counts
 from batchmean.engine.hints import says_classes, says_per_example
 from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
@@ -51,16 +51,18 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     """
     if not tensor.terms or tensor.shape.is_scalar:
         return None
-    shown = [a for a in tensor.atoms() if a.kind in ("error", "selected") or a.role is Role.LOG_PROBS]
+    shown = [a for a in tensor.atoms() if _is_a_loss(a)]
     places: list[Place | None] = [a.place for a in shown]
     is_shown = bool(places)
     masks = common_masks(tensor)
-    if not is_shown and _is_squared_difference(unmasked(tensor) if masks else tensor):
-        places, is_shown = [a.place for a in tensor.atoms() if a.role is not Role.MASK][:1], True
+    if not is_shown and _is_squared_difference(without_counts(unmasked(tensor) if masks else tensor)):
+        sides = [a for a in tensor.atoms() if a.role is not Role.MASK]
+        places, is_shown = [a.place for a in sides][:1], True
+        unite_sides(tensor)
     if not is_shown and masks:
         own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
-        named = [a for a in own if not a.kind and is_loss_name(a.names)]
-        roles = (*_LOGS, *BINARY_ROLES)
+        named = [a for a in own if a.kind in ("", "computed") and is_loss_name(a.names)]
+        roles = (*_LOGS, *BINARY_ROLES, Role.LOG_SUM_EXP)
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
         places = [a.place and Place(a.place.node, f"`{a.names[0]}` is a loss by its name") for a in named]
@@ -79,6 +81,18 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
         tensor.stack or stack,
         key=intern(tensor.terms),
     )
+
+
+def _is_a_loss(atom: Atom) -> bool:
+    """Does the code show it to be a loss, or one with a weight or a sign?"""
+    if atom.kind in ("error", "selected") or atom.role in (
+        Role.LOG_PROBS,
+        Role.LOG_COMPLEMENT,
+        Role.LOG_SIGMOID,
+    ):
+        return True
+    inside = atom.argument.single() if atom.role is Role.LOG and atom.argument is not None else None
+    return inside is not None and inside.kind == "picked"
 
 
 PAIRS: Final = "pairs"
@@ -119,7 +133,7 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
 def _is_chosen(atom: Atom) -> bool:
     """Was it made of one column of an array, `x[:, 0]`?"""
     inside = atom.argument.atoms() if atom.argument is not None else []
-    return atom.hint == ("chosen",) or any(inner.hint == ("chosen",) for inner in inside)
+    return atom.is_chosen or any(inner.is_chosen for inner in inside)
 
 
 def _is_squared_difference(tensor: Tensor) -> bool:
@@ -130,6 +144,9 @@ def _is_squared_difference(tensor: Tensor) -> bool:
     mixed = [t for t in tensor.terms if t not in squares]
     if len(squares) != 2 or len(mixed) != 1 or squares[0].coefficient is None:
         return False
+    first, last = (term.factors[0][0] for term in squares)
+    if last.source == first.key or first.source == last.key:
+        return False  # the distance from its own mean is a variance
     both = product_of((atom, 1.0) for term in squares for atom, _ in term.factors)
     scale = squares[0].coefficient
     return mixed[0].factors == both and squares[1].coefficient == scale and mixed[0].coefficient == -2 * scale
@@ -302,6 +319,8 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
     log_hint = log.hint or (inside.hint if inside is not None else ())
     if log.axis is None and (says_per_example(log_hint) or any(says_per_example(w.hint) for w in others)):
         return None
+    if log.axis is None and any(map(_is_chosen, (log, *others))):
+        return None
     for weight in others:
         if weight.role is Role.OPAQUE and log.role is Role.LOG and log.source == weight.key:
             axis = tensor.shape.axis(-1)
@@ -354,9 +373,15 @@ def _kind(weights: list[Atom], logs: list[Atom], values: bool, ratio: bool) -> s
         return "expectation"
     if all(own):
         return "entropy"
-    if ratio:
+    if ratio or any(_is_quotient(log, weight) for weight, log in zip(weights, logs, strict=True)):
         return "KL divergence"
     return "KL divergence" if any(own) else "cross-entropy"
+
+
+def _is_quotient(log: Atom, weight: Atom) -> bool:
+    """Is it the logarithm of the weight over something else, an epsilon added to each or not?"""
+    factors = [factor for term in log.argument.terms for factor in term.factors] if log.argument else []
+    return any(atom == weight and power > 0 for atom, power in factors) and any(p < 0 for _, p in factors)
 
 
 def _latent_kl(tensor: Tensor) -> Integrand | None:

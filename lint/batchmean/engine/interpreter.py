@@ -11,16 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from batchmean.engine import algebra, calls, hints
-from batchmean.engine.discarded import discarded_division
-from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, Path
+from batchmean.engine.discarded import discarded_division, is_division
+from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, TooDeep
 from batchmean.engine.masks import is_loss_name, is_mask_name
 from batchmean.engine.names import is_log_name
-from batchmean.engine.relevance import Relevance, Slice, ends_path
-from batchmean.engine.scopes import Scope, joined
+from batchmean.engine.paths import TRUTHY, Decision, Path, excludes, extended
+from batchmean.engine.relevance import Relevance, Slice, acts, ends_path
+from batchmean.engine.scopes import Scope
 from batchmean.engine.values import (
     Alternatives,
     BuiltinValue,
+    Case,
     ClassValue,
+    Condition,
     Const,
     DictValue,
     FunctionValue,
@@ -32,7 +35,6 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     hinted,
     is_unknown,
 )
@@ -63,7 +65,7 @@ class Interpreter(Evaluator):
         self._relevant: Slice | None = None
         self._active: list[ast.AST] = []
         self._class_scopes: list[Scope] = []
-        self._returns: list[Value] = []
+        self._returns: list[tuple[Path, Value]] = []
         self._returned: dict[tuple[object, ...], Value] = {}
         """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
         self._followed: dict[tuple[object, ...], list[_Followed]] = {}
@@ -95,11 +97,21 @@ class Interpreter(Evaluator):
         method = _STATEMENTS.get(type(node))
         if method is None:
             return True
+        self._reports = self._only_reports(node)
         self._nesting += 1
         try:
-            return self._nesting > MAX_NESTING or method(self, node) is not False
+            if self._nesting > MAX_NESTING:
+                raise TooDeep
+            return method(self, node) is not False
         finally:
             self._nesting -= 1
+            self._reports = False
+
+    def _only_reports(self, node: ast.stmt) -> bool:
+        """Does a statement print, log or show what it works out, and no more?"""
+        if isinstance(node, ast.Expr):
+            return not (isinstance(node.value, ast.Call) and acts(node.value))
+        return self._relevant is not None and node in self._relevant.reports
 
     def _function_def(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         function = FunctionValue(node, self._scope, owner=self._scope.owner)
@@ -137,13 +149,16 @@ class Interpreter(Evaluator):
         outer.names[node.name] = value
 
     def _return(self, node: ast.Return) -> bool:
-        self._returns.append(self.evaluate(node.value) if node.value else Const(None))
+        value = self.evaluate(node.value) if node.value else Const(None)
+        self._returns.append((self._path, value))
         return False
 
     def _assign(self, node: ast.Assign) -> None:
         value = self.evaluate(node.value)
         value = hinted(value, hints.from_comment(self.lines, node.end_lineno or 0))
         for target in node.targets:
+            for name in target.elts if isinstance(target, ast.Tuple) else (target,):
+                self.origins[name] = node.value
             self._bind(target, value)
 
     def _ann_assign(self, node: ast.AnnAssign) -> None:
@@ -157,10 +172,11 @@ class Interpreter(Evaluator):
         self._bind(node.target, after)
 
     def _if(self, node: ast.If) -> bool:
-        decided = self.truth(self.evaluate(node.test))
-        if decided is not None:
-            return self._block(node.body if decided else node.orelse)
-        return self._fork([node.body, node.orelse], node, self._as_list(node.test))
+        true, false = self.ways(self.evaluate(node.test), node.test)
+        if true is None or false is None:
+            self._path = extended(self._path, (true if false is None else false) or ())
+            return self._block(node.body if false is None else node.orelse)
+        return self._fork([(true, node.body), (false, node.orelse)], self._as_list(node.test))
 
     def _as_list(self, test: ast.expr) -> dict[str, Value]:
         """`isinstance(x, list)`: in the branch where it is so, x is no array."""
@@ -175,21 +191,42 @@ class Interpreter(Evaluator):
         return {test.args[0].id: ListValue(self.opaque())} if is_list else {}
 
     def _fork(
-        self, bodies: Sequence[Sequence[ast.stmt]], node: ast.stmt, refined: Mapping[str, Value] | None = None
+        self, branches: Sequence[tuple[Path, Sequence[ast.stmt]]], refined: Mapping[str, Value] | None = None
     ) -> bool:
         """Take every branch from here and join what they leave behind; `refined` is what the first one knows."""
         before, path = dict(self._scope.names), self._path
-        self._spend((len(before) * len(bodies) + len(path)) // _NAMES_PER_NODE)  # every branch copies them
-        ends: list[tuple[dict[str, Value], Path]] = []
-        for index, body in enumerate(bodies):
+        self._spend((len(before) * len(branches) + len(path)) // _NAMES_PER_NODE)  # every branch copies them
+        ends: list[tuple[Path, dict[str, Value]]] = []
+        for index, (decided, body) in enumerate(branches):
             self._scope.names = {**before, **(refined or {})} if index == 0 else dict(before)
-            self._path = (*path, (node, index))
+            self._path = extended(path, decided)
             if self._block(body):
-                ends.append((self._scope.names, self._path))
+                ends.append((self._path, self._scope.names))
         # Where all other branches return, the rest of the function belongs to the one that does not.
-        self._path = ends[0][1] if len(ends) == 1 else path
-        self._scope.names = joined([names for names, _ in ends]) if ends else before
+        self._path = ends[0][0] if len(ends) == 1 else path
+        self._scope.names = (
+            self._names_after([(end[len(path) :], names) for end, names in ends]) if ends else before
+        )
         return bool(ends)
+
+    def _names_after(self, ends: Sequence[tuple[Path, dict[str, Value]]]) -> dict[str, Value]:
+        """The names after several branches: where they differ, one of several values."""
+        if len(ends) == 1:
+            return ends[0][1]
+        names = dict(ends[0][1])
+        differing: dict[str, None] = {}
+        for _, end in ends[1:]:
+            for name, value in end.items():
+                if names.setdefault(name, value) is not value:
+                    differing[name] = None
+        for name in differing:
+            names[name] = self.joined([Case(path, end[name]) for path, end in ends if name in end])
+        return names
+
+    def _either_way(self, node: ast.stmt, body: Sequence[ast.stmt]) -> bool:
+        """Statements that are run, or not: nothing in sight says which."""
+        decision = Decision((node, self._stack), TRUTHY, True, node)
+        return self._fork([((decision,), body), ((decision.negated(),), [])])
 
     def _for(self, node: ast.For | ast.AsyncFor) -> bool:
         iterable = self.evaluate(node.iter)
@@ -198,10 +235,10 @@ class Interpreter(Evaluator):
         if isinstance(iterable, TupleValue) and len(iterable.items) <= 4:
             for item in iterable.items:
                 self._bind(node.target, item)
-                self._fork([node.body, []], node)
+                self._either_way(node, node.body)
             return self._block(node.orelse)
         self._bind(node.target, self.element_of(iterable))
-        self._fork([node.body, []], node)
+        self._either_way(node, node.body)
         return self._block(node.orelse)
 
     def _is_product_over_shape(self, node: ast.For | ast.AsyncFor, iterable: Value) -> bool:
@@ -255,7 +292,7 @@ class Interpreter(Evaluator):
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)
-        self._fork([node.body, []], node)
+        self._either_way(node, node.body)
         return self._block(node.orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> bool:
@@ -277,13 +314,18 @@ class Interpreter(Evaluator):
                 self._block(handler.body)
             self._scope.names.update(after)
             return self._block(node.finalbody) and falls_through
-        ends = [self._scope.names] if falls_through else []
-        for handler in node.handlers:
-            self._scope.names = dict(before)
+        path = self._path
+        ends = [(self._outcome(node, 0), self._scope.names)] if falls_through else []
+        for index, handler in enumerate(node.handlers, start=1):
+            self._scope.names, self._path = dict(before), extended(path, self._outcome(node, index))
             if self._block(handler.body):
-                ends.append(self._scope.names)
-        self._scope.names = joined(ends) if ends else before
+                ends.append((self._outcome(node, index), self._scope.names))
+        self._path = path
+        self._scope.names = self._names_after(ends) if ends else before
         return self._block(node.finalbody) and bool(ends)
+
+    def _outcome(self, node: ast.stmt, index: int) -> Path:
+        return (Decision((node, self._stack), index, True, node),)
 
     def _match(self, node: ast.Match) -> bool:
         self.evaluate(node.subject)
@@ -292,7 +334,8 @@ class Interpreter(Evaluator):
                 name = getattr(part, "name", None)
                 if isinstance(name, str):
                     self._scope.names[name] = self.opaque((name,))
-        return self._fork([*(case.body for case in node.cases), []], node)
+        bodies = [*(case.body for case in node.cases), []]
+        return self._fork([(self._outcome(node, index), body) for index, body in enumerate(bodies)])
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -314,9 +357,14 @@ class Interpreter(Evaluator):
         value = self.evaluate(node.value)
         # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
         is_inside = bool(self._active or self._path)
-        discarded = discarded_division(node.value, value) if is_inside else None
+        if not is_inside or not is_division(node.value):
+            return
+        discarded = discarded_division(node.value, value)
         if discarded is not None:
             self.miscounts.append(discarded)
+        # What nothing takes divides nothing: the account ends with what was divided.
+        thrown_away = {id(account) for account in value.reductions} if isinstance(value, Tensor) else set()
+        self.ledger[:] = [account for account in self.ledger if id(account) not in thrown_away]
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
@@ -336,7 +384,7 @@ class Interpreter(Evaluator):
     ) -> Value:
         """Follow a call into a function of this module."""
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
-            return self.opaque()
+            return self.unsure([*args, *kwargs.values()])
         is_used = not standalone and (self._is_used(node) or _hands_on(function, args, kwargs))
         by_itself = (function.node, id(function.receiver))
         relevant: Slice | None = None
@@ -356,11 +404,12 @@ class Interpreter(Evaluator):
         if given is not None:
             same = (*call, *((name, _identity(value)) for name, value in given))
             for earlier in self._followed.get(same, ()):
-                if exclude_each_other(earlier.path, self._path):
+                if excludes(earlier.path, self._path):
                     return earlier.result
         if not standalone:
             self.entered.add(function.node)
         outer = (self._scope, self._stack, self._returns, self._path, self._relevant)
+        reports = self._reports
         scope = Scope(function.scope)
         calls.bind_parameters(self, function, args, kwargs, scope)
         self._scope, self._returns = scope, []
@@ -372,9 +421,11 @@ class Interpreter(Evaluator):
                 return self.evaluate(function.node.body)
             self._relevant = relevant
             if self._block(function.node.body):
-                self._returns.append(Const(None))
-            values = [v for v in self._returns if not (isinstance(v, Const) and v.value is None)]
-            result = alternatives(values) if values else Const(None)
+                self._returns.append((self._path, Const(None)))
+            known = len(outer[3])
+            result: Value = Const(None)
+            if self._returns and not standalone:  # nobody takes what a function gives that is run by itself
+                result = self.joined([Case(path[known:], value) for path, value in self._returns])
             if memo is not None and _says_nothing(result):
                 self._returned[memo] = result
             if standalone:
@@ -385,6 +436,7 @@ class Interpreter(Evaluator):
         finally:
             self._active.pop()
             self._scope, self._stack, self._returns, self._path, self._relevant = outer
+            self._reports = reports
 
     def _is_used(self, call: ast.AST) -> bool:
         """Does something that matters need what a call gives?"""
@@ -393,7 +445,7 @@ class Interpreter(Evaluator):
     def _anew(self, value: Value) -> Value:
         """The same for another call: what is unknown of it is not the same unknown."""
         if isinstance(value, Alternatives):
-            return Alternatives(tuple(self._anew(v) for v in value.values))
+            return Alternatives(tuple(Case(path, self._anew(v)) for path, v in value.cases))
         if isinstance(value, TupleValue):
             return TupleValue(tuple(self._anew(v) for v in value.items))
         atom = value.single() if isinstance(value, Tensor) else None
@@ -452,12 +504,6 @@ def _identity(value: Value) -> object:
     return id(value)
 
 
-def exclude_each_other(one: Path, other: Path) -> bool:
-    """Is there a branching of which the two paths take different branches?"""
-    taken = dict(one)
-    return any(taken.get(node, index) != index for node, index in other)
-
-
 def _sees_only_its_arguments(function: FunctionValue) -> bool:
     """Is it a function of the module or of a class, no lambda and no closure?"""
     return not isinstance(function.node, ast.Lambda) and (
@@ -476,7 +522,7 @@ def _says_nothing(value: Value) -> bool:
         return all(
             _says_nothing(v) for v in (value.values if isinstance(value, Alternatives) else value.items)
         )
-    return isinstance(value, Const) or (isinstance(value, Tensor) and is_unknown(value))
+    return isinstance(value, Const | Condition) or (isinstance(value, Tensor) and is_unknown(value))
 
 
 def _unknown_call(given: Sequence[tuple[str, Value]]) -> tuple[object, ...] | None:

@@ -41,12 +41,14 @@ def spelled_out(node: ast.AST) -> str:
 
 def compare(op: ast.cmpop, left: Const, right: Value) -> bool | None:
     """The truth of a comparison with a literal; None when the code leaves it open."""
+    if not left.is_fixed:
+        return None
     if isinstance(op, ast.In | ast.NotIn) and isinstance(right, TupleValue):
         if not all(isinstance(item, Const) for item in right.items):
             return None
         inside = any(isinstance(i, Const) and i.value == left.value for i in right.items)
         return inside if isinstance(op, ast.In) else not inside
-    if not isinstance(right, Const) or not (left.fixed and right.fixed):
+    if not isinstance(right, Const) or not right.is_fixed:
         return None
     a, b = left.value, right.value
     if isinstance(op, ast.Eq):

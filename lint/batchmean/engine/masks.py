@@ -7,6 +7,7 @@ is no validity mask, whatever it is called.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -19,14 +20,15 @@ _VALIDITY: Final = re.compile(
     r"|token|tokens|label|labels|target|targets|tgt|trg|src|source|text|word|frame|frames|time|step|length|lengths|prompt"
     r"|input|output|decoder|encoder|history|mel|trajectory|causal_lm|assistant)_?masks?($|_)"
     r"|(^|_)is_?(pad|padded|padding|valid|not_pad)($|_)|(^|_)(non_?pad|not_?pad|pad_?masks?|masks?_?(pad|valid))($|_)"
-    r"|^valids?$|(^|_)masks?_(padding|seq|tokens?)$|(^|_)masks?2d$|^(b_|batch_)?masks?$"
+    r"|^valids?$|^(non_?|not?_?)?pad(ded|ding)s?$|(^|_)masks?_(padding|seq|tokens?)$|(^|_)masks?2d$|^(b_|batch_)?masks?$"
 )
 _BARE: Final = re.compile(r"^(b_|batch_)?masks?$")
 _OTHER: Final = re.compile(
     r"drop|conf|thresh|gate|sampl|rand|noise|keep|select|hard|easy|fg|bg|object|pos(itive)?_|neg(ative)?_|posit|negat"
-    r"|mlm|masked_|unmask|visible|random|bool_masked|patch|ids?_|clip|causal|segment|instance|panoptic|sem(antic)?_"
+    r"|mlm|masked_|unmask|visible|random|bool_masked|patch|(^|_)ids?_|clip|causal|segment|instance|panoptic|sem(antic)?_"
     r"|quantil|outlier|weight|importance|prob|reset|done|terminal|label_?less|unsup|pseudo"
 )
+_NOT_PADDED: Final = re.compile(r"(^|_)(non|not?|un)_?pad")
 _PADDING_VALUE: Final = re.compile(r"pad|ignore|ignored|(^|_)ign(_|$)", re.I)
 _IDS: Final = re.compile(
     r"(^|_)(ids?|tokens?|labels?|targets?|tgt|trg|src|seqs?|sequences?|inputs?|captions?|words?|y|x|gold|decoder_\w+)(_|\d|$)"
@@ -35,9 +37,10 @@ _LENGTHS: Final = re.compile(r"len(gth)?s?($|_)|(^|_)(num|n)_(frames|tokens|step
 _MAKERS: Final = re.compile(
     r"(pad|valid|length|len|seq|sequence)\w*masks?|masks?_?(from|of|by)?_?\w*(len|pad|seq)", re.I
 )
+_PLAIN_LOSS: Final = re.compile(r"(^|_)(loss(es)?|nlls?|errors?|surrogate)(_|\d|$)")
 _LOSS: Final = re.compile(
     r"(^|_)(loss(es)?|nlls?|ce|xent|xe|kl|kld|kls|kl_?div|mse|mae|errors?|err|losses_?\w*|cross_?ent(ropy)?|bce|l1|l2"
-    r"|entropy|entropies|log_?probs?|log_?ps|log_?ratio)(_|\d|$)|loss$|^loss"
+    r"|entropy|entropies|log_?probs?|log_?ps?|log_?ratio|surr(ogate)?)(_|\d|$)|loss$|^loss"
 )
 
 
@@ -98,7 +101,7 @@ def mask_of(tensor: Tensor) -> Atom | None:
 
 
 def _is_named(atom: Atom) -> bool:
-    plain = atom.role is Role.OPAQUE and not atom.kind
+    plain = atom.role is Role.OPAQUE and not atom.kind and not atom.is_chosen
     return plain and is_mask_name(atom.names) and not atom.shape_is_scalar
 
 
@@ -136,6 +139,7 @@ def complement(tensor: Tensor) -> Tensor | None:
         role=Role.MASK,
         kind="" if of_padding else "padding",
         shown=is_shown(atom),
+        is_complement=not atom.is_complement,
     )
     return from_atom(other, tensor.shape)
 
@@ -143,7 +147,7 @@ def complement(tensor: Tensor) -> Tensor | None:
 @lru_cache(maxsize=4096)
 def _says_padding(names: tuple[str, ...]) -> bool:
     """Is it true at the padding, by its name?"""
-    return any("pad" in n.lower() and "no" not in n.lower() for n in names)
+    return any("pad" in name.lower() and not _NOT_PADDED.search(name.lower()) for name in names)
 
 
 def common_masks(tensor: Tensor) -> list[Atom]:
@@ -175,6 +179,41 @@ def unmasked(tensor: Tensor) -> Tensor:
         return tensor
     terms = tuple(Term(t.coefficient, tuple(f for f in t.factors if f[0] not in masks)) for t in tensor.terms)
     return altered(tensor, terms=terms)
+
+
+def named_mask(tensor: Tensor, name: str, node: ast.AST) -> Tensor | None:
+    """A mask by its name, where arithmetic of masks or of plain unknowns made it: `loss_mask = a * (1 - mix)`."""
+    if len(tensor.terms) < 2 or not is_mask_name((name,)):
+        return None
+    if is_bare_mask_name((name,)) and not _is_one_less(tensor):
+        return None
+    if any(
+        atom.role is not Role.MASK and (atom.role is not Role.OPAQUE or atom.kind) for atom in tensor.atoms()
+    ):
+        return None
+    key = intern("named mask", tensor.terms)
+    mask = Atom(key, Role.MASK, names=(name,), place=Place(node, name), shape=tensor.shape, shown=False)
+    return from_atom(mask, tensor.shape)
+
+
+def _is_one_less(tensor: Tensor) -> bool:
+    """Is it 1 - x?"""
+    numbers = sorted(t.coefficient or 0.0 for t in tensor.terms if len(t.factors) <= 1)
+    return len(tensor.terms) == 2 and numbers == [-1.0, 1.0] and any(not t.factors for t in tensor.terms)
+
+
+def kept_by_filling(tensor: Tensor) -> Tensor | None:
+    """The positions that are left where those of a mask are set to zero: what the mask is called is no matter."""
+    others = complement(tensor)
+    if others is None:
+        return None
+    return from_atom(altered(others.atoms()[0], kind=""), tensor.shape)
+
+
+@lru_cache(maxsize=4096)
+def is_plain_loss_name(name: str) -> bool:
+    """Is an array of this name called a loss, and nothing else?"""
+    return _PLAIN_LOSS.search(name.lower()) is not None
 
 
 def is_shown(mask: Atom) -> bool:

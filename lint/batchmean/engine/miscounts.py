@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from batchmean.engine.events import Miscount, SupportEvent, fraction
+from batchmean.engine.factors import divides_by_its_own_length, factor_of
 from batchmean.engine.integrands import PAIRS
-from batchmean.engine.interpreter import Interpreter, exclude_each_other
-from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.interpreter import Interpreter
+from batchmean.engine.literals import spelled_out
+from batchmean.engine.paths import excludes
+from batchmean.engine.reductions import Reduction, Step, may_count
 from batchmean.engine.values import Place, Role
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
@@ -26,7 +29,11 @@ def miscounts(
     told = {event.step.node for event in support}
     padded: list[Miscount] = []
     counted = [r.counts_masked() for r in final]
-    right = {id(r.origin) for r, counts in zip(final, counted, strict=True) if counts is False}
+    right = {
+        id(r.origin)
+        for r, counts in zip(final, counted, strict=True)
+        if counts is False and not r.is_reported
+    }
     for reduction, counts_masked in zip(final, counted, strict=True):
         if any(step.node in told for step in reduction.steps):
             continue
@@ -100,20 +107,14 @@ _CHOICES: Final = re.compile(
 
 
 def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
-    """Does the code around speak of another kind of mask: of confident, hidden or dropped elements?"""
+    """Is it made of what speaks of another kind of mask: of confident, hidden or dropped elements?"""
     if reduction.mask is None or not reduction.mask.is_bare:
         return False
     before = reduction.steps[: reduction.mask.after_steps]
     if any(step.positions == (1,) and not step.library for step in before):
         return True  # a loss per example: its mask chooses examples, and why is not shown
-    for place in reduction.mask.places:
-        line = getattr(place.node, "lineno", 0)
-        around = [f.node for f in interpreter.defined if f.node.lineno <= line <= (f.node.end_lineno or 0)]
-        inner = max(around, key=lambda node: node.lineno, default=None)
-        text = interpreter.lines[inner.lineno - 1 : inner.end_lineno] if inner is not None else ()
-        if any(_CHOICES.search(each) for each in text):
-            return True
-    return False
+    made = [interpreter.origins.get(place.node) for place in reduction.mask.places]
+    return any(node is not None and _CHOICES.search(spelled_out(node)) for node in made)
 
 
 def _paired(reduction: Reduction) -> Miscount | None:
@@ -128,52 +129,86 @@ def _paired(reduction: Reduction) -> Miscount | None:
 
 def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
-    factor = reduction.factor()
-    if factor is None or factor.support:
-        return None
+    if reduction.integrand.symbol == "D":
+        return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
     scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
-    if reduction.rest == "mean":
-        average = next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
-    else:  # a library's batchmean, or a sum that was divided before
-        average = next(
-            (s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None
-        )
-    if (
-        scale is None
-        or average is None
-        or _is_added_up(average, scale)
-        or exclude_each_other(average.path, scale.path)
-    ):
+    if scale is None:
         return None
-    powers = {name: power for name, power in factor.units if power < 0}
-    about = "the batch"
-    if not powers and reduction.rest != "mean":
+    average = _first_average(reduction, scale)
+    if average is None or excludes(average.path, scale.path) or _is_added_up(reduction, average, scale):
         return None
-    if not powers:
-        counts = list(reduction.counts())
-        if not counts or not (all(power < 0 for _, power in counts) or _is_division(scale.node)):
-            return None
-        if len(counts) == 1 and counts[0][0].role is Role.VALID:
-            powers, about = {"n_valid": -1}, "the number of valid positions"
-        elif any(s.of_scalar and s.how == "sum" for s in reduction.steps):
-            about = "a count"  # the sum of this one number shows that it was taken for a sum
-        else:
-            return None
+    again = _counted_again(reduction)
+    if again is None:
+        return None
+    powers, about = again
     places = (
         *reduction.integrand.evidence,
         Place(average.node, "this is a mean already"),
         Place(scale.node, f"it is divided by {about} again"),
     )
     node = report_node(reduction, scale)
-    shown = reduction.integrand.proved and bool(powers)
+    factor = factor_of(reduction)
+    assumed = factor is not None and factor.assumes_rank
+    shown = reduction.integrand.proved and (bool(powers) or factor is None) and not assumed
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
-def _is_added_up(first: Step, later: Step) -> bool:
-    """Does a loop add up what the first step gives, before the later one divides it?"""
-    return any(
-        isinstance(node, _LOOPS) for node, _ in first.path if all(node is not n for n, _ in later.path)
-    )
+def _first_average(reduction: Reduction, scale: Step) -> Step | None:
+    """The step that made a mean, before the last division."""
+    if reduction.rest == "mean":
+        return next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
+    # A library's batchmean, or a sum that was divided before, or of what was divided before.
+    before = next((s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None)
+    if before is None and reduction.origin.scale:
+        return next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
+    return before
+
+
+def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
+    """What a mean was divided by, as powers where these are known, and in words."""
+    factor = factor_of(reduction)
+    if factor is None:
+        return ({}, "the length of one of its own axes") if divides_by_its_own_length(reduction) else None
+    counts = list(reduction.counts())
+    averaged = reduction.rest == "mean" and all(power == 0 for _, power in factor.units)
+    if (
+        factor.support == -1
+        and reduction.support == "summed"
+        and averaged
+        and reduction.integrand.symbol == "V"
+    ):
+        if not reduction.integrand.assumed and reduction.integrand.library:
+            return {"V": -1}, "the class count"
+    if factor.support:
+        return None
+    powers = {name: power for name, power in factor.units if power < 0}
+    if powers:
+        return powers, "the batch"
+    if reduction.rest != "mean":
+        return None
+    if not counts or not (all(power < 0 for _, power in counts) or _is_division(reduction.steps[-1].node)):
+        return None
+    if (
+        len(counts) == 1
+        and counts[0][0].role is Role.VALID
+        and not any(how == "sum" for _, how in reduction.units)
+    ):
+        return {"n_valid": -1}, "the number of valid positions"
+    if any(s.of_scalar and s.how == "sum" for s in reduction.steps):
+        return {}, "a count"  # the sum of this one number shows that it was taken for a sum
+    return None
+
+
+def _is_added_up(reduction: Reduction, first: Step, later: Step) -> bool:
+    """Does a loop add up what the first step gives, before the later one divides it?
+
+    A comprehension over heads or terms does, too; the length of an axis of the loss itself is no number of rounds.
+    """
+    rounds = [d.node for d in first.path if d.holds and d not in later.path and isinstance(d.node, _LOOPS)]
+    if not rounds:
+        return False
+    own = all(atom.axis is not None for atom, _ in reduction.counts())
+    return not (own and all(isinstance(node, ast.ListComp | ast.GeneratorExp) for node in rounds))
 
 
 def _is_division(node: ast.AST) -> bool:
@@ -183,25 +218,26 @@ def _is_division(node: ast.AST) -> bool:
 def _noop_mean(reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
     step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
-    factor = reduction.factor()
-    if step is None or factor is None or factor.support or reduction.scale:
+    factor = factor_of(reduction)
+    if step is None or factor is None or factor.support or any(may_count(*each) for each in reduction.scale):
         return None
     powers = {name: power for name, power in factor.units if power > 0}
     if not powers:
         return None
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
-    if summed is None or _is_added_up(summed, step) or exclude_each_other(summed.path, step.path):
+    if summed is None or _is_added_up(reduction, summed, step) or excludes(summed.path, step.path):
         return None
     places = (
         *reduction.integrand.evidence,
         Place(summed.node, "this sums everything"),
         Place(step.node, "the mean of one number changes nothing"),
     )
-    is_known = reduction.integrand.shape.axes is not None
+    integrand = reduction.integrand
+    is_known = integrand.shape.axes is not None
+    # Of a vector, the classes of one example, the sum is right.
+    shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)
-    return Miscount(
-        node, "noop mean", places, reduction.integrand.proved, powers if is_known else None, reduction
-    )
+    return Miscount(node, "noop mean", places, shown, powers if is_known else None, reduction)
 
 
 def _perplexities(interpreter: Interpreter, wrong: Sequence[SupportEvent | Miscount]) -> Iterator[Miscount]:

@@ -14,11 +14,12 @@ _TARGET = re.compile(
     r"|soft_?targets?|expected|actual)(_|\d|$)"
 )
 _PROBS = re.compile(
-    r"(^|_)(prob|probs|probabilities|probability|p|q|pi|preds?|prediction|predictions|predicted|y_?pred|y_?hat"
+    r"(^|_)(prob|probs|probabilities|probability|p|pi|preds?|prediction|predictions|predicted|y_?pred|y_?hat"
     r"|yhat|softmax|dist|policy|posterior|posteriors|y_?prob|attn|attention|soft)(_|\d|$)"
+    r"|(^|_)q(\d|_?(probs?|dist|target|t|x|z)?$)"
 )
 _LOG = re.compile(
-    r"(^|_)(log_?p|log_?q|log_?probs?|log_?probabilit(y|ies)|log_?preds?|log_?softmax|lsm|log_?pi|logsm|log_?y_?hat)"
+    r"(^|_)(log_?p|log_?q|l?log_?probs?|lprobs?|log_?probabilit(y|ies)|log_?preds?|log_?softmax|lsm|log_?pi|logsm|log_?y_?hat)"
     r"(_|\d|s|$)"
 )
 _SMALL = re.compile(r"(^|_)(eps|epsilon|tiny|smooth|smoothing|delta|small)(\d|_|$)")

@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import log
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
-from batchmean.engine.names import is_class_count_name
+from batchmean.engine.paths import Path
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
 from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
@@ -63,11 +62,13 @@ class Step:
 
     node: ast.AST
     stack: Stack
-    path: tuple[tuple[ast.AST, int], ...]
-    """The undecided branches taken to get there."""
+    path: Path
+    """The decisions made to get there."""
     how: Literal["sum", "mean", "scale"]
     averages_support: bool = False
     """Did it bring the support into the divisor?"""
+    may_average: bool = False
+    """Is it a mean over an axis that is the support in an array of two axes, but may be another one?"""
     whole: bool = False
     """Did it run over all axes?"""
     library: bool = False
@@ -76,6 +77,8 @@ class Step:
     """Was it the library's `"batchmean"`, which sums everything and divides by the first axis?"""
     shape: Shape | None = None
     """The shape of the array that it reduced."""
+    is_reported: bool = False
+    """Does its statement only print, log or show what it gives?"""
     contraction: bool = False
     """Was it the sum inside an einsum, a dot or a tensordot?"""
     positions: tuple[int, ...] = ()
@@ -101,21 +104,8 @@ class Mask:
     after_steps: int = 0
     """How many steps of the account came before it."""
     places: tuple[Place, ...] = ()
-
-
-@dataclass(unsafe_hash=True, slots=True)
-class Factor:
-    """The reduction over the right one, as exponents of the support's length and of the units' counts."""
-
-    support: int
-    units: tuple[tuple[str, int], ...]
-
-    def monomial(self, symbol: str) -> dict[str, int]:
-        """As a finding shows it: no zero exponents, the support last."""
-        exponents = {name: power for name, power in self.units if power}
-        if self.support:
-            exponents[symbol] = self.support
-        return exponents
+    is_selected: bool = False
+    """Were its positions selected, so that no others are left?"""
 
 
 @dataclass(eq=False, slots=True)
@@ -137,6 +127,8 @@ class Reduction:
     """The validity mask that it was zeroed by before anything was reduced."""
     mixed: bool = False
     """Was something else added to it since?"""
+    is_spread: bool = False
+    """Was a mask laid on it when it was one number already?"""
     parent: Reduction | None = None
 
     @property
@@ -148,14 +140,25 @@ class Reduction:
         return first
 
     @property
+    def is_reported(self) -> bool:
+        """Is it only printed, logged or shown?"""
+        return bool(self.steps) and self.steps[-1].is_reported
+
+    @property
     def per_batch(self) -> bool:
         """Was it reduced by a library's `"batchmean"`?"""
         return any(step.per_batch for step in self.steps)
 
     def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
         """After a sum or a mean over `axes` of an array of `shape`."""
+        if self.is_spread and not shape.is_scalar:
+            return altered(self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape)))
         state = self.support
-        covered = shape.covers(axes, self.integrand.support) if state == "alive" else None
+        support = self.integrand.support
+        covered = shape.covers(axes, support) if state == "alive" else None
+        integrand = self.integrand
+        if covered is None and how == "sum" and state == "alive" and _is_last_by_number(shape, axes, support):
+            covered, integrand = True, altered(integrand, proved=False, assumed=True)
         whole = axes.kind == "all"
         if state == "alive" and covered is True:
             state = "summed" if how == "sum" else "averaged"
@@ -163,28 +166,42 @@ class Reduction:
             state = "maybe averaged" if how == "mean" and axes.kind != "unknown" else "unsure"
         elif state == "maybe averaged" and whole:
             state = "averaged" if how == "mean" else "unsure"
+        elif state == "maybe averaged" and any(
+            _is_at(shape, position, support) for position in axes.positions
+        ):
+            # Now, if not before: were it this one that was averaged, there would be none to sum.
+            state = "averaged" if how == "mean" else "summed"
         units, rest = self.units, self.rest
         if whole or axes.kind == "tail":
             rest = rest or how
         else:
             for position in axes.positions:
                 axis = shape.axis(position)
-                if axis is not None and not axis.holds(self.integrand.support):
+                if axis is None or axis.size == 1:
+                    continue
+                if not axis.holds(support):
                     units = (*units, (axis, how))
+                elif covered is not True and self.support != "alive":
+                    units = (*units, (Axis(), how))  # what is there when the support is gone
         averages = state == "averaged" and self.support != "averaged"
+        may_average = state == "maybe averaged" and self.support == "alive" and self.integrand.symbol == "V"
         of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
         mixed = self.mixed or self.integrand.mixed
         step = altered(
             step,
             how=how,
             averages_support=averages,
+            may_average=may_average,
             whole=whole,
             shape=shape,
             positions=axes.positions,
             of_scalar=of_scalar,
             mixed=mixed,
         )
-        return altered(self, support=state, units=units, rest=rest, steps=(*self.steps, step), parent=self)
+        steps = (*self.steps, step)
+        return altered(
+            self, integrand=integrand, support=state, units=units, rest=rest, steps=steps, parent=self
+        )
 
     def scaled(self, by: Tensor) -> Reduction:
         """After a multiplication by a number or a count; other arrays leave the account alone."""
@@ -198,8 +215,12 @@ class Reduction:
             found = altered(self, mask=self.mask or fact, parent=self)
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             return found.scaled(altered(by, terms=(rest,)))
+        if zeroing:
+            rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
+            return altered(self, is_spread=True, parent=self).scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
-        factors = tuple(f for f in term.factors if f[0].role in scalars)
+        counted = ((_valid_of_each(atom) or atom, power) for atom, power in term.factors)
+        factors = tuple(f for f in counted if f[0].role in scalars)
         if not factors and term.coefficient in (1.0, -1.0):
             return self
         powers: dict[Atom, float] = dict(self.scale)
@@ -217,102 +238,44 @@ class Reduction:
         """After it turned out to be a part of an elementwise loss."""
         return altered(self, support="unsure", parent=self)
 
-    def at(self, step: Step) -> Reduction:
-        """With the place of its latest step, the scaling by a number or a count."""
-        before = self.parent.factor() if self.parent is not None else None
-        after = self.factor()
-        divides = before is not None and after is not None and after.support < before.support
-        mixed = self.mixed or self.integrand.mixed
-        return altered(self, steps=(*self.steps, altered(step, averages_support=divides, mixed=mixed)))
-
     def counts(self) -> Iterator[tuple[Atom, int]]:
         """The counts in the scale, in an order that does not depend on the hash seed."""
         for atom, power in self.scale:
             yield atom, round(power)
 
-    def factor(self) -> Factor | None:
-        """This reduction over the right one, or None while the code leaves it open."""
-        if self.support not in ("summed", "averaged"):
-            return None
-        support = -1 if self.support == "averaged" else 0
-        origin = self.integrand.shape
-        axes = origin.axes
-        names = _unit_names(axes, self.integrand.support)
-        units = {name: self._unit_exponent(axis) for axis, name in names}
-        other = self._unit_exponent(None)
-        apart: dict[int, int] = {}  # axes whose place is not known: each was summed, and divides for itself
-        unit_divisor_unknown = False
-        for atom, power in self.counts():
-            if atom.role is Role.VALID:
-                unit_divisor_unknown = True
-                continue
-            if atom.role is Role.OPAQUE:
-                if atom.key in self.integrand.support.symbols:
-                    support += power
-                elif power > 0 and is_class_count_name(atom.names):
-                    return None
-                elif power < 0:
-                    unit_divisor_unknown = True
-                continue
-            if atom.shape is None and atom.axis is None:
-                return None  # x.size(dim): some axis, the code does not say which
-            if atom.shape is not None:
-                if origin.is_flat(atom.shape) or atom.shape.is_flat(origin):
-                    support += power if self.integrand.symbol else 0
-                    other += power
-                    units = {name: exponent + power for name, exponent in units.items()}
-                elif power > 0:
-                    return None
-                elif atom.shape.axes is not None and axes is not None:
-                    for axis in atom.shape.axes:
-                        support += self._divide(axis, power, names, units, apart)
-                continue
-            if atom.axis is not None:
-                support += self._divide(atom.axis, power, names, units, apart)
-        if self.integrand.square and support != (-1 if self.support == "averaged" else 0):
-            return None  # the count of the classes is that of the examples
-        other += sum(p for p in apart.values() if p > 0) + min([0, *apart.values()])
-        if self.integrand.symbol == "D" and _is_bits(self.coefficient):
-            return None  # bits per dimension: the unit is declared
-        size = self.integrand.support.size
-        if size and size > 2 and self.coefficient is not None and abs(self.coefficient) >= size:
-            times = abs(self.coefficient) / size
-            if abs(times - round(times)) < 1e-9:
-                if round(times) != 1:
-                    return None  # the class count and something else, in one number
-                support += 1
-        if self.support == "averaged" and any(exponent > -1 for exponent in self._multiplied(units)):
-            return None
-        if self.integrand.assumed and self.support == "summed" and axes is not None:
-            if support < 0 and any(exponent != -1 for exponent in units.values()):
-                return None  # all lengths but one in the divisor: the one left out may be the support
-        if support < -1:
-            return None  # divided by the support twice: more likely something is misread
-        if unit_divisor_unknown:
-            return Factor(support, ())
-        if axes is None:
-            return Factor(support, (("B", min(other + 1, 1)),) if self.rest or self.units else ())
-        if any(exponent < 0 for exponent in units.values()) and not self.per_batch:
-            # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
-            units = {name: min(exponent, -1) for name, exponent in units.items()}
-        return Factor(support, tuple((name, exponent + 1) for name, exponent in units.items()))
-
     def counts_masked(self) -> bool | None:
         """Does the divisor count the positions that the mask zeroed, too? None while the code leaves it open."""
-        if self.mask is None or self.rest is None or self.coefficient is None:
+        if self.mask is None or not (self.rest or self.units) or self.coefficient is None:
             return None
-        later = self.units[self.mask.after :]
-        if any(how != self.rest and not self._is_feature(axis) for axis, how in later):
+        if self.support == "unsure":
+            return None
+        if self._is_mask_of_classes(self.mask):
+            return None
+        counts = list(self.counts())
+        later: list[How] = []
+        for axis, how in self.units[self.mask.after :]:
+            length = next(
+                (c for c in counts if c[1] == -1 and c[0].axis is not None and c[0].axis.is_same(axis)), None
+            )
+            if how == "sum" and length is not None:
+                counts.remove(length)  # summed and divided by its length
+                how = "mean"
+            if not self._is_feature(axis):
+                later.append(how)
+        rest = self.rest or (later[0] if later else None)
+        if rest is None or any(how != rest for how in later):
             return None  # a sum over the positions of each sequence, or a mean that is added up
-        positions = -1 if self.rest == "mean" else 0
-        valid = 0
+        positions = -1 if rest == "mean" and not self.mask.is_selected else 0
+        valid = -1 if rest == "mean" and self.mask.is_selected else 0
         divisors: list[Axis] = []
-        for atom, power in self.counts():
+        for atom, power in counts:
             if atom.role is Role.VALID:
                 valid += power
             elif atom.role is Role.OPAQUE:
-                if _may_count(atom, power):
+                if may_count(atom, power):
                     return None
+            elif atom.shape is not None and self.mask.is_selected and self._is_what_was_selected(atom.shape):
+                valid += power
             elif atom.shape is not None and self._is_over_positions(atom.shape):
                 positions += power
             elif atom.axis is not None and power == -1:
@@ -325,10 +288,24 @@ class Reduction:
             return None if positions else False
         return True if positions == -1 else None
 
+    def _is_mask_of_classes(self, mask: Mask) -> bool:
+        """Does it say which classes an example has, so that no position is padded?"""
+        shape = mask.shape
+        if shape is None or not self.integrand.symbol or shape.has(self.integrand.support) is not True:
+            return False
+        return shape.axes is None or len(shape.axes) < 3
+
     def _is_feature(self, axis: Axis) -> bool:
         """Is it for sure no axis of the mask?"""
         shape = self.mask.shape if self.mask is not None else None
-        return shape is not None and shape.rank is not None and shape.has(axis) is False
+        if shape is None or shape.axes is None or shape.has(axis) is not False:
+            return False
+        # What was flattened may hold it.
+        return not any(mine.root().whole is not None and not mine.root().parts for mine in shape.axes)
+
+    def _is_what_was_selected(self, shape: Shape) -> bool:
+        steps = self.steps[self.mask.after_steps :] if self.mask is not None else ()
+        return any(step.shape is not None and step.shape.is_same(shape) for step in steps)
 
     def _is_over_positions(self, shape: Shape) -> bool:
         """Does the count of all elements of `shape` count every position that the mask is over?"""
@@ -340,8 +317,12 @@ class Reduction:
         """Are these the lengths of all axes of the mask, or of the first two where the rank is not shown?"""
         mask = self.mask.shape if self.mask is not None else None
         if mask is not None and mask.axes:
-            return all(any(d.is_same(axis) for d in divisors) for axis in mask.axes)
-        shapes = (mask, self.integrand.shape, *(step.shape for step in self.steps))
+            if all(any(d.is_same(axis) for d in divisors) for axis in mask.axes):
+                return True
+            if all(axis.root().whole is None for axis in mask.axes):
+                return False
+        flattened = [axis.root().whole for axis in mask.axes] if mask is not None and mask.axes else []
+        shapes = (mask, self.integrand.shape, *flattened, *(step.shape for step in self.steps))
         return any(
             len(axes := shape.leading(2)) == 2
             and all(any(d.is_same(axis) for d in divisors) for axis in axes)
@@ -370,43 +351,23 @@ class Reduction:
         first = self.integrand.shape.axis(0)
         return first is not None and first.is_same(axis)
 
-    def _divide(
-        self,
-        axis: Axis,
-        power: int,
-        names: list[tuple[Axis, str]],
-        units: dict[str, int],
-        apart: dict[int, int],
-    ) -> int:
-        """Enter a count of one axis, or of those merged in it; the power of the support in it is returned."""
-        support = 0
-        whole = axis.is_same(self.integrand.support) or any(unit.is_same(axis) for unit, _ in names)
-        for part in (axis,) if whole else axis.root().parts or (axis,):
-            if part.is_same(self.integrand.support):
-                support += power
-                continue
-            mine = next((name for unit, name in names if unit.is_same(part)), None)
-            if mine is not None:
-                units[mine] += power
-            elif any(part.is_same(shown) for shown in self.integrand.shape.shown):
-                key = id(part.root())
-                apart[key] = apart.get(key, 0) + power
-        return support
 
-    def _multiplied(self, units: dict[str, int]) -> list[int]:
-        """Exponents of unit axes that were averaged and multiplied back: a compensation that sizes decide."""
-        positive = any(p > 0 and a.role is Role.COUNT for a, p in self.counts())
-        return list(units.values()) or [0] if positive and self.rest == "mean" else []
+def _valid_of_each(atom: Atom) -> Atom | None:
+    """The number of valid positions of each sequence, if a sum is that of a mask over one axis."""
+    mask = masks.mask_of(atom.argument) if atom.role is Role.SUM and atom.argument is not None else None
+    return altered(atom, role=Role.VALID, source=mask.key, axis=None) if mask is not None else None
 
-    def _unit_exponent(self, axis: Axis | None) -> int:
-        """-1 for an averaged (or untouched) unit axis, 0 for a summed one."""
-        if axis is not None:
-            for mine, how in self.units:
-                if mine.holds(axis):
-                    return -1 if how == "mean" else 0
-        elif self.rest is None and self.units:
-            return -1 if all(how == "mean" for _, how in self.units) else 0
-        return 0 if self.rest == "sum" else -1
+
+def _is_at(shape: Shape, position: int, axis: Axis) -> bool:
+    there = shape.axis(position)
+    return there is not None and there.is_same(axis)
+
+
+def _is_last_by_number(shape: Shape, axes: AxesSpec, support: Axis) -> bool:
+    """Is it `sum(axis=2)` of an array whose last axis is the support? People number the axes of (B, T, V) so."""
+    if shape.rank is not None or len(axes.positions) != 1 or axes.positions[0] < 2:
+        return False
+    return _is_at(shape, -1, support)
 
 
 def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
@@ -431,24 +392,10 @@ def is_count_name(names: tuple[str, ...]) -> bool:
     return any(_COUNTS.search(name.lower()) for name in names)
 
 
-def _may_count(atom: Atom, power: int) -> bool:
-    """Could an unknown number be a count that puts the mean over all positions right?"""
+def may_count(atom: Atom, power: float) -> bool:
+    """Could a number be a count that puts the mean over all positions right?"""
+    if atom.role is not Role.OPAQUE:
+        return True
     if any(_PARTS.search(name.lower()) for name in atom.names):
         return False
     return power < 0 or not atom.names or is_count_name(atom.names)
-
-
-def _is_bits(coefficient: float | None) -> bool:
-    """Was it divided by log(2), up to a half?"""
-    if coefficient is None:
-        return False
-    return any(abs(abs(coefficient) * log(2) * times - 1) < 1e-6 for times in (0.5, 1.0, 2.0))
-
-
-def _unit_names(axes: tuple[Axis, ...] | None, support: Axis) -> list[tuple[Axis, str]]:
-    """Names for the axes that are not the support: B first, then T, or H and W behind a class axis."""
-    if axes is None:
-        return []
-    units = [a for a in axes if not a.is_same(support)]
-    letters = {1: "B", 2: "BT", 3: "BHW"}.get(len(units), "BDHWUVXYZ"[: len(units)])
-    return list(zip(units, letters, strict=False))

@@ -18,7 +18,7 @@ from batchmean.engine.candidates import Candidates
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-_REDUCERS: Final = frozenset(
+_LIBRARY_REDUCERS: Final = frozenset(
     "mean nanmean average reduce_mean kl_div reduce einsum vdot dot inner tensordot matmul sum nansum reduce_sum"
     " KLDivLoss cross_entropy nll_loss CrossEntropyLoss NLLLoss mse_loss l1_loss smooth_l1_loss huber_loss"
     " binary_cross_entropy binary_cross_entropy_with_logits div divide true_divide".split()
@@ -27,6 +27,7 @@ _LAYERS: Final = frozenset("Linear LazyLinear Dense dense Sequential Softmax Log
 _CRITERIA: Final = frozenset(
     "KLDivLoss CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss partial".split()
 )
+_REDUCERS: Final = _LIBRARY_REDUCERS | (_CRITERIA - {"partial"})
 _MUTATORS: Final = frozenset(
     "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
 )
@@ -65,6 +66,8 @@ class Slice(NamedTuple):
     """The calls whose results no statement in it needs: they are there for what happens in them."""
     loads: frozenset[str]
     """The names that its statements load: an argument under another name makes no difference."""
+    reports: frozenset[ast.AST]
+    """Statements whose results are printed, logged or shown, and used for nothing else."""
 
 
 class _Block(NamedTuple):
@@ -275,17 +278,35 @@ class Relevance:
             if wanted:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
-        stored = {name for facts in seeds for name in facts.stores}
-        scaled = [f for name in stored for f in loading.get(name, ()) if _scales(f, self._scalers, made)]
+        flows = _made_of([f for f in seeds if f.stores], loading)
+        scaled = [f for f in flows if _scales(f, self._scalers, made)]
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
-        return Slice(frozenset(f.node for f in relevant), frozenset(unused), frozenset(loaded))
+        reports = frozenset(f.node for f in relevant if f in self._reporting(function))
+        return Slice(frozenset(f.node for f in relevant), frozenset(unused), frozenset(loaded), reports)
+
+    def _reporting(self, function: Function) -> set[_Facts]:
+        """The statements whose results nothing but print, log or show takes."""
+        loading = self._flow_of(function).loading
+        reporting = {
+            f
+            for f in self._facts_of(function)
+            if isinstance(f.node, ast.Expr) and isinstance(f.node.value, ast.Call) and not acts(f.node.value)
+        }
+        for facts in reversed(self._facts_of(function)):
+            if isinstance(facts.node, ast.Assign) and facts.stores and facts.stores <= facts.binds:
+                users = [user for name in facts.stores for user in loading.get(name, ())]
+                if users and all(user in reporting for user in users):
+                    reporting.add(facts)
+        return reporting
 
 
 def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:
     """Does the statement call what reduces, or divide and throw the result away?"""
     if isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp):
+        return True
+    if "getattr" in facts.calls and any(not facts.loads.isdisjoint(names) for names in reducers):
         return True
     return any(facts.calls_any(names) for names in reducers)
 
@@ -398,6 +419,8 @@ def _collect(root: object, facts: _Facts) -> None:
                 loads.add(value.id)
             else:
                 todo.append(value)
+            if node.attr in _REDUCERS:
+                calls.add(node.attr)  # called later, maybe
         elif kind is ast.Call:
             operations.append(node)
             _collect_call(node, facts)
@@ -406,17 +429,13 @@ def _collect(root: object, facts: _Facts) -> None:
             for keyword in node.keywords:
                 todo.append(keyword.value)
         elif kind is ast.Constant:
-            pass
+            if type(node.value) is str and node.value in _REDUCERS:
+                calls.add(node.value)  # getattr(x, "mean")
         elif kind is ast.BinOp:
             operations.append(node)
             if type(node.op) is ast.MatMult:
                 calls.add("matmul")
             todo += (node.left, node.right)
-        elif kind is ast.JoinedStr:
-            known = len(operations)
-            for part in node.values:
-                _collect(part, facts)
-            del operations[known:]  # they are not run
         else:
             if kind is ast.Lambda:
                 facts.until = sys.maxsize  # it loads names when it is called
@@ -450,11 +469,28 @@ def _collect_call(node: ast.Call, facts: _Facts) -> None:
                 facts.stores.add(function.value.id)
     elif isinstance(function, ast.Name):
         name = function.id
+    elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Name):
+        name = function.value.id  # LOSSES["hard"](...)
     else:
         return
     facts.calls.add(name)
     if name == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
         facts.stores.add(node.args[0].id)
+
+
+_ACTING: Final = frozenset("backward append extend update add step minimize insert put send".split())
+
+
+def acts(call: ast.Call) -> bool:
+    """Does a call that is a statement do something with what it is given, or change its object?"""
+    function = call.func
+    if not isinstance(function, ast.Attribute):
+        return not (isinstance(function, ast.Name) and function.id in ("print", "display"))
+    return (
+        function.attr in _ACTING
+        or "backward" in function.attr
+        or (function.attr.endswith("_") and not function.attr.endswith("__"))
+    )
 
 
 def ends_path(node: ast.stmt) -> bool:

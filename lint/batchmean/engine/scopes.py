@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from batchmean.engine.values import ClassValue, Value, alternatives
+from batchmean.engine.values import ClassValue, Value
 
 
 @dataclass(eq=False, slots=True)
@@ -30,18 +30,3 @@ class Scope:
         while scope is not None:
             yield from reversed(scope.stars)
             scope = scope.parent
-
-
-def joined(ends: list[dict[str, Value]]) -> dict[str, Value]:
-    """The names after several branches: where they differ, one of several values."""
-    if len(ends) == 1:
-        return ends[0]
-    names = dict(ends[0])
-    differing: dict[str, None] = {}
-    for end in ends[1:]:
-        for name, value in end.items():
-            if names.setdefault(name, value) is not value:
-                differing[name] = None
-    for name in differing:
-        names[name] = alternatives([end[name] for end in ends if name in end])
-    return names

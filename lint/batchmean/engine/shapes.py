@@ -175,6 +175,14 @@ class Shape:
                 axes[rank - offset].unite(axis)
         shape._front, shape._back, shape._rank, shape._unsure = axes, [], rank, []
 
+    def learn_rank(self) -> None:
+        """Record the rank where one axis is known from the left and from the right."""
+        shape = self.root()
+        for i, mine in enumerate(shape._front):
+            for j, theirs in enumerate(shape._back):
+                if shape._rank is None and mine.is_same(theirs):
+                    self.set_rank(i + len(shape._back) - j)
+
     def axis(self, position: int) -> Axis | None:
         """The axis at `position` (negative from the right), or None where there is no such axis."""
         shape = self.root()
@@ -212,6 +220,39 @@ class Shape:
             if mine.is_same(axis):
                 return i
         return None
+
+    def _places(self, axis: Axis) -> tuple[list[int], list[int]]:
+        """Where the axis stands, counted from the left and from the right."""
+        shape = self.root()
+        left = [i for i, mine in enumerate(shape._front) if mine.is_same(axis)]
+        right = [i - len(shape._back) for i, mine in enumerate(shape._back) if mine.is_same(axis)]
+        return left, right
+
+    def left_place(self, axis: Axis) -> int | None:
+        """Which axis it is, counted from the left; None where it is known from the right alone."""
+        left, _ = self._places(axis)
+        return min(left) if left else None
+
+    def is_left(self, axis: Axis) -> bool:
+        """Does its place show that there is another axis before it?"""
+        return bool(self.left_place(axis)) or (self.rank or 0) > 1
+
+    def may_be_one(self, one: Axis, other: Axis) -> bool:
+        """Could two axes that the code does not show to be the same be one, in an array of unknown rank?
+
+        The first axis is taken to be another one than what is counted from the right: see `is_one_in_a_vector`.
+        """
+        if self.rank is not None or one.is_same(other):
+            return False
+        (left, right), (others_left, others_right) = self._places(one), self._places(other)
+        return _may_meet(left, others_right) or _may_meet(others_left, right)
+
+    def is_one_in_a_vector(self, one: Axis, other: Axis) -> bool:
+        """Are the two one axis if the array has no more than one?"""
+        if self.rank is not None:
+            return False
+        (left, right), (others_left, others_right) = self._places(one), self._places(other)
+        return bool((left and others_right and not others_left) or (right and others_left and not left))
 
     def covers(self, spec: AxesSpec, axis: Axis) -> bool | None:
         """Does an operation over `spec` run over `axis`? None when the code leaves it open."""
@@ -296,8 +337,15 @@ class Shape:
             front = [Axis(1) if i in from_left else a for i, a in enumerate(shape._front)]
             back = [Axis(1) if i - len(shape._back) in from_right else a for i, a in enumerate(shape._back)]
         else:
-            front = [a for i, a in enumerate(shape._front) if i not in from_left]
-            back = [a for i, a in enumerate(shape._back) if i - len(shape._back) not in from_right]
+            # What is known from both ends goes at both.
+            front = [
+                a for i, a in enumerate(shape._front) if i not in from_left and not _is_among(a, removed)
+            ]
+            back = [
+                a
+                for i, a in enumerate(shape._back)
+                if i - len(shape._back) not in from_right and not _is_among(a, removed)
+            ]
         return Shape(front, back, None, unsure)
 
     def with_axis(self, position: int, axis: Axis) -> Shape:
@@ -341,7 +389,14 @@ class Shape:
         exchange = {id(a.root()): b, id(b.root()): a}
         swap = [exchange.get(id(x.root()), x) for x in shape._front]
         swap_back = [exchange.get(id(x.root()), x) for x in shape._back]
-        return Shape(swap, swap_back, shape._rank, shape._unsure)
+        if shape._rank is not None:
+            return Shape(swap, (), shape._rank)
+        # What is known from the other end may have been moved, too.
+        if first >= 0 and second >= 0:
+            return Shape(swap, (), None, (*shape._unsure, *shape._back))
+        if first < 0 and second < 0:
+            return Shape((), swap_back, None, (*shape._unsure, *shape._front))
+        return Shape(unsure=self.shown)
 
     def unite(self, other: Shape) -> None:
         """Record that two arrays combined element by element have the same shape."""
@@ -364,3 +419,12 @@ class Shape:
             a._back = b._back
         a._unsure = (a._unsure + b._unsure)[:MAX_RANK]
         b._root = a
+
+
+def _may_meet(left: Sequence[int], right: Sequence[int]) -> bool:
+    """Could a place counted from the left be one counted from the right, in an array of two axes or more?"""
+    return any(i > 0 or j < -1 for i in left for j in right)
+
+
+def _is_among(axis: Axis, axes: Sequence[Axis]) -> bool:
+    return any(axis.is_same(other) for other in axes)

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from batchmean.engine.paths import Decision, Path
 from batchmean.engine.shapes import Axis, Shape
 
 if TYPE_CHECKING:
-    from batchmean.engine.reductions import Reduction
+    from batchmean.engine.reductions import Integrand, Reduction
 
 MAX_TERMS: Final = 16
 MAX_FACTORS: Final = 16
 """A longer product is one unknown, as a longer sum is."""
-MAX_ALTERNATIVES: Final = 6
 MAX_ITEMS: Final = 64
 """The longest tuple and the largest dict whose items are told apart."""
 
@@ -121,6 +121,10 @@ class Atom:
     """For a KL between distribution objects: their keys."""
     hint: tuple[str, ...] = ()
     """The axes that a comment or an annotation names."""
+    is_complement: bool = False
+    """For a MASK: was it written as 1 less another?"""
+    is_chosen: bool = False
+    """Is it one column of an array, `x[:, 0]`?"""
 
     @property
     def shape_is_scalar(self) -> bool:
@@ -165,6 +169,8 @@ class Tensor:
     reductions: tuple[Reduction, ...] = ()
     stack: tuple[ast.AST, ...] | None = None
     """The calls in which it became an integrand, outermost first."""
+    pairs: Integrand | None = None
+    """For a difference of (B,) and (B, 1): the pairs that a square of it is over."""
 
     def single(self) -> Atom | None:
         """The atom this tensor is, if it is nothing else."""
@@ -193,8 +199,29 @@ class Const:
     """A Python literal."""
 
     value: object
-    fixed: bool = True
-    """False for an attribute: a default that others may set, so that it decides no branch."""
+    subject: Hashable = None
+    """For an attribute, a default that others may set, what a test of it asks about: it decides no branch."""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Does it decide a branch?"""
+        return self.subject is None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test that the code leaves open: what is decided where it is true, and where it is not."""
+
+    true: Path
+    false: Path
+
+    def negated(self) -> Condition:
+        return Condition(self.false, self.true)
+
+    @staticmethod
+    def of(decision: Decision) -> Condition:
+        """The test whether one decision holds."""
+        return Condition((decision,), (decision.negated(),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +238,8 @@ class TupleValue:
     """A tuple or a list of known length."""
 
     items: tuple[Value, ...]
+    is_list: bool = False
+    """As an index a list chooses rows, a tuple an element."""
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -285,16 +314,28 @@ class DistributionValue:
     key: int = 0
 
 
+class Case(NamedTuple):
+    """One of several values, and the decisions that lead to it."""
+
+    path: Path
+    value: Value
+
+
 @dataclass(unsafe_hash=True, slots=True)
 class Alternatives:
-    """One of several values, from branches that the engine cannot decide."""
+    """One of several values, from branches that the code leaves open."""
 
-    values: tuple[Value, ...]
+    cases: tuple[Case, ...]
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return tuple(case.value for case in self.cases)
 
 
 Value: TypeAlias = (
     Tensor
     | Const
+    | Condition
     | ShapeValue
     | TupleValue
     | ListValue
@@ -322,13 +363,6 @@ def constant(number: float | None) -> Tensor:
     return Tensor((Term(number, ()),) if number != 0 else (), SCALAR)
 
 
-def sequence_of(items: Sequence[Value]) -> TupleValue | ListValue:
-    """A tuple or a list of these items, told apart as long as they are not too many."""
-    if len(items) > MAX_ITEMS:
-        return ListValue(alternatives(list(items[:MAX_ITEMS])))
-    return TupleValue(tuple(items))
-
-
 def from_atom(atom: Atom, shape: Shape, stack: tuple[ast.AST, ...] | None = None) -> Tensor:
     """A tensor that is one atom."""
     return Tensor((Term(1.0, ((atom, 1.0),)),), shape, stack=stack)
@@ -354,48 +388,9 @@ def hinted(value: Value, hint: tuple[str, ...]) -> Value:
     return altered(value, terms=from_atom(altered(atom, hint=hint), value.shape).terms)
 
 
-def alternatives(values: list[Value]) -> Value:
-    """One value out of several, without repetition and bounded in number."""
-    first = values[0] if values else None
-    if first is not None and all(value is first for value in values):
-        return first
-    unique: list[Value] = []
-    unknown: set[str] = set()
-    for value in values:
-        for one in value.values if isinstance(value, Alternatives) else (value,):
-            if isinstance(one, Tensor) and is_unknown(one):
-                # One unknown of a kind stands for all: none of them decides anything.
-                atom = one.single()
-                if atom is None or atom.kind in unknown:
-                    continue
-                unknown.add(atom.kind)
-            for other in unique:
-                if one is other or _same(one, other):
-                    break
-            else:
-                unique.append(one)
-    return unique[0] if len(unique) == 1 else Alternatives(tuple(unique[:MAX_ALTERNATIVES]))
-
-
-def something(value: Value) -> Value:
-    """The value without the alternative None: what is computed with is not None."""
-    if isinstance(value, Alternatives):
-        kept = [v for v in value.values if not (isinstance(v, Const) and v.value is None)]
-        return alternatives(kept) if 0 < len(kept) < len(value.values) else value
-    return value
-
-
 def is_unknown(value: Tensor) -> bool:
     """Is nothing known of it but its names?"""
     if value.reductions or len(value.terms) != 1:
         return False
     atom = value.single()
     return atom is not None and atom.role is Role.OPAQUE and atom.kind in ("", "computed", "element mean")
-
-
-def _same(a: Value, b: Value) -> bool:
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.terms == b.terms and a.shape.is_same(b.shape) and a.reductions == b.reductions
-    if isinstance(a, Const) and isinstance(b, Const):
-        return type(a.value) is type(b.value) and a.value == b.value
-    return type(a) is type(b) and isinstance(a, ModuleValue) and a == b

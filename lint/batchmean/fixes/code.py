@@ -7,7 +7,9 @@ LibCST parses only the statement in question. Its nodes know where parentheses, 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import io
+import tokenize
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -59,6 +61,34 @@ class Code:
         """The innermost function that holds the node."""
         holders = self.ancestors(node)
         return next((h for h in holders if isinstance(h, ast.FunctionDef | ast.AsyncFunctionDef)), None)
+
+    @cached_property
+    def comments(self) -> dict[tuple[int, int], str]:
+        """Each comment by where it stands, its line and column."""
+        return dict(_comments(self.text))
+
+    def with_comments(self, edits: Iterable[Edit]) -> Edits:
+        """The edits with the comments of what they replace, which go behind it, each on a line of its own."""
+        return tuple(self._with_comments(edit) for edit in edits)
+
+    def _with_comments(self, edit: Edit) -> Edit:
+        first, last = (edit.span.line, edit.span.column), end_of(edit.span)
+        kept = [
+            (line, text) for (line, column), text in self.comments.items() if first <= (line, column) < last
+        ]
+        lost = [(line, text) for line, text in kept if text not in edit.text]
+        if not lost:
+            return edit
+        pieces = [edit.text]
+        for line, text in lost:
+            before = self.lines[line - 1].partition(text)[0]
+            alone = line > edit.span.line and not before.strip()
+            pieces.append(f"\n{before}{text}" if alone or len(pieces) > 1 else f"  {text}")
+        rest = self.lines[edit.span.end_line - 1][edit.span.end_column - 1 :]
+        if rest.strip() and not rest.lstrip().startswith("#"):
+            last_line = self.lines[edit.span.end_line - 1]
+            pieces.append("\n" + last_line[: len(last_line) - len(last_line.lstrip())])
+        return Edit(edit.span, "".join(pieces))
 
     @cached_property
     def imports(self) -> dict[str, str]:
@@ -194,6 +224,10 @@ class _Slice(NamedTuple):
         for node in piece.positions:
             if isinstance(node, cst.BaseExpression):
                 piece.expressions.setdefault(piece.span(node), node)
+                if isinstance(node, cst.Tuple) and node.lpar:  # which `ast` takes for a part of it
+                    start, end = piece.span(node.lpar[-1]), piece.span(node.rpar[0])
+                    whole = Span(start.line, start.column, end.end_line, end.end_column)
+                    piece.expressions.setdefault(whole, node)
         return piece
 
     def span(self, node: cst.CSTNode) -> Span:
@@ -201,6 +235,20 @@ class _Slice(NamedTuple):
         found = self.positions[node]
         start, end = found.start, found.end
         return Span(start.line + self.offset, start.column + 1, end.line + self.offset, end.column + 1)
+
+
+def comments(text: str) -> Iterator[str]:
+    """The comments of a file in their order."""
+    return (comment for _, comment in _comments(text))
+
+
+def _comments(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                yield (token.start[0], token.start[1] + 1), token.string
+    except (tokenize.TokenError, SyntaxError) as error:
+        raise ValueError(str(error)) from error
 
 
 def before(span: Span, text: str) -> Edit:

@@ -10,10 +10,13 @@ import ast
 from collections.abc import Iterator
 
 from batchmean.engine.events import Miscount
+from batchmean.engine.factors import factor_of
+from batchmean.engine.reductions import Reduction
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
 from batchmean.fixes.counts import unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
+from batchmean.rules.axes import counted_axes, shows_its_units, sums_a_counted_axis
 
 _SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
 _SUMS = frozenset({"sum", "reduce_sum"})
@@ -44,7 +47,7 @@ def proposals(code: Code, event: Miscount) -> Iterator[Edits]:
     elif event.kind == "double division":
         yield from _SecondDivision(code, event).edits()
     else:
-        yield _assigned(code, event.node)
+        yield _assigned(code, event)
 
 
 def blamed(event: Miscount) -> ast.AST:
@@ -64,8 +67,11 @@ def dividend(division: ast.AST) -> ast.expr | None:
     return None
 
 
-def _assigned(code: Code, division: ast.AST) -> Edits:
+def _assigned(code: Code, event: Miscount) -> Edits:
     """`loss.div(n)` as `loss = loss.div(n)`."""
+    division = event.node
+    if event.reduction is not None and not _divides_by_the_examples(event.reduction):
+        raise Unfixable("the divisor is not shown to be the number of examples")
     name = dividend(division)
     if not isinstance(name, ast.Name) or not isinstance(division, ast.expr):
         raise Unfixable("what is divided is no plain name: assign the quotient to the loss")
@@ -81,6 +87,18 @@ def _assigned(code: Code, division: ast.AST) -> Edits:
     return (before(code.outer(division), f"{name.id} = "),)
 
 
+def _divides_by_the_examples(quotient: Reduction) -> bool:
+    """Is the quotient a mean, of all positions or of each example's sum, as far as the divisor is shown?"""
+    factor, shape = factor_of(quotient), quotient.integrand.shape
+    counted, first = counted_axes(quotient), shape.axis(0)
+    if factor is None or not (factor.support or factor.units):  # a count that is not known to be of the loss
+        whole = any(atom.shape is not None for atom, _ in quotient.counts())
+        return not whole and all(shape.position_of(axis) in (0, None) for axis in counted)
+    by_example = first is not None and len(counted) == 1 and counted[0].is_same(first)
+    is_mean = not any(power for _, power in factor.units) and shows_its_units(quotient)
+    return not factor.support and (by_example or is_mean)
+
+
 # -- a second division -----------------------------------------------------------------------------------------------
 
 
@@ -90,7 +108,16 @@ class _SecondDivision:
     def __init__(self, code: Code, event: Miscount) -> None:
         self._code = code
         self._node = event.node
-        if not event.factor:
+        reduction = event.reduction
+        is_shown = reduction is not None and (
+            not sums_a_counted_axis(reduction) and (reduction.rest == "mean" or shows_its_units(reduction))
+        )
+        if (
+            not event.factor
+            or not is_shown
+            or reduction is None
+            or any(h == "sum" for _, h in reduction.units)
+        ):
             raise Unfixable(
                 "the code does not show what this count is: leave out the division that is too much"
             )
@@ -143,8 +170,6 @@ class _SecondDivision:
         plain = isinstance(kept, _ATOMS) or left != self._code.inner(kept)
         if plain and outer != inner and outer.line == outer.end_line and not self._touches_a_word(outer):
             first, last = Span(outer.line, outer.column, *_start(left)), Span(*end_of(left), *end_of(outer))
-        if "#" in self._code.source(first) + self._code.source(last):
-            raise Unfixable("a comment stands in the division")
         opening, closing = ("", "") if plain or isinstance(node, ast.BinOp) else ("(", ")")
         edits = (Edit(first, opening), Edit(last, closing))
         yield (*(e for e in edits if e.text or _start(e.span) != end_of(e.span)), *counted)
@@ -261,7 +286,7 @@ class _MaskedMean:
             np = self._module(framework)
             count = f"{np}.maximum({np}.broadcast_to({mask}, {loss}.shape).sum(), 1)"
         if divisor is not None:
-            return (self._replaced(self._code.outer(divisor), count),)
+            return (Edit(self._code.outer(divisor), count),)
         whole = self._code.inner(total)
         if not self._needs_parentheses(total):
             return (*renamed, after(whole, f" / {count}"))
@@ -284,18 +309,13 @@ class _MaskedMean:
             raise Unfixable("the division is written in a way that is not understood")
         left = self._code.outer(node.left)
         rest = Span(*end_of(left), *end_of(self._code.outer(divisor)))
-        return (before(left, f"{tf}.math.divide_no_nan("), self._replaced(rest, f", {count})"))
+        return (before(left, f"{tf}.math.divide_no_nan("), Edit(rest, f", {count})"))
 
     def _module(self, framework: str) -> str:
         for name, full_name in self._code.imports.items():
             if full_name in _MODULES[framework]:
                 return name
         raise Unfixable(f"{_MODULES[framework][0]} is not imported by a name of its own")
-
-    def _replaced(self, span: Span, text: str) -> Edit:
-        if "#" in self._code.source(span):
-            raise Unfixable("a comment stands in the division")
-        return Edit(span, text)
 
     def _text(self, node: ast.expr) -> str:
         text = self._code.source(self._code.inner(node))

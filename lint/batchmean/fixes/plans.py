@@ -10,10 +10,13 @@ import ast
 from collections.abc import Iterator
 
 from batchmean.engine.analysis import SupportEvent
+from batchmean.engine.reductions import Step
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
-from batchmean.fixes.counts import count_definition, only_value, unused_count
+from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
+from batchmean.rules.axes import lacks_support, shows_axis, summing_step
+from batchmean.rules.base import sums_the_batch
 
 _SUM_OF = {"mean": "sum", "nanmean": "nansum", "average": "sum", "reduce_mean": "reduce_sum"}
 MEANS = frozenset(_SUM_OF)
@@ -23,6 +26,8 @@ _AXIS = ("axis", "dim", "reduction_indices")
 _KEEP = ("keepdims", "keepdim", "keep_dims")
 _UNDERSTOOD = frozenset({*_ARRAY, *_AXIS, *_KEEP, "dtype", "name"})
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+_LOSS_WORDS = frozenset({"input", "target", "label", "reduction", "label_smoothing"})
+"""What a library loss may be given, so that its "mean" is the mean over all positions."""
 _WHOLE_SIZE = frozenset({"size", "numel", "nelement", "prod"})
 _DIVIDES = frozenset(
     {"div", "div_", "divide", "divide_", "true_divide", "divide_no_nan", "mul", "mul_", "multiply"}
@@ -40,6 +45,10 @@ class Planner:
         """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
         plan = _Plan(self._code, self._idiom, event)
         node = event.step.node
+        if event.reduction.mask is not None:
+            raise Unfixable("the divisor has to be the sum of the mask, and which axes that has is not shown")
+        if event.step.how == "scale" and isinstance(self._code.parent(node), ast.Expr):
+            raise Unfixable("the result of the division is thrown away")
         if event.node is not node or (event.step.how == "mean" and _is_helper(node, event)):
             yield from plan.of_argument()
         elif event.step.library:
@@ -67,11 +76,10 @@ class _Plan:
 
     def _require_shown_axis(self) -> None:
         """The axis must be in the code: a latent code may have channels and pixels, or a sequence of positions."""
-        integrand = self._event.reduction.integrand
-        if integrand.symbol == "D" and (self._rank != 2 or self._position not in (1, -1)):
-            raise Unfixable("nothing in the code shows which axes are to be summed")
-        if integrand.symbol == "V" and (integrand.assumed or (integrand.library and not integrand.proved)):
-            raise Unfixable("nothing in the code shows which axis holds the classes")
+        if not shows_axis(self._event.reduction):
+            is_latent = self._event.reduction.integrand.symbol == "D"
+            which = "which axes are to be summed" if is_latent else "which axis holds the classes"
+            raise Unfixable(f"nothing in the code shows {which}")
 
     # -- a mean --------------------------------------------------------------------------------------------------
 
@@ -89,10 +97,16 @@ class _Plan:
             if array is None or isinstance(array, ast.Starred):
                 raise Unfixable("the array is not in sight")
         axis = positional[0] if positional else self._keyword(node, *_AXIS)
+        if sums_the_batch(self._event):
+            yield from self._other_sum()
+            raise Unfixable("the sum over the batch axis is written in a way that is not understood")
         if axis is not None and _is_one_axis(axis):
             yield self._become_sum(node, array, axis)
             return
         self._require_shown_axis()
+        if self._rank == 1 and axis is None:
+            yield self._become_sum(node, array, None)
+            return
         if axis is None or (isinstance(axis, ast.Constant) and axis.value is None):
             yield self._summed_before(node, array, keep=False)
         else:
@@ -100,6 +114,18 @@ class _Plan:
                 if len(axis.elts) == self._rank and positional[:1] != [axis]:
                     yield (*self._summed_before(node, array, keep=False), self._without(node, axis))
             yield self._summed_before(node, array, keep=True)
+
+    def _other_sum(self) -> Iterator[Edits]:
+        """`x.sum(0).mean()` as `x.sum(-1).mean()`: the classes are summed instead of the examples."""
+        self._require_shown_axis()
+        integrand = self._event.reduction.integrand
+        position = integrand.shape.position_of(integrand.support)
+        for step in self._event.reduction.steps:
+            if step.how == "sum" and step.positions == (0,) and isinstance(step.node, ast.Call):
+                given = [*step.node.args, *(k.value for k in step.node.keywords if k.arg in _AXIS)]
+                axes = [argument for argument in given if _is_one_axis(argument)]
+                if len(axes) == 1 and position is not None:
+                    yield (Edit(self._code.inner(axes[0]), str(position)),)
 
     def of_argument(self) -> Iterator[Edits]:
         """`mean_of_all(x)`: the mean is a helper's; its argument is summed."""
@@ -170,7 +196,7 @@ class _Plan:
             return (after(outer, text),)
         return (before(outer, "("), after(outer, f"){text}"))
 
-    def _become_sum(self, node: ast.Call, array: ast.expr | None, axis: ast.expr) -> Edits:
+    def _become_sum(self, node: ast.Call, array: ast.expr | None, axis: ast.expr | None) -> Edits:
         """`mean` turned into `sum`; by a bare name, which would hide Python's own sum, into the method."""
         function = node.func
         if isinstance(function, ast.Attribute):
@@ -181,7 +207,7 @@ class _Plan:
             return (*imported, Edit(self._code.inner(function), sibling))
         start, end = self._code.outer(node), self._code.inner(node)
         span = self._code.outer(array)
-        if start != end or len(node.args) != 2 or node.args[1] is not axis or node.keywords:
+        if axis is None or start != end or len(node.args) != 2 or node.args[1] is not axis or node.keywords:
             raise Unfixable("the mean is written in a way that its method is not")
         plain = isinstance(array, _ATOMS) or span != self._code.inner(array)
         opening, closing = ("", ".sum(") if plain else ("(", ").sum(")
@@ -223,6 +249,9 @@ class _Plan:
         ):
             raise Unfixable("its reduction is given in the old way")
         was = "batchmean" if self._event.step.per_batch else "mean"
+        if self._rank == 1:
+            yield (self._reduction(maker, "sum", was),)
+            return
         if self._rank == 2 and self._position in (1, -1) and was == "mean":
             yield (self._reduction(maker, "batchmean", was),)
         ending = after(self._code.inner(call), f".sum({self._axis()}).mean()")
@@ -244,8 +273,10 @@ class _Plan:
         given = self._keyword(maker, "reduction")
         quote = self._idiom.quote
         if given is not None:
-            if not (isinstance(given, ast.Constant) and given.value == was):
+            if not isinstance(given, ast.Constant):
                 raise Unfixable("its reduction is given by a variable")
+            if given.value != was:
+                raise Unfixable(f"its reduction is {given.value!r}")
             span = self._code.inner(given)
             quote = self._code.source(span)[:1]
             return Edit(span, f"{quote}{value}{quote}")
@@ -266,18 +297,22 @@ class _Plan:
 
     def of_division(self) -> Iterator[Edits]:
         """A sum divided by a count that holds the support."""
-        self._require_shown_axis()
+        total = summing_step(self._event.reduction, self._event.step)
         divisor = self._divisor()
+        if total is not None and lacks_support(self._event.reduction, total):
+            yield from self._without_summed_classes(divisor, total)
+            raise Unfixable("what is summed and what it is divided by are too far apart")
+        self._require_shown_axis()
         for place in (divisor, count_definition(self._code, divisor)):
             if place is None:
                 continue
-            if place is divisor:
+            if place is divisor and self._is_divided_otherwise():
                 yield from self._without_factor(place)
             yield from self._smaller_products(place)
-            if place is divisor:
-                yield from self._mean_of_sum()
             if self._event.is_wrong_axis:
                 yield from self._other_size(place)
+            if place is divisor:
+                yield from self._mean_of_sum()
             if self._framework != "tensorflow":  # its shapes may be known to the graph only
                 yield from self._smaller_sizes(place)
         if self._event.is_wrong_axis and self._rank is None:
@@ -287,7 +322,7 @@ class _Plan:
     def _divisor(self) -> ast.expr:
         node = self._event.step.node
         if isinstance(node, ast.BinOp):
-            if isinstance(node.op, ast.Div) or not _holds(node.right, self._sum()):
+            if isinstance(node.op, ast.Div) or not _holds(node.right, self._total()):
                 return node.right
             return node.left
         if isinstance(node, ast.AugAssign):
@@ -296,6 +331,17 @@ class _Plan:
             return node.args[-1]
         raise Unfixable("the reduction is written in a way that is not understood")
 
+    def _is_divided_otherwise(self) -> bool:
+        """Is there a mean or another count besides this one?"""
+        reduction = self._event.reduction
+        is_mean = reduction.rest == "mean" or any(how == "mean" for _, how in reduction.units)
+        return is_mean or len(list(reduction.counts())) > 1
+
+    def _total(self) -> ast.AST | None:
+        """What makes one number of everything, by the library or not."""
+        step = summing_step(self._event.reduction, self._event.step)
+        return step.node if step is not None else None
+
     def _sum(self) -> ast.Call | None:
         """The call that sums everything."""
         for step in self._event.reduction.steps:
@@ -303,11 +349,53 @@ class _Plan:
                 return step.node
         return None
 
+    def _without_summed_classes(self, divisor: ast.expr, total: Step) -> Iterator[Edits]:
+        """The classes are summed already, so the mean over the rest is right: `.mean()`, or `reduction="mean"`."""
+        node = self._event.step.node
+        if total.how == "sum" and any(how == "sum" for _, how in self._event.reduction.units):
+            raise Unfixable(
+                "some of the other axes are summed before: which ones are to be averaged is not shown"
+            )
+        if total.how == "mean":
+            yield from self._without_factor(divisor)
+            yield from self._smaller_products(divisor)
+            return
+        drop = self._drop(node, divisor)
+        if drop is None or not isinstance(total.node, ast.Call) or not self._feeds(node, total.node):
+            return
+        dropped = (drop, *unused_count(self._code, divisor))
+        if not total.library:
+            name = last_name(total.node.func)
+            if name in _MEAN_OF and isinstance(total.node.func, ast.Attribute):
+                yield (Edit(self._code.name(total.node.func), _MEAN_OF[name]), *dropped)
+            return
+        maker = self._maker(total.node)
+        arguments = [*maker.args, *maker.keywords, *(total.node.args if maker is not total.node else ())]
+        is_plain = len(arguments) <= 2 + any(k.arg in _LOSS_WORDS for k in maker.keywords) and all(
+            k.arg in _LOSS_WORDS for k in (*maker.keywords, *total.node.keywords)
+        )
+        if not is_plain or len(total.node.args) > 2 or (maker is not total.node and maker.args):
+            raise Unfixable("its weights or its ignore_index change what its mean divides by")
+        yield (self._reduction(maker, "mean", was="sum"), *dropped)
+
+    def _feeds(self, division: ast.AST, total: ast.Call) -> bool:
+        """Does the division hold the sum, or a name that is set to it and read here only?"""
+        if _holds(division, total):
+            return True
+        names = [n for n in ast.walk(division) if isinstance(n, ast.Name)]
+        return any(_holds(value, total) for n in names if (value := only_value(self._code, n)) is not None)
+
     def _without_factor(self, divisor: ast.expr) -> Iterator[Edits]:
-        """`/ x.shape[-1]`, taken away."""
-        edit = self._drop(self._event.step.node, divisor)
+        """`/ x.shape[-1]`, taken away, or the line `loss /= x.shape[-1]`."""
+        node = self._event.step.node
+        if isinstance(node, ast.AugAssign):
+            line = without_statement(self._code, node, keep_comment=True)
+            if line is not None:
+                yield (*line, *unused_count(self._code, divisor))
+            return
+        edit = self._drop(node, divisor)
         if edit is not None:
-            yield (edit,)
+            yield (edit, *unused_count(self._code, divisor))
 
     def _drop(self, node: ast.AST, operand: ast.expr) -> Edit | None:
         if not isinstance(node, ast.BinOp):
@@ -338,9 +426,11 @@ class _Plan:
 
     def _mean_of_sum(self) -> Iterator[Edits]:
         """`np.sum(x) / x.size` as `np.sum(x, axis=-1).mean()`."""
+        if any(how == "sum" for _, how in self._event.reduction.units):
+            return
         yield from self._mean_of_library_sum()
         total, node = self._sum(), self._event.step.node
-        if total is None or not _holds(node, total) or not isinstance(node, ast.BinOp):
+        if total is None or not self._feeds(node, total) or not isinstance(node, ast.BinOp):
             return
         name = last_name(total.func)
         divisor = self._divisor() if not _holds(node.right, total) else node.left
@@ -376,17 +466,18 @@ class _Plan:
     def _mean_of_library_sum(self) -> Iterator[Edits]:
         """`F.kl_div(p, q, reduction="sum") / p.numel()`."""
         first, node = self._event.reduction.steps[0], self._event.step.node
-        if not (first.library and isinstance(first.node, ast.Call) and _holds(node, first.node)):
+        if not (first.library and isinstance(first.node, ast.Call) and self._feeds(node, first.node)):
             return
         divisor = self._divisor()
         drop = self._drop(node, divisor) if not _holds(divisor, first.node) else None
-        if drop is None or self._code.full_name(first.node.func) is None:
+        if drop is None:
             return
+        maker = self._maker(first.node)
         dropped = (drop, *unused_count(self._code, divisor))
         if self._rank == 2 and self._position in (1, -1):
-            yield (self._reduction(first.node, "batchmean", was="sum"), *dropped)
+            yield (self._reduction(maker, "batchmean", was="sum"), *dropped)
         ending = after(self._code.inner(first.node), f".sum({self._axis()}).mean()")
-        yield (self._reduction(first.node, "none", was="sum"), *_joined(ending, drop), *dropped[1:])
+        yield (self._reduction(maker, "none", was="sum"), *_joined(ending, drop), *dropped[1:])
 
     def _other_size(self, place: ast.expr) -> Iterator[Edits]:
         """`x.shape[1]` as `x.shape[0]`, `x.size(-1)` as `x.size(0)`: the other axis of two."""

@@ -10,11 +10,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from batchmean.engine.analysis import Miscount, SupportEvent, accounts
-from batchmean.engine.reductions import Factor, Reduction
+from batchmean.engine.factors import Factor, factor_of
+from batchmean.engine.reductions import Reduction
 from batchmean.engine.values import Role
 from batchmean.findings import Edit, Finding
-from batchmean.fixes.code import Code
+from batchmean.fixes.code import Code, comments
 from batchmean.linter import lint
+from batchmean.rules.axes import shows_its_units, summing_step
+from batchmean.rules.base import sums_the_batch
 from batchmean.source import apply
 
 
@@ -43,7 +46,10 @@ def holds(
     text = apply(code.text, edits)
     try:
         tree = ast.parse(text)
+        keeps_comments = Counter(comments(text)) == Counter(code.comments.values())
     except (SyntaxError, ValueError):
+        return False
+    if not keeps_comments or ast.dump(tree) == ast.dump(code.tree):
         return False
     allowed = Counter(other.code for other in others if other is not finding)
     found = Counter(other.code for other in lint(text, finding.path, tree=tree))
@@ -93,25 +99,26 @@ def _account(reduction: Reduction) -> _Account:
     numbers = tuple(sorted((atom.names, power) for atom, power in counts if atom.role is Role.OPAQUE))
     valid = sum(power for atom, power in counts if atom.role is Role.VALID)
     term = (reduction.integrand.kind, reduction.integrand.symbol, reduction.coefficient, numbers)
-    return _Account(term, reduction.factor(), reduction.counts_masked(), valid)
+    return _Account(term, factor_of(reduction), reduction.counts_masked(), valid)
 
 
 def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
     """Does the same statement now sum over the support and average the rest, and is all else as it was?"""
     wanted = next(_signatures([event.reduction]), None)
-    if wanted is None:
+    if wanted is None or not (sums_the_batch(event) or shows_its_units(event.reduction)):
         return False
     wanted = _put_right(wanted)
-    if event.step.per_batch or event.is_wrong_axis:  # the positions are averaged now, too
+    total = summing_step(event.reduction, event.step)
+    loses_a_mean = event.step.how == "scale" and total is not None and total.how == "mean"
+    if event.step.per_batch or event.is_wrong_axis or sums_the_batch(event) or loses_a_mean:
+        # The positions are averaged now, too, and once only.
         units = tuple((name, 0) for name, _ in wanted.factor.units)
         wanted = wanted._replace(factor=replace(wanted.factor, units=units))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)
     first, last = statement.lineno, statement.end_lineno or statement.lineno
+    first = min(first, *(edit.span.line for edit in edits))
     before = set(_within(accounts(code.tree, code.lines), first, last))  # other findings may stand there, too
-    for edit in edits:
-        grown = edit.text.count("\n") - (edit.span.end_line - edit.span.line)
-        first += grown if edit.span.line < statement.lineno else 0
-        last += grown
+    last += sum(edit.text.count("\n") - (edit.span.end_line - edit.span.line) for edit in edits)
     now = set(_within(accounts(tree, text.split("\n")), first, last))
     return wanted.is_right and wanted in now and now <= before | {wanted, *map(_put_right, before)}
 
@@ -127,7 +134,7 @@ def _within(reductions: Sequence[Reduction], first: int, last: int) -> Iterator[
 
 def _signatures(reductions: Iterator[Reduction] | Sequence[Reduction]) -> Iterator[_Signature]:
     for reduction in reductions:
-        factor = reduction.factor()
+        factor = factor_of(reduction)
         if factor is not None:
             symbols = reduction.integrand.support.symbols
             opaque = [(a, p) for a, p in reduction.counts() if a.role is Role.OPAQUE and a.key not in symbols]

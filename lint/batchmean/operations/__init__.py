@@ -60,6 +60,12 @@ def function(name: str, hops: int = 4) -> Operation | None:
 
 
 @lru_cache(maxsize=1024)
+def is_new_axis(name: str) -> bool:
+    """Is a name of a framework, such as `numpy.newaxis`, another one for None?"""
+    return any(name in framework.new_axes for framework in FRAMEWORKS)
+
+
+@lru_cache(maxsize=1024)
 def method(name: str) -> Operation | None:
     """The operation of an array's method: frameworks spell the same ones alike, so they share one table."""
     for framework in FRAMEWORKS:

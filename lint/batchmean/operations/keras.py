@@ -21,7 +21,7 @@ _BOTH = {
     "var": "reduce_other(x, axis, keepdims)",
     "argmax": "reduce_other(x, axis, keepdims)",
     "logsumexp": "logsumexp(x, axis, keepdims)",
-    "clip": "clip(x)",
+    "clip": "clip(x, [x_min], high|x_max|max_value)",
     "softmax": "softmax(x, axis; axis=-1)",
     "sigmoid": "sigmoid(x)",
     "cast": "identity(x)",

@@ -19,6 +19,7 @@ _ELEMENTWISE = (
 )
 
 FRAMEWORK = Framework(
+    new_axes=("numpy.newaxis", "jax.numpy.newaxis", "mlx.core.newaxis"),
     functions={
         "numpy.mean": "mean(x|a, axis, [dtype], [out], keepdims, where)",
         "numpy.nanmean": "mean(x|a, axis, [dtype], [out], keepdims, where)",
@@ -54,12 +55,12 @@ FRAMEWORK = Framework(
         "numpy.power": "power(x, y)",
         "numpy.square": "square(x)",
         "numpy.sqrt": "sqrt(x)",
-        "numpy.clip": "clip(x|a)",
+        "numpy.clip": "clip(x|a, [low], high|a_max|max)",
         "numpy.maximum": "extremum(x, y)",
         "numpy.minimum": "extremum(x, y)",
         "numpy.nan_to_num": "identity(x)",
-        "numpy.asarray": "identity(x|a)",
-        "numpy.array": "identity(x|a)",
+        "numpy.asarray": "array(x|a)",
+        "numpy.array": "array(x|a)",
         "numpy.atleast_2d": "identity(x)",
         "numpy.float32": "identity(x)",
         "numpy.float64": "identity(x)",
@@ -83,6 +84,9 @@ FRAMEWORK = Framework(
         "numpy.matmul": "matmul(x, y)",
         "numpy.tensordot": "tensordot(x|a, y|b, axes)",
         "numpy.reshape": "reshape(x|a, *shape)",
+        "numpy.flip": "flip(x|m)",
+        "numpy.fliplr": "flip(x|m)",
+        "numpy.flipud": "flip(x|m)",
         "numpy.ravel": "flatten(x|a)",
         "numpy.transpose": "transpose(x|a, *axes)",
         "numpy.swapaxes": "transpose(x|a, *axes)",
@@ -125,7 +129,7 @@ FRAMEWORK = Framework(
         "std": "reduce_other(x, axis|dim, keepdims|keepdim)",
         "var": "reduce_other(x, axis|dim, keepdims|keepdim)",
         "argmax": "reduce_other(x, axis|dim, keepdims|keepdim)",
-        "clip": "clip(x)",
+        "clip": "clip(x, [low], high|a_max|max)",
         "reshape": "reshape(x, *shape)",
         "ravel": "flatten(x)",
         "flatten": "flatten(x, start|start_dim|start_axis, end|end_dim|stop_axis|end_axis)",

@@ -65,6 +65,8 @@ class Framework:
 
     functions: Mapping[str, str]
     methods: Mapping[str, str] = field(default_factory=dict)
+    new_axes: tuple[str, ...] = ()
+    """Its names for None as an index, which makes a new axis."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names of a module: `{"jax.numpy": "numpy"}` looks functions up in numpy's table."""
 

@@ -79,6 +79,7 @@ _OLD_LOSSES = (
 _DISTRIBUTIONS = ("tensorflow.distributions", "tensorflow.contrib.distributions")
 
 FRAMEWORK = Framework(
+    new_axes=("tensorflow.newaxis",),
     functions={
         **{f"tensorflow.{name}": line for name, line in (_MATH | _OLD).items()},
         **{f"tensorflow.math.{name}": line for name, line in _MATH.items()},
@@ -110,10 +111,10 @@ FRAMEWORK = Framework(
         "tensorflow.experimental.numpy.nanmean": "mean(x|a, axis, [dtype], keepdims)",
         "tensorflow.experimental.numpy.max": "maximum_method(x|a, axis, keepdims)",
         "tensorflow.experimental.numpy.min": "maximum_method(x|a, axis, keepdims)",
-        "tensorflow.clip_by_value": "clip(x|t)",
+        "tensorflow.clip_by_value": "clip(x|t, [clip_value_min], high|clip_value_max)",
         "tensorflow.cast": "identity(x)",
-        "tensorflow.convert_to_tensor": "identity(x|value)",
-        "tensorflow.constant": "identity(x|value)",
+        "tensorflow.convert_to_tensor": "array(x|value)",
+        "tensorflow.constant": "array(x|value)",
         "tensorflow.identity": "identity(x|input)",
         "tensorflow.stop_gradient": "identity(x|input)",
         "tensorflow.debugging.check_numerics": "identity(x|tensor)",

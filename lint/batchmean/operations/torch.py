@@ -10,9 +10,8 @@ _CASTS = (
     "int long bool nan_to_num cast block_until_ready stop_gradient"
 ).split()
 _ELEMENTWISE = "abs tanh relu sin cos sign floor ceil round gelu silu elu softplus erf isnan isinf".split()
-_ELEMENTWISE_LOSSES = (
-    "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits"
-).split()
+_ELEMENTWISE_LOSSES = "mse_loss l1_loss smooth_l1_loss huber_loss".split()
+_WEIGHTED_LOSSES = "binary_cross_entropy binary_cross_entropy_with_logits".split()
 _ELEMENTWISE_MODULES = "MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss".split()
 _LIBRARY_LOSSES = (
     "gaussian_nll_loss poisson_nll_loss ctc_loss cosine_embedding_loss margin_ranking_loss "
@@ -60,10 +59,10 @@ _NAMED = {
     "square": "square(x|input)",
     "sqrt": "sqrt(x|input)",
     "xlogy": "xlogy(x|input, y|other)",
-    "clamp": "clip(x|input)",
-    "clip": "clip(x|input)",
+    "clamp": "clip(x|input, [min], high|max)",
+    "clip": "clip(x|input, [min], high|max)",
     "clamp_min": "clip(x|input)",
-    "clamp_max": "clip(x|input)",
+    "clamp_max": "clip(x|input, high|max)",
     "maximum": "extremum(x|input, y|other)",
     "minimum": "extremum(x|input, y|other)",
     "sigmoid": "sigmoid(x|input)",
@@ -103,6 +102,9 @@ _NAMED = {
     "index_select": "take(x|input, axis|dim, index)",
     "diag": "diagonal(x|input)",
     "diagonal": "diagonal(x|input)",
+    "flip": "flip(x|input)",
+    "fliplr": "flip(x|input)",
+    "flipud": "flip(x|input)",
     "chunk": "split(x|input, sections|chunks, axis|dim)",
     "scatter": "scatter(x|input, axis|dim, index, value|src)",
     "scatter_add": "scatter(x|input, axis|dim, index, value|src)",
@@ -117,8 +119,10 @@ FRAMEWORK = Framework(
         **{f"{_F}.{name}": "map(x|input)" for name in _ELEMENTWISE},
         **{f"{_F}.{name}": "per_example_loss(x|input)" for name in _LIBRARY_LOSSES},
         **{f"torch.nn.{name}": "loss_module" for name in _LOSS_MODULES},
-        # Only the order of mse_loss is written here: the others' weights come by keyword in practice.
-        **{f"{_F}.{name}": f"elementwise_loss(x|input, [target], {_EL})" for name in _ELEMENTWISE_LOSSES},
+        **{f"{_F}.{name}": f"elementwise_loss(x|input, target, {_EL})" for name in _ELEMENTWISE_LOSSES},
+        **{
+            f"{_F}.{name}": f"elementwise_loss(x|input, target, [weight], {_EL})" for name in _WEIGHTED_LOSSES
+        },
         **{f"torch.nn.{name}": f"elementwise_loss_module({_EL})" for name in _ELEMENTWISE_MODULES},
         **{f"torch.{name}": "same_function(x)" for name in _TRANSPARENT},
         "torch.logical_and": "logical_and(x|input, y|other)",
@@ -137,8 +141,8 @@ FRAMEWORK = Framework(
         "torch.empty_like": "zeros_like(x|input)",
         "torch.ones_like": "filled_like(x|input)",
         "torch.full_like": "filled_like(x|input, value|fill_value)",
-        "torch.tensor": "identity(x|data)",
-        "torch.as_tensor": "identity(x|data)",
+        "torch.tensor": "array(x|data)",
+        "torch.as_tensor": "array(x|data)",
         "torch.from_numpy": "identity(x)",
         "torch.special.xlogy": "xlogy(x|input, y|other)",
         "torch.special.xlog1py": "xlog1py(x|input, y|other)",

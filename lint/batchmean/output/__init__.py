@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from batchmean.source import legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,9 @@ FORMATS = {
     "junit": "batchmean.output.junit",
     "sarif": "batchmean.output.sarif",
 }
+
+TO_BE_READ = ("concise", "full")
+"""Those for people; the others are for programs."""
 
 WITH_FIXES = frozenset({"json", "sarif"})
 """Those that say how to fix a finding, which takes work."""
@@ -43,14 +49,30 @@ def portable(path: str) -> str:
     if os.path.isabs(path):
         here = os.path.join(os.getcwd(), "")
         path = path.removeprefix(here) if path.startswith(here) else path
-    return path.replace(os.sep, "/")
+    return legible(path).replace(os.sep, "/")
 
 
 def printable(text: str) -> str:
-    """`text` for a terminal: control, invisible and direction-changing characters are spelled out."""
-    if text.isprintable():
+    """`text` for a terminal: control, invisible and direction-changing characters are spelled out.
+
+    So are those that the encoding of standard output has no place for.
+    """
+    if text.isprintable() and (text.isascii() or _is_encodable(text)):
         return text
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return "".join(char if is_shown(char) else _escaped(char) for char in text)
+
+
+def is_shown(char: str) -> bool:
+    """Whether a character can be seen on standard output as it is."""
+    return char.isprintable() and (char.isascii() or _is_encodable(char))
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _escaped(char: str) -> str:

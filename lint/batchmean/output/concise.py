@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchmean.output import printable
+from batchmean.source import legible
 
 if TYPE_CHECKING:
     from batchmean.check import Report
@@ -17,5 +18,5 @@ def render(report: Report) -> str:
 
 
 def _line(finding: Finding) -> str:
-    place = f"{finding.where}:{finding.span.line}:{finding.span.column}"
+    place = f"{legible(finding.where)}:{finding.span.line}:{finding.span.column}"
     return printable(f"{place}: {finding.code} {finding.message}") + "\n"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from batchmean.output import lines_of, printable
+from batchmean.source import legible
 
 if TYPE_CHECKING:
     from batchmean.check import Report
@@ -35,7 +36,7 @@ def _block(finding: Finding, lines: list[str]) -> Iterator[str]:
     last = min(span.end_line + _CONTEXT, len(lines))
     gutter = " " * len(str(last))
     yield printable(f"{finding.code} {diagnosis or finding.message}")
-    yield printable(f"{gutter}--> {finding.where}:{span.line}:{span.column}")
+    yield printable(f"{gutter}--> {legible(finding.where)}:{span.line}:{span.column}")
     yield f"{gutter} |"
     for number, text in _excerpt(lines, span, last):
         yield f"{number:>{len(gutter)}} | {text}".rstrip()

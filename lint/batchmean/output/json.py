@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from batchmean import __version__
+from batchmean.source import legible
 
 if TYPE_CHECKING:
     from batchmean.check import Report
@@ -18,7 +19,7 @@ def render(report: Report) -> str:
         "version": __version__,
         "tool": "batchmean",
         "findings": [_finding(finding) for finding in report.findings],
-        "errors": [error._asdict() for error in report.errors],
+        "errors": [{"path": legible(error.path), "message": error.message} for error in report.errors],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -28,7 +29,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "code": finding.code,
         "name": finding.name,
         "message": finding.message,
-        "path": finding.path,
+        "path": legible(finding.path),
         "cell": finding.cell,
         **_span(finding.span),
         "confidence": finding.confidence,

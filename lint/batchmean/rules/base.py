@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
 from batchmean.engine.events import Event, Miscount, SupportEvent, fraction
+from batchmean.rules.axes import lacks_support, shows_axis, summing_step
 
 E = TypeVar("E", bound=Event)
 
@@ -60,7 +61,9 @@ class MiscountRule(Rule[Miscount]):
 def by_how_much(event: SupportEvent) -> str:
     """The factor in words: `1/V of the per-example loss`, or a number where the code shows it."""
     integrand = event.reduction.integrand
-    monomial = event.factor.monomial(integrand.symbol)
+    monomial = dict(event.factor.monomial(integrand.symbol))
+    if sums_the_batch(event):
+        monomial = {"B": 1, **monomial}
     size = integrand.support.size
     whole = "per-position" if _positions(event) else "per-example"
     if set(monomial) == {integrand.symbol} and monomial[integrand.symbol] == -1 and size:
@@ -72,13 +75,38 @@ def _positions(event: SupportEvent) -> bool:
     return len(event.reduction.integrand.shape.axes or ()) > 2
 
 
+def use(event: SupportEvent) -> str:
+    """What to do instead, as a command: `use .sum(axis=-1).mean()`, `leave out this division`."""
+    step = summing_step(event.reduction, event.step)
+    if event.reduction.mask is not None:
+        return "use its sum over everything, divided by the sum of the mask"
+    if step is not None and step.how == "mean" and event.step.how == "scale":
+        return "leave out this division"
+    if step is not None and lacks_support(event.reduction, step):
+        return 'use reduction="mean"' if step.library else "use .mean() instead of .sum() and this division"
+    if (step is not None and step.library) or event.step.library:
+        if event.reduction.integrand.shape.rank == 1:
+            return 'use reduction="sum" for one example of shape (V,)'
+        return f'use reduction="batchmean" for (B, V), or "none" with {right_form(event)}'
+    return f"use {right_form(event)}"
+
+
 def right_form(event: SupportEvent) -> str:
     """What to write instead: a sum over the support's own axis, then a mean."""
     integrand = event.reduction.integrand
     position = integrand.shape.position_of(integrand.support)
-    if position is None or (integrand.assumed and integrand.library):
+    if integrand.shape.rank == 1 and not event.step.stack:
+        return ".sum()"  # one example: there is nothing to average
+    if position is None or not shows_axis(event.reduction):
         return f"a sum over {support_words(event)}, then .mean()"
     return f".sum({'dim' if event.spells_dim else 'axis'}={position}).mean()"
+
+
+def sums_the_batch(event: SupportEvent) -> bool:
+    """Is it summed over the first axis, and the mean then taken over the classes: `.sum(0).mean()`?"""
+    mean = event.step
+    earlier = event.reduction.steps[:-1]
+    return mean.how == "mean" and mean.whole and any(s.how == "sum" and s.positions == (0,) for s in earlier)
 
 
 def support_words(event: SupportEvent) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form, support_words
+from batchmean.rules.base import SupportRule, by_how_much, support_words, use
 
 
 class WholeShapeDivision(SupportRule):
@@ -49,5 +49,5 @@ def cross_entropy(labels, probs):
             return None
         return (
             f"{event.reduction.integrand.kind} is divided by the size of {support_words(event)} too: "
-            f"{by_how_much(event)}; use {right_form(event)}"
+            f"{by_how_much(event)}; {use(event)}"
         )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form, support_words
+from batchmean.rules.base import SupportRule, by_how_much, sums_the_batch, support_words, use
 
 
 class ClassAxisMean(SupportRule):
@@ -48,7 +48,8 @@ def cross_entropy(labels, logits):
     def check(self, event: SupportEvent) -> str | None:
         if event.reduction.support != "averaged" and not any(s.contraction for s in event.reduction.steps):
             return None
-        return (
-            f"{event.reduction.integrand.kind} is averaged over {support_words(event)} too: "
-            f"{by_how_much(event)}; use {right_form(event)}"
-        )
+        kind, support = event.reduction.integrand.kind, support_words(event)
+        how = f"averaged over {support} too"
+        if sums_the_batch(event):
+            how = f"summed over the batch axis and averaged over {support}"
+        return f"{kind} is {how}: {by_how_much(event)}; {use(event)}"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form
+from batchmean.rules.base import SupportRule, by_how_much, sums_the_batch, use
 
 
 class LibraryMeanReduction(SupportRule):
@@ -50,11 +50,8 @@ def distillation(student_logits, teacher_logits):
         if integrand.library != "kl_div" or event.reduction.support != "averaged":
             return None
         if event.step.library:
-            return (
-                f'the "mean" of kl_div is over the class axis too: {by_how_much(event)}; '
-                f'use reduction="batchmean" for (B, V), or "none" with {right_form(event)}'
-            )
-        return (
-            f"the elements of kl_div are averaged over the class axis too: {by_how_much(event)}; "
-            f"use {right_form(event)}"
-        )
+            return f'the "mean" of kl_div is over the class axis too: {by_how_much(event)}; {use(event)}'
+        how = "averaged over the class axis too"
+        if sums_the_batch(event):
+            how = "summed over the batch axis and averaged over the class axis"
+        return f"the elements of kl_div are {how}: {by_how_much(event)}; {use(event)}"

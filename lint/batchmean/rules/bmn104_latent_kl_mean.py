@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form
+from batchmean.rules.base import SupportRule, by_how_much, use
 
 
 class LatentKlMean(SupportRule):
@@ -52,4 +52,4 @@ def kl_loss(mu, logvar):
         beside = ""
         if event.reduction.beside_average:
             beside = ", and P/D of its weight beside a loss averaged over its own P elements (sum both)"
-        return f"the Gaussian KL is {how}: {by_how_much(event)}{beside}; use {right_form(event)}"
+        return f"the Gaussian KL is {how}: {by_how_much(event)}{beside}; {use(event)}"

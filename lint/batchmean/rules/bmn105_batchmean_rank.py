@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form
+from batchmean.rules.base import SupportRule, by_how_much, right_form, use
 
 
 class BatchmeanRank(SupportRule):
@@ -57,4 +57,6 @@ def distillation(student_logits, teacher_logits):
         else:
             times = "*".join(name for name, power in event.factor.units if power > 0)
             what = f"divides by the first axis alone: {times} times the per-position loss"
-        return f'"batchmean" {what}; use reduction="none" with {right_form(event)}'
+        is_vector = integrand.shape.rank == 1
+        instead = use(event) if is_vector else f'use reduction="none" with {right_form(event)}'
+        return f'"batchmean" {what}; {instead}'

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import Miscount, fraction
+from batchmean.rules.axes import counted_words
 from batchmean.rules.base import MiscountRule
 
 
@@ -27,6 +28,7 @@ class DoubleDivision(MiscountRule):
     code = "BMN301"
     name = "double-division"
     law = "duplication"
+    preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"
     wrong = """\
@@ -46,7 +48,12 @@ def classification_loss(logits, labels):
 """
 
     def message(self, event: Miscount) -> str:
+        count = event.about
+        if event.reduction is not None and (words := counted_words(event.reduction)):
+            count = words
+        again = " again" if count in ("the batch", "the number of valid positions") else ", too"
+        size = fraction(event.factor) if event.factor else "a part"
         return (
-            f"a loss that is a mean already is divided by {event.about} again: "
-            f"{fraction(event.factor) if event.factor else 'a part'} of the mean loss; leave out the second division"
+            f"a loss that is a mean already is divided by {count}{again}: {size} of the mean loss; "
+            "leave out the second division"
         )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form, support_words
+from batchmean.rules.base import SupportRule, by_how_much, support_words, use
 
 
 class WrongAxisDivision(SupportRule):
@@ -25,6 +25,7 @@ class WrongAxisDivision(SupportRule):
     code = "BMN302"
     name = "wrong-axis-division"
     law = "null class and duplication"
+    preview = True
     summary = "a sum divided by the class count instead of the batch"
     wrong = """\
 import torch
@@ -50,5 +51,5 @@ def cross_entropy(logits, labels):
             return None
         return (
             f"{event.reduction.integrand.kind} is divided by the size of {support_words(event)} instead of the number "
-            f"of examples: {by_how_much(event)}; use {right_form(event)}"
+            f"of examples: {by_how_much(event)}; {use(event)}"
         )

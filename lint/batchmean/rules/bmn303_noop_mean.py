@@ -24,6 +24,7 @@ class NoopMean(MiscountRule):
     code = "BMN303"
     name = "noop-mean"
     law = "duplication"
+    preview = True
     kind = "noop mean"
     summary = "a mean of a scalar that is already a full sum"
     wrong = """\
@@ -47,7 +48,18 @@ def squared_error(prediction, target):
             if event.factor
             else "the loss grows with the batch"
         )
-        return (
-            f"this mean is of one number, a sum over everything, and changes nothing: {size}; "
-            "sum over the last axis only, then take the mean"
-        )
+        return f"this mean is of one number, a sum over everything, and changes nothing: {size}; {_instead(event)}"
+
+
+def _instead(event: Miscount) -> str:
+    reduction = event.reduction
+    shape = reduction.integrand.shape if reduction is not None else None
+    if reduction is not None and reduction.steps[0].library:
+        return 'use reduction="mean"'
+    if reduction is not None and reduction.integrand.symbol == "V":
+        return "sum over the class axis only, then take the mean"
+    if shape is not None and shape.rank == 1:
+        return "take the mean without the sum"
+    if shape is not None and shape.rank == 2:
+        return "sum over the last axis only, then take the mean"
+    return "sum over all but the first axis, then take the mean"

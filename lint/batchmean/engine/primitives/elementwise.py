@@ -14,9 +14,9 @@ from batchmean.engine.values import (
     Place,
     Role,
     Tensor,
+    TupleValue,
     Value,
     altered,
-    alternatives,
     constant,
     from_atom,
     intern,
@@ -33,8 +33,27 @@ def identity(call: Call, x: Value) -> Value:
 
 
 @primitive
-def clip(call: Call, x: Value) -> Value:
-    """Clipping keeps logarithms finite; it does not change what the array means."""
+def array(call: Call, x: Value) -> Value:
+    """An array of what is given: of a list that is written out, its numbers."""
+    return call.tensor(x) if isinstance(x, TupleValue) and x.is_list and _is_written_out(x) else x
+
+
+def _is_written_out(value: TupleValue) -> bool:
+    first = value.items[0] if value.items else None
+    while isinstance(first, TupleValue):
+        first = first.items[0] if first.items else None
+    return isinstance(first, Const)
+
+
+@primitive
+def clip(call: Call, x: Value, high: Value | None = None) -> Value:
+    """Clipping keeps logarithms finite; it does not change what the array means, if it is no ratio that is cut off."""
+    tensor = call.tensor(x)
+    bounded = high is not None and not (isinstance(high, Const) and high.value is None)
+    if bounded and any(power < 0 for term in tensor.terms for _, power in term.factors):
+        is_ratio = any(atom.role is Role.EXP for atom in tensor.atoms())
+        cut = call.opaque(tensor.shape)
+        return algebra.map_atoms(cut, lambda atom: altered(atom, role=Role.EXP)) if is_ratio else cut
     return x
 
 
@@ -46,17 +65,32 @@ def extremum(call: Call, x: Value, y: Value | None = None, axis: Value | None = 
     a, b = call.tensor(x), call.tensor(y)
     if b.number() is not None or b.shape.is_scalar:
         return a
-    return b if a.number() is not None else call.opaque(algebra.joint_shape(a, b))
+    if a.number() is not None:
+        return b
+    result = call.opaque(algebra.joint_shape(a, b))
+    if not all(any(atom.role is Role.EXP for atom in side.atoms()) for side in (a, b)):
+        return result
+    place = call.place("the smaller of two objectives, a ratio of probabilities in each")
+    return algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
 
 
 @primitive
 def maximum_method(call: Call, x: Value, axis: Value | None = None, keepdims: Value | None = None) -> Value:
     """x.max(): a reduction, or with an array an elementwise maximum."""
+    if isinstance(axis, Tensor) and not axis.shape.is_scalar:
+        return extremum(call, x, axis)  # torch.min(a, b)
     tensor = call.tensor(x)
     position = integer(axis)
     if position is None:
         return call.opaque(Shape.of([]) if axis is None else tensor.shape)
     return call.opaque(tensor.shape.without(AxesSpec.at(position), bool(literal(keepdims))))
+
+
+@primitive
+def flip(call: Call, x: Value) -> Value:
+    """The same values in another order."""
+    tensor = call.tensor(x)
+    return algebra.relabelled(tensor, tensor.shape, "flipped")
 
 
 @primitive
@@ -104,7 +138,7 @@ def add(call: Call, x: Value, y: Value, alpha: Value | None = None) -> Value:
 
 @primitive
 def subtract(call: Call, x: Value, y: Value) -> Value:
-    return call.interpreter.added(call.tensor(x), algebra.negate(call.tensor(y)))
+    return call.interpreter.subtracted(call.tensor(x), call.tensor(y), call.node)
 
 
 @primitive
@@ -126,12 +160,12 @@ def reciprocal(call: Call, x: Value) -> Value:
 
 @primitive
 def power(call: Call, x: Value, y: Value) -> Value:
-    return algebra.power(call.tensor(x), call.tensor(y).number())
+    return call.interpreter.bent(algebra.power(call.tensor(x), call.tensor(y).number()), call.tensor(x))
 
 
 @primitive
 def square(call: Call, x: Value) -> Value:
-    return algebra.power(call.tensor(x), 2.0)
+    return call.interpreter.bent(algebra.power(call.tensor(x), 2.0), call.tensor(x))
 
 
 @primitive
@@ -191,16 +225,16 @@ def log_sigmoid(call: Call, x: Value) -> Value:
 def map_(call: Call, x: Value) -> Value:
     """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
-    keys = (hash(t) for t in tensor.terms)
-    result = call.interpreter.shown_opaque(call.spelled, *keys, shape=tensor.shape)
+    result = call.interpreter.shown_opaque(call.spelled, tensor.terms, shape=tensor.shape)
     if call.spelled.rstrip("_") not in _ZERO_AT_ZERO:
         return result
     if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
+        algebra.unite_sides(tensor)
         place = call.place("the absolute value of a difference")
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
     for mask in masks.common_masks(tensor):
         result = algebra.multiply(result, from_atom(mask, tensor.shape))
-    return result
+    return call.interpreter.bent(result, tensor)
 
 
 _ZERO_AT_ZERO: Final = frozenset("abs absolute fabs expm1 tanh sin".split())
@@ -268,7 +302,7 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
         return b
     if b.number() is not None or b.shape.is_scalar:
         return a
-    return alternatives([a, b])
+    return call.interpreter.one_of([a, b])
 
 
 @primitive
@@ -284,7 +318,7 @@ def masked_fill(call: Call, x: Value, mask: Value | None = None, value: Value | 
         kept = algebra.add(constant(1.0), algebra.negate(call.tensor(mask)))
         return call.interpreter.formed(algebra.multiply(call.tensor(x), kept))
     if mask is not None and value is not None and _is_zero(call.tensor(value)):
-        others = masks.complement(call.tensor(mask))
+        others = masks.kept_by_filling(call.tensor(mask))
         if others is not None:
             a = call.tensor(x)
             return call.interpreter.placed(algebra.multiply(a, others), (a,), call.node)
@@ -400,8 +434,9 @@ def _support(call: Call, tensor: Tensor, axis: Value | None) -> tuple[Axis | Non
     position = integer(axis)
     if position is None and (axis is None or literal(axis) is None):
         position = call.operation.default_axis
-        over = tensor.shape.axis(-1 if position is None else position)
-        return over, position is not None
+        if position is None and tensor.shape.rank != 1:
+            return None, False  # everything, or an axis that depends on the rank
+        return tensor.shape.axis(-1 if position is None else position), True
     if position is None:
         return None, False
     return tensor.shape.axis(position), True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
@@ -10,7 +11,7 @@ from batchmean.engine.literals import spelled_out
 from batchmean.engine.masks import is_loss_name, is_shown, mask_of, unmasked
 from batchmean.engine.names import is_log_name
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
-from batchmean.engine.reductions import Integrand, Reduction
+from batchmean.engine.reductions import Integrand, Reduction, mask_fact
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Alternatives,
@@ -27,9 +28,7 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     from_atom,
-    hinted,
     intern,
 )
 
@@ -45,11 +44,28 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
             return given.shape
         return Shape()
     items = sizes[0].items if len(sizes) == 1 and isinstance(sizes[0], TupleValue) else sizes
+    if any(isinstance(item, ShapeValue) for item in items):
+        return _of_spread_sizes(call, items)
     if len(items) == 1 and not isinstance(sizes[0], TupleValue) and not isinstance(items[0], Const):
         length = call.tensor(items[0]).single()
         if length is None or length.role is not Role.COUNT:
             return Shape()  # a number, or a tuple of them
     return Shape.of([_axis_of_length(call, item) for item in items])
+
+
+def _of_spread_sizes(call: Call, sizes: Sequence[Value]) -> Shape:
+    """The shape that `zeros(*x.shape, V)` says: all axes of x, then one more."""
+    first, *rest = sizes
+    if not isinstance(first, ShapeValue) or any(isinstance(size, ShapeValue) for size in rest):
+        return Shape()
+    shape = first.shape
+    if first.start or first.stop not in (None, -1) or (first.stop and shape.axes is None):
+        return Shape()
+    if first.stop and shape.axes is not None:
+        shape = Shape.of(shape.axes[:-1])
+    for size in rest:
+        shape = shape.with_axis(-1, _axis_of_length(call, size))
+    return shape
 
 
 def _axis_of_length(call: Call, size: Value) -> Axis:
@@ -78,44 +94,74 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
 
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
+    if any(isinstance(size, ShapeValue) for size in sizes):
+        return _of_spread_sizes(call, sizes)
     free = [i for i, size in enumerate(sizes) if integer(size) == -1]
-    old = shape.shown
-    new: list[Axis | None] = []
-    for size in sizes:
-        if integer(size) == -1:
-            new.append(None)
-            continue
-        axis = _axis_of_length(call, size)
-        kept = next((a for a in old if a.is_same(axis) or a.symbols & axis.symbols), None)
-        if kept is None and axis.size is not None:
-            kept = next((a for a in old if a.size == axis.size and axis.size > 1), None)
-        new.append(kept or axis)
+    old = _distinct(shape.shown)
     if len(sizes) == 1 and free:
-        return Shape.of([Axis(parts=tuple(_distinct(old)), whole=shape)])
+        return Shape.of([Axis(parts=tuple(old), whole=shape)])
+    new = [None if integer(size) == -1 else _known_again(_axis_of_length(call, size), old) for size in sizes]
+    if shape.rank is not None:
+        return _regrouped(old, new)
     kept_axes = [a for a in new if a is not None]
-    known = [any(a.is_same(o) for o in old) for a in kept_axes]
-    gone = [a for a in _distinct(old) if not any(a.is_same(k) for k in kept_axes)]
-    if len(free) == 1 and len(sizes) == 2:
-        # view(-1, V) or view(B, -1): the other end keeps its axis, everything else is merged.
+    gone = [a for a in old if not any(a.is_same(k) for k in kept_axes)]
+    if len(free) == 1:
         position = free[0]
-        other = 1 - position
-        if not known[0]:
-            end = shape.axis(-1 if other == 1 else 0)
-            last = new[other]
-            if end is not None and last is not None and (shape.rank or 2) >= 2:
-                if last.size is None or end.size in (None, last.size):
-                    kept_axes, gone = [end], [a for a in gone if not a.is_same(end)]
-                    new[other] = end
+        last = new[1 - position] if len(sizes) == 2 else None
+        if last is not None and not any(last.is_same(o) for o in old):
+            # view(-1, V) or view(B, -1): the other end keeps its axis, everything else is merged.
+            end = shape.axis(-1 if position == 0 else 0)
+            if end is not None and last.size != 1 and (last.size is None or end.size in (None, last.size)):
+                gone = [a for a in gone if not a.is_same(end)]
+                new[1 - position] = end
         new[position] = Axis(parts=tuple(gone))
-    elif len(free) == 1:
-        new[free[0]] = Axis(parts=tuple(gone))
     elif gone:
         unknown = [i for i, a in enumerate(new) if a is not None and not any(a.is_same(o) for o in old)]
-        if len(unknown) == 1:
-            new[unknown[0]] = Axis(parts=tuple(gone))
-        else:
+        if len(unknown) != 1:
             return Shape(unsure=old)
+        new[unknown[0]] = Axis(parts=tuple(gone))
     return Shape.of([a if a is not None else Axis() for a in new])
+
+
+def _known_again(axis: Axis, old: Sequence[Axis]) -> Axis:
+    """The axis of the array that has this length; the new one where none has."""
+    inside = [part for mine in old for part in (mine, *mine.root().parts)]
+    kept = next((a for a in inside if a.is_same(axis) or a.symbols & axis.symbols), None)
+    if kept is None and axis.size is not None and axis.size > 1:
+        kept = next((a for a in inside if a.size == axis.size), None)
+    return kept or axis
+
+
+def _regrouped(old: Sequence[Axis], new: list[Axis | None]) -> Shape:
+    """A reshape of an array whose axes are all known: those that stay, in their order, and one group of others.
+
+    That group may be several axes that become one, or one that is cut into several.
+    """
+    places = [next((i for i, mine in enumerate(old) if a is not None and mine.is_same(a)), None) for a in new]
+    kept = [place for place in places if place is not None]
+    gone = [axis for i, axis in enumerate(old) if i not in kept]
+    others = [
+        i
+        for i, place in enumerate(places)
+        if place is None and not ((a := new[i]) is not None and a.size == 1)
+    ]
+    if kept != sorted(set(kept)) or (gone and not others):
+        return Shape(unsure=old)  # lengths alone do not tell which axis is which
+    axes = [axis if axis is not None else Axis() for axis in new]
+    if len(others) == 1 and gone:
+        axes[others[0]] = gone[0] if len(gone) == 1 else Axis(parts=tuple(gone))
+    elif len(gone) == 1:
+        whole = gone[0].root()
+        cut = [axes[i] for i in others]
+        missing = [part for part in whole.parts if not any(part.is_same(a) for a in cut)]
+        unknown = [i for i in others if not any(part.is_same(axes[i]) for part in whole.parts)]
+        if len(missing) == len(unknown) == 1:
+            axes[unknown[0]] = missing[0]
+        elif not whole.parts:
+            whole.parts = tuple(cut)
+    elif gone:
+        return Shape(unsure=old)
+    return Shape.of(axes)
 
 
 def _distinct(axes: tuple[Axis, ...]) -> list[Axis]:
@@ -285,7 +331,7 @@ def selected(interpreter: Evaluator, tensor: Tensor, shape: Shape | None, node: 
     """One element for each example: of log-probabilities that is a loss, up to its sign."""
     chosen = interpreter.computed(shape)
     if not any(a.role in (Role.LOG_PROBS, Role.LOG) or is_log_name(a.names) for a in tensor.atoms()):
-        return chosen
+        return algebra.map_atoms(chosen, lambda atom: altered(atom, kind="picked"))
     place = Place(node, "the log-probability of the label is selected")
     return algebra.map_atoms(chosen, lambda atom: altered(atom, kind="selected", place=place))
 
@@ -392,11 +438,13 @@ def subscript(interpreter: Evaluator, base: Value, index: Value, node: ast.Subsc
         cut = literal(index)
         if isinstance(cut, slice) and all(isinstance(end, int | None) for end in (cut.start, cut.stop)):
             return TupleValue(base.items[cut])
-        return alternatives(list(base.items)) if base.items else interpreter.opaque()
+        return interpreter.one_of(base.items) if base.items else interpreter.opaque()
     if isinstance(base, ListValue):
         return base if isinstance(literal(index), slice) else base.element
     if isinstance(base, Const):
         return interpreter.opaque()
+    if isinstance(index, TupleValue) and index.is_list:
+        index = interpreter.as_tensor(index)
     tensor = interpreter.as_tensor(base)
     key = literal(index)
     atom = tensor.single()
@@ -494,16 +542,26 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
     tag = ("index", spelled_out(node.slice)) if changed else None
     result = algebra.relabelled(tensor, shape, tag)
     # `x[:, 0]`: one class was chosen, whatever the name says.
-    return hinted(result, ("chosen",)) if any(p != 0 for p in drop) else result
+    one_of_many = any(p != 0 for p in drop) or any(_is_one_wide(item) for item in items[1:])
+    if one_of_many and result.single() is not None:
+        return algebra.map_atoms(result, lambda atom: altered(atom, is_chosen=True))
+    return result
 
 
 def _with_account(
     interpreter: Evaluator, rows: Tensor, tensor: Tensor, index: Tensor, node: ast.AST
 ) -> Tensor:
     """`loss[mask]`: a loss of the valid positions alone, whose mean may be divided by their number again."""
-    atom = tensor.single()
+    atom = algebra.term_atom(tensor.terms[0]) if len(tensor.terms) == 1 else None
     index_mask = mask_of(index)
-    if index_mask is None or atom is None or rows.reductions:
+    if index_mask is not None and rows.reductions:
+        selected_mask = altered(mask_fact(index_mask), is_selected=True)
+        accounts = [
+            altered(r, mask=altered(selected_mask, after=len(r.units), after_steps=len(r.steps)), parent=r)
+            for r in rows.reductions
+        ]
+        return altered(rows, reductions=tuple(map(interpreter.record, accounts)))
+    if index_mask is None or atom is None:
         return rows
     if atom.kind not in ("error", "selected") and not (not atom.kind and is_loss_name(atom.names)):
         return rows
@@ -511,7 +569,16 @@ def _with_account(
     key = intern("selected", *rows.terms)
     shown = bool(atom.kind) and is_shown(index_mask)
     integrand = Integrand("loss", Axis(1), "", shown, (place,), rows.shape, interpreter.stack, key=key)
-    return altered(rows, reductions=(interpreter.record(Reduction(integrand, support="summed")),))
+    mask = altered(mask_fact(index_mask), is_selected=True)
+    return altered(rows, reductions=(interpreter.record(Reduction(integrand, support="summed", mask=mask)),))
+
+
+def _is_one_wide(item: Value) -> bool:
+    """Is it a slice such as `0:1`?"""
+    cut = literal(item)
+    if not isinstance(cut, slice) or not isinstance(cut.stop, int):
+        return False
+    return isinstance(cut.start, int) and cut.stop - cut.start == 1
 
 
 def _is_whole_slice(item: Value) -> bool:

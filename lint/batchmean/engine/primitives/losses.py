@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from batchmean.engine import algebra
-from batchmean.engine.integrands import recognise
+from batchmean.engine import algebra, masks
+from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.primitives import Call, integer, literal, primitive
-from batchmean.engine.reductions import Integrand, Mask, Reduction
+from batchmean.engine.reductions import Integrand, Mask, Reduction, mask_fact
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Atom,
@@ -43,6 +43,8 @@ def _reduction_name(
     name = literal(reduction)
     if isinstance(reduction, Const) and name is None:
         return "none"
+    if name == "elementwise_mean":  # the mean before PyTorch 1.0, and an alias since
+        return "mean"
     return name if isinstance(name, str) else None
 
 
@@ -192,7 +194,10 @@ def _is_the_default(call: Call, ignore_index: Value) -> bool:
 def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
     """Class labels have the axes of the loss: above all, the same examples."""
     first, batch = labels.axis(0), logits.axis(0)
-    if labels.rank is None and positions.rank is None and first is not None and batch is not None:
+    if labels.axes is not None and positions.axes is not None and len(labels.axes) == len(positions.axes):
+        for mine, theirs in zip(positions.axes, labels.axes, strict=True):
+            mine.unite(theirs)
+    elif labels.rank is None and positions.rank is None and first is not None and batch is not None:
         batch.unite(first)
 
 
@@ -257,6 +262,7 @@ def per_example_loss(call: Call, x: Value | None = None, target: Value | None = 
 def elementwise_loss(
     call: Call,
     x: Value | None = None,
+    target: Value | None = None,
     size_average: Value | None = None,
     reduce: Value | None = None,
     reduction: Value | None = None,
@@ -266,15 +272,29 @@ def elementwise_loss(
     if name not in ("none", "mean", "sum") or x is None:
         return call.opaque()
     elements = call.tensor(x)
+    other = call.tensor(target) if target is not None else None
     place = call.place(f"{call.spelled} gives a loss per element")
+    pairs = pairing(elements, other, call.node, call.interpreter.stack) if other is not None else None
+    zeroing = masks.common_masks(elements)
+    zeroing = [mask for mask in zeroing if other is not None and mask in masks.common_masks(other)]
+    if other is not None and not (
+        elements.shape.is_stretched or other.shape.is_stretched or elements.shape.is_scalar
+    ):
+        if not other.shape.is_scalar:
+            elements.shape.unite(other.shape)
     if name == "none":
         result = call.interpreter.opaque(shape=elements.shape)
-        return algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
+        result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
+        for mask in zeroing:
+            result = algebra.multiply(result, from_atom(mask, elements.shape))
+        return result
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
     integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.spelled, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
-    account = Reduction(integrand, support="summed")
+    account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
+    if pairs is not None:
+        account = Reduction(pairs, support="summed")
     account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     result = call.opaque(Shape.of([]))
     if name == "mean":
@@ -290,7 +310,9 @@ def elementwise_loss_module(
     reduction: Value | None = None,
 ) -> Value:
     """nn.MSELoss(...): a callable that keeps its reduction."""
-    return _module(call, lambda inner, x, target: elementwise_loss(inner, x, size_average, reduce, reduction))
+    return _module(
+        call, lambda inner, x, target: elementwise_loss(inner, x, target, size_average, reduce, reduction)
+    )
 
 
 @primitive

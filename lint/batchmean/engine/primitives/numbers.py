@@ -6,6 +6,7 @@ from batchmean.engine import algebra
 from batchmean.engine.primitives import Call, integer, primitive
 from batchmean.engine.shapes import MAX_RANK, Shape
 from batchmean.engine.values import (
+    SCALAR,
     Atom,
     Const,
     ListValue,
@@ -14,7 +15,6 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
-    alternatives,
     from_atom,
     intern,
 )
@@ -146,15 +146,20 @@ def number(call: Call, x: Value | None = None) -> Value:
 
 
 @primitive
-def biggest(call: Call, x: Value, y: Value | None = None) -> Value:
+def at_least(call: Call, x: Value, y: Value | None = None) -> Value:
     """max(n, 1) guards a count; other maxima are something new."""
     if y is not None:
-        a, b = call.tensor(x), call.tensor(y)
-        if b.number() is not None:
-            return a
-        if a.number() is not None:
-            return b
-    return call.opaque()
+        for value, bound in ((call.tensor(x), call.tensor(y)), (call.tensor(y), call.tensor(x))):
+            number = bound.number()
+            if number is not None and number <= 1:
+                return value
+    return call.opaque(SCALAR)
+
+
+@primitive
+def smallest(call: Call, x: Value, y: Value | None = None) -> Value:
+    """min(n, 128) is no count any more."""
+    return call.opaque(SCALAR)
 
 
 @primitive
@@ -162,5 +167,5 @@ def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -
     """getattr(x, "name")."""
     if isinstance(name, Const) and isinstance(name.value, str):
         found = call.interpreter.attribute(x, name.value, call.node)  # type: ignore[arg-type]
-        return alternatives([found, default]) if default is not None else found
+        return call.interpreter.one_of([found, default]) if default is not None else found
     return call.opaque()

@@ -23,7 +23,6 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
-    alternatives,
     from_atom,
     intern,
 )
@@ -95,9 +94,10 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
             # The mean of distributions is a distribution.
             return from_atom(altered(mixture, key=intern("mixture", mixture.key, call.node)), shape)
     summed = any(atom.role is Role.SUM for atom in x.atoms())
+    source = mixture.key if mixture is not None else 0
     if how == "mean" and axes.kind == "all" and not summed and not algebra.is_elementwise(x):
         average = interpreter.computed(shape)
-        return algebra.map_atoms(average, lambda atom: altered(atom, kind="element mean"))
+        return algebra.map_atoms(average, lambda atom: altered(atom, kind="element mean", source=source))
     if algebra.is_elementwise(x):
         half = interpreter.computed(shape)
         return algebra.map_atoms(half, lambda atom: altered(atom, kind="elementwise"))
@@ -105,7 +105,7 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
         axis = x.shape.axis(axes.positions[0])
         key = intern("sum", x.terms, axis.root() if axis is not None else None)
         return from_atom(Atom(key, Role.SUM, axis, argument=x, place=call.place("a sum")), shape)
-    return interpreter.computed(shape)
+    return algebra.map_atoms(interpreter.computed(shape), lambda atom: altered(atom, source=source))
 
 
 def _valid_positions(call: Call, x: Tensor, mask: Atom, how: How) -> Tensor:
@@ -155,7 +155,7 @@ def builtin_sum(call: Call, x: Value) -> Value:
 
 def _added_up(call: Call, element: Value) -> Value:
     if isinstance(element, Alternatives):
-        return alternatives([_added_up(call, v) for v in element.values])
+        return call.interpreter.lift(lambda one: _added_up(call, one), element)
     inner = call.tensor(element)
     if inner.reductions:
         return altered(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)

@@ -9,6 +9,7 @@ from batchmean.engine.shapes import AxesSpec, Axis
 from batchmean.engine.values import (
     Alternatives,
     BuiltinValue,
+    Case,
     Const,
     FunctionValue,
     InstanceValue,
@@ -64,7 +65,7 @@ def vmap(call: Call, function: Value, in_axes: Value | None = None) -> Value:
 
 def _with_batch(value: Value, batch: Axis) -> Value:
     if isinstance(value, Alternatives):
-        return altered(value, values=tuple(_with_batch(v, batch) for v in value.values))
+        return Alternatives(tuple(Case(path, _with_batch(v, batch)) for path, v in value.cases))
     if not isinstance(value, Tensor):
         return value
     accounts = []

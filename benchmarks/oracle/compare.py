@@ -1,0 +1,217 @@
+"""What the linter says of a program beside what running it showed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from batchmean.check import Check
+from batchmean.config import Settings
+from batchmean.findings import Finding
+from batchmean.rewrite import rewrite
+
+from benchmarks.oracle import judge
+from benchmarks.oracle.choices import Choices
+from benchmarks.oracle.grammar import generate
+from benchmarks.oracle.program import Framework, Program
+
+_PATH: Final = "generated.py"
+_SETTINGS: Final = Settings({"preview": True}, isolated=True)
+
+Fault = Literal[
+    "crash",
+    "proved, but right",
+    "fix is wrong",
+    "proved, but another factor",
+    "proved, but elsewhere",
+    "likely, but right",
+    "likely, but another factor",
+    "likely, but elsewhere",
+    "missed, though shown",
+    "missed",
+]
+FAULTS: Final[tuple[Fault, ...]] = Fault.__args__  # type: ignore[attr-defined]
+"""The worst first."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One finding, and what is wrong with it."""
+
+    code: str
+    confidence: str
+    line: int
+    factor: Mapping[str, int] | None
+    message: str
+    fault: str = ""
+    """Empty, `right`, `another factor` or `elsewhere`."""
+
+
+@dataclass
+class Outcome:
+    """What became of one program."""
+
+    key: str
+    ran: bool
+    error: str = ""
+    verdict: str = ""
+    mode: str = ""
+    factor: Mapping[str, int] = field(default_factory=dict)
+    kind: str = ""
+    plan: str = ""
+    told: list[Told] = field(default_factory=list)
+    decidable: bool = False
+    fixed: bool = False
+    fix_is_wrong: bool = False
+    fixed_text: str = ""
+    faults: list[tuple[Fault, str]] = field(default_factory=list)
+    """Each with the code of the rule, if there is one."""
+
+
+def outcome(
+    key: str, framework: Framework, given: Mapping[str, int] | None = None
+) -> tuple[Outcome, Program]:
+    """Make the program, run it, lint it, fix it, run it again."""
+    program = generate(Choices(key, given), framework)
+    return compared(key, program), program
+
+
+def compared(key: str, program: Program) -> Outcome:
+    """The outcome of a program."""
+    found = Outcome(key, True, kind=program.term.kind, plan=program.plan)
+    settings = judge.settings(program, sum(map(ord, key)))
+    try:
+        values = judge.run(program.text, program, settings)
+    except judge.CannotRun as error:
+        found.ran, found.error = False, str(error)
+        return found
+    truth = judge.truth(program, values, settings)
+    found.verdict, found.mode, found.factor = truth.verdict, truth.mode, truth.factor
+    data = program.text.encode()
+    report = _check(fixes=False).text(data, _PATH)
+    found.faults += [("crash", failure.message) for failure in report.errors]
+    if program.naming == "misleading":  # where names lie, what rests on names may, too
+        report = report._replace(findings=[f for f in report.findings if f.confidence == "proved"])
+    found.told = _told(program, report.findings, truth, settings)
+    found.decidable = truth.verdict == "wrong" and _is_shown(program, truth)
+    for told in found.told:
+        if told.fault:
+            found.faults.append((f"{told.confidence}, but {told.fault}", told.code))  # type: ignore[arg-type]
+    if truth.verdict == "wrong" and not any(told.fault == "" for told in found.told):
+        found.faults.append(("missed, though shown" if found.decidable else "missed", ""))
+    if report.findings and not report.errors:
+        _fix(found, program, data, truth, settings)
+    return found
+
+
+def _check(*, fixes: bool) -> Check:
+    return Check(_SETTINGS, fixes=fixes, warn=lambda message: None)
+
+
+def _told(
+    program: Program, findings: Sequence[Finding], truth: judge.Truth, settings: Sequence[judge.Setting]
+) -> list[Told]:
+    together: dict[str, int] = {}
+    for finding in findings:
+        for name, power in (finding.factor or {}).items():
+            together[name] = together.get(name, 0) + power
+    before = judge.left_over(program, truth.values, {}, settings)
+    told = []
+    for finding in findings:
+        fault = ""
+        if truth.verdict == "right":
+            # A vector of classes: its rank is often not shown, and a likely finding may take it for a batch.
+            is_vector = program.term.axes == ("V",) and finding.confidence == "likely"
+            # BMN105 is about a convention: it says by what a sum per example differs from a mean per position.
+            is_told = finding.code == "BMN105" and _is_mean(program, truth, finding.factor or {}, settings)
+            fault = "" if is_vector or is_told else "right"
+        elif truth.verdict != "open":
+            last = min(finding.span.end_line, len(program.tags))
+            tags = program.tags[finding.span.line - 1 : last]
+            if "reduction" not in tags and finding.code != "BMN401":
+                fault = "elsewhere"
+            elif finding.factor:
+                after = judge.left_over(program, truth.values, finding.factor, settings)
+                all_told = judge.left_over(program, truth.values, together, settings)
+                # One of two wrong counts may be told: then less is left than before.
+                if all_told != 0 and (after is None or (after != 0 and (before is None or after >= before))):
+                    fault = "another factor"
+        told.append(
+            Told(finding.code, finding.confidence, finding.span.line, finding.factor, finding.message, fault)
+        )
+    return told
+
+
+def _is_mean(
+    program: Program, truth: judge.Truth, factor: Mapping[str, int], settings: Sequence[judge.Setting]
+) -> bool:
+    """Are the values over this factor the mean over the units?"""
+    values = judge.divided(program, truth.values, factor, settings)
+    means = [judge.modes(program, setting)["mean"][0] for setting in settings]
+    return values is not None and all(map(judge.is_near, values, means))
+
+
+def _is_shown(program: Program, truth: judge.Truth) -> bool:
+    """Does the text show what is needed to decide, so that a reader without names or shapes would?"""
+    if not program.term.shown or program.needs_rank or "V" in program.inputs:
+        return False
+    if program.masked and any(what.kind == "mask" for what in program.inputs.values()):
+        return False
+    support = program.term.support
+    if not program.sum_is_right:
+        return True
+    return (support is not None and truth.factor.get(support, 0) < 0) or "n_valid" in truth.factor
+
+
+def _fix(
+    found: Outcome, program: Program, data: bytes, truth: judge.Truth, settings: Sequence[judge.Setting]
+) -> None:
+    """Apply the safe fixes, and run the program again."""
+    check = _check(fixes=True)
+    report = check.text(data, _PATH)
+    if not any(f.fix is not None and f.fix.safe for f in report.findings):
+        return
+    after = data
+
+    def put(path: str, text: bytes) -> None:
+        nonlocal after
+        after = text
+
+    done = rewrite(report, check, lambda path: data, put, unsafe=False)
+    if not done.fixed:
+        return
+    found.fixed, found.fixed_text = True, after.decode()
+    code = done.fixed[0].code
+    try:
+        values = judge.run(found.fixed_text, program, settings)
+    except judge.CannotRun as error:
+        found.error = f"after the fix: {error}"
+        found.fix_is_wrong = True
+    else:
+        then = judge.truth(program, values, settings)
+        before = judge.left_over(program, truth.values, {}, settings)
+        left = judge.left_over(program, then.values, {}, settings)
+        settled = then.verdict == "right" and then.mode != "sum"
+        nearer = left is not None and (before is None or left < before)
+        found.fix_is_wrong = not (
+            settled or (nearer and _as_told(done.fixed, program, truth, then, settings))
+        )
+    if found.fix_is_wrong:
+        found.faults.append(("fix is wrong", code))
+
+
+def _as_told(
+    fixed: Sequence[Finding],
+    program: Program,
+    before: judge.Truth,
+    after: judge.Truth,
+    settings: Sequence[judge.Setting],
+) -> bool:
+    """Did the fixes take away the factors that the findings told of, and nothing else?"""
+    product: dict[str, int] = {}
+    for finding in fixed:
+        for name, power in (finding.factor or {}).items():
+            product[name] = product.get(name, 0) + power
+    wanted = judge.divided(program, before.values, product, settings)
+    return wanted is not None and all(map(judge.is_near, wanted, after.values))

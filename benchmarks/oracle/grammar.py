@@ -1,0 +1,238 @@
+"""The grammar: from choices to a program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from benchmarks.oracle.choices import Choices
+from benchmarks.oracle.program import Block, Framework, Input, Inputs, Program, Tag, Variable, Writer
+from benchmarks.oracle.reductions import Reducer
+from benchmarks.oracle.terms import Built, Terms
+
+Lines = list[tuple[int, str, Tag]]
+
+
+def generate(choices: Choices, framework: Framework) -> Program:
+    """The program that the choices make."""
+    return _Grammar(Writer(choices, framework)).program()
+
+
+class _Grammar:
+    def __init__(self, writer: Writer) -> None:
+        self.w = writer
+        self.c = writer.choices
+        self.parts: list[Lines] = []
+        self.offset: Callable[[Inputs], float] | None = None
+
+    def program(self) -> Program:
+        """Write all parts of the file."""
+        masks = ("", "parameter", "lengths", "ids", "ignored", "padding")
+        mask = self.c.pick("mask", masks, (12, 3, 1, 1, 1.5, 0.7))
+        shape = self.c.pick("shape of the program", ("function", "helper", "reducer", "class"), (6, 2, 2, 2))
+        before = self.c.pick("unrelated function", (False, True), (6, 1))
+        if before:
+            self._unrelated()
+        block = Block(self.w, self.w.fresh("function"))
+        block.is_method = shape == "class"
+        if self.c.chance("docstring", 0.15):
+            block.say('"""The loss of a batch."""')
+        built = self._helper(block, mask) if shape == "helper" else Terms(block, mask).build()
+        self._distract(block, built)
+        if shape == "reducer" and not built.done:
+            result, reducer = self._reducer(block, built, mask)
+        else:
+            reducer = Reducer(block, built, mask)
+            result = reducer.build()
+        self._finish(block, result)
+        entry = self._entry(block)
+        if not before and self.c.chance("unrelated function below", 0.1):
+            self._unrelated()
+        text, tags = self.w.text(self.parts)
+        masked = bool(mask) and reducer.shows_mask
+        inputs = dict(self.w.inputs)
+        if mask == "ignored" and not masked:  # nothing says that there are such labels
+            inputs["labels"] = replace(inputs["labels"], style="")
+        return Program(
+            text=text,
+            entry=entry,
+            framework=self.w.framework,
+            inputs=inputs,
+            term=built.term,
+            masked=masked,
+            literals=dict(self.w.literals),
+            sum_is_right=reducer.sum_is_right,
+            tags=tags,
+            naming=self.w.naming,
+            choices=dict(self.c.made),
+            plan=", ".join(reducer.plan),
+            offset=self.offset,
+            needs_rank=reducer.needs_rank,
+        )
+
+    def _helper(self, block: Block, mask: str) -> Built:
+        """The elements come from a function of their own."""
+        helper = Block(self.w, self.w.fresh("helper"))
+        built = Terms(helper, mask).build()
+        x = f"-({built.x})" if built.minus else built.x
+        helper.say(f"return {x}", "reduction" if built.done else "term")
+        self.parts.append(self.w.function(helper))
+        arguments = [block.input(role, self.w.inputs[role]).text for role in helper.parameters]
+        return replace(built, x=f"{helper.name}({', '.join(arguments)})", minus=False, operands=None)
+
+    def _reducer(self, block: Block, built: Built, mask: str) -> tuple[str, Reducer]:
+        """The reduction is a function of its own."""
+        helper = Block(self.w, self.w.fresh("reducer"))
+        name = self.w.fresh("elements")
+        x = f"-({built.x})" if built.minus else built.x
+        helper.known = [Variable(name, built.axes)]
+        inner = replace(built, x=name, minus=False, operands=None)
+        if mask == "ignored":
+            helper.input("labels", self.w.inputs["labels"])
+        reducer = Reducer(helper, inner, mask)
+        result = reducer.build()
+        helper.say(f"return {result}", "reduction")
+        self.parts.append(self.w.function(helper, [name]))
+        arguments = [block.input(role, self.w.inputs[role]).text for role in helper.parameters]
+        call = f"{helper.name}({helper.arguments([f'({x})', *arguments])})"
+        return call, reducer
+
+    def _finish(self, block: Block, result: str) -> None:
+        """What happens to the loss in the end."""
+        ways = ("directly", "named", "with metrics", "conditional", "second term")
+        how = self.c.pick("return", ways, (6, 3, 1, 1, 1.5))
+        if how == "directly":
+            block.say(f"return {result}", "reduction")
+            return
+        name = block.let("total", result, "reduction")
+        if how == "with metrics":
+            if self.c.chance("perplexity", 0.5):
+                perplexity = block.let("perplexity", f"{self.w.module}.exp({name})", "other")
+                block.say(f"print('ppl', {perplexity})")
+            block.say(f"print('loss', {name})")
+        elif how == "conditional":
+            flag = block.option("flag", "True", ())
+            name = f"{name} if {flag} else {name} * 1.0"
+        elif how == "second term":
+            name = self._second_term(block, name)
+        block.say(f"return {name}")
+
+    def _second_term(self, block: Block, loss: str) -> str:
+        """Another loss beside it, which is right."""
+        how = self.c.pick("second", ("squares", "squared error"))
+        m = self.w.module
+        if how == "squares" and "logits" in block.parameters:
+            value = f"({block.parameters['logits']} ** 2).mean()"
+            role = "logits"
+        else:
+            p = block.input("second prediction", Input(("B", "F"), "real")).text
+            y = block.input("second actual", Input(("B", "F"), "real")).text
+            role = ""
+            forms = [f"(({p} - {y}) ** 2).mean()", f"{m}.mean({m}.square({p} - {y}))"]
+            if self.w.framework == "torch":
+                forms.append(f"F.mse_loss({p}, {y})")
+            value = self.c.pick("second as", forms)
+        weight = self.c.pick("weight", (0.5, 0.01, 1.0))
+        self.offset = partial(_second_value, role, weight)
+        second = block.let("second", value, "other")
+        return f"{loss} + {weight} * {second}" if weight != 1.0 else f"{loss} + {second}"
+
+    def _distract(self, block: Block, built: Built) -> None:
+        """Something that has nothing to do with the loss."""
+        m = self.w.module
+        axis = "dim" if self.w.framework == "torch" else "axis"
+        how = self.c.pick("distractor", ("none", "accuracy", "comment", "norm", "print"), (8, 1, 1, 1, 0.5))
+        source = next((name for role, name in block.parameters.items() if role == "logits"), "")
+        if how == "comment":
+            block.say("# averaged over the batch")
+        elif how == "print" and source:
+            block.say(f"print({source}.shape)")
+        elif how == "norm" and source:
+            name = self.w.fresh("metric")
+            block.say(f"{name} = ({source} ** 2).mean()")
+        elif how == "accuracy" and source and "labels" in block.parameters:
+            at = self.w.inputs["logits"].axes.index("V")
+            name = self.w.fresh("metric")
+            block.say(f"{name} = ({source}.argmax({axis}={at}) == {block.parameters['labels']})")
+            block.say(f"print({name}.{'float().' if m == 'torch' else ''}mean())")
+
+    def _unrelated(self) -> None:
+        m = self.w.module
+        f, x, y = self.w.fresh("metric"), self.w.fresh("actual"), self.w.fresh("prediction")
+        bodies = (
+            [f"return ({x} - {y}).mean()"],
+            [f"return ({x} * {y}).sum() / {x}.shape[0]"],
+            [f"return {m}.log({x}).mean() + {y}"],
+            [f"return {x}.sum(-1).mean() / len({y})"],
+        )
+        body = self.c.pick("unrelated body", bodies)
+        self.parts.append([(0, f"def {f}({x}, {y}):", "other"), *((1, line, "other") for line in body)])
+
+    def _entry(self, block: Block) -> str:
+        """Write the function, or the class around it, and its caller, and say how it is called."""
+        roles = list(block.parameters)
+        call = block.name
+        if block.is_method:
+            name = self.w.fresh("class")
+            block.name = self.c.pick("method", ("__call__", "forward", "loss"))
+            self.parts.append(self._class(block, name))
+            call = f"{name}({', '.join(self.w.passed(block.attributes))})"
+            call += "" if block.name == "__call__" else f".{block.name}"
+        else:
+            self.parts.append(self.w.function(block))
+        inputs = [role_name(role) for role in roles]
+        callers = ("none", "step", "heads") if not block.is_method else ("none", "step")
+        how = self.c.pick("caller", callers, (8, 1, 0.7)[: len(callers)])
+        if how == "none":
+            return f"{call}({block.arguments(inputs)})"
+        step = Block(self.w, self.w.fresh("step"))
+        if how == "step":
+            names = [step.input(role, self.w.inputs[role]).text for role in roles]
+            step.say(f"return {call}({block.arguments(names)})", "reduction")
+            self.parts.append(self.w.function(step))
+            return f"{step.name}({', '.join(inputs)})"
+        # The mean over several outputs, each with its own loss.
+        outputs, output = self.w.fresh("outputs"), self.w.fresh("output")
+        names = [step.input(role, self.w.inputs[role]).text for role in roles[1:]]
+        one = f"{call}({block.arguments([output, *names])})"
+        if self.c.chance("loop", 0.5):
+            total = self.w.fresh("total")
+            step.say(f"{total} = 0.0", "reduction")
+            with step.inside(f"for {output} in {outputs}:"):
+                step.say(f"{total} += {one}", "reduction")
+            step.say(f"return {total} / len({outputs})", "reduction")
+        else:
+            step.say(f"return sum({one} for {output} in {outputs}) / len({outputs})", "reduction")
+        self.parts.append(self.w.function(step, [outputs]))
+        return f"{step.name}({', '.join([f'[{inputs[0]}, {inputs[0]}]', *inputs[1:]])})"
+
+    def _class(self, block: Block, name: str) -> Lines:
+        """A class with the loss as a method, and what it keeps."""
+        is_module = self.w.framework == "torch" and self.c.chance("module", 0.5)
+        lines: Lines = [(0, f"class {name}{'(nn.Module)' if is_module else ''}:", "other")]
+        if block.attributes:
+            parameters = [f"{key}={default}" for key, (default, _) in block.attributes.items() if default]
+            lines.append((1, f"def __init__({', '.join(['self', *parameters])}):", "other"))
+            if is_module:
+                lines.append((2, "super().__init__()", "other"))
+            for key, (default, value) in block.attributes.items():
+                lines.append((2, f"self.{key} = {key if default else value}", "other"))
+            lines.append((0, "", "other"))
+        method = self.w.function(block, ["self"])
+        return [*lines, *((indent + 1, text, tag) for indent, text, tag in method)]
+
+
+def _second_value(role: str, weight: float, inputs: Inputs) -> float:
+    """What the second term adds."""
+    x = inputs[role] if role else inputs["second prediction"] - inputs["second actual"]
+    return weight * float((x**2).mean())
+
+
+def role_name(role: str) -> str:
+    """The name under which an input is passed to the entry."""
+    return "arg_" + re.sub(r"\W", "_", role)
+
+
+__all__ = ["Input", "generate", "role_name"]

@@ -1,0 +1,62 @@
+"""The catalogue: rewrites register themselves here, by name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.rewrites.programs import Program
+
+Apply = Callable[[ast.Module, Program], ast.Module | str | None]
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A way of writing a module otherwise that leaves its maths alone.
+
+    `apply` changes a program's tree, or returns None where there is nothing to change. `moves` says that the
+    reductions may land in a function of another name. `codes` names codes that stand for others afterwards: a
+    mean that is written as a division is reported as one. `hides_names` says that findings that rest on names
+    may go, and that none may be proved that was not. `runs` is False where the module cannot be executed as
+    before: a batch comes in one argument, say.
+    """
+
+    name: str
+    sentence: str
+    apply: Apply
+    moves: bool = False
+    codes: Mapping[str, str] = field(default_factory=dict)
+    hides_names: bool = False
+    runs: bool = True
+
+    def rewritten(self, program: Program) -> str | None:
+        """The program's text afterwards, or None where it stays as it is."""
+        tree = self.apply(program.tree(), program)
+        if tree is None:
+            return None
+        text = tree if isinstance(tree, str) else ast.unparse(ast.fix_missing_locations(tree))
+        return None if text == program.source else text
+
+
+REWRITES: dict[str, Rewrite] = {}
+
+
+def rewrite(
+    name: str,
+    sentence: str,
+    *,
+    moves: bool = False,
+    codes: Mapping[str, str] | None = None,
+    hides_names: bool = False,
+    runs: bool = True,
+) -> Callable[[Apply], Apply]:
+    """Register a function as the rewrite of this name."""
+
+    def register(apply: Apply) -> Apply:
+        if name in REWRITES:
+            raise ValueError(f"two rewrites are called {name}")
+        REWRITES[name] = Rewrite(name, sentence, apply, moves, codes or {}, hides_names, runs)
+        return apply
+
+    return register

@@ -1,0 +1,97 @@
+"""Branch decisions: which of the ways through a function a value belongs to.
+
+A path is a conjunction of decisions, and a decision says that a *subject* has an *answer*, or has it not: that the
+value `mask` is None, that `how` is "sum", that a test is true. The subject is what was tested, not where: two tests
+of the same value are one decision, wherever they stand, and two answers of one subject exclude each other.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+TRUTHY: Final = "is true"
+"""The answer of a subject that is tested for its truth."""
+
+
+class Answer(NamedTuple):
+    """A literal that a subject may be equal to; 1 and True are two answers."""
+
+    kind: type
+    value: Hashable
+
+    @staticmethod
+    def of(value: object) -> Answer | None:
+        """The answer that a literal is; None where it is nothing to be compared with."""
+        return (
+            Answer(type(value), value)
+            if value is None or isinstance(value, str | bool | int | float)
+            else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The subject has the answer, or (not `holds`) it has not."""
+
+    subject: Hashable
+    answer: Hashable
+    holds: bool
+    node: ast.AST | None = field(default=None, compare=False)
+    """Where it was made first."""
+
+    def negated(self) -> Decision:
+        return Decision(self.subject, self.answer, not self.holds, self.node)
+
+    def excludes(self, other: Decision) -> bool:
+        """Can the two not hold together?"""
+        if self.subject != other.subject:
+            return False
+        if self.answer == other.answer:
+            return self.holds != other.holds
+        if self.holds and other.holds and TRUTHY not in (self.answer, other.answer):
+            return True
+        return _contradicts_truth(self, other) or _contradicts_truth(other, self)
+
+
+def _contradicts_truth(truth: Decision, equal: Decision) -> bool:
+    """`x` is true beside `x is None`; it is not beside `x == "sum"`."""
+    if truth.answer != TRUTHY or not equal.holds or not isinstance(equal.answer, Answer):
+        return False
+    return truth.holds != bool(equal.answer.value)
+
+
+Path: TypeAlias = tuple[Decision, ...]
+
+
+def excludes(one: Path, other: Path) -> bool:
+    """Are these two ways that nobody can go both?"""
+    if not one or not other:
+        return False
+    return any(a.excludes(b) for a in one for b in other)
+
+
+def implies(path: Path, decision: Decision) -> bool:
+    """Does a decision hold wherever the path does?"""
+    return excludes(path, (decision.negated(),))
+
+
+def extended(path: Path, more: Iterable[Decision]) -> Path:
+    """The path with further decisions, each once."""
+    new = tuple(d for d in dict.fromkeys(more) if d not in path)
+    return (*path, *new) if new else path
+
+
+def common(paths: Sequence[Path]) -> Path:
+    """What holds on every one of the paths."""
+    first, *rest = paths
+    return tuple(d for d in first if all(d in path for path in rest))
+
+
+def beyond(path: Path, known: Path) -> Path:
+    """The decisions of a path that are not known already."""
+    if path[: len(known)] == known:
+        return path[len(known) :]
+    return tuple(d for d in path if d not in known)
