@@ -7,7 +7,7 @@ asked for.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from batchmean.engine.analysis import Event, Miscount, SupportEvent
@@ -34,11 +34,18 @@ class Fixer:
         head = "\n".join(self._code.lines[:_HEAD]).lower()
         self._is_generated = any(mark in head for mark in _GENERATED)
 
-    def with_fixes(self, found: Sequence[tuple[Finding, Event]]) -> list[Finding]:
-        """The findings, each with its fix or with the reason why it has none."""
+    def with_fixes(
+        self,
+        found: Sequence[tuple[Finding, Event]],
+        wanted: Callable[[Finding], bool] = lambda finding: True,
+    ) -> list[Finding]:
+        """The findings, each with its fix or with the reason why it has none; as they are if not `wanted`."""
         findings = [finding for finding, _ in found]
         fixed = []
         for finding, event in found:
+            if not wanted(finding):
+                fixed.append(finding)
+                continue
             try:
                 fixed.append(replace(finding, fix=self._fix(finding, event, findings)))
             except Unfixable as reason:
