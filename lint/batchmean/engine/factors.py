@@ -197,6 +197,8 @@ class _Exponents:
 
     def _name(self, axis: Axis) -> str:
         place = self._shape.left_place(axis)
+        if place and self._shape.left_place(self._axis) == 0:
+            place -= 1  # classes first
         return "" if place is None else "T" if place else "B"
 
     def _count_elements(self, shape: Shape, power: int) -> bool:

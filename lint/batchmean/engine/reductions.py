@@ -173,6 +173,8 @@ class Reduction:
         ):
             # Now, if not before: were it this one that was averaged, there would be none to sum.
             state = "averaged" if how == "mean" else "summed"
+        elif state == "maybe averaged" and how == "sum":
+            state = "unsure"
         units, rest = self.units, self.rest
         if whole or axes.kind == "tail":
             rest = rest or how
