@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean import gate
 from batchmean.config import Settings
-from batchmean.memory import without_collection
-from batchmean.source import DOCUMENTS, SourceError, decode, legible, read, walk
+from batchmean.memory import suffices, without_collection
+from batchmean.source import DOCUMENTS, SourceError, decode, leads_out, legible, read, real_folders, walk
 
 if TYPE_CHECKING:
     import ast
+    from multiprocessing.connection import Connection
 
     from batchmean.documents import Document
     from batchmean.findings import Finding
+
+    _Fixes = bool | Callable[[Finding], bool]
 
 # Below this many characters of code to analyse, starting processes costs more than it saves.
 _WORTH_PROCESSES = 400_000
 
 INTERNAL_ERROR = "internal error"
 """How the message begins where a file has no verdict through a fault of ours."""
+
+_NO_MEMORY = "not enough memory"
+_PARSED = 200  # bytes of memory that the parser may want for one of a file
+_NAMED = 3  # links that the warning about them names
 
 
 class FileError(NamedTuple):
@@ -42,7 +51,11 @@ class Report(NamedTuple):
 
 
 class Check:
-    """One run. Nothing is silently clean: what cannot be read, parsed or analysed is an error."""
+    """One run. Nothing is silently clean: what cannot be read, parsed or analysed is an error.
+
+    `fixes` asks for all fixes, or for those of the findings for which it holds; `go_on` is asked before each
+    analysis, and ends the run by raising something.
+    """
 
     def __init__(
         self,
@@ -50,14 +63,18 @@ class Check:
         *,
         force_exclude: bool = False,
         jobs: int = 1,
-        fixes: bool = False,
+        fixes: _Fixes = False,
         warn: Callable[[str], None],
+        go_on: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._force_exclude = force_exclude
         self._jobs = jobs
         self._fixes = fixes
         self._warn = warn
+        self._go_on = go_on
+        self._folders: tuple[str, ...] = ()
+        self._outside: list[str] = []
         self._errors: list[FileError] = []
         self._suspicious: dict[str, str] = {}
         self._documents: dict[str, Document] = {}
@@ -70,11 +87,27 @@ class Check:
 
     def found(self, paths: Iterable[str]) -> Iterator[str]:
         """What `files` lints."""
+        paths = list(paths)
+        self._folders = real_folders(path for path in paths if os.path.isdir(path))
         seen: set[str] = set()
         for path in self._found(paths):
             if path not in seen:
                 seen.add(path)
                 yield path
+        if self._outside:
+            self._warn(_about_links(self._outside))
+
+    def refuse_outside(self, path: str) -> None:
+        """Raise `SourceError` if a file to be written is not where its path says, but where a link leads.
+
+        A link may lead to what is below its own folder, or below a folder that was given; and nothing that is
+        named below the working directory may lead out of that.
+        """
+        absolute, here = os.path.abspath(path), os.path.join(os.getcwd(), "")
+        allowed = (*self._folders, *real_folders([os.path.dirname(absolute)]))
+        if leads_out(path, allowed) or (absolute.startswith(here) and leads_out(path, real_folders([here]))):
+            target = os.path.realpath(path)
+            raise SourceError(path, f"is a link that leads out, to {legible(target)}, so it is left as it is")
 
     @property
     def errors(self) -> list[FileError]:
@@ -89,16 +122,20 @@ class Check:
 
     def again(self, text: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
+        self._go_on()
         try:
             document = opened(text, path)
         except SourceError as error:
             raise ValueError(error.message) from None
+        fixes = self._fixes
         if document is not None:
             before = self._documents.get(path)
             if before is not None and document.skipped > before.skipped:
                 raise ValueError("what was Python is so no more")
             text = document.text
-        verdict = _lint(path, text, fixes=self._fixes)
+            if callable(fixes):
+                fixes = partial(_is_wanted_in, document, fixes)
+        verdict = _lint(path, text, fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict.findings, path, text, document)
@@ -108,9 +145,16 @@ class Check:
         for path in paths:
             if os.path.isdir(path):
                 heeds_git = self._settings.inside(path).respect_gitignore
-                files = list(
-                    walk(path, self._excludes, self._failed, self._including, respect_gitignore=heeds_git)
+                found = walk(
+                    path,
+                    self._excludes,
+                    self._failed,
+                    self._including,
+                    respect_gitignore=heeds_git,
+                    is_outside=self._is_outside,
+                    warn=self._warn,
                 )
+                files = list(found)
                 if not files:
                     hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
                     remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
@@ -118,6 +162,13 @@ class Check:
                 yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")
+
+    def _is_outside(self, path: str) -> bool:
+        """Whether a link leads out of all folders that were given."""
+        if not leads_out(path, self._folders):
+            return False
+        self._outside.append(path)
+        return True
 
     def _excludes(self, path: str) -> bool:
         return self._settings.of(path).excludes(path)
@@ -137,6 +188,9 @@ class Check:
             document = opened(text, path)
         except SourceError as error:
             self._failed(error)
+            return
+        except MemoryError:
+            self._errors.append(FileError(path, _NO_MEMORY))
             return
         if document is not None:
             self._errors += [FileError(path, problem) for problem in document.problems]
@@ -175,6 +229,15 @@ class Check:
                 yield finding if document is None else document.mapped(finding)
 
 
+def _is_wanted_in(document: Document, wanted: Callable[[Finding], bool], finding: Finding) -> bool:
+    return wanted(document.mapped(finding))
+
+
+def _about_links(outside: list[str]) -> str:
+    more = f" and {len(outside) - _NAMED} more" if outside[_NAMED:] else ""
+    return f"left out, as links that lead out of the paths given: {', '.join(map(legible, outside[:_NAMED]))}{more}"
+
+
 def opened(content: str, path: str) -> Document | None:
     """What holds Python among other things; None for Python itself."""
     if not path.endswith(DOCUMENTS):
@@ -195,8 +258,13 @@ def parse(text: str) -> ast.Module:
     except SyntaxError as error:
         place = f" on line {error.lineno}" if error.lineno else ""
         raise ValueError(f"syntax error{place}: {error.msg}") from None
-    except (RecursionError, MemoryError):
+    except RecursionError:
         raise ValueError("cannot be parsed: nested too deeply") from None
+    except MemoryError as error:
+        # Python's parser says the same of its own stack, since 3.13 with a word about it.
+        is_nested = str(error) or suffices(_PARSED * len(text))
+        why = "nested too deeply" if is_nested else _NO_MEMORY
+        raise ValueError(f"cannot be parsed: {why}") from None
 
 
 def unparsable(text: str) -> str | None:
@@ -224,7 +292,7 @@ class _Verdict(NamedTuple):
     error: str | None
 
 
-def _lint_all(texts: dict[str, str], jobs: int, fixes: bool) -> Iterator[_Verdict]:
+def _lint_all(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
     """The verdicts in the order of the files, from processes where that pays."""
     jobs = min(jobs, len(texts))
     if jobs < 2 or sum(map(len, texts.values())) < _WORTH_PROCESSES:
@@ -232,38 +300,84 @@ def _lint_all(texts: dict[str, str], jobs: int, fixes: bool) -> Iterator[_Verdic
     return _lint_in_processes(texts, jobs, fixes)
 
 
-def _lint_in_processes(texts: dict[str, str], jobs: int, fixes: bool) -> Iterator[_Verdict]:
+def _lint_in_processes(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import Pipe
 
     import batchmean.linter  # noqa: F401 - forked processes have it for nothing then
 
-    with ProcessPoolExecutor(jobs, initializer=_die_quietly) as pool:
-        futures = [pool.submit(_lint, path, text, fixes=fixes) for path, text in texts.items()]
-        try:
-            for future in futures:
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    yield _Verdict([], f"{INTERNAL_ERROR}: a worker process died; please report it")
-        except BaseException:  # Ctrl-C, above all: what is queued is not worth waiting for
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with _safe_start() as is_safe:
+        if not is_safe:
+            yield from map(partial(_lint, fixes=fixes), texts, texts.values())
+            return
+        told, tell = Pipe(duplex=False)
+        with told, tell, ProcessPoolExecutor(jobs, initializer=_end_with_parent, initargs=(told,)) as pool:
+            futures = [pool.submit(_lint, path, text, fixes=fixes) for path, text in texts.items()]
+            try:
+                for future in futures:
+                    try:
+                        yield future.result()
+                    except BrokenProcessPool:
+                        yield _Verdict([], f"{INTERNAL_ERROR}: a worker process died; please report it")
+            except BaseException:  # Ctrl-C, above all: what is begun or queued is not worth waiting for
+                tell.send_bytes(b"end")
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
-def _die_quietly() -> None:
-    """Let Ctrl-C, which reaches every process, end a worker at once and without a traceback."""
+@contextmanager
+def _safe_start() -> Iterator[bool]:
+    """Whether processes can be started that import nothing from the working directory.
+
+    A process that is spawned, and not forked, begins as `python -c`, which looks there first: the code of those who
+    wrote what is linted would run.
+    """
+    from multiprocessing import get_start_method
+
+    if get_start_method() == "fork" or getattr(sys.flags, "safe_path", False):
+        yield True
+        return
+    if sys.version_info < (3, 11) or sys.flags.ignore_environment:
+        yield False
+        return
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield True
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
+def _end_with_parent(told: Connection) -> None:
+    """Let a worker end when its parent does, however that came about, or when it is told to.
+
+    Ctrl-C, which reaches every process, ends it at once and without a traceback.
+    """
     import signal
+    import threading
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_await_end, args=(told,), daemon=True).start()
 
 
-def _lint(path: str, text: str, *, fixes: bool) -> _Verdict:
+def _await_end(told: Connection) -> None:
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    connection.wait([told] if parent is None else [told, parent.sentinel])
+    os._exit(1)
+
+
+def _lint(path: str, text: str, *, fixes: _Fixes) -> _Verdict:
     with without_collection():
         return _linted(path, text, fixes)
 
 
-def _linted(path: str, text: str, fixes: bool) -> _Verdict:
+def _linted(path: str, text: str, fixes: _Fixes) -> _Verdict:
     try:
         tree = parse(text)
     except ValueError as error:
@@ -272,6 +386,8 @@ def _linted(path: str, text: str, fixes: bool) -> _Verdict:
 
     try:
         return _Verdict(lint(text, path, tree=tree, fixes=fixes), None)
+    except MemoryError:
+        return _Verdict([], f"cannot be analysed: {_NO_MEMORY}")
     except InternalError as error:
         problem = error.message
     except Exception as error:

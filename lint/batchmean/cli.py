@@ -6,18 +6,18 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from batchmean import __version__
-from batchmean.config import CONFIDENCES, ConfigError, Glob, Settings, codes_from, hint, rule_names
+from batchmean.__main__ import INTERRUPTED
+from batchmean.config import CONFIDENCES, ConfigError, Glob, Globs, Settings, codes_from, hint, rule_names
 from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, printable, render
-from batchmean.source import legible
+from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
 
 if TYPE_CHECKING:
     from batchmean.check import Check, Report
 
 CLEAN, FOUND, USAGE = 0, 1, 2
-INTERRUPTED = 130  # what a shell reports for SIGINT
 
 _EXIT_CODES = "exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage"
 _EXAMPLES = f"""\
@@ -46,22 +46,52 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 clean, 1 findings or unreadable files, 2 usage."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _stand_in_for_closed_streams()
+    if sys.stdout is None:
+        _complain("error", "standard output is closed")
+        return USAGE
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # where a character cannot be shown
     try:
-        code = _run(arguments)
+        try:
+            code = _run(arguments)
+        except SystemExit as leaving:  # argparse has said why
+            code = leaving.code if isinstance(leaving.code, int) else USAGE
         sys.stdout.flush()
     except (ConfigError, _UsageError) as error:
         _complain("error", str(error))
         return USAGE
     except BrokenPipeError:
-        # The reader has gone (`| head`). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon(sys.stdout)  # the reader has gone (`| head`)
         return FOUND
+    except OSError as error:  # a full disk, above all; those of files that are linted are dealt with
+        _abandon(sys.stdout)
+        _complain("error", f"{error.filename or 'standard output'}: {reason(error)}")
+        return USAGE
+    except MemoryError:
+        _complain("error", "not enough memory")
+        return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Take the places of standard streams that are closed, or the next file to be opened would get them."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+
+
+def _abandon(stream: TextIO) -> None:
+    """Let what is still to be written go nowhere: Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _UsageError(Exception):
@@ -78,8 +108,13 @@ def _run(arguments: list[str]) -> int:
 
         return laws(arguments[1:])
     parser = _parser()
+    named: list[str] = []
+    if arguments[:1] == ["check"] and "--" in arguments:  # what follows is files, whatever it looks like
+        end = arguments.index("--")
+        arguments, named = arguments[:end], arguments[end + 1 :]
     options = parser.parse_args(arguments)
     if options.command == "check":
+        options.paths += [os.path.join(os.curdir, name) if name == "-" else name for name in named]
         return _check(options)
     if options.command == "explain":
         return _explain(options.code)
@@ -121,7 +156,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders (default: .); - is standard input")
+    add(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="files and folders (default: .); - is standard input; all that follows -- is files",
+    )
     add("--select", action="append", metavar="CODES", help="report only these: codes or their beginnings")
     add("--ignore", action="append", metavar="CODES", help="do not report these")
     add("--exclude", action="append", metavar="GLOBS", help="leave out these files and folders")
@@ -171,6 +211,10 @@ def _check(options: argparse.Namespace) -> int:
     from batchmean.check import Check
 
     paths = options.paths or ["-" if options.stdin_filename else "."]
+    try:
+        os.getcwd()
+    except OSError as problem:
+        raise _UsageError(f"the working directory cannot be used: {reason(problem)}") from None
     if "-" in paths and len(paths) > 1:
         raise _UsageError("standard input (-) cannot be combined with other paths")
     is_fixing = options.fix or options.diff
@@ -192,7 +236,13 @@ def _check(options: argparse.Namespace) -> int:
         return _show_settings(paths, settings, options)
     if options.show_files:
         return _show_files(paths, check, options)
-    given = sys.stdin.buffer.read() if paths == ["-"] else None
+    given = None
+    if paths == ["-"]:
+        try:
+            given = _standard_input()
+        except SourceError as problem:
+            _complain("error", f"{problem.path}: {problem.message}")
+            return FOUND
     if given is not None:
         report = check.text(given, options.stdin_filename or "<stdin>")
     else:
@@ -203,6 +253,16 @@ def _check(options: argparse.Namespace) -> int:
         _complain("error", f"{legible(error.path)}: {error.message}")
     sys.stdout.write(_rendered(report, options))
     return FOUND if report.errors or (report.findings and not options.exit_zero) else CLEAN
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise _UsageError("standard input is closed")
+    try:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _UsageError(f"standard input cannot be read: {reason(error)}") from None
+    return bounded(data, "<stdin>")
 
 
 def _show_settings(paths: list[str], settings: Settings, options: argparse.Namespace) -> int:
@@ -246,8 +306,10 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         return read_bytes(path) if given is None else given
 
     def put(path: str, data: bytes) -> None:
-        if given is None and not options.diff:
-            write(path, data)
+        if given is None:
+            check.refuse_outside(path)
+            if not options.diff:
+                write(path, data)
 
     if options.add_noqa:
         done = add_noqa(report, get, put)
@@ -256,20 +318,23 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
     for error in done.report.errors:
         _complain("error", f"{legible(error.path)}: {error.message}")
     if options.diff:
-        sys.stdout.write("".join(diff(change) for change in done.changes))
+        shown = _for_terminal if sys.stdout.isatty() else str
+        for change in done.changes:
+            sys.stdout.write(shown(diff(change)))
     elif given is None:
         sys.stdout.write(_rendered(done.report, options))
     else:
         sys.stdout.buffer.write(done.changes[0].after if done.changes else given)
+        sys.stdout.buffer.flush()  # what is said below must be true
         sys.stderr.write(_rendered(done.report, options))
     if options.add_noqa and done.fixed:
         lines = len({(finding.where, finding.span.line) for finding in done.fixed})
         _complain("note", f"added # noqa comments for {lines} line{'' if lines == 1 else 's'}")
     if options.add_noqa:
         for finding in done.report.findings:
-            _complain(
-                "warning", f"{legible(finding.where)}:{finding.span.line}: no # noqa comment can be put there"
-            )
+            if finding.path not in done.unwritten:
+                place = f"{legible(finding.where)}:{finding.span.line}"
+                _complain("warning", f"{place}: no # noqa comment can be put there")
     elif done.fixed:
         _complain("note", scale_note(done.fixed, pending=options.diff))
     unsolved = done.changes if options.diff else done.report.findings
@@ -285,7 +350,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         "select": select,
         "ignore": options.ignore and codes_from(options.ignore, "--ignore"),
         "exclude": options.exclude
-        and tuple(Glob(legible(text), os.getcwd()) for texts in options.exclude for text in texts.split(",")),
+        and Globs(Glob(legible(text), os.getcwd()) for texts in options.exclude for text in texts.split(",")),
         "min_confidence": options.min_confidence,
         "preview": options.preview,
         "respect_gitignore": options.respect_gitignore,
@@ -333,6 +398,8 @@ def _server() -> int:
         from batchmean.server import main as serve
     except ModuleNotFoundError as error:
         raise _UsageError(f"the server needs {error.name}: pip install 'batchmean[server]'") from None
+    if sys.stdin is None:
+        raise _UsageError("standard input is closed")
     return serve()
 
 
@@ -354,5 +421,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _for_terminal(text: str) -> str:
+    """A patch that is to be looked at, and not to be applied."""
+    lines = text.split("\n")
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in lines)
+
+
 def _complain(kind: str, message: str) -> None:
-    print(printable(f"{kind}: {message}"), file=sys.stderr)
+    try:
+        print(printable(f"{kind}: {message}"), file=sys.stderr)
+    except OSError:  # the exit code has to do
+        _abandon(sys.stderr)

@@ -7,9 +7,9 @@ every change at once.
 from __future__ import annotations
 
 import os
-import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchmean import source
@@ -39,18 +39,88 @@ class Glob(NamedTuple):
 
         Without a slash it is compared with each part of the path below `root`, otherwise with all of it.
         """
-        from fnmatch import fnmatchcase
+        return Globs([self]).matches(path)
 
+
+class Globs(tuple[Glob, ...]):
+    """Patterns of paths that are compared all at once: a file costs the same however many there are of plain names."""
+
+    def matches(self, path: str) -> bool:
+        """Whether one of them names `path` or a folder above it."""
+        if not self:
+            return False
         path = os.path.abspath(path)
-        if not os.path.isabs(self.text):
-            path = os.path.relpath(path, self.root)
+        known = self._known.get(path)
+        if known is None:
+            known = self._known[path] = any(
+                together.match(path if root is None else os.path.relpath(path, root))
+                for root, together in self._by_root.items()
+            )
+        return known
+
+    @cached_property
+    def _known(self) -> dict[str, bool]:
+        return {}
+
+    @cached_property
+    def _by_root(self) -> dict[str | None, _Together]:
+        texts: dict[str | None, list[str]] = {}
+        for glob in self:
+            texts.setdefault(None if os.path.isabs(glob.text) else glob.root, []).append(glob.text)
+        return {root: _Together(some) for root, some in texts.items()}
+
+
+class _Together:
+    """Patterns below one folder."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        names: list[str] = []
+        paths: list[str] = []
+        for text in dict.fromkeys(texts):
+            pattern = text.removeprefix("./").rstrip("/")
+            if "/" in pattern:
+                paths += {pattern, pattern.removeprefix("**/"), pattern.replace("/**/", "/")}
+            else:
+                names.append(pattern)
+        self._is_name, self._is_path = _any_of(names), _any_of(paths)
+
+    def match(self, path: str) -> bool:
         parts = legible(path).replace(os.sep, "/").split("/")
-        pattern = self.text.removeprefix("./").rstrip("/")
-        if "/" not in pattern:
-            return any(fnmatchcase(part, pattern) for part in parts)
-        patterns = {pattern, pattern.removeprefix("**/"), pattern.replace("/**/", "/")}
-        paths = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
-        return any(fnmatchcase(path, pattern) for path in paths for pattern in patterns)
+        return any(map(self._is_name, parts)) or any(
+            self._is_path("/".join(parts[:end])) for end in range(1, len(parts) + 1)
+        )
+
+
+def _any_of(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Whether one of some patterns means a text; asked again for the same text, it remembers."""
+    import re
+    from fnmatch import translate
+    from functools import lru_cache
+
+    plain, wild = set(), []
+    for pattern in patterns:
+        if any(char in pattern for char in "*?["):
+            wild.append(translate(pattern))
+        else:
+            plain.add(pattern)
+    match = re.compile("|".join(wild)).match if wild else None
+    return lru_cache(maxsize=4096)(lambda text: text in plain or (match is not None and bool(match(text))))
+
+
+class PerFileIgnores(tuple[tuple[Glob, tuple[str, ...]], ...]):
+    """Patterns of paths, each with the beginnings of the codes that are not wanted there."""
+
+    def ignores(self, code: str, path: str) -> bool:
+        """Whether a code is not wanted in a file."""
+        return any(code.startswith(start) and globs.matches(path) for start, globs in self._by_code.items())
+
+    @cached_property
+    def _by_code(self) -> dict[str, Globs]:
+        globs: dict[str, list[Glob]] = {}
+        for glob, codes in self:
+            for code in codes:
+                globs.setdefault(code, []).append(glob)
+        return {code: Globs(some) for code, some in globs.items()}
 
 
 class Config(NamedTuple):
@@ -58,22 +128,22 @@ class Config(NamedTuple):
 
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
-    exclude: tuple[Glob, ...] = ()
-    per_file_ignores: tuple[tuple[Glob, tuple[str, ...]], ...] = ()
+    exclude: Globs = Globs()
+    per_file_ignores: PerFileIgnores = PerFileIgnores()
     min_confidence: Confidence = "likely"
     preview: bool = False
     respect_gitignore: bool = True
-    extend_include: tuple[Glob, ...] = ()
+    extend_include: Globs = Globs()
     file: str | None = None
     """Where this was read; None for the defaults."""
 
     def includes(self, path: str) -> bool:
         """Whether a file that is no Python file is to be found in folders all the same."""
-        return any(glob.matches(path) for glob in self.extend_include)
+        return self.extend_include.matches(path)
 
     def excludes(self, path: str) -> bool:
         """Whether a file, or a whole folder, is left out."""
-        return any(glob.matches(path) for glob in self.exclude)
+        return self.exclude.matches(path)
 
     def wants(self, finding: Finding) -> bool:
         """Whether the finding is to be reported, as far as settings decide it."""
@@ -85,9 +155,7 @@ class Config(NamedTuple):
 
     def selects(self, code: str, path: str) -> bool:
         """Whether a rule is asked for in a file."""
-        return _is_selected(code, self.select, self.ignore) and not any(
-            code.startswith(codes) and glob.matches(path) for glob, codes in self.per_file_ignores
-        )
+        return _is_selected(code, self.select, self.ignore) and not self.per_file_ignores.ignores(code, path)
 
     def is_confident(self, finding: Finding) -> bool:
         """Whether the finding is as sure as `min-confidence` asks."""
@@ -123,15 +191,18 @@ class Settings:
         return self._everywhere or self._of_folder(os.path.abspath(folder))
 
     def _of_folder(self, folder: str) -> Config:
-        config = self._by_folder.get(folder)
-        if config is None:
+        silent: list[
+            str
+        ] = []  # folders without a word about batchmean; there may be more than Python's stack holds
+        while (config := self._by_folder.get(folder)) is None:
             own = _read(os.path.join(folder, "pyproject.toml"))
             parent = os.path.dirname(folder)
+            silent.append(folder)
             if own is not None or parent == folder:
                 config = self._override(own or Config())
-            else:
-                config = self._of_folder(parent)
-            self._by_folder[folder] = config
+                break
+            folder = parent
+        self._by_folder.update(dict.fromkeys(silent, config))
         return config
 
     def _override(self, config: Config) -> Config:
@@ -178,11 +249,7 @@ def _read(path: str, *, required: bool = False) -> Config | None:
     """The configuration in one file; `None` where the file is not there, or is silent about batchmean."""
     where = legible(path)
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would be to wait for ever
-            raise ConfigError(f"{where}: is no file")
-        with open(path, "rb") as file:
-            data = file.read(source.MAX_BYTES + 1)
+        data = source.read_regular(path, source.MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
             raise ConfigError(f"{where}: {reason(error)}") from None
@@ -221,11 +288,11 @@ def _from_table(table: object, root: str, where: str) -> Config:
         if key in ("select", "ignore"):
             values[key] = codes_from(_strings(value, place), place)
         elif key in ("exclude", "extend-include"):
-            values[key.replace("-", "_")] = tuple(_glob(text, root, place) for text in _strings(value, place))
+            values[key.replace("-", "_")] = Globs(_glob(text, root, place) for text in _strings(value, place))
         elif key == "per-file-ignores":
             if not isinstance(value, dict):
                 raise ConfigError(f"{place} must be a table of patterns and codes")
-            values["per_file_ignores"] = tuple(
+            values["per_file_ignores"] = PerFileIgnores(
                 (_glob(text, root, place), codes_from(_strings(codes, place), place))
                 for text, codes in value.items()
             )

@@ -99,21 +99,52 @@ _REPORTERS: Final = (
 """Whose `log` is no logarithm."""
 
 
+_BLANK: Final = re.compile(r"[^\S\n]*")
+
+
 def losses(text: str) -> list[int]:
     """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
-    return sorted({at for at in _OF_LOSSES.places_in(text) if _may_be_of_arrays(text, at)})
+    lines = _Lines(text)
+    return sorted({at for at in _OF_LOSSES.places_in(text) if lines.may_be_of_arrays(at)})
 
 
-def _may_be_of_arrays(text: str, at: int) -> bool:
-    """Is it neither in a comment, nor the name of a function that is defined, nor `logger.log(` or `math.log(`?"""
-    before = text[text.rfind("\n", 0, at) + 1 : at].lstrip()
-    if before.startswith("#") or (before.startswith(("def ", "async def ")) and "(" not in before):
-        return False
-    if not text.startswith(("log(", "log2(", "log10(", "log1p("), at):
-        return True
-    if before.endswith(_REPORTERS):
-        return False
-    return before.endswith(".math.") or not before.endswith("math.")  # TensorFlow's takes arrays
+class _Lines:
+    """The lines of a text that are asked about, each looked at once as long as the questions go on within it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._start = self._end = -1
+        self._first = 0  # where its white space ends
+        self._is_comment = False
+        self._names_until = -1  # where a function that is defined here has its parenthesis
+
+    def may_be_of_arrays(self, at: int) -> bool:
+        """Is it neither in a comment, nor the name of a function that is defined, nor `logger.log(` or `math.log(`?"""
+        text = self._text
+        if not self._start <= at < self._end:
+            self._read(at)
+        if self._is_comment or at <= self._names_until:
+            return False
+        if not text.startswith(("log(", "log2(", "log10(", "log1p("), at):
+            return True
+        if text.endswith(_REPORTERS, self._first, at):
+            return False
+        # TensorFlow's takes arrays.
+        return text.endswith(".math.", self._first, at) or not text.endswith("math.", self._first, at)
+
+    def _read(self, at: int) -> None:
+        text = self._text
+        self._start = text.rfind("\n", 0, at) + 1
+        self._end = text.find("\n", at)
+        if self._end < 0:
+            self._end = len(text) + 1
+        blank = _BLANK.match(text, self._start)
+        self._first = blank.end() if blank is not None else self._start
+        self._is_comment = text.startswith("#", self._first)
+        self._names_until = -1
+        if text.startswith(("def ", "async def "), self._first):
+            parenthesis = text.find("(", self._first, self._end)
+            self._names_until = parenthesis if parenthesis >= 0 else self._end
 
 
 def worth_parsing(text: str) -> bool:
@@ -123,9 +154,12 @@ def worth_parsing(text: str) -> bool:
         return False
     if divides_a_mean or is_about_masks(text) or means_what_it_is_given(text):
         return True
-    if any(_may_be_of_arrays(text, at) for at in _DIVERGENCES.places_in(text)):
+    lines = _Lines(text)
+    if any(lines.may_be_of_arrays(at) for at in _DIVERGENCES.places_in(text)):
         return True
-    if ("exp(" in text or "expm1(" in text) and _SPREAD.search(text):
+    if ("exp(" in text or "expm1(" in text) and (
+        _SPREAD.search(text) or _SQUARES.are_in(text) or "power(" in text
+    ):
         return True
     if ("log_p" in text or "logp" in text) and any(token in text for token in (*_TARGETS, *_COLUMNS)):
         return True
@@ -147,6 +181,11 @@ def means_what_it_is_given(text: str) -> bool:
     return _MEANS.are_in(text) and any(
         token in text for token in (*_COLUMNS, *_MASKS, "view(-1, 1)", "(-1, 1)")
     )
+
+
+def sums(text: str) -> bool:
+    """Could the text sum something, which another part of the file divides?"""
+    return "sum" in text or "dot(" in text or "einsum" in text
 
 
 def is_about_masks(text: str) -> bool:

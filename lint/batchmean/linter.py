@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 
@@ -21,17 +22,24 @@ class InternalError(Exception):
         self.message = message
 
 
-def lint(text: str, path: str, *, tree: ast.Module | None = None, fixes: bool = False) -> list[Finding]:
+def lint(
+    text: str,
+    path: str,
+    *,
+    tree: ast.Module | None = None,
+    fixes: bool | Callable[[Finding], bool] = False,
+) -> list[Finding]:
     """Every finding in a file, in the order of the text; `# noqa` and the configuration are the caller's.
 
     Args:
         text: the source, with `\\n` line ends.
         path: how the findings name the file.
         tree: the file's syntax tree, where the caller has it; it is not asked again whether that is worth having.
-        fixes: work out the fixes, too.
+        fixes: work out the fixes, too: all of them, or those of the findings for which this holds.
 
     Raises:
-        SyntaxError, ValueError, RecursionError, MemoryError: when the text must be parsed here and cannot be.
+        SyntaxError, ValueError, RecursionError: when the text must be parsed here and cannot be.
+        MemoryError: when there is not enough of it.
         InternalError: when the analysis fails.
     """
     if tree is None:
@@ -44,10 +52,13 @@ def lint(text: str, path: str, *, tree: ast.Module | None = None, fixes: bool = 
         if found and fixes:
             from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
 
-            findings = Fixer(text, tree).with_fixes(found)
+            fixer = Fixer(text, tree)
+            findings = fixer.with_fixes(found, fixes) if callable(fixes) else fixer.with_fixes(found)
         else:
             findings = [finding for finding, _ in found]
         return sorted(findings, key=lambda f: f.sort_key)
+    except MemoryError:
+        raise
     except Exception as error:
         raise InternalError(f"{type(error).__name__}: {error}") from error
 

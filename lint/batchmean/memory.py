@@ -1,4 +1,4 @@
-"""The cyclic garbage collector, held off for as long as one file is read."""
+"""Memory: how much there is, and the cyclic garbage collector, held off for as long as one file is read."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def without_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def suffices(size: int) -> bool:
+    """Are there so many bytes to be had?"""
+    try:
+        bytearray(size)
+    except MemoryError:
+        return False
+    return True

@@ -24,22 +24,28 @@ class Noqa:
         self._text = text
         self._lines = text.split("\n")
         self._ranges: dict[int, tuple[int, int]] | None = None
+        self._comments: dict[tuple[int, int], re.Match[str] | None] = {}
+        self._codes: dict[tuple[int, int], frozenset[str]] = {}
         self._is_used = "noqa" in text.lower()
         self._whole_file = self._is_used and any(_FILE.match(line) for line in self._lines)
 
     def mentions(self, line: int) -> bool:
         """Whether there is such a comment on `line`, whatever it silences."""
-        return self._is_used and _LINE.search(self._joined(line)) is not None
+        return self._is_used and self._comment(line) is not None
 
     def silences(self, code: str, line: int) -> bool:
         """Whether a comment asks that `code` not be reported on `line`."""
         if not self._is_used or self._whole_file:
             return self._whole_file
-        comment = _LINE.search(self._joined(line))
+        comment = self._comment(line)
         if comment is None:
             return False
-        codes = re.split(r"[,\s]+", (comment["codes"] or "").strip(", \t"))
-        return code.startswith(tuple(codes))
+        place = self._range(line)
+        codes = self._codes.get(place)
+        if codes is None:
+            listed = re.split(r"[,\s]+", (comment["codes"] or "").strip(", \t"))
+            codes = self._codes[place] = frozenset(listed)
+        return any(code[:end] in codes for end in range(len(code) + 1))
 
     def last_line(self, line: int) -> int:
         """Where a comment about `line` stands: on its own line, or behind the string or backslashes it is part of."""
@@ -49,7 +55,7 @@ class Noqa:
         """The edit that silences `codes` on `line`: a new comment, or an addition to the list that there is."""
         last = self.last_line(line)
         joined = self._joined(line)
-        comment = _LINE.search(joined)
+        comment = self._comment(line)
         if comment is None or comment["codes"] is None:
             column = len(self._lines[last - 1].rstrip()) + 1
             return Edit(Span(last, column, last, column), f"  # noqa: {', '.join(codes)}")
@@ -59,6 +65,13 @@ class Noqa:
         last += len(before) - len(joined.split("\n"))
         column = len(before[-1]) + 1
         return Edit(Span(last, column, last, column), "".join(separator + code for code in codes))
+
+    def _comment(self, line: int) -> re.Match[str] | None:
+        """The comment about a line; what several findings share is searched once."""
+        place = self._range(line)
+        if place not in self._comments:
+            self._comments[place] = _LINE.search(self._joined(line))
+        return self._comments[place]
 
     def _joined(self, line: int) -> str:
         first, last = self._range(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import os
 import re
 from collections import Counter
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 _PASSES = 50  # more fixes of one statement than anybody writes
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NAMED = 3  # places that the note about the scale names
+_ATTEMPTS = 64  # at finding the comments that would make other code
+_CONTEXT = 3  # lines around a change in a diff
+_REACH = 40  # lines in which a change ends, or is taken to reach to the last one
 
 
 class Change(NamedTuple):
@@ -35,11 +37,12 @@ class Change(NamedTuple):
 
 
 class Rewriting(NamedTuple):
-    """The new contents, the findings that they settle, and the report on what remains."""
+    """The new contents, the findings that they settle, the report on what remains, and what could not be written."""
 
     changes: list[Change]
     fixed: list[Finding]
     report: Report
+    unwritten: frozenset[str]
 
 
 def rewrite(
@@ -74,19 +77,21 @@ def _settle(
     for finding in report.findings:
         by_path.setdefault(finding.path, []).append(finding)
     targets: set[str] = set()  # files that are done; a link to one of them is the same file
+    unwritten: set[str] = set()
     for path, findings in by_path.items():
         if os.path.realpath(path) in targets:
             continue
         try:
             before = get(path)
             found_in = _sources(before, path)
-            if any(found_in.get(finding.where) != report.texts[finding.where] for finding in findings):
+            if any(found_in.get(where) != report.texts[where] for where in {f.where for f in findings}):
                 raise SourceError(path, "has changed since it was read")
             after, done, left = settle(before, findings, path)
             if done:
                 put(path, after)
         except SourceError as error:
             errors.append(FileError(path, error.message))
+            unwritten.add(path)
             remaining += findings
             continue
         if done:
@@ -96,7 +101,8 @@ def _settle(
         fixed += done
         remaining += left
     remaining.sort(key=lambda finding: finding.sort_key)
-    return Rewriting(changes, fixed, Report(remaining, sorted(errors, key=lambda error: error.path), texts))
+    left_over = Report(remaining, sorted(errors, key=lambda error: error.path), texts)
+    return Rewriting(changes, fixed, left_over, frozenset(unwritten))
 
 
 def _rewritten(
@@ -124,20 +130,37 @@ def _with_noqa(data: bytes, findings: list[Finding], path: str) -> tuple[bytes, 
     code = _Code(decode(data, path), path)
     for finding in findings:
         by_line.setdefault(code.noqa.last_line(code.line(finding)), []).append(finding)
-    together = _silenced(data, list(by_line.values()), path)
-    if together is not None:
-        return together, findings, []
-    silenced: list[list[Finding]] = []
-    for group in by_line.values():
-        if _silenced(data, [*silenced, group], path) is not None:
-            silenced.append(group)
-    after = _silenced(data, silenced, path) or data
-    done = [finding for group in silenced for finding in group]
-    return after, done, [finding for finding in findings if finding not in done]
+    good = _silent(data, list(by_line.values()), path, iter(range(_ATTEMPTS)))
+    silenced = _silenced(data, good, path)
+    if silenced is None or silenced[1] != good:
+        return data, [], findings
+    done = {id(finding) for group in good for finding in group}
+    return (
+        silenced[0],
+        [finding for finding in findings if id(finding) in done],
+        [finding for finding in findings if id(finding) not in done],
+    )
 
 
-def _silenced(data: bytes, groups: list[list[Finding]], path: str) -> bytes | None:
-    """The file with a comment for each group; None if it is other code then, or not silent."""
+def _silent(
+    data: bytes, groups: list[list[Finding]], path: str, attempts: Iterator[int]
+) -> list[list[Finding]]:
+    """Those of the groups that comments can silence, by halves where one of them would make other code."""
+    if not groups or next(attempts, None) is None:
+        return []
+    silenced = _silenced(data, groups, path)
+    if silenced is not None:
+        return silenced[1]
+    if len(groups) == 1:
+        return []
+    half = len(groups) // 2
+    return [*_silent(data, groups[:half], path, attempts), *_silent(data, groups[half:], path, attempts)]
+
+
+def _silenced(
+    data: bytes, groups: list[list[Finding]], path: str
+) -> tuple[bytes, list[list[Finding]]] | None:
+    """The file with a comment for each group, and the groups that are silent then; None if it is other code."""
     before = _Code(decode(data, path), path)
     edits = []
     for group in groups:
@@ -149,10 +172,9 @@ def _silenced(data: bytes, groups: list[list[Finding]], path: str) -> bytes | No
         is_same_code = ast.dump(parse(before.text)) == ast.dump(parse(then.text))
     except (ValueError, RecursionError):
         return None
-    is_silent = all(
-        then.noqa.silences(finding.code, then.line(finding)) for group in groups for finding in group
-    )
-    return after if is_same_code and is_silent else None
+    if not is_same_code:
+        return None
+    return after, [group for group in groups if all(then.noqa.silences(f.code, then.line(f)) for f in group)]
 
 
 class _Code:
@@ -204,18 +226,96 @@ def diff(change: Change) -> str:
     if change.path.endswith(NOTEBOOKS):
         return _diff_of_cells(_sources(change.before, change.path), _sources(change.after, change.path))
     before, after = (_LINE.findall(_raw(data, change.path)) for data in (change.before, change.after))
-    name = legible(change.path)
-    return "".join(_ended(difflib.unified_diff(before, after, fromfile=name, tofile=name)))
+    return "".join(_ended(_unified(before, after, change.path)))
 
 
 def _diff_of_cells(before: dict[str, str], after: dict[str, str]) -> str:
     """As ruff has it: the header names the cell, and that its last line is not ended goes without saying."""
     lines: list[str] = []
     for where, source in before.items():
-        pair = source.split("\n"), after[where].split("\n")
-        name = legible(where)
-        lines += difflib.unified_diff(*pair, fromfile=name, tofile=name, lineterm="")
-    return "".join(f"{line}\n" for line in lines)
+        old, new = ([f"{line}\n" for line in text.split("\n")] for text in (source, after[where]))
+        lines += _unified(old, new, where)
+    return "".join(lines)
+
+
+def _unified(before: Sequence[str], after: Sequence[str], name: str) -> Iterator[str]:
+    """A unified diff. That of Python's library takes the cube of the lines in time, where lines are alike."""
+    hunks: list[list[tuple[int, int, int, int]]] = []
+    for change in differences(before, after):
+        if hunks and change[0] - hunks[-1][-1][1] <= 2 * _CONTEXT:
+            hunks[-1].append(change)
+        else:
+            hunks.append([change])
+    name = legible(name)
+    if hunks:
+        yield f"--- {_quoted(name)}\n"
+        yield f"+++ {_quoted(name)}\n"
+    for hunk in hunks:
+        lead = min(_CONTEXT, hunk[0][0])
+        trail = min(_CONTEXT, len(before) - hunk[-1][1])
+        old = _range(hunk[0][0] - lead, hunk[-1][1] + trail)
+        new = _range(hunk[0][2] - lead, hunk[-1][3] + trail)
+        yield f"@@ -{old} +{new} @@\n"
+        at = hunk[0][0] - lead
+        for start, end, new_start, new_end in hunk:
+            yield from (f" {line}" for line in before[at:start])
+            yield from (f"-{line}" for line in before[start:end])
+            yield from (f"+{line}" for line in after[new_start:new_end])
+            at = end
+        yield from (f" {line}" for line in before[at : at + trail])
+
+
+def _range(start: int, end: int) -> str:
+    """Lines from `start`, counted from 0, to before `end`, as a hunk names them."""
+    length = end - start
+    if length == 1:
+        return str(start + 1)
+    return f"{start + 1 if length else start},{length}"
+
+
+def differences(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Where lines differ: from and to before which line, in each of two texts.
+
+    In one pass, since the changes are few and small: a change ends where the next three lines agree.
+    """
+    at, new_at = 0, 0
+    while at < len(before) or new_at < len(after):
+        if before[at : at + 1] == after[new_at : new_at + 1]:
+            at += 1
+            new_at += 1
+            continue
+        end, new_end = _agreement(before, after, at, new_at)
+        yield at, end, new_at, new_end
+        at, new_at = end, new_end
+
+
+def _agreement(before: Sequence[str], after: Sequence[str], at: int, new_at: int) -> tuple[int, int]:
+    """The next lines from which two texts agree."""
+    for distance in range(1, 2 * _REACH):
+        for old in range(max(distance - _REACH, 0), min(distance, _REACH) + 1):
+            end, new_end = at + old, new_at + distance - old
+            if end <= len(before) and new_end <= len(after):
+                if before[end : end + 3] == after[new_end : new_end + 3]:
+                    return end, new_end
+    end, new_end = len(before), len(after)
+    while end > at and new_end > new_at and before[end - 1] == after[new_end - 1]:
+        end -= 1
+        new_end -= 1
+    return end, new_end
+
+
+def _quoted(name: str) -> str:
+    """The name of a file as git and patch have it in a header: in quotes, if anything in it could mislead."""
+    if name.isprintable() and not set(name) & {'"', "\\"}:
+        return name
+    shown = (f"\\{char}" if char in '"\\' else char if char.isprintable() else _octal(char) for char in name)
+    return f'"{"".join(shown)}"'
+
+
+def _octal(char: str) -> str:
+    raw = "\udc80" <= char <= "\udcff"  # a byte of a name that is no text
+    data = bytes([ord(char) - 0xDC00]) if raw else char.encode("utf-8", "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in data)
 
 
 def _sources(data: bytes, path: str) -> dict[str, str]:

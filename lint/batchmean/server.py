@@ -9,15 +9,18 @@ A document that does not parse, as in the middle of typing, keeps the diagnostic
 from __future__ import annotations
 
 import asyncio
-import difflib
+import json
 import logging
 import os
+import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Final, NamedTuple, TypeVar
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
@@ -29,17 +32,42 @@ from batchmean.config import Config, ConfigError, Settings
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Span
 from batchmean.noqa import Noqa
-from batchmean.rewrite import rewrite
+from batchmean.rewrite import differences, rewrite
 from batchmean.source import SourceError, decode, encode, unify_line_ends
 
 PAUSE: Final = 0.005
 """Seconds without a change before a document is analysed, so that a burst of changes is analysed once."""
 
 FIX_ALL: Final = "source.fixAll.batchmean"
+MAX_MESSAGE: Final = 64 << 20
+"""Bytes of a message; a larger one is answered by an error."""
+
+_FEW: Final = 10  # findings whose fixes are worked out for a client that cannot ask for them later
+_NO_FIXES: Final = frozenset[Span]()
 
 _SEVERITIES: Final = {"proved": lsp.DiagnosticSeverity.Warning, "likely": lsp.DiagnosticSeverity.Information}
 
 _Result = TypeVar("_Result")
+
+
+class Cancelled(BaseException):
+    """Nobody waits for this any more."""
+
+
+class Job:
+    """Something that the worker does, and that can be called off."""
+
+    def __init__(self) -> None:
+        self._is_off = threading.Event()
+
+    def call_off(self) -> None:
+        """Let `go_on` raise from now on."""
+        self._is_off.set()
+
+    def go_on(self) -> None:
+        """To be asked between steps."""
+        if self._is_off.is_set():
+            raise Cancelled
 
 
 class Analysis(NamedTuple):
@@ -48,13 +76,23 @@ class Analysis(NamedTuple):
     text: str
     config: Config
     config_problem: str | None
-    has_fixes: bool
+    fixed: frozenset[Span] | None
+    """The findings whose fixes were asked for; None if those of all were."""
     findings: list[Finding] | None
     problem: str | None = None
 
+    def has_fixes(self, places: frozenset[Span] | None) -> bool:
+        """Whether the fixes of the findings at some places, or of all, were asked for."""
+        return self.fixed is None or (places is not None and places <= self.fixed)
 
-def analyse(text: str, path: str, known: Analysis | None, *, fixes: bool) -> Analysis:
-    """The findings in a text; `known` again, if that is what this would return."""
+
+def analyse(
+    text: str, path: str, known: Analysis | None, job: Job, *, fixes: frozenset[Span] | None = _NO_FIXES
+) -> Analysis:
+    """The findings in a text, with the fixes of those at some places, or of all (None).
+
+    `known` comes back if that is what this would return, and its fixes are kept in any case.
+    """
     settings, config_problem = Settings(), None
     try:
         config = settings.of(path)
@@ -62,30 +100,48 @@ def analyse(text: str, path: str, known: Analysis | None, *, fixes: bool) -> Ana
         settings, config_problem = Settings(isolated=True), str(error)
         config = settings.of(path)
     question = (text, config, config_problem)
-    if known is not None and known[:3] == question and (known.has_fixes or not fixes):
-        return known
+    before: dict[tuple[Span, str], Finding] = {}
+    if known is not None and known[:3] == question:
+        if known.has_fixes(fixes):
+            return known
+        before = {(f.span, f.code): f for f in known.findings or () if f.span in (known.fixed or ())}
     if not gate.worth_parsing(text) or config.excludes(path):
-        return Analysis(*question, True, [])
+        return Analysis(*question, None, [])
+
+    def wanted(finding: Finding) -> bool:
+        job.go_on()
+        is_asked_for = fixes is None or finding.span in fixes
+        return is_asked_for and (finding.span, finding.code) not in before
+
     try:
-        return Analysis(*question, fixes, _check(settings, fixes=fixes).again(text, path))
+        found = _check(settings, job, fixes=wanted if fixes != _NO_FIXES else False).again(text, path)
     except ValueError as error:
-        return Analysis(*question, True, None, str(error))
+        return Analysis(*question, None, None, str(error))
+    findings = [before.get((finding.span, finding.code), finding) for finding in found]
+    fixed = None if fixes is None else fixes.union(span for span, _ in before)
+    return Analysis(*question, fixed, findings)
 
 
-def fix_all(analysis: Analysis, path: str) -> str:
+def fix_all(analysis: Analysis, path: str, job: Job) -> str:
     """The text with every safe fix applied."""
     settings = Settings(isolated=analysis.config_problem is not None)
     report = Report(analysis.findings or [], [], {path: analysis.text})
+
+    def wanted(finding: Finding) -> bool:
+        job.go_on()
+        return True
+
+    check = _check(settings, job, fixes=wanted)
     try:
         data = encode(analysis.text, path)
-        done = rewrite(report, _check(settings, fixes=True), lambda _: data, lambda *_: None, unsafe=False)
+        done = rewrite(report, check, lambda _: data, lambda *_: None, unsafe=False)
         return decode(done.changes[0].after, path) if done.changes else analysis.text
     except SourceError:  # it holds characters that the encoding it declares does not have
         return analysis.text
 
 
-def _check(settings: Settings, *, fixes: bool) -> Check:
-    return Check(settings, fixes=fixes, warn=lambda message: None)
+def _check(settings: Settings, job: Job, *, fixes: bool | Callable[[Finding], bool]) -> Check:
+    return Check(settings, fixes=fixes, warn=lambda message: None, go_on=job.go_on)
 
 
 class View:
@@ -98,11 +154,18 @@ class View:
         self._lines = self.text.split("\n")
         self._line_end = "\r\n" if "\r\n" in document.source else "\n"
         self._codec = document.position_codec
+        self._units: dict[int, list[int]] = {}
 
     def position(self, line: int, column: int) -> lsp.Position:
         """A place that counts lines and code points from 1."""
-        before = self._lines[line - 1][: column - 1] if line <= len(self._lines) else ""
-        return lsp.Position(line - 1, self._codec.client_num_units(before))
+        text = self._lines[line - 1] if line <= len(self._lines) else ""
+        column = min(column - 1, len(text))
+        if not text.isascii():
+            if line not in self._units:  # a line that many findings stand on is counted once
+                sizes = (self._codec.client_num_units(char) for char in text)
+                self._units[line] = list(accumulate(sizes, initial=0))
+            column = self._units[line][column]
+        return lsp.Position(line - 1, column)
 
     def range(self, span: Span) -> lsp.Range:
         """The range of a span."""
@@ -135,11 +198,17 @@ class View:
         """The edits that make the document `after`, line by line."""
         edits = []
         lines = after.split("\n")
-        matcher = difflib.SequenceMatcher(None, self._lines, lines, autojunk=False)
-        for tag, start, end, new_start, new_end in matcher.get_opcodes():
-            if tag != "equal":
-                edits.append(self.text_edit(_line_edit(self._lines, start, end, lines[new_start:new_end])))
+        for start, end, new_start, new_end in differences(self._lines, lines):
+            edits.append(self.text_edit(_line_edit(self._lines, start, end, lines[new_start:new_end])))
         return edits
+
+    def silencing(self, finding: Finding) -> lsp.TextEdit:
+        """The comment that silences a finding."""
+        return self.text_edit(self._noqa.addition([finding.code], finding.span.line))
+
+    @cached_property
+    def _noqa(self) -> Noqa:
+        return Noqa(self.text)
 
 
 def _line_edit(lines: list[str], start: int, end: int, new: list[str]) -> Edit:
@@ -160,6 +229,7 @@ class BatchmeanServer(LanguageServer):
         super().__init__("batchmean", __version__, lsp.TextDocumentSyncKind.Full)
         self.is_shut_down = False
         self._worker = ThreadPoolExecutor(max_workers=1)
+        self._jobs: set[Job] = set()
         self._known: dict[str, Analysis] = {}
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._complaints: dict[str, str | None] = {}
@@ -188,7 +258,7 @@ class BatchmeanServer(LanguageServer):
     async def _publish(self, uri: str, pause: float) -> None:
         await asyncio.sleep(pause)
         try:
-            analysis, view = await self._analysis(uri, fixes=False)
+            analysis, view = await self._analysis(uri)
         except Exception as error:  # nobody waits for this task, so nobody else would tell
             self._complain(lsp.MessageType.Error, uri, f"{INTERNAL_ERROR}: {type(error).__name__}: {error}")
             return
@@ -202,34 +272,67 @@ class BatchmeanServer(LanguageServer):
 
     async def hover(self, uri: str, position: lsp.Position) -> lsp.Hover | None:
         """What a finding at this place says, in full."""
-        analysis, view = await self._analysis(uri, fixes=False)
+        if not self._is_open(uri):
+            return None
+        analysis, view = await self._analysis(uri)
         for finding in analysis.findings or ():
             place = view.range(finding.span)
             if _overlap(place, lsp.Range(position, position)):
-                text = await self._in_worker(partial(about, finding))
+                text = await self._in_worker(lambda job, finding=finding: about(finding))  # type: ignore[misc]
                 return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, text), place)
         return None
 
     async def code_actions(self, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
-        """The fixes of the findings in a range, ways to silence them, and the safe fixes of the whole document."""
+        """The fixes of the findings in a range, ways to silence them, and the safe fixes of the whole document.
+
+        Fixes are worked out for the findings that are asked about; for the whole document when a client that can
+        ask for them later does so, or else now if they are few or it asks for nothing else.
+        """
         uri, only = params.text_document.uri, params.context.only
-        analysis, view = await self._analysis(uri, fixes=False)
-        here = [f for f in analysis.findings or () if _overlap(view.range(f.span), params.range)]
-        is_asked_for_all = only is not None and _is_wanted(FIX_ALL, only)
-        if not (here or is_asked_for_all):
+        if not self._is_open(uri):
             return []
-        analysis, view = await self._analysis(uri, fixes=True)
+        analysis, view = await self._analysis(uri)
+        places = frozenset(
+            f.span for f in analysis.findings or () if _overlap(view.range(f.span), params.range)
+        )
+        is_asked_for_all = only is not None and _is_wanted(FIX_ALL, only)
+        if not (places or is_asked_for_all):
+            return []
         actions: list[lsp.CodeAction] = []
-        if _is_wanted(lsp.CodeActionKind.QuickFix, only):
+        if places and _is_wanted(lsp.CodeActionKind.QuickFix, only):
+            analysis, view = await self._analysis(uri, fixes=places)
             here = [f for f in analysis.findings or () if _overlap(view.range(f.span), params.range)]
             actions += [self._fix(view, finding) for finding in here if finding.fix is not None]
             actions += [self._silence(view, finding) for finding in here]
         if _is_wanted(FIX_ALL, only):
-            after = await self._in_worker(lambda: fix_all(analysis, self._path(uri)))
-            if after != analysis.text:
-                edit = self._edit(view, view.difference(after))
-                actions.append(lsp.CodeAction("Fix all that batchmean can fix safely", FIX_ALL, edit=edit))
+            action = lsp.CodeAction("Fix all that batchmean can fix safely", FIX_ALL, data=uri)
+            if self._can_resolve and not is_asked_for_all:
+                actions.append(action)
+            elif not is_asked_for_all and len(analysis.findings or ()) > _FEW:
+                pass
+            elif (resolved := await self.resolve(action)).edit is not None:
+                actions.append(resolved)
         return actions
+
+    async def resolve(self, action: lsp.CodeAction) -> lsp.CodeAction:
+        """The safe fixes of a whole document, for an action that was offered without them."""
+        uri = action.data
+        if isinstance(uri, str) and self._is_open(uri):
+            analysis, view = await self._analysis(uri, fixes=None)
+            path = self._path(uri)
+            after = await self._in_worker(lambda job: fix_all(analysis, path, job))
+            if after != analysis.text:
+                action.edit = self._edit(view, view.difference(after))
+        action.data = None
+        return action
+
+    @property
+    def _can_resolve(self) -> bool:
+        """Whether the client can ask for the edit of an action that it was offered without it."""
+        text_document = self.client_capabilities.text_document
+        acting = text_document.code_action if text_document is not None else None
+        support = acting.resolve_support if acting is not None else None
+        return support is not None and "edit" in support.properties and bool(acting and acting.data_support)
 
     def _fix(self, view: View, finding: Finding) -> lsp.CodeAction:
         assert finding.fix is not None
@@ -243,22 +346,27 @@ class BatchmeanServer(LanguageServer):
         )
 
     def _silence(self, view: View, finding: Finding) -> lsp.CodeAction:
-        edit = Noqa(view.text).addition([finding.code], finding.span.line)
         return lsp.CodeAction(
             f"Silence {finding.code} on this line (# noqa)",
             lsp.CodeActionKind.QuickFix,
             diagnostics=[self._diagnostic(view, finding)],
             is_preferred=False,
-            edit=self._edit(view, [view.text_edit(edit)]),
+            edit=self._edit(view, [view.silencing(finding)]),
         )
 
     # Common to both.
 
-    async def _analysis(self, uri: str, *, fixes: bool) -> tuple[Analysis, View]:
-        """The analysis of a document as it is now."""
+    def _is_open(self, uri: str) -> bool:
+        """Whether the client has opened a document: no other one is read, and it may be a pipe."""
+        return uri in self.workspace.text_documents
+
+    async def _analysis(
+        self, uri: str, *, fixes: frozenset[Span] | None = _NO_FIXES
+    ) -> tuple[Analysis, View]:
+        """The analysis of an open document as it is now, with the fixes at some places, or with all (None)."""
         view = View(self.workspace.get_text_document(uri))
         path, known = self._path(uri), self._known.get(uri)
-        analysis = await self._in_worker(lambda: analyse(view.text, path, known, fixes=fixes))
+        analysis = await self._in_worker(lambda job: analyse(view.text, path, known, job, fixes=fixes))
         if uri in self.workspace.text_documents:  # still open
             self._known[uri] = analysis
         if analysis.config_problem is not None:
@@ -277,8 +385,20 @@ class BatchmeanServer(LanguageServer):
         # What an editor sends under the name of a notebook is one of its cells.
         return f"{path}.py" if path.endswith(".ipynb") else path
 
-    async def _in_worker(self, work: Callable[[], _Result]) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+    async def _in_worker(self, work: Callable[[Job], _Result]) -> _Result:
+        """Do it in the thread for that. If nobody waits any more, it ends at its next step."""
+        job = Job()
+        self._jobs.add(job)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._worker, work, job)
+        finally:
+            job.call_off()
+            self._jobs.discard(job)
+
+    def call_off(self) -> None:
+        """End whatever is under way."""
+        for job in self._jobs:
+            job.call_off()
 
     def _complain(self, level: lsp.MessageType, about_what: str, message: str) -> None:
         """Say it once, until something else is to be said about the same."""
@@ -367,16 +487,73 @@ def create_server() -> BatchmeanServer:
 
     @server.feature(
         lsp.TEXT_DOCUMENT_CODE_ACTION,
-        lsp.CodeActionOptions(code_action_kinds=[lsp.CodeActionKind.QuickFix, FIX_ALL]),
+        lsp.CodeActionOptions(
+            code_action_kinds=[lsp.CodeActionKind.QuickFix, FIX_ALL], resolve_provider=True
+        ),
     )
     async def code_actions(ls: BatchmeanServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
         return await ls.code_actions(params)
+
+    @server.feature(lsp.CODE_ACTION_RESOLVE)
+    async def resolve(ls: BatchmeanServer, params: lsp.CodeAction) -> lsp.CodeAction:
+        return await ls.resolve(params)
 
     @server.feature(lsp.SHUTDOWN)
     def shut_down(ls: BatchmeanServer, params: None) -> None:
         ls.is_shut_down = True
 
     return server
+
+
+class Inbox:
+    """Messages as they come in, but for those that are too large: they are answered by an error and left out."""
+
+    _LENGTH = re.compile(rb"Content-Length: (\d+)\r\n\Z")
+    _MAX_LINE = 1 << 16
+    _MAX_DIGITS = 9
+
+    def __init__(self, stream: BinaryIO, channel: BinaryIO) -> None:
+        self._stream = stream
+        self._channel = channel
+
+    def read(self, size: int) -> bytes:
+        """The body of a message."""
+        return self._stream.read(size)
+
+    def readline(self) -> bytes:
+        """A line of a header."""
+        line = self._stream.readline(self._MAX_LINE)
+        length = self._LENGTH.match(line)
+        while length is not None and self._is_too_large(length[1]):
+            self._complain(length[1])
+            line = self._next_header()
+            length = self._LENGTH.match(line)
+        return line
+
+    def _is_too_large(self, digits: bytes) -> bool:
+        digits = digits.lstrip(b"0")
+        return len(digits) > self._MAX_DIGITS or int(digits or b"0") > MAX_MESSAGE
+
+    def _next_header(self) -> bytes:
+        """The length of the next message, wherever that begins: nobody knows whether the last one is as long as said.
+
+        JSON cannot hold these words with the line end behind them.
+        """
+        before = b""
+        while line := self._stream.readline(self._MAX_LINE):
+            if (length := self._LENGTH.search(before + line)) is not None:
+                return length[0]
+            before = (before + line)[-100:]
+        return b""
+
+    def _complain(self, digits: bytes) -> None:
+        size = digits.decode() if len(digits) < 20 else "too many"
+        problem = f"a message of {size} bytes is larger than {MAX_MESSAGE}"
+        error: dict[str, Any] = {"code": lsp.ErrorCodes.InvalidRequest.value, "message": problem}
+        body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
+        # In one piece: another thread may be writing, too.
+        self._channel.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self._channel.flush()
 
 
 def main() -> int:
@@ -391,5 +568,6 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show the rest as errors
     server = create_server()
-    server.start_io(stdout=channel)
+    server.start_io(Inbox(sys.stdin.buffer, channel), channel)  # type: ignore[arg-type]
+    server.call_off()
     return 0 if server.is_shut_down else 1

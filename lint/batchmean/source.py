@@ -7,9 +7,13 @@ looks at what the text means.
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import re
+import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +31,9 @@ MAX_BYTES = 32 << 20
 _BOM = b"\xef\xbb\xbf"
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _COOKIE_REACH = 2000  # bytes; PEP 263 looks at two lines, which are not longer than this in practice
+_NOT_FOR_FILES = frozenset(
+    {"idna", "punycode"}
+)  # of names in the Internet; their decoders take the square of the time
 _BLANK = re.compile(rb"[ \t\f]*(?:#.*)?$")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
@@ -49,13 +56,37 @@ def read(path: str) -> str:
 def read_bytes(path: str) -> bytes:
     """The file as it is; `SourceError` says why it cannot be had."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise SourceError(path, f"is larger than {MAX_BYTES >> 20} MiB")
-        return data
+        data = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise SourceError(path, reason(error)) from None
+    return bounded(data, path)
+
+
+def bounded(data: bytes, path: str) -> bytes:
+    """What was read, if it is not too large."""
+    if len(data) > MAX_BYTES:
+        raise SourceError(path, f"is larger than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+def read_regular(path: str, limit: int) -> bytes:
+    """A regular file, but no more than one byte beyond the limit; `OSError` for any other kind.
+
+    A pipe would have us wait for ever, and some devices act when they are opened.
+    """
+    _must_be_regular(os.stat(path).st_mode)
+    # Another program may have put a pipe there since.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as file:
+        _must_be_regular(os.fstat(handle).st_mode)
+        return file.read(limit + 1)
+
+
+def _must_be_regular(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is no regular file")
 
 
 def decode(data: bytes, path: str) -> str:
@@ -98,7 +129,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 def replacements(text: str, edits: Iterable[Edit]) -> Iterator[tuple[int, int, str]]:
     """Edits in their order as offsets and what to put there, with the line ends of the line that it goes to."""
-    ends = [match.span() for match in _LINE_END.finditer(text)]
+    ends = line_ends(text)
     starts = [0, *(end for _, end in ends)]
     for edit in sorted(edits, key=lambda edit: (edit.span.line, edit.span.column)):
         line = min(edit.span.line, len(ends)) - 1
@@ -106,6 +137,11 @@ def replacements(text: str, edits: Iterable[Edit]) -> Iterator[tuple[int, int, s
         start = starts[edit.span.line - 1] + edit.span.column - 1
         end = starts[edit.span.end_line - 1] + edit.span.end_column - 1
         yield start, end, edit.text.replace("\n", line_end)
+
+
+def line_ends(text: str) -> list[tuple[int, int]]:
+    """Where each line end begins and ends."""
+    return [match.span() for match in _LINE_END.finditer(text)]
 
 
 def edited(data: bytes, edits: Iterable[Edit], path: str) -> bytes:
@@ -126,26 +162,62 @@ def edited(data: bytes, edits: Iterable[Edit], path: str) -> bytes:
 
 
 def write(path: str, data: bytes) -> None:
-    """Replace a file's content, all of it or nothing; its mode is kept, and a link stays a link."""
-    import stat
+    """Replace a file's content, all of it or nothing: it is written beside the file and then put in its place.
+
+    A link stays a link; owner, mode and extended attributes are kept. What has more than one name would lose
+    the others, so it is refused.
+    """
     import tempfile
 
     target = os.path.realpath(path)
     try:
-        mode = stat.S_IMODE(os.stat(target).st_mode)
-        if not mode & stat.S_IWUSR or not os.access(target, os.W_OK):
+        before = os.stat(target)
+        if not before.st_mode & stat.S_IWUSR or not os.access(target, os.W_OK):
             raise SourceError(path, "is read-only, so it is left as it is")
+        if before.st_nlink > 1:
+            raise SourceError(path, "has other hard links, so it is left as it is")
         handle, draft = tempfile.mkstemp(prefix=".batchmean-", dir=os.path.dirname(target))
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(handle, "wb") as file:
                 file.write(data)
-            os.chmod(draft, mode)
+            try:
+                _dress(draft, target, before)
+            except OSError as error:
+                message = f"cannot keep its owner or attributes ({reason(error)}), so it is left as it is"
+                raise SourceError(path, message) from None
             os.replace(draft, target)
         except BaseException:
             os.unlink(draft)
             raise
     except OSError as error:
         raise SourceError(path, f"cannot be written: {reason(error)}") from None
+
+
+def _dress(draft: str, target: str, before: os.stat_result) -> None:
+    """Give a new file the owner, the extended attributes (access lists among them) and the mode of another."""
+    made = os.stat(draft)
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        os.chown(draft, before.st_uid, before.st_gid)
+    if sys.platform == "linux":
+        try:
+            wanted = {name: os.getxattr(target, name) for name in os.listxattr(target)}
+        except OSError:  # a file system without them
+            wanted = {}
+        there = os.listxattr(draft) if wanted else []
+        for name, value in wanted.items():
+            if name not in there or os.getxattr(draft, name) != value:
+                os.setxattr(draft, name, value)
+    os.chmod(draft, stat.S_IMODE(before.st_mode))
+
+
+def real_folders(folders: Iterable[str]) -> tuple[str, ...]:
+    """What the real paths below some folders begin with."""
+    return tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
+
+
+def leads_out(path: str, folders: tuple[str, ...]) -> bool:
+    """Does a path, once all links are followed, lead to none of these `real_folders`?"""
+    return not os.path.realpath(path).startswith(folders)
 
 
 def walk(
@@ -155,33 +227,34 @@ def walk(
     including: Callable[[str], Callable[[str], bool] | None] = lambda folder: None,
     *,
     respect_gitignore: bool = False,
+    is_outside: Callable[[str], bool] | None = None,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> Iterator[str]:
     """The Python files and notebooks below `folder`, sorted; `including` may say which other files of a folder count.
 
     Hidden folders, virtual environments, `__pycache__`, `node_modules` and, if asked for, what git ignores are
-    left out; links to folders are not followed. Folders that cannot be listed go to `failed`.
+    left out; links to folders are not followed, nor are links to files that lead out of the folder, or to what is
+    outside by `is_outside`. Folders that cannot be listed go to `failed`.
     """
     if respect_gitignore:
         from batchmean import gitignore
 
-        enter = gitignore.Walk(folder).enter
+        enter = gitignore.Walk(folder, warn).enter
     else:
         enter = None
-
-    def cannot_list(error: OSError) -> None:
-        failed(SourceError(str(error.filename), reason(error)))
-
-    for parent, folders, files in os.walk(folder, onerror=cannot_list):
-        ignored = enter(parent, [*folders, *files]) if enter else None
-        parent = parent.removeprefix(f".{os.sep}")
-        place = "" if parent == "." else parent
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not _is_skipped(place, name)
-            and not (ignored and ignored(name, True))
-            and not excluded(os.path.join(place, name))
-        )
+    if is_outside is None:
+        is_outside = partial(leads_out, folders=real_folders([folder]))
+    waiting = [folder]
+    while waiting:  # `os.walk` recurses before Python 3.12
+        parent = waiting.pop()
+        try:
+            folders, files = _listed(parent)
+        except OSError as error:
+            failed(SourceError(parent, reason(error)))
+            continue
+        ignored = enter(parent, {*folders, *files}) if enter else None
+        shown = parent.removeprefix(f".{os.sep}")
+        place = "" if shown == "." else shown
         includes = including(place)
         for name in sorted(files):
             path = os.path.join(place, name)
@@ -191,8 +264,30 @@ def walk(
                 and not (ignored and ignored(name, False))
                 and _is_readable_kind(path, name)
                 and not excluded(path)
+                and not (os.path.islink(path) and is_outside(path))
             ):
                 yield path
+        below = [
+            name
+            for name in folders
+            if not _is_skipped(place, name)
+            and not (ignored and ignored(name, True))
+            and not excluded(os.path.join(place, name))
+        ]
+        waiting += [os.path.join(parent, name) for name in sorted(below, reverse=True)]
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders in a folder, and those of everything else, links among them."""
+    folders, others = [], []
+    with os.scandir(folder or ".") as entries:
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if is_folder and not (hasattr(entry, "is_junction") and entry.is_junction()):
+                folders.append(entry.name)
+            else:
+                others.append(entry.name)
+    return folders, others
 
 
 def _is_skipped(parent: str, name: str) -> bool:
@@ -224,6 +319,8 @@ def _encoding(data: bytes, path: str) -> str:
     if cookie is None:
         return "utf-8"
     name = cookie[1].decode("ascii")
+    if name.lower().replace("-", "_") in _NOT_FOR_FILES:
+        raise SourceError(path, f"declares an encoding that is not meant for files: {name}")
     try:
         encoding = codecs.lookup(name).name
     except LookupError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from batchmean.gitignore import MAX_BYTES, MAX_WILD_BYTES, _joined, _translated
 from batchmean.source import walk
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -183,3 +185,66 @@ def test_lists_that_cannot_be_read_and_patterns_that_mean_nothing(
     )
     done = batchmean("check")
     assert (paths(done), done.stderr) == (["a.py", "b/c.py"], "")
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(
+    glob=st.lists(st.sampled_from(["a", "b", "?", "*", "*", "**", "/", "**/", "/**", "[ab]"]), max_size=10),
+    path=st.text("aab//", max_size=12),
+    is_path=st.booleans(),
+)
+def test_stars_that_get_no_second_try_mean_the_same(glob: list[str], path: str, is_path: bool) -> None:
+    parts = _translated("".join(glob).encode(), paths=is_path)
+    assert parts is not None
+    plain, careful = (re.compile(regex, re.DOTALL) for regex in (b"".join(parts), _joined(parts)))
+    assert bool(careful.fullmatch(path.encode())) == bool(plain.fullmatch(path.encode()))
+
+
+@pytest.mark.parametrize(
+    "line", ["*a" * 30 + "b", "**/" + "*a*/**/" * 20 + "b", "**/a" * 30 + "/b", "?*" * 100 + "b"]
+)
+def test_patterns_of_many_stars_come_to_an_end(
+    batchmean: Run, write: Write, tmp_path: Path, line: str
+) -> None:
+    """Trying every way in which the stars may share the name would not."""
+    name = "a" * 200 + ".py"
+    folder = "/".join(["a" * 20, "aa"] * 20)
+    write({".git/HEAD": "", ".gitignore": f"{line}\n", name: WRONG, f"{folder}/c.py": WRONG})
+    assert paths(batchmean("check")) == [f"{folder}/c.py", name]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["*.py\n" * (MAX_WILD_BYTES // 4 + 1), "a.py\n" * (MAX_BYTES // 5 + 1)],
+    ids=["too many wildcards", "too large"],
+)
+def test_a_list_that_is_too_long_is_named_and_not_heeded(batchmean: Run, write: Write, lines: str) -> None:
+    write({".git/HEAD": "", ".gitignore": lines, "a.py": WRONG, "b/.gitignore": "c.py\n", "b/c.py": WRONG})
+    done = batchmean("check")
+    assert paths(done) == ["a.py"]
+    said = "is not heeded: it has more than 1 MiB, or more than 16 KiB of patterns with wildcards"
+    assert done.stderr.startswith("warning: ")
+    assert done.stderr.endswith(f".gitignore: {said}\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_long_list_of_plain_names_is_heeded(batchmean: Run, write: Write) -> None:
+    lines = "".join(f"name{n}\n/b/name{n}.py\n" for n in range(30_000))
+    write({".git/HEAD": "", ".gitignore": f"{lines}!/b/name7.py\n"})
+    write({f"b/name{n}.py": WRONG for n in (6, 7, 29_999, 30_000)} | {"name8/c.py": WRONG})
+    assert paths(batchmean("check")) == ["b/name30000.py", "b/name7.py"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize("name", [".gitignore", ".git", ".git/info/exclude", ".git/commondir"])
+def test_what_is_no_regular_file_is_not_read(
+    batchmean: Run, write: Write, tmp_path: Path, name: str, kind: str
+) -> None:
+    write({"sub/a.py": WRONG} | ({".git/info/x": ""} if name != ".git" else {}))
+    if kind == "pipe":
+        os.mkfifo(tmp_path / name)
+    else:
+        (tmp_path / name).symlink_to("/dev/zero")
+    for arguments in ([], ["sub"]):
+        done = batchmean("check", *arguments)
+        assert (paths(done), done.stderr) == (["sub/a.py"], "")

@@ -1,18 +1,27 @@
-"""Coverage-guided fuzzing of the path from bytes to findings and fixes. Not a test: it runs for as long as it is let.
+"""Coverage-guided fuzzing. Not a test: it runs for as long as it is let.
 
     pip install atheris
-    python -m tests.robustness.fuzz FOLDER [-max_total_time=3600 and other options of libFuzzer]
+    python -m tests.robustness.fuzz FOLDER [lint|documents|patterns|messages] [-max_total_time=3600 ...]
 
-The corpus is kept in FOLDER/corpus and starts with the fixtures; every different failure is written to
-FOLDER/failures, the input beside its traceback, and the run goes on.
+Options are libFuzzer's.
+
+`lint` is the path from bytes to findings and fixes; `documents` that from notebooks and Markdown to reports and back to
+edits; `patterns` is what git ignores and what settings exclude; `messages` is what the server is sent. The corpus is
+kept in FOLDER/corpus and starts with the fixtures; every different failure is written to FOLDER/failures, the input
+beside its traceback, and the run goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import json
+import random
+import re
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import atheris
@@ -21,9 +30,15 @@ from tests.robustness.mutation import excerpts, mutate
 
 with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.check
+    import batchmean.config
+    import batchmean.documents
     import batchmean.fixes
+    import batchmean.gitignore
     import batchmean.linter
     import batchmean.noqa
+    import batchmean.output
+    import batchmean.rewrite
+    import batchmean.server
     import batchmean.source
 
 _LONG = 5.0
@@ -61,19 +76,139 @@ def lint_bytes(data: bytes, *, fixes: bool) -> None:
         assert "internal error" not in (finding.no_fix or ""), finding.no_fix
 
 
+def document_of_bytes(data: bytes) -> None:
+    """What the command does with a notebook or Markdown, up to the report, a patch and the comments."""
+    path = "fuzzed.ipynb" if data[:1] in (b"{", b"[") else "fuzzed.md"
+    try:
+        text = batchmean.source.decode(data, path)
+        document = batchmean.documents.Document(text, path)
+    except batchmean.source.SourceError:
+        return
+    try:
+        found = batchmean.linter.lint(document.text, path)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    report = batchmean.check.Report([document.mapped(f) for f in found], [], document.sources)
+    for output_format in batchmean.output.FORMATS:
+        batchmean.output.render(report, output_format)
+    after: list[bytes] = []
+    done = batchmean.rewrite.add_noqa(report, lambda _: data, lambda _, new: after.append(new))
+    for change in done.changes:
+        batchmean.rewrite.diff(change)
+        assert not after or batchmean.source.decode(after[-1], path)
+
+
+def patterns_of_bytes(data: bytes) -> None:
+    """The first line is a path, the others are patterns. A matcher that tries everything must say the same."""
+    name, _, lists = data.replace(b"\0", b"").partition(b"\n")
+    try:
+        one = batchmean.gitignore._List("/", lists)
+    except ValueError:
+        return
+    folder, _, last = name.strip(b"/").rpartition(b"/")
+    place = folder + b"/" if folder else b""
+    for is_folder in (False, True):
+        expected = None
+        for line in lists.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+            pattern = batchmean.gitignore._parsed(line.removesuffix(b"\r"))
+            if pattern is None or (pattern.only_folders and not is_folder):
+                continue
+            parts = batchmean.gitignore._translated(pattern.glob, paths=not pattern.of_names)
+            assert parts is not None
+            if len(name) < 40 and parts.count(b"[^/]*") < 6:
+                text = last if pattern.of_names else place + last
+                if re.fullmatch(b"".join(parts), text, re.DOTALL):
+                    expected = pattern.ignores
+            else:
+                return
+        assert one.verdict(place, last, is_folder) == expected
+    texts = lists.decode("utf-8", "replace").split("\n")
+    globs = [batchmean.config.Glob(text, "/root") for text in texts if text.strip("./ ")]
+    path = "/root/" + name.decode("utf-8", "replace")
+    together = batchmean.config.Globs(globs).matches(path)
+    assert together == any(glob.matches(path) for glob in globs)
+
+
+def messages_of_bytes(data: bytes) -> None:
+    """Whatever comes, it is read to its end, in pieces, and every answer is a message."""
+    channel = io.BytesIO()
+    inbox = batchmean.server.Inbox(io.BytesIO(data), channel)
+    length = 0
+    while line := inbox.readline():
+        if header := re.fullmatch(rb"Content-Length: (\d+)\r\n", line):
+            length = int(header[1])
+            assert length <= batchmean.server.MAX_MESSAGE
+        elif not line.strip():
+            inbox.read(length)
+    answers = io.BytesIO(channel.getvalue())
+    while line := answers.readline():
+        answers.readline()
+        json.loads(answers.read(int(line.split()[1])))
+
+
+def changed_tokens(data: bytes, seed: int) -> bytes:
+    """A few pieces of the format put in, taken out or doubled."""
+    dice = random.Random(seed)
+    for _ in range(dice.randint(1, 4)):
+        at, to = sorted(dice.randint(0, len(data)) for _ in range(2))
+        to = min(to, at + 40)
+        piece = dice.choice([dice.choice(_PIECES), data[at:to], b""])
+        data = data[:at] + piece * dice.choice([1, 1, 2]) + data[dice.choice([at, to]) :]
+    return data
+
+
+_PIECES = [
+    b"*", b"**", b"**/", b"/**", b"/", b"?", b"[a-b]", b"[!a]", b"[[:alpha:]]", b"\\", b"!", b"#", b"a", b"b.py",
+    b"\n", b"\r\n", b"Content-Length: 18\r\n\r\n", b"Content-Length: 99999999999\r\n", b"Content-Length: ",
+    b'{"id": 1}', b"```python\n", b"```\n", b"~~~ {code-cell}\n", b"---\nname: r\n", b"---\n", b"> ", b"    ", b"\t",
+    b"%%time\n", b"!ls \\\n", b"x?\n", b"\'\'\'", b'\\u00e9', b'\\n', b'", "',
+    b'"source": ["', b'{"cell_type": "code", ', b"], ",
+    b"}", b"# noqa: BMN1\n",
+]  # fmt: skip
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """Inputs to begin with."""
+    for text in excerpts():
+        if target == "lint":
+            yield text.encode()
+        elif target == "documents":
+            yield f"# Title\n\n```python\n{text}```\n\n> ~~~ {{code-cell}} python\n> x = 1\n> ~~~\n".encode()
+            cells = [{"cell_type": "code", "source": text.splitlines(keepends=True)}]
+            yield json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}).encode()
+        elif target == "messages":
+            body = json.dumps({"jsonrpc": "2.0", "text": text}).encode()
+            yield b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    if target == "patterns":
+        yield from (
+            b"a/b/c.py\n*.py\n!c.py\n",
+            b"src/a_b.py\n/src/*_?.py\n**/b/**\n[a-c]*/\n",
+            b"a/a\na*/**\n\\!a\n",
+        )
+
+
+_TARGETS = {
+    "lint": lambda data: lint_bytes(data, fixes=hashlib.sha256(data).digest()[0] < 16),
+    "documents": document_of_bytes,
+    "patterns": patterns_of_bytes,
+    "messages": messages_of_bytes,
+}
+
+
 def main() -> None:
     """Fuzz until libFuzzer is told to stop."""
     folder = Path(sys.argv[1])
+    target = sys.argv.pop(2) if len(sys.argv) > 2 and sys.argv[2] in _TARGETS else "lint"
     failures = _Failures(folder / "failures")
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, text in enumerate(excerpts()):
-        (corpus / f"excerpt-{number}").write_text(text, encoding="utf-8")
+    for number, seed in enumerate(seeds(target)):
+        (corpus / f"excerpt-{number}").write_bytes(seed)
 
     def one_input(data: bytes) -> None:
         started = time.process_time()
         try:
-            lint_bytes(data, fixes=hashlib.sha256(data).digest()[0] < 16)
+            _TARGETS[target](data)
         except Exception as error:
             cause = error.__cause__ or error
             frames = traceback.extract_tb(cause.__traceback__)
@@ -87,6 +222,8 @@ def main() -> None:
     def changed(data: bytes, max_size: int, seed: int) -> bytes:
         if seed % 10 == 0:
             return bytes(atheris.Mutate(data, max_size))
+        if target != "lint" and seed % 3:
+            return changed_tokens(data, seed)[:max_size]
         return mutate(data.decode("utf-8", "replace"), seed).encode("utf-8", "replace")[:max_size]
 
     atheris.Setup([sys.argv[0], str(corpus), *sys.argv[2:]], one_input, custom_mutator=changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 HEAD: Final = "import numpy as np\nimport torch\nimport torch.nn.functional as F\nimport einops\nfrom functools import partial\n"
@@ -189,3 +190,81 @@ LARGE: Final = {
     "a string of 1 MB": _function(f"s = '{'x' * 1_000_000}'"),
     "a ring of 5,000 helpers": ring(5000),
 }
+
+
+def _many(pattern: str, result: str = "-t.mean()", first: str = "t = np.log(p)") -> Callable[[int], str]:
+    return lambda count: _function(first, _repeated(pattern, count), result=result)
+
+
+GROWING: Final[dict[str, Callable[[int], str]]] = {
+    "products under an if": _many("if c[#]: t = t * c[#]"),
+    "sums under an if": _many("if c[#]: t = t + c[#]"),
+    "an if/else ladder": _many("if c[#]: t = t * c[#]\nelse: t = t + c[#]"),
+    "a ladder over two names": _many("if c[#]: t, u = t * q, u\nelse: t, u = u, t + q", first="t = u = np.log(p)"),
+    "an elif ladder": lambda count: _function(
+        "t = np.log(p)", _repeated(f"{'el'}if c[#]: t = t * c[#]", count).replace("elif", "if", 1)
+    ),
+    "dict stores": _many("d['k#'] = t * #", "-np.mean(d['k1'])", "d = {}; t = np.log(p)"),
+    "dict stores by a variable": _many("d[k#] = t * #", "-np.mean(d[k1])", "d = {}; t = np.log(p)"),
+    "dict stores under an if": _many("if c[#]: d['k'] = t * #", "-np.mean(d['k'])", "d = {}; t = np.log(p)"),
+    "attribute stores": _many("x.a# = t * #", "-np.mean(x.a1)"),
+    "list stores": _many("d.append(t * #)", "-np.mean(d[0])", "d = []; t = np.log(p)"),
+    "fan-out": lambda count: HEAD
+    + _repeated("def g#(x): return np.log(x)", count)
+    + f"\ndef f(p):\n    return -(p * ({_repeated('g#(p)', count, ' + ')})).mean()\n",
+    "fan-out of statements": lambda count: HEAD
+    + _repeated("def g#(x):\n    return -(x * np.log(x)).mean()", count)
+    + "\ndef f(p):\n    t = 0\n"
+    + _repeated("    t = t + g#(p)", count)
+    + "\n    return t\n",
+    "fan-in": lambda count: f"{HEAD}def g(x):\n    return -(x * np.log(x)).mean()\n"
+    + _repeated("def f#(p):\n    return g(p * #)", count)
+    + "\n",
+    "a chain of helpers": lambda count: HEAD
+    + _repeated("def g#(x):\n    return h#(x) * 2", count).replace("h", "g_")
+    + _repeated("\ng_# = g0", count)
+    + "\n"
+    + _function("t = g0(p)", result="-(p * np.log(t)).mean()"),
+    "methods that call each other": lambda count: f"{HEAD}class M:\n"
+    + _repeated("    def m#(self, p):\n        return self.n#(p) + -(p * np.log(p)).mean()", count)
+    + "\n"
+    + _repeated("    def n#(self, p):\n        return self.m0(p)", count)
+    + "\n",
+    "augmented sums": _many("t += (p * np.log(p)).mean()", "t", "t = 0"),
+    "augmented sums under an if": _many("if c[#]: t += (p * np.log(p)).mean()", "t", "t = 0"),
+    "swaps": _many("t, u = u, t", first="t, u = np.log(p), q"),
+    "unpacked": _many("a#, b# = t, p", "-(a1 * b1).mean()"),
+    "comprehensions": _many("z# = [np.mean(x * np.log(x)) for x in p]", "z1"),
+    "loops": _many("for i in range(#): t = t * c[i]"),
+    "while loops": _many("while c[#]: t = t * c[#]"),
+    "try": _many("try: t = t * c[#]\nexcept E#: t = t + c[#]"),
+    "with": _many("with c[#]: t = t * c[#]"),
+    "asserts": _many("assert c[#] == t.shape[#]"),
+    "early returns": _many("if c[#]: return -(t * #).mean()"),
+    "closures": _many("def g#(x): return -(t * x).mean()", "g1(p)"),
+    "lambdas kept": _many("g# = lambda x: -(t * x).mean()", "g1(p)"),
+    "logarithms in one line": lambda count: _function(result="-(" + _repeated("p * np.log(p)", count, " + ") + ").mean()"),
+    "differences in one line": lambda count: _function(result="-(" + _repeated("p * np.log(q / #.5)", count, " - ") + ").mean()"),
+    "arguments of one call": lambda count: _function(f"z = g({_repeated('np.log(p) * #', count, ', ')})", result="-(p * z).mean()"),
+    "losses of one function": _many("z# = -(p * np.log(p)).mean()", "z1"),
+    "losses of many functions": lambda count: HEAD + _repeated(f"def f#(p):\n    return {LOSS}", count) + "\n",
+    "losses of the module": lambda count: HEAD + _repeated("z# = -(p * np.log(p)).mean()", count) + "\n",
+    "losses under an if": _many("if c[#]: z = -(p * np.log(p)).mean()", "z"),
+    "masks": _many("m# = p * mask#; z# = (m# * np.log(p)).sum() / mask#.sum()", "z1"),
+    "shape asserts": _many("b#, v# = t.shape", "-(p * t).sum() / (b1 * v1)"),
+    "names of the module": lambda count: HEAD + _repeated("n# = #", count) + "\n" + _function(
+        _repeated("t# = p * n#", count), result=LOSS
+    ),
+    "global names": lambda count: HEAD + _repeated("def f#(p):\n    global z\n    z = -(p * np.log(p)).mean()", count) + "\n",
+    "classes that inherit": lambda count: f"{HEAD}class C0:\n    def h(self, p): return np.log(p)\n"
+    + "\n".join(
+        f"class C{i}(C{i - 1}):\n    def f(self, p): return -(p * self.h(p)).mean()" for i in range(1, count)
+    )
+    + "\n",
+}  # fmt: skip
+"""Programs by their length: what is not to grow faster than they do."""
+
+GROWS_FASTER: Final = frozenset({
+    "fan-out of statements", "augmented sums", "augmented sums under an if", "early returns",
+})  # fmt: skip
+"""Those of them that do so today, up to the bound of the work in one file."""

@@ -6,10 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 from batchmean.check import parse
@@ -17,27 +14,11 @@ from batchmean.engine import analysis, evaluator, hints, join, shapes, values
 from batchmean.linter import lint
 from batchmean.source import MAX_BYTES
 
+from tests.robustness.counting import calls
 from tests.robustness.hostile import HEAD, LARGE, LOSS, OUT_OF_ALL_BOUNDS, deep, ring, wide
 
 DEPTHS = (120, 900)
 PARSED = {f"{name}, {depth} deep": text for depth in DEPTHS for name, text in deep(depth).items()}
-
-
-def calls(run: Callable[[], object]) -> int:
-    """How many functions are called while `run` runs: the same on every machine."""
-    count = 0
-
-    def on_event(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(on_event)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 def work(text: str) -> int:

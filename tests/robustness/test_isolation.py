@@ -101,6 +101,33 @@ def test_nothing_else_is_opened(project: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_read_of_a_repository(project: Path, tmp_path: Path) -> None:
+    """Above the paths, too: the lists of what git ignores, and where `.git` and `commondir` say that they are."""
+    program = tmp_path / "watched.py"
+    program.write_text(WATCHED)
+    shared, own = tmp_path / "shared", tmp_path / "shared" / "worktrees" / "one"
+    own.mkdir(parents=True)
+    (own / "commondir").write_text("../..\n")
+    (own / "config").write_text("[core]\n")
+    (shared / "config").write_text("[core]\n")
+    (shared / "info").mkdir()
+    (shared / "info" / "exclude").write_text("setup.py\n")
+    (project.parent / ".git").write_text(f"gitdir: {own}\n")
+    (project.parent / ".gitignore").write_text("conftest.py\n")
+    (tmp_path / ".gitignore").write_text("*\n")
+    (project / "numpy" / ".gitignore").write_text("*\n")
+    no_folder_first = "-P" if sys.version_info >= (3, 11) else "-I"
+    done = run(project, ".", program=[sys.executable, "-B", no_folder_first, str(program)])
+    seen = json.loads(done.stderr.splitlines()[-1])
+    below = {path for path in seen["opened"] if path.startswith(str(tmp_path))}
+    lists = {project.parent / ".gitignore", project / "numpy" / ".gitignore", shared / "info" / "exclude"}
+    pointers = {project.parent / ".git", own / "commondir"}
+    linted = {path for path in project.rglob("*.py") if path.name not in ("conftest.py", "setup.py")}
+    linted -= set((project / "numpy").iterdir())
+    settings = set(tmp_path.rglob("pyproject.toml"))
+    assert below == {str(path) for path in lists | pointers | linted | settings}
+
+
 def test_links_are_not_followed_in_circles(project: Path) -> None:
     (project / "round.py").symlink_to("about.py")
     (project / "about.py").symlink_to("round.py")
@@ -126,8 +153,11 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["wrong.py"]
     assert done.stderr == ""
+    for option in ((), ("--fix",), ("--diff",), ("--add-noqa",)):
+        named = run(tmp_path, *option, "pipe.py")
+        assert (named.returncode, named.stderr) == (1, "error: pipe.py: is no regular file\n")
     endless = run(tmp_path, "/dev/zero")
-    assert (endless.returncode, endless.stderr) == (1, "error: /dev/zero: is larger than 32 MiB\n")
+    assert (endless.returncode, endless.stderr) == (1, "error: /dev/zero: is no regular file\n")
 
 
 NEST = 100_000

@@ -145,11 +145,16 @@ class Document:
             last = self._rows[span.end_line - 2]
             if (end.cell, end.line) != (last.cell, last.line + 1):
                 end = Place(last.cell, last.line + 1, 1)
-        lines = _count_lines(self._cells[end.cell])
+        lines = self._lengths[end.cell]
         if end.line > lines:
             source = self._cells[end.cell]
             return Place(end.cell, lines, len(source) - (source.rfind("\n") + 1) + 1)
         return end
+
+    @cached_property
+    def _lengths(self) -> dict[int | None, int]:
+        """How many lines a cell, or the file, has."""
+        return {cell: source.count("\n") + 1 for cell, source in self._cells.items()}
 
     def edit(self, edit: Edit) -> Edit | None:
         """An edit of the file; what it inserts goes as far to the right as the lines around it. None across cells."""
@@ -177,7 +182,3 @@ def edited(content: str, edits: Iterable[Edit]) -> str:
     from batchmean.documents.notebook import Literals
 
     return Literals(content).edited(edits)
-
-
-def _count_lines(text: str) -> int:
-    return text.count("\n") + 1

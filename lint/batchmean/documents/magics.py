@@ -116,11 +116,12 @@ class _Scanner:
 
 def _closing(line: str, at: int, quotes: str) -> int | None:
     """Where a string in three quotes ends, if it does so on this line."""
-    while True:
-        end = line.find(quotes, at)
-        if end < 0:
-            return None
-        escape = line.find("\\", at)
-        if escape < 0 or escape > end:
+    end = line.find(quotes, at)
+    while end >= 0:
+        escape = line.find("\\", at, end)
+        if escape < 0:
             return end + len(quotes)
         at = escape + 2
+        if at > end:
+            end = line.find(quotes, at)
+    return None

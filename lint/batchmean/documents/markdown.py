@@ -14,7 +14,7 @@ _PYTHON: Final = re.compile(
     rf"\{{?[ \t]*\.?{_NAMES}|\{{(?:code-cell|code-block|code|sourcecode)\}}[ \t]*{_NAMES}", re.IGNORECASE
 )
 _CELL: Final = re.compile(r"\{code-cell\}[ \t]*$")  # in the language of the page
-_LANGUAGE: Final = re.compile(r"^---\n.*?^[ \t]*(?:language|name):[ \t]*(ir|julia|r)\b.*?^---\n", re.M | re.S)
+_LANGUAGE: Final = re.compile(r"^[ \t]*(?:language|name):[ \t]*(?:ir|julia|r)\b", re.MULTILINE)
 _DIRECTIVE: Final = re.compile(r"\{(?!code)[\w:-]+\}")  # `{note}`, which may hold fences
 _OPTION: Final = re.compile(r"[ \t]*:[\w-]+:")
 
@@ -22,7 +22,8 @@ _OPTION: Final = re.compile(r"[ \t]*:[\w-]+:")
 def fences(content: str) -> Iterator[Block]:
     """The fences that say that they are Python; their lines are those of the file."""
     lines = content.split("\n")
-    speaks_python = not (content.startswith("---\n") and _LANGUAGE.match(content))
+    front = content.find("\n---\n", 3) if content.startswith("---\n") else -1
+    speaks_python = not (front >= 0 and _LANGUAGE.search(content, 4, front + 1))
     around: list[str] = []  # the fences of the directives that are open
     index = 0
     while index < len(lines):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from batchmean.findings import Edit, Span
-from batchmean.source import SourceError, replacements, unify_line_ends
+from batchmean.source import SourceError, line_ends, replacements, unify_line_ends
 
 _PYTHON: Final = re.compile(r"i?python\d*(\.\d+)*", re.IGNORECASE)
 _OTHER_KERNEL: Final = re.compile(r"ir$|julia", re.IGNORECASE)  # Colab names the kernel and no language
@@ -57,8 +59,7 @@ def _parsed(content: str, path: str) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"an object has the key {twice!r} twice")
     return found
 
@@ -114,19 +115,31 @@ _CHARACTER: Final = re.compile(
 )
 
 
+class _Cell(NamedTuple):
+    """A cell's source as it is, where its lines begin, and where each of its characters does so in the file."""
+
+    source: str
+    lines: list[int]
+    offsets: list[int]
+    """The last one is the end."""
+
+
 class Literals:
     """Where the sources of the cells stand in the JSON of a notebook that `python_cells` has read."""
 
     def __init__(self, content: str) -> None:
         self._content = content
+        self._lines = [0, *(match.end() for match in re.finditer("\n", content))]
         self._by_cell: dict[int, list[_Literal]] = {}
+        self._cells: dict[int, _Cell] = {}
         for cell, literal in _literals(content):
             self._by_cell.setdefault(cell, []).append(literal)
 
     def in_file(self, cell: int, span: Span) -> Span:
         """Where a range of a cell stands in the file, its line ends made LF."""
-        source, offsets = self._read(cell)
-        [(start, end, _)] = replacements(source, [Edit(span, "")])
+        _, lines, offsets = self._read(cell)
+        start = lines[span.line - 1] + span.column - 1
+        end = lines[span.end_line - 1] + span.end_column - 1
         # The end is exclusive: what follows may stand in the next literal.
         last = self._after(offsets[end - 1]) if end > start else offsets[end]
         (line, column), (end_line, end_column) = self._position(offsets[start]), self._position(last)
@@ -141,7 +154,7 @@ class Literals:
             by_cell.setdefault(edit.cell, []).append(edit)
         changes: list[tuple[int, int, str]] = []
         for cell, own in by_cell.items():
-            source, offsets = self._read(cell)
+            source, _, offsets = self._read(cell)
             for start, end, text in replacements(source, own):
                 changes += self._in_literals(cell, offsets, start, end, text)
         pieces, done = [], 0
@@ -158,24 +171,30 @@ class Literals:
         last = self._after(offsets[end - 1]) if end > start else first
         literals = self._by_cell[cell]
         # An insertion between two literals goes to the second: it stands at the beginning of its line.
-        home = next((lit for lit in literals if lit.start <= first < lit.end), literals[-1])
-        for literal in literals:
+        home = bisect_right(literals, first, key=lambda literal: literal.start) - 1
+        until = bisect_left(literals, last, key=lambda literal: literal.start)
+        for index in range(home, max(until, home + 1)):
+            literal = literals[index]
             low, high = max(first, literal.start), min(last, literal.end)
-            if literal is home:
+            if index == home:
                 yield low, max(low, high), self._escaped(text, literal)
             elif low < high:
                 yield low, high, ""
 
-    def _read(self, cell: int) -> tuple[str, list[int]]:
-        """A cell's source as it is, and where each of its characters begins in the file; then the end."""
-        characters: list[str] = []
-        offsets: list[int] = []
-        end = 0
-        for start, end in self._by_cell[cell]:
-            for match in _CHARACTER.finditer(self._content, start, end):
-                offsets.append(match.start())
-                characters.append(match[0] if len(match[0]) == 1 else json.loads(f'"{match[0]}"'))
-        return "".join(characters), [*offsets, end]
+    def _read(self, cell: int) -> _Cell:
+        """A cell, which is read once."""
+        if cell not in self._cells:
+            characters: list[str] = []
+            offsets: list[int] = []
+            end = 0
+            for start, end in self._by_cell[cell]:
+                for match in _CHARACTER.finditer(self._content, start, end):
+                    offsets.append(match.start())
+                    characters.append(match[0] if len(match[0]) == 1 else json.loads(f'"{match[0]}"'))
+            source = "".join(characters)
+            lines = [0, *(end for _, end in line_ends(source))]
+            self._cells[cell] = _Cell(source, lines, [*offsets, end])
+        return self._cells[cell]
 
     def _after(self, offset: int) -> int:
         """Behind the character that begins at `offset`."""
@@ -184,9 +203,8 @@ class Literals:
         return match.end()
 
     def _position(self, offset: int) -> tuple[int, int]:
-        return self._content.count("\n", 0, offset) + 1, offset - (
-            self._content.rfind("\n", 0, offset) + 1
-        ) + 1
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
 
     def _escaped(self, text: str, literal: _Literal) -> str:
         """The text as the inside of a literal, spelled as the literal, or else the file, spells such characters."""

@@ -17,6 +17,7 @@ from batchmean.engine.factors import Factor, factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import miscounts, report_node
+from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
@@ -129,6 +130,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                 interpreter.run_function(function)
     # A helper's other branches, which no caller in this module asks for: others may.
     known, first = frozenset(interpreter.seen), len(interpreter.ledger)
+    accounted = {step.node for reduction in interpreter.ledger for step in reduction.steps}
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
         f.node.name
@@ -140,11 +142,11 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
         if node in wanted and not isinstance(node, ast.Lambda):
             if node.name in unseen or node.name in wanted.names or wanted.calls[node] & unseen:
                 run(function)
-    # What a function shows by itself holds for every caller, those with concrete values in this file included.
+    # What a function shows by itself holds although a caller, with concrete values say, shows less.
     interpreter.ledger[first:] = [
         r
         for r in interpreter.ledger[first:]
-        if r.integrand.proved or not any(step.node in known for step in r.steps)
+        if not any(step.node in (accounted if r.integrand.proved else known) for step in r.steps)
     ]
 
 
@@ -257,13 +259,15 @@ def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
     if reduction.support != "summed":
         return False
     summing = next((s for s in reduction.steps if s.how == "sum"), None)
-    if summing is None or summing.node is step.node:
+    if summing is None or (summing.node is step.node and not excludes(summing.path, step.path)):
         return False
     inner = [d for d in summing.path if d not in step.path and d.node is not None]
     return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(d.node)) for d in inner[:1] if d.node)
 
 
-_ABOUT_SHAPE: Final = re.compile(r"dim|shape|len\(|size|rank|isinstance|discrete|continuous|type|hasattr")
+_ABOUT_SHAPE: Final = re.compile(
+    r"\b(n?dims?|shape|size|rank|d?type)\b|len\(|isinstance|discrete|continuous|hasattr"
+)
 
 
 def _spells_dim(imported: dict[str, str], node: ast.AST) -> bool:

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
-from batchmean.gate import losses, makes_means, means_what_it_is_given, reduces
+from batchmean.gate import losses, makes_means, means_what_it_is_given, reduces, sums
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -63,7 +63,7 @@ class Candidates:
                     name for target in node.targets for name in _target_names(target, id(node) in lasting)
                 }
                 takers |= names
-                if reduces(self._text(node)) or makes_means(self._text(node)):
+                if _makes_a_reducer(self._text(node)):
                     reducers |= names
         for function in functions:
             if any(isinstance(node, ast.FunctionDef) for node in function.body):
@@ -83,18 +83,19 @@ class Candidates:
                 here = node.lineno, node.end_lineno, len(takers)
                 if place != here:  # a line of many is read once
                     text = self._text(node)
-                    place, takes, does = here, _mentions(takers, text), reduces(text) or makes_means(text)
+                    place, takes, does = here, _mentions(takers, text), _makes_a_reducer(text)
                 names = {name for target in node.targets for name in _target_names(target, True)}
                 if takes:
                     takers |= names
                 if does:
                     reducers |= names
-        reducers.update(f.name for f in reduces_it)
+        reducers.update(f.name for f, text in texts.items() if f in reduces_it or sums(text))
         self.calls: dict[Function, set[str]] = {}
         """The names that each function calls; functions that call none of those below are left out."""
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
-        self._read_calls(texts, takers)
+        self._read_calls(texts, takers | reducers)
+        self._close(texts, reducers)
         for function, calls in self.calls.items():
             takes = function in takes_it or not calls.isdisjoint(takers)
             if takes and (thorough or function in reduces_it or not calls.isdisjoint(reducers)):
@@ -147,8 +148,21 @@ class Candidates:
             if len(names) > _MANY or any(name in text for name in names):
                 self.calls[function] = _called(text) - {function.name}
 
+    def _close(self, texts: Mapping[Function, str], reducers: set[str]) -> None:
+        """Add the functions that hand what they are given on to one that reduces."""
+        new = reducers
+        while new:
+            self._read_calls(texts, new)
+            new = {f.name for f, calls in self.calls.items() if not calls.isdisjoint(new)} - reducers
+            reducers |= new
+
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
+
+
+def _makes_a_reducer(text: str) -> bool:
+    """Does an assignment give another name to what reduces?"""
+    return reduces(text) or makes_means(text) or sums(text)
 
 
 def _mentions(names: Set[str], text: str) -> bool:

@@ -199,7 +199,7 @@ class Evaluator:
         return self.shown_opaque("name", node.id, names=(node.id,))
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        base = self.evaluate(node.value)
+        base = something(self.evaluate(node.value))
         return self.lift(lambda one: self.attribute(one, node.attr, node), base)
 
     def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
@@ -750,8 +750,9 @@ class Evaluator:
 
     def _item_of(self, value: Tensor, index: int) -> Tensor:
         """An item of something unknown: what that is called says nothing about it."""
-        item = algebra.relabelled(value, Shape(), ("item", index))
-        return algebra.map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind=""))
+        shape = Shape()
+        item = algebra.relabelled(value, shape, ("item", index))
+        return algebra.map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind="", shape=shape))
 
     def _store_item(self, target: ast.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)
@@ -790,6 +791,8 @@ class Evaluator:
             return iterable.element
         if isinstance(iterable, TupleValue) and iterable.items:
             return self.one_of(iterable.items)
+        if isinstance(iterable, Tensor) and iterable.reductions:
+            return self.unsure([iterable])  # row by row: what becomes of the rows is not counted
         if isinstance(iterable, Tensor) and iterable.terms:
             self._serial += 1
             inner = iterable.shape.without(AxesSpec.at(0))

@@ -53,6 +53,10 @@ def factor_of(account: Reduction) -> Factor | None:
         # Nothing but its place at the end shows the support: what was left out of the divisor may be it.
         if not exponents.is_known or any(power != -1 for power in units.values()):
             return None
+    if exponents.is_over_something:
+        # Whatever it is, it makes up for no division too many.
+        twice = tuple((name, power + 1) for name, power in units.items() if power < -1)
+        return Factor(support, () if exponents.is_open else twice, exponents.assumes_rank)
     if exponents.is_open:
         return Factor(support, (), is_partial=exponents.is_partial)
     if any(exponent < 0 for exponent in units.values()) and not account.per_batch:
@@ -131,6 +135,7 @@ class _Exponents:
         self.is_partial = False
         """Has an axis another power whose name is not known?"""
         self._has_unnamed_mean = False
+        self.is_over_something = False
         self.counted_whole = False
         """Did the number of all elements divide it?"""
         if axes is not None:
@@ -156,7 +161,7 @@ class _Exponents:
                 elif exponent > 0 and is_class_count_name(atom.names):
                     return False
                 elif exponent < 0:
-                    self.is_open = True
+                    self.is_over_something = True  # which may be any count
             elif atom.shape is not None:
                 if not self._count_elements(atom.shape, exponent):
                     return False
@@ -278,7 +283,7 @@ def _exponent(account: Reduction, axis: Axis | None) -> int:
 
 def unit_names(count: int) -> Iterator[str]:
     """Names for the axes that are not the support: B first, then T, or H and W behind a class axis."""
-    return iter({1: "B", 2: "BT", 3: "BHW"}.get(count, "BSHWUXYZ"))
+    return iter({1: "B", 2: "BT", 3: "BHW", 4: "BCHW"}.get(count, "BCSHWUXYZ"))
 
 
 _HALVES: Final = (0.5, 1.0, 2.0)

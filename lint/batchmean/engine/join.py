@@ -109,10 +109,11 @@ def _enter(kept: list[Case], case: Case) -> None:
                 continue
             del kept[index]
             return _enter(kept, Case(both, other.value))
+    for index, other in enumerate(kept):
         unknown = _one_unknown(other.value, case.value)
         if unknown is not None:
-            kept[index] = Case(common([other.path, case.path]), unknown)
-            return None
+            del kept[index]
+            return _enter(kept, Case(common([other.path, case.path]), unknown))
     kept.append(case)
     return None
 

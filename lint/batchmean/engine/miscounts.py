@@ -16,7 +16,7 @@ from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.paths import excludes
-from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.reductions import Reduction, Step, may_count
 from batchmean.engine.values import Place, Role
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
@@ -219,7 +219,7 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
     step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
     factor = factor_of(reduction)
-    if step is None or factor is None or factor.support or reduction.scale:
+    if step is None or factor is None or factor.support or any(may_count(*each) for each in reduction.scale):
         return None
     powers = {name: power for name, power in factor.units if power > 0}
     if not powers:

@@ -157,7 +157,9 @@ class Reduction:
         support = self.integrand.support
         covered = shape.covers(axes, support) if state == "alive" else None
         integrand = self.integrand
-        if covered is None and how == "sum" and state == "alive" and _is_last_by_number(shape, axes, support):
+        by_number = covered is None and how == "sum" and state == "alive"
+        by_number = by_number and _is_last_by_number(shape, axes, support)
+        if by_number:
             covered, integrand = True, altered(integrand, proved=False, assumed=True)
         whole = axes.kind == "all"
         if state == "alive" and covered is True:
@@ -175,7 +177,7 @@ class Reduction:
         if whole or axes.kind == "tail":
             rest = rest or how
         else:
-            for position in axes.positions:
+            for position in () if by_number else axes.positions:
                 axis = shape.axis(position)
                 if axis is None or axis.size == 1:
                     continue
@@ -272,7 +274,7 @@ class Reduction:
             if atom.role is Role.VALID:
                 valid += power
             elif atom.role is Role.OPAQUE:
-                if _may_count(atom, power):
+                if may_count(atom, power):
                     return None
             elif atom.shape is not None and self.mask.is_selected and self._is_what_was_selected(atom.shape):
                 valid += power
@@ -392,8 +394,10 @@ def is_count_name(names: tuple[str, ...]) -> bool:
     return any(_COUNTS.search(name.lower()) for name in names)
 
 
-def _may_count(atom: Atom, power: int) -> bool:
-    """Could an unknown number be a count that puts the mean over all positions right?"""
+def may_count(atom: Atom, power: float) -> bool:
+    """Could a number be a count that puts the mean over all positions right?"""
+    if atom.role is not Role.OPAQUE:
+        return True
     if any(_PARTS.search(name.lower()) for name in atom.names):
         return False
     return power < 0 or not atom.names or is_count_name(atom.names)

@@ -306,6 +306,8 @@ def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:
     """Does the statement call what reduces, or divide and throw the result away?"""
     if isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp):
         return True
+    if "getattr" in facts.calls and any(not facts.loads.isdisjoint(names) for names in reducers):
+        return True
     return any(facts.calls_any(names) for names in reducers)
 
 

@@ -389,7 +389,14 @@ class Shape:
         exchange = {id(a.root()): b, id(b.root()): a}
         swap = [exchange.get(id(x.root()), x) for x in shape._front]
         swap_back = [exchange.get(id(x.root()), x) for x in shape._back]
-        return Shape(swap, swap_back, shape._rank, shape._unsure)
+        if shape._rank is not None:
+            return Shape(swap, (), shape._rank)
+        # What is known from the other end may have been moved, too.
+        if first >= 0 and second >= 0:
+            return Shape(swap, (), None, (*shape._unsure, *shape._back))
+        if first < 0 and second < 0:
+            return Shape((), swap_back, None, (*shape._unsure, *shape._front))
+        return Shape(unsure=self.shown)
 
     def unite(self, other: Shape) -> None:
         """Record that two arrays combined element by element have the same shape."""

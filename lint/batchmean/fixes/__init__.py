@@ -7,7 +7,7 @@ asked for.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from batchmean.engine.analysis import Event, Miscount, SupportEvent
@@ -34,11 +34,18 @@ class Fixer:
         head = "\n".join(self._code.lines[:_HEAD]).lower()
         self._is_generated = any(mark in head for mark in _GENERATED)
 
-    def with_fixes(self, found: Sequence[tuple[Finding, Event]]) -> list[Finding]:
-        """The findings, each with its fix or with the reason why it has none."""
+    def with_fixes(
+        self,
+        found: Sequence[tuple[Finding, Event]],
+        wanted: Callable[[Finding], bool] = lambda finding: True,
+    ) -> list[Finding]:
+        """The findings, each with its fix or with the reason why it has none; as they are if not `wanted`."""
         findings = [finding for finding, _ in found]
         fixed = []
         for finding, event in found:
+            if not wanted(finding):
+                fixed.append(finding)
+                continue
             try:
                 fixed.append(replace(finding, fix=self._fix(finding, event, findings)))
             except Unfixable as reason:
@@ -58,6 +65,8 @@ class Fixer:
         elif isinstance(event, SupportEvent):
             if event.factor.is_partial:
                 raise Unfixable("it is divided by a length, too, and the code does not show whose")
+            if event.node is not event.step.node and not _is_handed_on_whole(event):
+                raise Unfixable("the function that is called reduces it axis by axis")
             if event.step.mixed:
                 raise Unfixable("something else is added before this reduction: reduce each by itself")
             how = standing(self._code, event)
@@ -92,3 +101,9 @@ class Fixer:
         if not all(first is not None and first.is_same(axis) for axis in counted_axes(reduction)):
             return False
         return standing_of_miscount(self._code, event, reduction) is Standing.ALONE
+
+
+def _is_handed_on_whole(event: SupportEvent) -> bool:
+    """Does a helper take the mean of everything that it is given, and ask for no axis, count or mask?"""
+    inside = [step for step in event.reduction.steps if step.stack == event.step.stack]
+    return len(inside) == 1 and inside[0].whole and event.reduction.mask is None

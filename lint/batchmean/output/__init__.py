@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,11 @@ def render(report: Report, output_format: str) -> str:
     """The report in one of `FORMATS`, each line ended."""
     renderer: Callable[[Report], str] = import_module(FORMATS[output_format]).render
     return renderer(report)
+
+
+def lines_of(report: Report) -> Callable[[str], list[str]]:
+    """The lines of what findings count in, by `Finding.where`; findings come sorted by it, so few are kept."""
+    return lru_cache(maxsize=4)(lambda where: report.texts[where].split("\n"))
 
 
 def portable(path: str) -> str:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from batchmean.output import printable
+from batchmean.output import lines_of, printable
 from batchmean.source import legible
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _CONTEXT = 2  # lines of code shown above and below
 _LONGEST = 8  # marked lines shown of a finding that spans more
+_WIDEST = 400  # characters shown of a line that has more
 _TAB = 4
 
 
@@ -22,7 +23,8 @@ def render(report: Report) -> str:
     """Blocks as ruff prints them, and a line that counts them; nothing for a clean run."""
     if not report.findings:
         return ""
-    blocks = ["\n".join(_block(f, report.texts[f.where].split("\n"))) + "\n" for f in report.findings]
+    lines = lines_of(report)
+    blocks = ["\n".join(_block(finding, lines(finding.where))) + "\n" for finding in report.findings]
     files = len({finding.path for finding in report.findings})
     return "\n".join([*blocks, f"Found {_count(len(blocks), 'finding')} in {_count(files, 'file')}.\n"])
 
@@ -52,9 +54,9 @@ def _block(finding: Finding, lines: list[str]) -> Iterator[str]:
 
 def _excerpt(lines: list[str], span: Span, last: int) -> Iterator[tuple[int | str, str]]:
     first = max(span.line - _CONTEXT, 1)
-    while first < span.line and not lines[first - 1].strip():
+    while first < span.line and _is_blank(lines[first - 1]):
         first += 1
-    while last > span.end_line and not lines[last - 1].strip():
+    while last > span.end_line and _is_blank(lines[last - 1]):
         last -= 1
     for number in range(first, last + 1):
         line = lines[number - 1]
@@ -63,11 +65,30 @@ def _excerpt(lines: list[str], span: Span, last: int) -> Iterator[tuple[int | st
             if number == span.line + _LONGEST // 2:
                 yield "", "..."
             continue
+        start = span.column - 1 if number == span.line else 0
+        line, cut = _window(line, start)
         yield number, "".join(_cells(line))
         if is_marked:
-            start = span.column - 1 if number == span.line else len(line) - len(line.lstrip())
-            end = span.end_column - 1 if number == span.end_line else len(line.rstrip())
+            start = start - cut if number == span.line else len(line) - len(line.lstrip())
+            end = min(span.end_column - 1 - cut, len(line)) if number == span.end_line else len(line.rstrip())
             yield "", " " * _width(line[:start]) + "^" * max(_width(line[start:end]), 1)
+
+
+def _is_blank(line: str) -> bool:
+    return not line or line.isspace()
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """What is shown of a line around a column, and by how much that moves to the left."""
+    if len(line) <= _WIDEST:
+        return line, 0
+    first = max(min(column - _WIDEST // 4, len(line) - _WIDEST), 0)
+    shown = line[first : first + _WIDEST]
+    if first:
+        shown = f"...{shown[3:]}"
+    if first + _WIDEST < len(line):
+        shown = f"{shown[:-3]}..."
+    return shown, first
 
 
 def _cells(text: str) -> Iterator[str]:

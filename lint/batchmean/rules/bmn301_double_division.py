@@ -28,6 +28,7 @@ class DoubleDivision(MiscountRule):
     code = "BMN301"
     name = "double-division"
     law = "duplication"
+    preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"
     wrong = """\

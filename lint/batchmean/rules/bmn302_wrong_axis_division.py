@@ -25,6 +25,7 @@ class WrongAxisDivision(SupportRule):
     code = "BMN302"
     name = "wrong-axis-division"
     law = "null class and duplication"
+    preview = True
     summary = "a sum divided by the class count instead of the batch"
     wrong = """\
 import torch

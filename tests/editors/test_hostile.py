@@ -1,0 +1,181 @@
+"""Clients that ask for much, change their minds, or do not speak the protocol."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from batchmean.server import MAX_MESSAGE, Inbox
+
+from tests.editors.client import CAPABILITIES, Client, Message, applied, program
+from tests.faces.support import RIGHT, WRONG
+
+COUNTED = dedent(
+    """\
+    import sys, time
+    from pathlib import Path
+    from batchmean.fixes import Fixer
+    from batchmean.server import main
+
+    def fix(self, *arguments, own=Fixer._fix):
+        with Path("fixes").open("a") as file:
+            file.write("x")
+        while "wait" in sys.argv and not Path("go").exists():
+            time.sleep(0.01)
+        return own(self, *arguments)
+
+    Fixer._fix = fix
+    raise SystemExit(main())
+    """
+)
+"""The server, which writes down how many fixes it works out."""
+COUNT = 12
+HEAD, _, FUNCTION = WRONG.partition("\n\n\n")
+MANY = "\n\n\n".join([HEAD, *(FUNCTION.replace("def loss", f"def loss{n}") for n in range(COUNT))])
+RESOLVING = {"codeAction": {"dataSupport": True, "resolveSupport": {"properties": ["edit"]}}}
+
+
+def fixes(folder: Path) -> int:
+    return len((folder / "fixes").read_text()) if (folder / "fixes").exists() else 0
+
+
+def asked(uri: str, where: Message, *only: str) -> Message:
+    context: dict[str, Any] = {"diagnostics": []} | ({"only": list(only)} if only else {})
+    return {"textDocument": {"uri": uri}, "range": where, "context": context}
+
+
+def test_what_is_cancelled_ends_at_its_next_step(tmp_path: Path) -> None:
+    with Client([sys.executable, "-c", COUNTED, "wait"], tmp_path) as client:
+        client.initialize()
+        uri = client.open(tmp_path / "a.py", MANY)
+        found = client.diagnostics(uri, 1)
+        question = asked(uri, found[0]["range"], "source.fixAll")
+        client._send({"id": "slow", "method": "textDocument/codeAction", "params": question})
+        while not fixes(tmp_path):
+            assert client.process.poll() is None
+        client.notify("$/cancelRequest", {"id": "slow"})
+        nowhere = {"textDocument": {"uri": "file:///nowhere.py"}, "position": {"line": 0, "character": 0}}
+        assert client.request("textDocument/hover", nowhere) is None  # by now it has read the notification
+        (tmp_path / "go").touch()
+        assert len(client.diagnostics(client.open(tmp_path / "b.py", WRONG), 1)) == 1
+        assert fixes(tmp_path) == 1
+        assert client.leave() == 0
+
+
+def test_fixes_are_worked_out_for_what_is_asked_about(tmp_path: Path) -> None:
+    capabilities = {
+        **CAPABILITIES,
+        "textDocument": {**CAPABILITIES["textDocument"], **RESOLVING},
+    }
+    with Client([sys.executable, "-c", COUNTED], tmp_path) as client:
+        client.initialize(capabilities)
+        uri = client.open(tmp_path / "a.py", MANY)
+        found = client.diagnostics(uri, 1)
+        assert (len(found), fixes(tmp_path)) == (COUNT, 0)
+        for _ in range(2):
+            offered = client.request("textDocument/codeAction", asked(uri, found[3]["range"]))
+            assert [action["title"].split()[0] for action in offered] == ["Fix", "Silence", "Fix"]
+            assert "edit" not in offered[2]
+            assert fixes(tmp_path) == 1
+        client.request("textDocument/codeAction", asked(uri, found[5]["range"]))
+        assert fixes(tmp_path) == 2
+        resolved = client.request("codeAction/resolve", offered[2])
+        assert fixes(tmp_path) == COUNT
+        [change] = resolved["edit"]["documentChanges"]
+        assert applied(MANY, change["edits"]) == MANY.replace(".mean()", ".sum(axis=-1).mean()")
+
+
+def test_a_client_that_cannot_ask_later_is_offered_all_fixes_if_they_are_few(tmp_path: Path) -> None:
+    with Client([sys.executable, "-c", COUNTED], tmp_path) as client:
+        client.initialize()
+        uri = client.open(tmp_path / "a.py", MANY)
+        found = client.diagnostics(uri, 1)
+        offered = client.request("textDocument/codeAction", asked(uri, found[0]["range"]))
+        assert [action["kind"] for action in offered] == ["quickfix", "quickfix"]
+        assert fixes(tmp_path) == 1
+        [everything] = client.request("textDocument/codeAction", asked(uri, found[0]["range"], "source"))
+        assert everything["edit"]
+        few = client.open(tmp_path / "b.py", WRONG)
+        [one] = client.diagnostics(few, 1)
+        *_, last = client.request("textDocument/codeAction", asked(few, one["range"]))
+        assert applied(WRONG, last["edit"]["documentChanges"][0]["edits"]) == RIGHT
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_documents_that_are_not_open_are_not_read(client: Client) -> None:
+    pipe = client.root / "pipe.py"
+    os.mkfifo(pipe)
+    (client.root / "file.py").write_text(WRONG)
+    for path in (pipe, client.root / "file.py", Path("/dev/zero")):
+        position = {"line": 7, "character": 13}
+        asking = {"textDocument": {"uri": path.as_uri()}, "position": position}
+        assert client.request("textDocument/hover", asking) is None
+        where = {"start": position, "end": position}
+        for only in ((), ("source.fixAll",)):
+            assert client.request("textDocument/codeAction", asked(path.as_uri(), where, *only)) == []
+        action = {"title": "Fix all", "data": path.as_uri()}
+        assert "edit" not in client.request("codeAction/resolve", action)
+
+
+def test_a_message_that_is_too_large_is_answered_and_left_out(tmp_path: Path) -> None:
+    with Client([program("batchmean"), "server"], tmp_path) as client:
+        client.initialize()
+        assert client.process.stdin is not None
+        client.process.stdin.write(b'Content-Length: 99999999999\r\n\r\n{"jsonrpc": "2.0"}')
+        client.process.stdin.flush()
+        [found] = client.diagnostics(client.open(tmp_path / "a.py", WRONG), 1)
+        assert found["code"] == "BMN102"
+        assert client.leave() == 0
+    assert (tmp_path / "stderr.txt").read_text() == ""
+
+
+HELLO = b'{"jsonrpc": "2.0"}'
+
+
+def message(body: bytes) -> bytes:
+    return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+@pytest.mark.parametrize(
+    "size", [MAX_MESSAGE + 1, 10**9, 10**30, int("9" * 4000)], ids=lambda size: len(str(size))
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        HELLO,
+        HELLO + b"\r\n",
+        b"x" * 65_530,  # the next header stands across what is read at once
+        b"x" * 70_000 + b"\n" * 5,
+        b"Content-Length: 5",
+        b"Content-Length: 99999999999999\r\n\r\n",
+        b"Content-Type: text\r\nContent-Length: 88888888888\r\n",
+    ],
+)
+def test_the_next_message_is_found_whatever_the_last_one_says(size: int, body: bytes) -> None:
+    channel = io.BytesIO()
+    stream = io.BytesIO(b"Content-Length: %s\r\n\r\n%s%s" % (b"9" * len(str(size)), body, message(HELLO)))
+    inbox = Inbox(stream, channel)
+    header = inbox.readline()
+    assert header == b"Content-Length: %d\r\n" % len(HELLO)
+    assert inbox.readline() == b"\r\n"
+    assert inbox.read(len(HELLO)) == HELLO
+    assert inbox.readline() == b""
+    answers = channel.getvalue().split(b"Content-Length: ")[1:]
+    assert len(answers) == 1 + body.count(b"9999\r\n") + body.count(b"8888\r\n")
+    for answer in answers:
+        told = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert (told["id"], told["error"]["code"]) == (None, -32600)
+        assert told["error"]["message"].endswith(f" is larger than {MAX_MESSAGE}")
+
+
+def test_lines_without_an_end_are_read_in_pieces() -> None:
+    inbox = Inbox(io.BytesIO(b"x" * 1_000_000), io.BytesIO())
+    longest = max(len(line) for line in iter(inbox.readline, b""))
+    assert longest <= 1 << 16
