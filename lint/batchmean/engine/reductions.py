@@ -162,6 +162,8 @@ class Reduction:
         if by_number:
             covered, integrand = True, altered(integrand, proved=False, assumed=True)
         whole = axes.kind == "all"
+        if integrand.assumed and integrand.symbol == "V" and covered is False and how == "sum" and axes.positions:
+            state = "unsure"  # the axis that is summed may well be the one
         if state == "alive" and covered is True:
             state = "summed" if how == "sum" else "averaged"
         elif state == "alive" and covered is None:
