@@ -161,7 +161,7 @@ class Reduction:
         by_number = by_number and _is_last_by_number(shape, axes, support)
         if by_number:
             covered, integrand = True, altered(integrand, proved=False, assumed=True)
-        whole = axes.kind == "all"
+        whole = axes.kind == "all" or (shape.rank == 1 and axes.positions in ((0,), (-1,)))
         if integrand.assumed and integrand.symbol == "V" and covered is False and how == "sum" and axes.positions:
             state = "unsure"  # the axis that is summed may well be the one
         if state == "alive" and covered is True:

@@ -426,7 +426,10 @@ class Shape:
             a._front = b._front
         if len(b._back) > len(a._back):
             a._back = b._back
-        a._unsure = (a._unsure + b._unsure)[:MAX_RANK]
+        # What one of them shows is there.
+        unsure = [axis for axis in a._unsure if not _is_among(axis, b.shown)]
+        unsure += [axis for axis in b._unsure if not _is_among(axis, a.shown)]
+        a._unsure = unsure[:MAX_RANK]
         b._root = a
 
 
