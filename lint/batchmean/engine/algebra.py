@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from batchmean.engine import masks
 from batchmean.engine.names import is_log_name, is_small_name, is_target_name
 from batchmean.engine.reductions import Reduction
-from batchmean.engine.shapes import Axis, Shape
+from batchmean.engine.shapes import MAX_RANK, Axis, Shape
 from batchmean.engine.values import (
     MAX_FACTORS,
     MAX_TERMS,
@@ -217,9 +217,17 @@ def _unite_positions(a: Tensor, b: Tensor) -> None:
     """A mask lies over the positions of what it is multiplied with, unless one of the two is stretched."""
     if (masks.mask_of(a) is None) == (masks.mask_of(b) is None):
         return
-    if any(side.shape.is_stretched or side.shape.is_scalar for side in (a, b)):
+    mask, other = (a, b) if masks.mask_of(a) is not None else (b, a)
+    if other.shape.is_stretched or mask.shape.is_scalar or other.shape.is_scalar:
         return
-    a.shape.unite(b.shape)
+    if not mask.shape.is_stretched:
+        a.shape.unite(b.shape)
+        return
+    for position, axis in enumerate(mask.shape.leading(MAX_RANK)):
+        theirs = other.shape.axis(position)
+        if axis.size == 1 or theirs is None:
+            break  # behind the axis of length 1 the two may be counted otherwise
+        axis.unite(theirs)
 
 
 def reciprocal(a: Tensor) -> Tensor:

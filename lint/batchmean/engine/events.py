@@ -65,6 +65,8 @@ class SupportEvent(Event):
 
     @property
     def proved(self) -> bool:
+        if self.reduction.assumes_rank:
+            return False
         if self.factor.assumes_rank and any(power for _, power in self.factor.units):
             return False
         return self.reduction.integrand.proved and not self.step.may_average and not self._carries_a_number()

@@ -168,7 +168,7 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     """What a mean was divided by, as powers where these are known, and in words."""
     factor = factor_of(reduction)
     if factor is None:
-        is_one_number = reduction.integrand.library or not reduction.integrand.symbol
+        is_one_number = is_class_loss(reduction) or not reduction.integrand.symbol
         again = is_one_number and divides_by_its_own_length(reduction)
         return ({}, "the length of one of its own axes") if again else None
     counts = list(reduction.counts())

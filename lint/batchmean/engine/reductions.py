@@ -127,6 +127,8 @@ class Reduction:
     """The validity mask that it was zeroed by before anything was reduced."""
     mixed: bool = False
     """Was something else added to it since?"""
+    assumes_rank: bool = False
+    """Was the first axis reduced by its number, and the support by its own, as if they were two?"""
     is_spread: bool = False
     """Was a mask laid on it when it was one number already?"""
     parent: Reduction | None = None
@@ -162,7 +164,13 @@ class Reduction:
         if by_number:
             covered, integrand = True, altered(integrand, proved=False, assumed=True)
         whole = axes.kind == "all" or (shape.rank == 1 and axes.positions in ((0,), (-1,)))
-        if integrand.assumed and integrand.symbol == "V" and covered is False and how == "sum" and axes.positions:
+        if (
+            integrand.assumed
+            and integrand.symbol == "V"
+            and covered is False
+            and how == "sum"
+            and axes.positions
+        ):
             state = "unsure"  # the axis that is summed may well be the one
         if state == "alive" and covered is True:
             state = "summed" if how == "sum" else "averaged"
@@ -205,8 +213,19 @@ class Reduction:
             mixed=mixed,
         )
         steps = (*self.steps, step)
+        reduced = [axis for axis in map(shape.axis, axes.positions) if axis is not None]
+        assumes_rank = self.assumes_rank or (
+            covered is False and any(shape.is_one_in_a_vector(axis, support) for axis in reduced)
+        )
         return altered(
-            self, integrand=integrand, support=state, units=units, rest=rest, steps=steps, parent=self
+            self,
+            assumes_rank=assumes_rank,
+            integrand=integrand,
+            support=state,
+            units=units,
+            rest=rest,
+            steps=steps,
+            parent=self,
         )
 
     def scaled(self, by: Tensor) -> Reduction:
@@ -306,6 +325,12 @@ class Reduction:
         shape = self.mask.shape if self.mask is not None else None
         if shape is None or shape.axes is None or shape.has(axis) is not False:
             return False
+        own = [
+            *self.integrand.shape.shown,
+            *(a for step in self.steps if step.shape is not None for a in step.shape.shown),
+        ]
+        if not all(any(mine.is_same(other) for other in own) for mine in shape.axes):
+            return False  # it may be one that is not known to be the mask's
         # What was flattened may hold it.
         return not any(mine.root().whole is not None and not mine.root().parts for mine in shape.axes)
 
