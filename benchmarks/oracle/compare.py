@@ -25,9 +25,11 @@ Fault = Literal[
     "fix is wrong",
     "proved, but another factor",
     "proved, but elsewhere",
+    "proved, but another rule",
     "likely, but right",
     "likely, but another factor",
     "likely, but elsewhere",
+    "likely, but another rule",
     "missed, though shown",
     "missed",
 ]
@@ -45,7 +47,7 @@ class Told:
     factor: Mapping[str, int] | None
     message: str
     fault: str = ""
-    """Empty, `right`, `another factor` or `elsewhere`."""
+    """Empty, `right`, `another factor`, `another rule` or `elsewhere`."""
 
 
 @dataclass
@@ -91,12 +93,13 @@ def compared(key: str, program: Program) -> Outcome:
     data = program.text.encode()
     report = _check(fixes=False).text(data, _PATH)
     found.faults += [("crash", failure.message) for failure in report.errors]
+    found.told = judged(program, report.findings, truth, settings)
     if program.naming == "misleading":  # where names lie, what rests on names may, too
-        report = report._replace(findings=[f for f in report.findings if f.confidence == "proved"])
-    found.told = _told(program, report.findings, truth, settings)
+        found.told = [told for told in found.told if told.confidence == "proved" or not told.fault]
     found.decidable = truth.verdict == "wrong" and _is_shown(program, truth)
-    for told in found.told:
-        if told.fault:
+    faulty = [told for told in found.told if told.fault]
+    for told in faulty:
+        if told.code != "BMN401" or len(faulty) == 1:  # it follows from another
             found.faults.append((f"{told.confidence}, but {told.fault}", told.code))  # type: ignore[arg-type]
     if truth.verdict == "wrong" and not any(told.fault == "" for told in found.told):
         found.faults.append(("missed, though shown" if found.decidable else "missed", ""))
@@ -109,9 +112,10 @@ def _check(*, fixes: bool) -> Check:
     return Check(_SETTINGS, fixes=fixes, warn=lambda message: None)
 
 
-def _told(
+def judged(
     program: Program, findings: Sequence[Finding], truth: judge.Truth, settings: Sequence[judge.Setting]
 ) -> list[Told]:
+    """What is wrong with each finding."""
     together: dict[str, int] = {}
     for finding in findings:
         for name, power in (finding.factor or {}).items():
@@ -137,10 +141,36 @@ def _told(
                 # One of two wrong counts may be told: then less is left than before.
                 if all_told != 0 and (after is None or (after != 0 and (before is None or after >= before))):
                     fault = "another factor"
+            if not fault and not _is_its_rule(finding.code, program, truth):
+                fault = "another rule"
         told.append(
             Told(finding.code, finding.confidence, finding.span.line, finding.factor, finding.message, fault)
         )
     return told
+
+
+def _is_its_rule(code: str, program: Program, truth: judge.Truth) -> bool:
+    """Is the rule about what is wrong here?"""
+    factor, term = truth.factor, program.term
+    if code == "BMN305":
+        return truth.verdict == "other"
+    if truth.verdict != "wrong" or code == "BMN401":
+        return True
+    if code in ("BMN201", "BMN202"):
+        return program.masked
+    if code == "BMN303":
+        return "mean of a number" in program.plan
+    if code == "BMN304":
+        return "thrown away" in program.plan
+    if code == "BMN301":
+        return any(power < 0 for name, power in factor.items() if name != term.support)
+    if code.startswith("BMN1") or code == "BMN302":
+        if code == "BMN105":
+            return "batchmean" in program.text
+        if code == "BMN103" and not ("kl_div" in program.text or "KLDivLoss" in program.text):
+            return False
+        return factor.get(term.support or "", 0) < 0 and (code != "BMN104" or term.support == "D")
+    return True
 
 
 def _is_mean(
@@ -156,6 +186,8 @@ def _is_shown(program: Program, truth: judge.Truth) -> bool:
     """Does the text show what is needed to decide, so that a reader without names or shapes would?"""
     if not program.term.shown or program.needs_rank or "V" in program.inputs:
         return False
+    if "ids" in program.inputs and program.naming != "typical":
+        return False  # `x != 0` is a mask of padding where x is said to hold tokens
     if program.masked and any(what.kind == "mask" for what in program.inputs.values()):
         return False
     support = program.term.support

@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -23,7 +24,12 @@ from benchmarks.oracle.compare import FAULTS, Fault, Outcome, outcome
 from benchmarks.oracle.program import Framework
 from benchmarks.oracle.shrink import Disagreement, shrunk
 
-_FRAMEWORKS: Final = ("numpy", "torch", "jax")
+_FRAMEWORKS: Final[dict[Framework, tuple[str, ...]]] = {
+    "numpy": ("numpy", "scipy"),
+    "torch": ("torch",),
+    "jax": ("jax", "optax"),
+}
+"""What has to be installed for each."""
 _BATCH: Final = 16
 """Disagreements that are shrunk at a time."""
 _Wrong: TypeAlias = tuple[Framework, str, tuple[Fault, str]]
@@ -47,7 +53,10 @@ def outcomes(seed: int, indices: Iterable[int], framework: Framework, jobs: int)
 
 
 def _outcome(key: str, framework: Framework) -> Outcome:
-    return outcome(key, framework)[0]
+    try:
+        return outcome(key, framework)[0]
+    except Exception as error:  # a fault of the grammar is counted, and ends no run of many minutes
+        return Outcome(key, False, f"in the oracle: {type(error).__name__}: {error}")
 
 
 class Tally:
@@ -87,7 +96,8 @@ class Tally:
         """What the last line holds."""
         names = (
             "programs ran right_programs wrong_programs other_programs open_programs proved proved_wrong likely"
-            " likely_wrong factor_wrong elsewhere_wrong found decidable decidable_found fixed fixes_wrong crashes"
+            " likely_wrong factor_wrong elsewhere_wrong rule_wrong found decidable decidable_found fixed fixes_wrong"
+            " crashes"
         )
         return {name: self.counts[name] for name in names.split()}
 
@@ -98,14 +108,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--programs", type=int, default=1000, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
-    parser.add_argument("--framework", choices=_FRAMEWORKS, help="all three in turn, if none is named")
+    parser.add_argument("--framework", choices=_FRAMEWORKS, help="all that are installed, in turn")
     parser.add_argument("--jobs", type=int, default=2, metavar="J", help="processes (2)")
     parser.add_argument(
         "--show", type=int, default=0, metavar="K", help="disagreements to print, the worst first"
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write every kind of disagreement there")
     options = parser.parse_args(arguments)
-    frameworks = (options.framework,) if options.framework else _FRAMEWORKS
+    frameworks = [options.framework] if options.framework else _installed()
     tally = Tally()
     wrong: dict[tuple[str, ...], _Wrong] = {}
     share = -(-options.programs // len(frameworks))
@@ -131,6 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{count} did not run: {error}")
     print(json.dumps(tally.as_dict()))
     return 0
+
+
+def _installed() -> list[Framework]:
+    return [name for name, needed in _FRAMEWORKS.items() if all(map(find_spec, needed))]
 
 
 def _distinct(ranked: Sequence[_Wrong], wanted: int, jobs: int) -> Iterator[Disagreement]:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from benchmarks.oracle.choices import Choices
-from benchmarks.oracle.program import Block, Framework, Input, Inputs, Program, Tag, Variable, Writer
+from benchmarks.oracle.program import Array, Block, Framework, Input, Inputs, Program, Tag, Variable, Writer
 from benchmarks.oracle.reductions import Reducer
 from benchmarks.oracle.terms import Built, Terms
 
@@ -26,12 +28,16 @@ class _Grammar:
         self.c = writer.choices
         self.parts: list[Lines] = []
         self.offset: Callable[[Inputs], float] | None = None
+        self.inner: Reducer | None = None
+        """What reduces one example, where that is mapped over the batch."""
 
     def program(self) -> Program:
         """Write all parts of the file."""
         masks = ("", "parameter", "lengths", "ids", "ignored", "padding")
         mask = self.c.pick("mask", masks, (12, 3, 1, 1, 1.5, 0.7))
-        shape = self.c.pick("shape of the program", ("function", "helper", "reducer", "class"), (6, 2, 2, 2))
+        shapes = ("function", "helper", "reducer", "class", "mapped")
+        is_mapped = self.w.framework == "jax" and not mask
+        shape = self.c.pick("shape of the program", shapes, (6, 2, 2, 2, 1.5 if is_mapped else 0))
         before = self.c.pick("unrelated function", (False, True), (6, 1))
         if before:
             self._unrelated()
@@ -39,7 +45,12 @@ class _Grammar:
         block.is_method = shape == "class"
         if self.c.chance("docstring", 0.15):
             block.say('"""The loss of a batch."""')
-        built = self._helper(block, mask) if shape == "helper" else Terms(block, mask).build()
+        if shape == "helper":
+            built = self._helper(block, mask)
+        elif shape == "mapped":
+            built = self._mapped(block)
+        else:
+            built = Terms(block, mask).build()
         self._distract(block, built)
         if shape == "reducer" and not built.done:
             result, reducer = self._reducer(block, built, mask)
@@ -55,6 +66,7 @@ class _Grammar:
         inputs = dict(self.w.inputs)
         if mask == "ignored" and not masked:  # nothing says that there are such labels
             inputs["labels"] = replace(inputs["labels"], style="")
+        reducers = [*([self.inner] if self.inner is not None else []), reducer]
         return Program(
             text=text,
             entry=entry,
@@ -63,13 +75,13 @@ class _Grammar:
             term=built.term,
             masked=masked,
             literals=dict(self.w.literals),
-            sum_is_right=reducer.sum_is_right,
+            sum_is_right=all(one.sum_is_right for one in reducers),
             tags=tags,
             naming=self.w.naming,
             choices=dict(self.c.made),
-            plan=", ".join(reducer.plan),
+            plan=", mapped, ".join(", ".join(one.plan) for one in reducers),
             offset=self.offset,
-            needs_rank=reducer.needs_rank,
+            needs_rank=any(one.needs_rank for one in reducers),
         )
 
     def _helper(self, block: Block, mask: str) -> Built:
@@ -81,6 +93,22 @@ class _Grammar:
         self.parts.append(self.w.function(helper))
         arguments = [block.input(role, self.w.inputs[role]).text for role in helper.parameters]
         return replace(built, x=f"{helper.name}({', '.join(arguments)})", minus=False, operands=None)
+
+    def _mapped(self, block: Block) -> Built:
+        """The loss of one example is a function of its own, and mapped over the batch."""
+        helper = Block(self.w, self.w.fresh("helper"))
+        inner = Terms(helper, layout=("V",)).build()
+        reducer = Reducer(helper, inner, "")
+        helper.say(f"return {reducer.build()}", "reduction")
+        self.inner = reducer
+        self.parts.append(self.w.function(helper))
+        roles = list(helper.parameters)
+        for role in roles:
+            what = self.w.inputs[role]
+            self.w.inputs[role] = replace(what, axes=("B", *what.axes))
+        names = [block.input(role, self.w.inputs[role]).text for role in roles]
+        term = replace(inner.term, axes=("B", "V"), elements=partial(_of_each, inner.term.elements, roles))
+        return Built(term, f"jax.vmap({helper.name})({', '.join(names)})", ("B",))
 
     def _reducer(self, block: Block, built: Built, mask: str) -> tuple[str, Reducer]:
         """The reduction is a function of its own."""
@@ -222,6 +250,12 @@ class _Grammar:
             lines.append((0, "", "other"))
         method = self.w.function(block, ["self"])
         return [*lines, *((indent + 1, text, tag) for indent, text, tag in method)]
+
+
+def _of_each(elements: Callable[[Inputs], Array], roles: list[str], inputs: Inputs) -> Array:
+    """The elements of every example."""
+    count = len(inputs[roles[0]])
+    return np.stack([elements({role: inputs[role][i] for role in roles}) for i in range(count)])
 
 
 def _second_value(role: str, weight: float, inputs: Inputs) -> float:

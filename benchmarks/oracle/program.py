@@ -198,7 +198,9 @@ class Writer:
         """A new name for something of this role."""
         if self.naming == "misleading":
             role = self.choices.pick(f"role of {role}", list(TYPICAL))
-        names: Sequence[str] = NEUTRAL if self.naming == "neutral" else TYPICAL.get(role, (role.replace(" ", "_"),))
+        names: Sequence[str] = (
+            NEUTRAL if self.naming == "neutral" else TYPICAL.get(role, (role.replace(" ", "_"),))
+        )
         first = self.choices.pick(f"name of {role}", range(len(names)))
         numbered = (f"{names[first]}{i}" for i in count(2))
         name = next(n for n in chain(names[first:], names[:first], numbered) if n not in self._taken)

@@ -31,6 +31,7 @@ class Reducer:
         self.plan: list[str] = []
         self.shows_mask = built.says_ignored
         """Does the text show that some units do not count?"""
+        self.made_mask: tuple[str, bool] | None = None
         self.needs_rank = False
         """Is it the rank of an array that tells right from wrong?"""
 
@@ -48,12 +49,13 @@ class Reducer:
         """The loss as an expression."""
         self._name_elements()
         plan = self._after_library if self.built.done else self._masked if self.mask else self._plain
-        is_per_unit = not self.extra and bool(self.axes) and not self.built.done
+        is_per_unit = bool(self.axes) and self.axes == self.term.units and not self.built.done
         switches = [
             ("none", 10.0),
             ("reduction", 0.0 if self.built.done else 1.5),
             ("flag", 0.0 if self.built.done else 1.0),
-            ("no mask", 0.7 if is_per_unit and not self.mask and self.axes == self.term.units else 0.0),
+            ("mask given", 2.5 if is_per_unit and self.mask == "parameter" else 0.0),
+            ("no mask", 0.7 if is_per_unit and not self.mask else 0.0),
         ]
         how = self.c.pick("switch", [name for name, _ in switches], [weight for _, weight in switches])
         if how == "none":
@@ -103,11 +105,41 @@ class Reducer:
             else:
                 planned(f"if {switch}:")
                 other("else:", summed)
+        elif how == "mask given":
+            mask, _ = self._mask()
+            if self.c.chance("asked twice", 0.4):
+                self._asked_twice(x, total, mask)
+            else:
+                mean = self.w.reduce("mean", x)
+                if self.c.chance("returns", 0.4):
+                    with inside(f"if {mask} is None:"):
+                        say(f"return {mean}")
+                    planned(f"if {mask} is not None:")
+                else:
+                    other(f"if {mask} is None:", mean)
+                    planned("else:")
         else:
             mask = self.block.option("mask", "None", ())
             other(f"if {mask} is not None:", f"({x} * {mask}).sum() / {mask}.sum()")
             planned("else:")
         self.x = total
+
+    def _asked_twice(self, x: str, total: str, mask: str) -> None:
+        """The mask is applied if there is one, and whether there is one is asked again."""
+        say, inside = self.block.say, self.block.inside
+        self.shows_mask = True
+        masked = self.block.let("elements", x)
+        with inside(f"if {mask} is not None:"):
+            say(f"{masked} = {masked} * {mask}", "term")
+        with inside(f"if {mask} is None:"):
+            say(f"{total} = {self.w.reduce('mean', masked)}")
+        right = self.c.chance("by valid", 0.6)
+        with inside("else:"):
+            value = (
+                f"{self.w.reduce('sum', masked)} / {mask}.sum()" if right else self.w.reduce("mean", masked)
+            )
+            say(f"{total} = {value}", _TAG)
+        self.plan.append("masked, sum of all, / valid" if right else "masked, mean of all")
 
     # -- steps
 
@@ -116,6 +148,13 @@ class Reducer:
             self.x = self.block.maybe("total", self.x, _TAG)
             return
         self._perhaps_negate()
+        if (
+            len(self.axes) == 2
+            and "pairs" not in self.axes
+            and not self.mask
+            and self.c.chance("turned", 0.04)
+        ):
+            self.x, self.axes = f"({self.x}).T", self.axes[::-1]
         named = self.block.maybe("elements", self.x, "term")
         if named.isidentifier():
             self.block.known.insert(0, Variable(named, self.axes))
@@ -245,6 +284,8 @@ class Reducer:
 
     def length(self, holder: Variable, axis: str) -> str:
         at = self.w.position(holder.axes, axis)
+        if axis == self.term.support and 0 < at == len(holder.axes) - 1:
+            self.needs_rank = True  # the last axis is the second only of a matrix
         forms = [f"{holder.text}.shape[{at}]"]
         if self.w.framework == "torch":
             forms += [f"{holder.text}.size({at})", f"{holder.text}.size(dim={at})"]
@@ -287,7 +328,7 @@ class Reducer:
         self._reduce("mean")
 
     def _sum_and_mean(self) -> None:
-        self._reduce("sum", self._inner())
+        self._reduce("sum", self._inner(), keep=self.c.chance("kept", 0.1))
         if self.axes:
             self._reduce("mean")
 
@@ -363,6 +404,15 @@ class Reducer:
             self.x = self.block.let("elements", self.x, "term")
         total, item = self.w.fresh("total"), self.w.fresh("item")
         self.block.say(f"{total} = 0.0", _TAG)
+        if len(whole) == 2 and self.c.chance("each of each", 0.25):
+            i, j = self.w.fresh("i"), self.w.fresh("i")
+            loops = [f"for {i} in range({self.x}.shape[0]):", f"for {j} in range({self.x}.shape[1]):"]
+            with self.block.inside(loops[0], _TAG), self.block.inside(loops[1], _TAG):
+                self.block.say(f"{total} += {self.x}[{i}, {j}]", _TAG)
+            self.plan.append("each of each added up")
+            self.x, self.axes = total, ()
+            self._divide(self.c.pick("divisor", (whole[:1], whole, whole[1:]), (5, 3, 1)))
+            return
         inner = self.c.pick("of each", ("sum", "mean") if len(whole) > 1 else ("sum",))
         index = self.c.chance("by index", 0.4)
         if index:
@@ -483,6 +533,11 @@ class Reducer:
 
     def _mask(self) -> tuple[str, bool]:
         """The mask over the units, true or 1 where a unit counts, and whether it is a float."""
+        if self.made_mask is None:
+            self.made_mask = self._new_mask()
+        return self.made_mask
+
+    def _new_mask(self) -> tuple[str, bool]:
         block, c, units = self.block, self.c, self.term.units
         kind = self.mask
         is_float = False
@@ -543,9 +598,14 @@ class Reducer:
         self.x = named
 
     def _valid(self, mask: str, axes: Sequence[int] | None = None) -> str:
-        """The number of units that count."""
+        """The number of units that count, of all or of each sequence."""
         self.shows_mask = True
         count = self.w.reduce("sum", mask, axes)
+        lengths = self.block.parameters.get("lengths")
+        if lengths is not None and self.c.chance("of lengths", 0.3):
+            count = lengths if axes is not None else f"{lengths}.sum()"
+        elif axes is None and self.c.chance("not zero", 0.1):
+            count = f"{self.w.module}.count_nonzero({mask})"
         return (
             self.w.form("at least one", x=count)
             if axes is None and self.c.chance("at least one", 0.4)
@@ -560,6 +620,7 @@ class Reducer:
             ("valid mean", 8.0),
             ("mean", 6.0),
             ("selected", 2.0 if not is_float else 0.0),
+            ("ratio of means", 1.0 if is_float and not inner and not zeroed else 0.0),
             ("library's", 1.5 if not is_float and not inner else 0.0),
             ("by all", 3.0),
             ("sequence mean", 2.0 if two else 0.0),
@@ -571,6 +632,12 @@ class Reducer:
             ("sum", 1.0),
         ]
         how = self.c.pick("masked plan", [name for name, _ in plans], [weight for _, weight in plans])
+        if how == "ratio of means":
+            self._apply(mask, is_float)
+            self._reduce("mean")
+            self.plan.append("/ mean of the mask")
+            self.x = f"({self.x}) / {self.w.reduce('mean', mask)}"
+            return
         if how == "library's":
             self.shows_mask = True
             self.x = self.w.form("masked mean", x=self.x, m=mask)

@@ -24,7 +24,10 @@ def shrunk(key: str, framework: Framework, fault: tuple[Fault, str]) -> Disagree
     """The plainest choices with the same fault; None if the program has it not."""
 
     def tried(given: Mapping[str, int]) -> tuple[Outcome, Program] | None:
-        one, program = outcome(key, framework, given)
+        try:
+            one, program = outcome(key, framework, given)
+        except Exception:  # choices that the grammar cannot make a program of
+            return None
         return (one, program) if one.ran and fault in one.faults else None
 
     best = tried({})

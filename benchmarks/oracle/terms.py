@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.oracle.program import Array, Block, Input, Inputs, Term, Variable
 
-LAYOUTS: Final = (("B", "V"), ("B", "T", "V"), ("B", "V", "T"), ("B", "V", "H", "W"), ("V",))
+LAYOUTS: Final = (("B", "V"), ("B", "T", "V"), ("B", "V", "T"), ("B", "V", "H", "W"), ("V",), ("V", "B"))
 ELEMENTWISE_LAYOUTS: Final = (("B",), ("B", "F"), ("B", "T"), ("B", "T", "F"), ("B", "C", "H", "W"))
 FEATURES: Final = ("F", "C")
 CLASSES: Final = 11
@@ -54,8 +54,9 @@ def rows(labels: Array, count: int, at: int) -> Array:
 class Terms:
     """Writes a term into a block."""
 
-    def __init__(self, block: Block, mask: str = "", *, smoothed: bool = False) -> None:
-        """`mask` is the role of the input that the mask comes from."""
+    def __init__(self, block: Block, mask: str = "", *, layout: tuple[str, ...] = ()) -> None:
+        """`mask` is the role of the input that the mask comes from; `layout` are the axes, if they are not free."""
+        self.given_layout = layout
         self.block = block
         self.w = block.writer
         self.mask = mask
@@ -73,8 +74,10 @@ class Terms:
             "elementwise": (self.elementwise, 6),
             "library": (self.library, 6),
         }
-        if self.mask == "lengths" or self.mask == "ids":
+        if self.mask in ("lengths", "ids"):
             del kinds["latent kl"]
+        if self.given_layout:
+            kinds = {k: v for k, v in kinds.items() if k in ("cross-entropy", "kl", "entropy")}
         if self.mask == "ignored":
             kinds = {k: v for k, v in kinds.items() if k in ("cross-entropy", "selected", "library")}
         if self.framework == "numpy":
@@ -86,13 +89,15 @@ class Terms:
 
     def layout(self) -> tuple[str, ...]:
         """The axes of the elements."""
+        if self.given_layout:
+            return self.given_layout
         if self.mask in ("lengths", "ids"):
             return self.w.choices.pick("layout", (("B", "T", "V"), ("B", "V", "T")), (4, 1))
         if self.mask:
             return self.w.choices.pick(
                 "layout", (("B", "T", "V"), ("B", "V"), ("B", "V", "H", "W")), (4, 1, 1)
             )
-        return self.w.choices.pick("layout", LAYOUTS, (8, 5, 1, 2, 0.7))
+        return self.w.choices.pick("layout", LAYOUTS, (8, 5, 1, 2, 0.7, 0.5))
 
     def logits(self, axes: tuple[str, ...], role: str = "logits") -> Variable:
         return self.block.input(role, Input(axes, "real"))
@@ -111,7 +116,9 @@ class Terms:
     def classes(self, logits: Variable) -> str:
         """The number of classes: of the logits' shape, a number, a constant or a parameter."""
         at = self.w.position(logits.axes, "V")
-        how = self.w.choices.pick("classes", ("shape", "number", "parameter", "bound"), (6, 2, 1, 2))
+        how = self.w.choices.pick(
+            "classes", ("shape", "number", "parameter", "bound"), (6, 2, 0 if self.given_layout else 1, 2)
+        )
         size = f"{logits.text}.size({at})" if self.size_method("classes by") else f"{logits.text}.shape[{at}]"
         if how == "number":
             self.w.literals["V"] = CLASSES
@@ -271,12 +278,16 @@ class Terms:
         labels = self.labels(axes)
         units = tuple(a for a in axes if a != "V")
         role = self._role_of(source)
-        x = self.block.maybe("logp", self.to_last(x, source.axes), likely=0.8)
+        logp_name = self.block.maybe("logp", self.to_last(x, source.axes), likely=0.8)
         if axes == ("V",):
-            x = f"{x}[{labels.text}]"
+            x = f"{logp_name}[{labels.text}]"
         else:
             forms = ["picked"] + (["picked rows"] if len(source.axes) == 2 else [])
-            x = self.w.form(self.w.choices.pick("picked by", forms), x=x, y=labels.text)
+            x = self.w.form(self.w.choices.pick("picked by", forms), x=logp_name, y=labels.text)
+        # Label smoothing spreads a part over all classes: the mean over them is meant.
+        smoothing = 0.1 if axes != ("V",) and self.w.choices.chance("smoothing", 0.15) else 0.0
+        if smoothing:
+            x = f"{1 - smoothing} * {x} + {smoothing} * {self.w.reduce('mean', logp_name, [-1])}"
         is_policy = (
             axes in (("B", "V"), ("B", "T", "V"))
             and not self.is_flat
@@ -291,7 +302,9 @@ class Terms:
             x = f"{self.block.maybe('logp', x)} * {advantages}"
 
         def elements(inputs: Inputs) -> Array:
-            picked = (rows(inputs["labels"], inputs[role].shape[at], at) * logp(inputs)).sum(axis=at)
+            found = logp(inputs)
+            picked = (rows(inputs["labels"], inputs[role].shape[at], at) * found).sum(axis=at)
+            picked = (1 - smoothing) * picked + smoothing * found.mean(axis=at)
             return np.asarray(-picked * (inputs["advantages"] if is_policy else 1.0))
 
         term = Term("policy" if is_policy else "selected", units, elements, shown=is_shown and not is_policy)
@@ -328,7 +341,8 @@ class Terms:
             logp = self.w.form("log_softmax", x=other.text, a=self.w.position(axes, "V"))
             x = f"{p} * ({self.block.maybe('logp', logp)} - {logq_name})"
         elif how == "ratio":
-            x = f"{p} * {self.w.form('log', x=f'{p} / ' + self.w.form('exp', x=logq_name))}"
+            # Clipped at 1, as probabilities are, a ratio would be another one.
+            x = f"{p} * {self.w.module}.log({p} / {self.w.form('exp', x=logq_name)})"
 
         def elements(inputs: Inputs) -> Array:
             logp = log_softmax(inputs["other logits"], at)
@@ -410,7 +424,9 @@ class Terms:
         )
         y = self.block.input("actual", Input(axes, "binary" if kind == "binary" else "real"))
         holes = {"p": p.text, "y": y.text}
-        pairs = axes == ("B",) and kind not in ("gaussian", "binary") and not self.mask and c.chance("pairs", 0.2)
+        pairs = (
+            axes == ("B",) and kind not in ("gaussian", "binary") and not self.mask and c.chance("pairs", 0.2)
+        )
         if pairs:
             holes["p"] = self.w.form("unsqueeze", x=p.text, a=1)
         if kind == "gaussian":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from benchmarks.rewrites.programs import Program
 from benchmarks.rewrites.registry import Apply, rewrite
@@ -49,7 +50,7 @@ def _cast(tree: ast.Module, program: Program, number_: int) -> str | None:
     if template == "A":
         return None
     for name, module in _MODULES.items():
-        if template.startswith(f"{name}."):
+        if re.search(rf"\b{name}\.", template):
             imported = imports(tree)
             alias = next((a for a, full in imported.items() if full == module), None)
             if alias is None:
@@ -57,7 +58,7 @@ def _cast(tree: ast.Module, program: Program, number_: int) -> str | None:
                 tree.body[position_after_future(tree) : position_after_future(tree)] = block(
                     f"import {module} as {alias}"
                 )
-            template = template.replace(f"{name}.", f"{alias}.")
+            template = re.sub(rf"\b{name}\.", f"{alias}.", template)
             break
     return template
 

@@ -149,6 +149,32 @@ def _summed_loop(tree: ast.Module, program: Program) -> ast.Module | None:
     return _with_caller(tree, program, text)
 
 
+@rewrite("summed-over-loader", "A caller sums the results over a loader's batches.", moves=True, runs=False)
+def _summed_over_loader(tree: ast.Module, program: Program) -> ast.Module | None:
+    entry = program.entry(tree)
+    given = parameters(entry)
+    if len(given) < 2 or not is_simple(entry) or not program.returns_tensor:
+        return None
+    names = ", ".join(given)
+    caller = Names(tree).new("epoch")
+    call = f"{entry.name}({names})"
+    tree.body += block(f"def {caller}(loader):\n    return sum([{call} for {names} in loader]) / len(loader)")
+    return tree
+
+
+@rewrite("result-in-comprehension", "The result computed in a list comprehension that is summed at once.")
+def _result_in_comprehension(tree: ast.Module, program: Program) -> ast.Module | None:
+    if not program.returns_tensor or "import *" in program.source:
+        return None
+    changed = False
+    for node in ast.walk(program.entry(tree)):
+        if isinstance(node, ast.Return) and returns_value(node) and node.value is not None:
+            if not any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.value)):
+                node.value = expr("sum([VALUE for _ in range(1)])", VALUE=node.value)
+                changed = True
+    return tree if changed else None
+
+
 @rewrite("called-by-another", "A caller passes the arguments on.", moves=True)
 def _called_by_another(tree: ast.Module, program: Program) -> ast.Module | None:
     return _with_caller(tree, program, "return {one}({all})")

@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from batchmean.linter import InternalError, lint
@@ -35,6 +36,9 @@ def verdicts(source: str) -> Verdicts:
         return Counter()
     tree = ast.parse(source)
     return Counter(Verdict(f.code, f.confidence, _holder(tree, f.span.line)) for f in findings)
+
+
+_verdicts_before = cache(verdicts)  # the same for every rewrite
 
 
 def _holder(tree: ast.Module, line: int) -> str:
@@ -173,7 +177,7 @@ def proved(found: Verdicts) -> int:
 
 def flips_of(program: Program, rewrites: Iterable[Rewrite]) -> list[tuple[str, Flip, str]]:
     """For each rewrite that changes the program: its name, the flip, and the text afterwards."""
-    before = verdicts(program.source)
+    before = _verdicts_before(program.source)
     result = []
     for rewrite in rewrites:
         source = rewrite.rewritten(program)

@@ -6,7 +6,7 @@ import ast
 import copy
 from itertools import pairwise
 
-from benchmarks.rewrites.programs import Program, Scope, loaded_by
+from benchmarks.rewrites.programs import Program, Scope, loaded_by, texts_in
 from benchmarks.rewrites.registry import rewrite
 from benchmarks.rewrites.syntax import (
     Made,
@@ -71,7 +71,7 @@ class _Renamed(ast.NodeTransformer):
 def _renamed(tree: ast.Module, program: Program, *, helpers: bool) -> ast.Module:
     imported = imports(tree)
     kept = {k.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg}
-    kept |= {"self", "cls", *imported}
+    kept |= {"self", "cls", *imported, *texts_in(tree)}
     names: dict[str, None] = {}
     for function in functions(tree):
         names.update(dict.fromkeys(parameters(function)))
@@ -153,6 +153,7 @@ def _helpers_renamed(tree: ast.Module, program: Program) -> ast.Module:
     kept |= {a.arg for a in ast.walk(tree) if isinstance(a, ast.arg)}
     kept |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     fresh = Names(tree)
+    kept |= texts_in(tree)
     names = [s.name for s in tree.body if isinstance(s, Scope) and s.name not in kept]
     renamed: ast.Module = _Renamed({n: fresh.new(f"f{i}") for i, n in enumerate(names)}, {}, {}).visit(tree)
     return renamed

@@ -121,6 +121,12 @@ def loaded_by(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
 
 
+def texts_in(node: ast.AST) -> set[str]:
+    """The strings that stand in a node: some programs look a class up by its name."""
+    constants = (n.value for n in ast.walk(node) if isinstance(n, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}
+
+
 def _needed(module: ast.Module, name: str) -> ast.Module:
     """What a definition of a module needs of it, in the module's order."""
     binders: dict[str, list[ast.stmt]] = {}
@@ -133,7 +139,7 @@ def _needed(module: ast.Module, name: str) -> ast.Module:
         for statement in binders.get(wanted.pop(), ()):
             if id(statement) not in kept:
                 kept.add(id(statement))
-                new = loaded_by(statement) - seen
+                new = (loaded_by(statement) | (texts_in(statement) & set(binders))) - seen
                 seen |= new
                 wanted += sorted(new)
     stars = {id(s) for s in module.body if isinstance(s, ast.ImportFrom) and s.names[0].name == "*"}

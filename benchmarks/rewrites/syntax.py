@@ -23,6 +23,12 @@ NAMESPACES = {
 }
 """Where a framework keeps its functions, and under which name people import that."""
 
+_SAME = {
+    "tensorflow": ("tensorflow.compat.v1",),
+    "keras.ops": ("keras.backend", "tensorflow.keras.backend"),
+}
+"""Older namespaces with the same reductions."""
+
 METHODS = ("numpy", "jax", "torch", "mlx", "paddle", "tinygrad")
 """Frameworks whose arrays have `mean` and `sum` as methods."""
 
@@ -150,7 +156,8 @@ def function_of(program: Program, tree: ast.Module, name: str) -> ast.expr | Non
     if program.framework not in NAMESPACES:
         return None
     module, usual = NAMESPACES[program.framework]
-    alias = next((a for a, full in imports(tree).items() if full == module), None)
+    same = (module, *(_SAME.get(module, ()) if name in ("mean", "sum") else ()))
+    alias = next((a for a, full in imports(tree).items() if full in same), None)
     if alias is None:
         alias = Names(tree).new(usual)
         tree.body.insert(position_after_future(tree), *block(f"import {module} as {alias}"))

@@ -15,7 +15,7 @@ from batchmean.explain import page
 from batchmean.rules import RULES
 
 from tests.editors.client import PATIENCE, Client, Message, applied, program, utf16
-from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, native
+from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, in_ascii, native
 
 WIDE = WRONG.replace("return -", 'é = "日本 𝕏𝕏 e\u0301"; return é, -')
 MEAN = "(target * logp).mean()"
@@ -101,6 +101,7 @@ def test_columns_are_counted_in_the_units_that_the_client_asks_for(
     assert found["range"]["start"]["character"] == len(before.encode(little)) // unit
 
 
+@in_ascii
 def test_paths_are_the_same_in_every_locale(tmp_path: Path) -> None:
     folder = tmp_path / native("é")
     folder.mkdir()

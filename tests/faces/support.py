@@ -11,6 +11,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple, Protocol
 
+import pytest
+
 
 class Run(Protocol):
     """A program in the test's own folder."""
@@ -54,6 +56,11 @@ TWO_KINDS = WRONG + dedent(
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """The variables of a locale whose encoding is ASCII, also for file names."""
+
+in_ascii = pytest.mark.skipif(
+    not (sys.prefix + str(Path(__file__))).isascii(),
+    reason="Python does not start there: the path of an editable install is not ASCII",
+)
 
 
 def native(name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, Line, Run, Write, lines_of
+from tests.faces.support import ASCII, RIGHT, TWO_KINDS, WRONG, Line, Run, Write, in_ascii, lines_of
 
 
 def codes(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -237,7 +237,13 @@ def test_nothing_a_file_holds_reaches_the_terminal_raw(batchmean: Run, write: Wr
     assert report["findings"][0]["path"] == name
 
 
-@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, ASCII], ids=["stream", "locale"])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({"PYTHONIOENCODING": "ascii"}, id="stream"),
+        pytest.param(ASCII, id="locale", marks=in_ascii),
+    ],
+)
 def test_a_terminal_without_the_characters_still_gets_a_line(
     batchmean: Run, write: Write, environment: dict[str, str]
 ) -> None:
@@ -248,6 +254,7 @@ def test_a_terminal_without_the_characters_still_gets_a_line(
     assert done.stderr == "error: \\xfc.py: no such file or directory\n"
 
 
+@in_ascii
 def test_names_and_patterns_are_the_same_in_every_locale(batchmean: Run, write: Write) -> None:
     settings = '[tool.batchmean]\nexclude = ["é"]\nper-file-ignores = { "*/ü.py" = ["BMN102"] }\n'
     write({"é/a.py": WRONG, "b/ü.py": WRONG, "b/日本.py": WRONG})
@@ -259,6 +266,7 @@ def test_names_and_patterns_are_the_same_in_every_locale(batchmean: Run, write: 
         write({"pyproject.toml": settings})
 
 
+@in_ascii
 def test_what_another_program_reads_is_utf_8_in_every_locale(batchmean: Run, write: Write) -> None:
     write({"é.py": WRONG.replace("    return", "    # 日本\n    return")})
     for options in (["--diff"], ["--output-format", "github"]):

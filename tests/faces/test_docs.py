@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import subprocess
 import sys
@@ -211,9 +212,17 @@ def test_what_ci_runs_is_right(write: Write, tmp_path: Path) -> None:
     write({"losses.py": "import numpy as np\n\n\ndef f(p):\n    return -(p * np.log(p)).mean()\n"})
     commands = [step for step in ci_steps() if step.startswith("batchmean check")]
     assert len(commands) == 5
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for command in commands:
-        shell = ["-c", f"PATH={Path(sys.executable).parent}:$PATH; {command}"]
-        done = subprocess.run(["sh", *shell], cwd=tmp_path, capture_output=True, check=False, timeout=120)
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
         expected = 0 if "--exit-zero" in command or "--add-noqa" in command else 1
         assert done.returncode == expected, command + done.stderr.decode()
     written = {path.name for path in tmp_path.iterdir() if path.name != "losses.py"}

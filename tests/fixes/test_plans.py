@@ -162,6 +162,58 @@ def fixed(head: str, body: str) -> str:
             "return -(y * logp).mean(dim=(0, 1))",
             "return -(y * logp).sum(dim=1, keepdim=True).mean(dim=(0, 1))",
         ),
+        (FLAT, "return -(y * logp).mean(dim=(0, 1))", "return -(y * logp).sum(dim=-1).mean()"),
+        (FLAT, "return -torch.mean(y * logp, dim=(0, 1))", "return -torch.mean(torch.sum(y * logp, dim=-1))"),
+        (TORCH, "return -(y * logp).sum(0).mean()", "return -(y * logp).sum(1).mean()"),
+        (
+            TORCH,
+            "return -torch.mean(torch.sum(y * logp, dim=0))",
+            "return -torch.mean(torch.sum(y * logp, dim=1))",
+        ),
+        (
+            NUMPY,
+            "t = (y * logp).sum()\nreturn -t / y.size",
+            "t = (y * logp).sum(axis=-1).mean()\nreturn -t",
+        ),
+        (
+            NUMPY,
+            """
+            return (
+                -(y * logp).sum()  # one number
+                / y.size
+            )
+            """,
+            """
+            return (
+                -(y * logp).sum(axis=-1).mean()  # one number
+            )
+            """,
+        ),
+        (
+            NUMPY,
+            """
+            return -((y * logp).sum()  # one number
+                     * (1.0 / y.size))
+            """,
+            """
+            return -((y * logp).sum(axis=-1).mean()  # one number
+                     )
+            """,
+        ),
+        (
+            NUMPY,
+            """
+            return -np.sum(y * logp) / (
+                # every element
+                y.size  # classes and all
+            )
+            """,
+            """
+            return -np.sum(y * logp, axis=-1).mean()
+                # every element
+                # classes and all
+            """,
+        ),
         (TORCH, "return torch.mean(-y * logp)", "return torch.mean(torch.sum(-y * logp, dim=1))"),
         (
             TORCH,

@@ -195,12 +195,13 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
 
 def unite_sides(tensor: Tensor) -> None:
     """The two sides of an error have its axes: it is a loss, no outer difference."""
-    if tensor.shape.is_stretched:
+    shapes = [a.shape for a in tensor.atoms() if a.role is Role.OPAQUE and a.shape is not None]
+    if not any(shape.is_same(tensor.shape) for shape in shapes):
+        return  # it was reshaped since
+    if any(shape.is_stretched or shape.is_scalar for shape in (tensor.shape, *shapes)):
         return
-    for atom in tensor.atoms():
-        if atom.role is Role.OPAQUE and atom.shape is not None:
-            if not (atom.shape.is_stretched or atom.shape.is_scalar):
-                tensor.shape.unite(atom.shape)
+    for shape in shapes:
+        tensor.shape.unite(shape)
 
 
 def without_counts(tensor: Tensor) -> Tensor:

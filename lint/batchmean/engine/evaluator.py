@@ -791,6 +791,8 @@ class Evaluator:
             return iterable.element
         if isinstance(iterable, TupleValue) and iterable.items:
             return self.one_of(iterable.items)
+        if isinstance(iterable, Tensor) and iterable.reductions:
+            return self.unsure([iterable])  # row by row: what becomes of the rows is not counted
         if isinstance(iterable, Tensor) and iterable.terms:
             self._serial += 1
             inner = iterable.shape.without(AxesSpec.at(0))

@@ -283,7 +283,7 @@ def _exponent(account: Reduction, axis: Axis | None) -> int:
 
 def unit_names(count: int) -> Iterator[str]:
     """Names for the axes that are not the support: B first, then T, or H and W behind a class axis."""
-    return iter({1: "B", 2: "BT", 3: "BHW"}.get(count, "BSHWUXYZ"))
+    return iter({1: "B", 2: "BT", 3: "BHW", 4: "BCHW"}.get(count, "BCSHWUXYZ"))
 
 
 _HALVES: Final = (0.5, 1.0, 2.0)

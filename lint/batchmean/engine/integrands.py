@@ -407,11 +407,13 @@ def _latent_kl(tensor: Tensor) -> Integrand | None:
             for atom, power in other.factors
             if power == 2 and atom.role is Role.OPAQUE
         ]
+        if any(mine.root().parts or mine.root().whole is not None for mine in tensor.shape.shown):
+            return None  # flattened: where the latent axis is, nothing shows
         axis = tensor.shape.axis(-1)
         if squares and axis is not None and axis.size != 1:
-            for atom in (*squares, log):
-                if atom.role is Role.OPAQUE and atom.shape is not None:
-                    tensor.shape.unite(atom.shape)
+            sides = [a.shape for a in (*squares, log) if a.role is Role.OPAQUE and a.shape is not None]
+            for shape in sides if any(shape.is_same(tensor.shape) for shape in sides) else ():
+                tensor.shape.unite(shape)
             shown = [log.place, *(a.place for a, _ in variance.factors if a.role is not Role.OPAQUE)]
             first = next((place for place in shown if place is not None), None)
             evidence = (Place(first.node, "the variance and log-variance of a Gaussian KL"),) if first else ()

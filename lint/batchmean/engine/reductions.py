@@ -157,7 +157,9 @@ class Reduction:
         support = self.integrand.support
         covered = shape.covers(axes, support) if state == "alive" else None
         integrand = self.integrand
-        if covered is None and how == "sum" and state == "alive" and _is_last_by_number(shape, axes, support):
+        by_number = covered is None and how == "sum" and state == "alive"
+        by_number = by_number and _is_last_by_number(shape, axes, support)
+        if by_number:
             covered, integrand = True, altered(integrand, proved=False, assumed=True)
         whole = axes.kind == "all"
         if state == "alive" and covered is True:
@@ -175,7 +177,7 @@ class Reduction:
         if whole or axes.kind == "tail":
             rest = rest or how
         else:
-            for position in axes.positions:
+            for position in () if by_number else axes.positions:
                 axis = shape.axis(position)
                 if axis is None or axis.size == 1:
                     continue

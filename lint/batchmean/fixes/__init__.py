@@ -65,6 +65,8 @@ class Fixer:
         elif isinstance(event, SupportEvent):
             if event.factor.is_partial:
                 raise Unfixable("it is divided by a length, too, and the code does not show whose")
+            if event.node is not event.step.node and not _is_handed_on_whole(event):
+                raise Unfixable("the function that is called reduces it axis by axis")
             if event.step.mixed:
                 raise Unfixable("something else is added before this reduction: reduce each by itself")
             how = standing(self._code, event)
@@ -99,3 +101,9 @@ class Fixer:
         if not all(first is not None and first.is_same(axis) for axis in counted_axes(reduction)):
             return False
         return standing_of_miscount(self._code, event, reduction) is Standing.ALONE
+
+
+def _is_handed_on_whole(event: SupportEvent) -> bool:
+    """Does a helper take the mean of everything that it is given, and ask for no axis, count or mask?"""
+    inside = [step for step in event.reduction.steps if step.stack == event.step.stack]
+    return len(inside) == 1 and inside[0].whole and event.reduction.mask is None

@@ -82,8 +82,9 @@ class Code:
         pieces = [edit.text]
         for line, text in lost:
             before = self.lines[line - 1].partition(text)[0]
+            indent = before[: len(before) - len(before.lstrip())]
             alone = line > edit.span.line and not before.strip()
-            pieces.append(f"\n{before}{text}" if alone or len(pieces) > 1 else f"  {text}")
+            pieces.append(f"\n{indent}{text}" if alone or len(pieces) > 1 else f"  {text}")
         rest = self.lines[edit.span.end_line - 1][edit.span.end_column - 1 :]
         if rest.strip() and not rest.lstrip().startswith("#"):
             last_line = self.lines[edit.span.end_line - 1]

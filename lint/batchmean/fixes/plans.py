@@ -15,7 +15,7 @@ from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
 from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
-from batchmean.rules.axes import lacks_support, shows_axis, summing_step
+from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
 from batchmean.rules.base import sums_the_batch
 
 _SUM_OF = {"mean": "sum", "nanmean": "nansum", "average": "sum", "reduce_mean": "reduce_sum"}
@@ -45,9 +45,10 @@ class Planner:
         """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
         plan = _Plan(self._code, self._idiom, event)
         node = event.step.node
-        if event.reduction.mask is not None:
+        if ignores_its_mask(event.reduction, event.step):
             raise Unfixable("the divisor has to be the sum of the mask, and which axes that has is not shown")
-        if event.step.how == "scale" and isinstance(self._code.parent(node), ast.Expr):
+        in_place = isinstance(node, ast.Call) and last_name(node.func).endswith("_")
+        if event.step.how == "scale" and isinstance(self._code.parent(node), ast.Expr) and not in_place:
             raise Unfixable("the result of the division is thrown away")
         if event.node is not node or (event.step.how == "mean" and _is_helper(node, event)):
             yield from plan.of_argument()

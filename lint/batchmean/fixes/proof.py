@@ -112,15 +112,22 @@ def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.
     loses_a_mean = event.step.how == "scale" and total is not None and total.how == "mean"
     if event.step.per_batch or event.is_wrong_axis or sums_the_batch(event) or loses_a_mean:
         # The positions are averaged now, too, and once only.
-        units = tuple((name, 0) for name, _ in wanted.factor.units)
-        wanted = wanted._replace(factor=replace(wanted.factor, units=units))
+        wanted = wanted._replace(factor=replace(wanted.factor, units=wanted.factor.units and (("B", 0),)))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)
     first, last = statement.lineno, statement.end_lineno or statement.lineno
-    first = min(first, *(edit.span.line for edit in edits))
+    first = min(first, *(edit.span.line for edit in edits), *_lines_of_steps(code, event, statement))
     before = set(_within(accounts(code.tree, code.lines), first, last))  # other findings may stand there, too
     last += sum(edit.text.count("\n") - (edit.span.end_line - edit.span.line) for edit in edits)
     now = set(_within(accounts(tree, text.split("\n")), first, last))
     return wanted.is_right and wanted in now and now <= before | {wanted, *map(_put_right, before)}
+
+
+def _lines_of_steps(code: Code, event: SupportEvent, statement: ast.stmt) -> Iterator[int]:
+    """Where the other steps of the account stand: of a division that goes with its line, they are what is left."""
+    function = code.function(statement)
+    for step in event.reduction.steps:
+        if code.function(step.node) is function:
+            yield code.statement(step.node).lineno
 
 
 def _within(reductions: Sequence[Reduction], first: int, last: int) -> Iterator[_Signature]:
@@ -139,7 +146,14 @@ def _signatures(reductions: Iterator[Reduction] | Sequence[Reduction]) -> Iterat
             symbols = reduction.integrand.support.symbols
             opaque = [(a, p) for a, p in reduction.counts() if a.role is Role.OPAQUE and a.key not in symbols]
             others = tuple(sorted((atom.names, power) for atom, power in opaque))
-            yield _Signature(reduction.integrand.symbol, factor, reduction.coefficient, others)
+            symbol = reduction.integrand.symbol
+            yield _Signature(symbol, _comparable(factor), reduction.coefficient, others)
+
+
+def _comparable(factor: Factor) -> Factor:
+    """Of an unknown number of axes, one text tells more of them apart than another: only those that are off count."""
+    off = tuple((name, power) for name, power in factor.units if power)
+    return replace(factor, units=off or factor.units and (("B", 0),))
 
 
 def _put_right(signature: _Signature) -> _Signature:

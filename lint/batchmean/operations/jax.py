@@ -29,6 +29,15 @@ _LOSSES = (
     "kl_divergence convex_kl_divergence generalized_kl_divergence l2_loss squared_error huber_loss "
     "log_cosh hinge_loss cosine_distance cosine_similarity"
 ).split()
+# Per example; the class axis is summed.
+_CLASS_LOSSES = {
+    **dict.fromkeys(
+        ("softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"),
+        "class_loss(x|logits, target|labels, axis; axis=-1, extra=none)",
+    ),
+    "safe_softmax_cross_entropy": "class_loss(x|logits, target|labels; axis=-1, extra=none)",
+    "kl_divergence": "class_divergence(x|log_predictions, target|targets, axis; axis=-1, extra=none)",
+}
 _NEWER_LOSSES = (
     "poly_loss_cross_entropy kl_divergence_with_log_targets sparsemax_loss perceptron_loss "
     "ranking_softmax_loss multiclass_hinge_loss multiclass_perceptron_loss multiclass_sparsemax_loss "
@@ -104,9 +113,9 @@ FRAMEWORK = Framework(
         **{f"optax.{name}": "per_example_loss" for name in _LOSSES},
         **{f"optax.losses.{name}": "per_example_loss" for name in (*_LOSSES, *_NEWER_LOSSES)},
         **{
-            f"{module}.{name}": "per_example_loss(x|logits, target|labels; axis=-1)"
+            f"{module}.{name}": line
             for module in ("optax", "optax.losses")
-            for name in ("softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels")
+            for name, line in _CLASS_LOSSES.items()
         },
     },
     methods={"distribution.to_event": "independent(x, n|reinterpreted_batch_ndims)"},

@@ -7,6 +7,8 @@ from batchmean.operations.table import Framework
 _ELEMENTWISE = "abs sign tanh relu softplus softsign round sin cos hard_sigmoid elu".split()
 
 # Spelled alike in `keras.backend` and in `keras.ops`.
+_CLASS = "class_loss(target|y_true, x|y_pred|output"
+
 _BOTH = {
     "log": "log(x)",
     "exp": "exp(x)",
@@ -61,8 +63,8 @@ _BACKEND = {
     "dropout": "map(x)",
     "l2_normalize": "map(x)",
     # They sum or select over the class axis themselves, or are elementwise.
-    "categorical_crossentropy": "per_example_loss",
-    "sparse_categorical_crossentropy": "per_example_loss",
+    "categorical_crossentropy": f"{_CLASS}, [from_logits], axis; axis=-1, extra=none)",
+    "sparse_categorical_crossentropy": f"{_CLASS}, [from_logits], axis; axis=-1, extra=none)",
     "binary_crossentropy": "per_example_loss",
 }
 
@@ -130,8 +132,8 @@ _OPS = {
     "trace": "reduce_other(x)",
     "norm": "reduce_other(x, [ord], axis, keepdims)",
     "normalize": "map(x)",
-    "categorical_crossentropy": "per_example_loss",
-    "sparse_categorical_crossentropy": "per_example_loss",
+    "categorical_crossentropy": f"{_CLASS}, [from_logits], axis; axis=-1, extra=none)",
+    "sparse_categorical_crossentropy": f"{_CLASS}, [from_logits], axis; axis=-1, extra=none)",
     "binary_crossentropy": "per_example_loss",
 }
 
@@ -154,6 +156,14 @@ FRAMEWORK = Framework(
         **{f"keras.backend.{name}": line for name, line in (_BOTH | _BACKEND).items()},
         **{f"keras.ops.{name}": line for name, line in (_BOTH | _OPS).items()},
         **{f"keras.losses.{name}": "per_example_loss" for name in _LOSSES},
+        "keras.losses.categorical_crossentropy": f"{_CLASS}, [from_logits], [label_smoothing], axis; axis=-1, "
+        "extra=none)",
+        "keras.losses.sparse_categorical_crossentropy": f"{_CLASS}, [from_logits], ignore_index|ignore_class, axis; "
+        "axis=-1, extra=none)",
+        **dict.fromkeys(
+            (f"keras.losses.{name}" for name in "kl_divergence kullback_leibler_divergence kld KLD".split()),
+            "class_divergence(target|y_true, x|y_pred; axis=-1, extra=none)",
+        ),
         **{f"keras.losses.{name}": "loss_module" for name in _LOSS_CLASSES},
         "keras.config.epsilon": "constant_number",
         "keras.layers.Dense": "dense_layer(units)",

@@ -49,6 +49,12 @@ FRAMEWORK = Framework(
         **{f"mlx.core.{name}": "map(x|a)" for name in _ELEMENTWISE},
         **{f"mlx.nn.{name}": "map(x)" for name in _ACTIVATIONS},
         **{f"mlx.nn.losses.{name}": "per_example_loss" for name in _LOSSES},
+        "mlx.nn.losses.cross_entropy": "class_loss(x|logits, target|targets, weight|weights, axis, [label_smoothing], "
+        "reduction; axis=-1, extra=none)",
+        "mlx.nn.losses.nll_loss": "class_loss(x|inputs, target|targets, axis, reduction; axis=-1, extra=none)",
+        "mlx.nn.losses.kl_div_loss": "class_divergence(x|inputs, target|targets, axis, reduction; axis=-1, extra=none)",
+        "mlx.nn.losses.mse_loss": "elementwise_loss(x|predictions, [targets], reduction)",
+        "mlx.nn.losses.l1_loss": "elementwise_loss(x|predictions, [targets], reduction)",
     },
     aliases={
         "mlx.core": "numpy",

@@ -115,6 +115,9 @@ FRAMEWORK = Framework(
         **{f"paddle.{name}": "map(x|input)" for name in _ELEMENTWISE},
         **{f"{_F}.{name}": "map(x|input)" for name in _ACTIVATIONS},
         **{f"{_F}.{name}": "per_example_loss" for name in _LOSSES},
+        f"{_F}.mse_loss": "elementwise_loss(x|input, [label], reduction)",
+        f"{_F}.l1_loss": "elementwise_loss(x|input, [label], reduction)",
+        f"{_F}.smooth_l1_loss": "elementwise_loss(x|input, [label], reduction)",
         f"{_F}.cross_entropy": "class_loss(x|input, target|label, weight, ignore_index, reduction, "
         "[soft_label], axis; axis=-1)",
         **{f"paddle.nn.{name}": "loss_module" for name in _LOSS_LAYERS},

@@ -85,9 +85,11 @@ FRAMEWORK = Framework(
         **{f"tensorflow.math.{name}": line for name, line in _MATH.items()},
         **{f"tensorflow.nn.{name}": "per_example_loss" for name in _NN_LOSSES},
         **{
-            f"tensorflow.nn.{name}": "per_example_loss(target|labels, x|logits; axis=-1)"
-            for name in ("softmax_cross_entropy_with_logits", "sparse_softmax_cross_entropy_with_logits")
+            f"tensorflow.nn.{name}": "class_loss(target|labels, x|logits, axis|dim; axis=-1, extra=none)"
+            for name in ("softmax_cross_entropy_with_logits", "softmax_cross_entropy_with_logits_v2")
         },
+        "tensorflow.nn.sparse_softmax_cross_entropy_with_logits": "class_loss(target|labels, x|logits; axis=-1, "
+        "extra=none)",
         **{f"tensorflow.losses.{name}": "per_example_loss" for name in _OLD_LOSSES},
         **{f"{d}.Normal": "elementwise_distribution(x|loc, scale; extra=Normal)" for d in _DISTRIBUTIONS},
         **{f"{d}.Categorical": "event_distribution(x|logits)" for d in _DISTRIBUTIONS},

@@ -23,6 +23,16 @@ def summing_step(reduction: Reduction, division: Step) -> Step | None:
     return next((s for s in reversed(before) if s.whole and s.how != "scale" and not s.of_scalar), None)
 
 
+def ignores_its_mask(reduction: Reduction, step: Step) -> bool:
+    """Is a masked loss averaged over all positions by this step, so that its divisor has to be the sum of the mask?"""
+    if reduction.mask is None or any(atom.role is Role.VALID for atom, _ in reduction.counts()):
+        return False
+    total = summing_step(reduction, step)
+    if total is not None and total.library and lacks_support(reduction, total):
+        return False  # a library's own mean leaves out what it ignores
+    return step.how == "scale" or step.whole
+
+
 def lacks_support(reduction: Reduction, step: Step) -> bool:
     """Was the support summed before this step, as a library's cross-entropy does?"""
     return step.shape is not None and step.shape.has(reduction.integrand.support) is False
@@ -94,7 +104,9 @@ def _count_words(reduction: Reduction, atom: Atom) -> str:
         units = [axis for axis in axes if not axis.is_same(integrand.support)]
         place = next((i for i, axis in enumerate(units) if axis.is_same(atom.axis)), None)
         names = _UNITS.get(len(units), ("the batch",))
-        return "" if place is None else names[place] if place < len(names) else "another axis"
+        if not integrand.symbol and len(units) > 2:
+            names = names[:1]  # pixels, or the features of positions
+        return "" if place is None else names[place] if place < len(names) else f"the length of axis {place}"
     position = integrand.shape.position_of(atom.axis)
     if position == 0:
         return "the batch"

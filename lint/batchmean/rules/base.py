@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
 from batchmean.engine.events import Event, Miscount, SupportEvent, fraction
-from batchmean.rules.axes import lacks_support, shows_axis, summing_step
+from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
 
 E = TypeVar("E", bound=Event)
 
@@ -78,7 +78,7 @@ def _positions(event: SupportEvent) -> bool:
 def use(event: SupportEvent) -> str:
     """What to do instead, as a command: `use .sum(axis=-1).mean()`, `leave out this division`."""
     step = summing_step(event.reduction, event.step)
-    if event.reduction.mask is not None:
+    if ignores_its_mask(event.reduction, event.step):
         return "use its sum over everything, divided by the sum of the mask"
     if step is not None and step.how == "mean" and event.step.how == "scale":
         return "leave out this division"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, support_words, use
+from batchmean.rules.base import SupportRule, by_how_much, sums_the_batch, support_words, use
 
 
 class WrongAxisDivision(SupportRule):
@@ -49,7 +49,8 @@ def cross_entropy(logits, labels):
     def check(self, event: SupportEvent) -> str | None:
         if not event.is_wrong_axis:
             return None
-        return (
-            f"{event.reduction.integrand.kind} is divided by the size of {support_words(event)} instead of the number "
-            f"of examples: {by_how_much(event)}; {use(event)}"
-        )
+        kind, support = event.reduction.integrand.kind, support_words(event)
+        how = f"divided by the size of {support} instead of the number of examples"
+        if sums_the_batch(event):
+            how = f"summed over the batch axis and averaged over {support}"
+        return f"{kind} is {how}: {by_how_much(event)}; {use(event)}"

@@ -210,9 +210,17 @@ def transpose(call: Call, x: Value, *axes: Value) -> Value:
         return algebra.relabelled(tensor, shape)
     if numbers is None:
         return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
-    if len(numbers) == 2 and len(axes) == 2:
+    if len(numbers) == 2 and len(axes) == 2 and _swaps_two(call):
         return algebra.relabelled(tensor, tensor.shape.swapped(*numbers))
     return algebra.relabelled(tensor, tensor.shape.permuted(numbers))
+
+
+def _swaps_two(call: Call) -> bool:
+    """Is `transpose(0, 1)` here PyTorch's, which swaps two axes, and not NumPy's, which lists them all?"""
+    imported = {
+        v.name.partition(".")[0] for v in call.interpreter.module.names.values() if isinstance(v, ModuleValue)
+    }
+    return not imported or bool(imported & {"torch", "tinygrad"})
 
 
 def _reversed(shape: Shape) -> Shape:

@@ -27,7 +27,7 @@ from batchmean.engine.values import (
 def _reduction_name(
     call: Call, reduction: Value | None, size_average: Value | None, reduce: Value | None
 ) -> str | None:
-    """The reduction in force, or None where the code leaves it open; a parameter's default counts."""
+    """The reduction in force, a default of the library or of a parameter's too; None where the code leaves it open."""
     reduction, size_average, reduce = (_default(call, v) for v in (reduction, size_average, reduce))
     legacy = [v for v in (size_average, reduce) if v is not None and literal(v) is not None]
     if legacy:
@@ -39,7 +39,7 @@ def _reduction_name(
     if any(v is not None and not isinstance(v, Const) for v in (size_average, reduce)):
         return None
     if reduction is None:
-        return "mean"
+        return call.operation.extra or "mean"
     name = literal(reduction)
     if isinstance(reduction, Const) and name is None:
         return "none"
@@ -148,20 +148,44 @@ def class_loss(
     axis: Value | None = None,
 ) -> Value:
     """cross_entropy, nll_loss: the class axis, the second one in PyTorch, is summed by the library itself."""
+    name = _reduction_name(call, reduction, size_average, reduce)
+    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
+    return _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignore_index)
+
+
+@primitive
+def class_divergence(
+    call: Call,
+    x: Value,
+    target: Value | None = None,
+    axis: Value | None = None,
+    reduction: Value | None = None,
+) -> Value:
+    """A library's KL divergence that sums over the class axis itself, as all but PyTorch's and Paddle's do."""
+    name = _reduction_name(call, reduction, None, None)
+    return _class_loss(call, "KL divergence", x, target, name, not isinstance(reduction, Tensor), axis)
+
+
+def _class_loss(
+    call: Call,
+    kind: str,
+    x: Value,
+    target: Value | None,
+    name: str | None,
+    is_shown: bool,
+    axis: Value | None,
+    ignore_index: Value | None = None,
+) -> Value:
     logits = call.tensor(x)
     default = call.operation.default_axis
     position = integer(axis) if axis is not None else 1 if default is None else default
     support = logits.shape.axis(position) if position is not None else None
-    name = _reduction_name(call, reduction, size_average, reduce)
     if support is None or position is None or name not in ("none", "mean", "sum"):
         return call.opaque()
     place = call.place(f"{call.spelled} sums over the class axis itself")
     stack = call.interpreter.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
-    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
-    integrand = Integrand(
-        "cross-entropy", support, "V", is_shown, (place,), logits.shape, stack, call.spelled, key
-    )
+    integrand = Integrand(kind, support, "V", is_shown, (place,), logits.shape, stack, call.spelled, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
     account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)

@@ -1,0 +1,286 @@
+"""The generated losses: the judge on programs whose answer is known, and that the machine is consistent with itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from batchmean.findings import Finding, Span
+
+from benchmarks.oracle import compare, generate, judge, shrink
+from benchmarks.oracle.choices import Choices
+from benchmarks.oracle.grammar import generate as make
+from benchmarks.oracle.program import Array, Input, Inputs, Program, Tag, Term
+from benchmarks.oracle.terms import log_softmax
+
+SEED = 20
+HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n\n\n"
+
+
+def cross_entropy(inputs: Inputs) -> Array:
+    return -inputs["soft"] * log_softmax(inputs["logits"], -1)
+
+
+def program(body: str, axes: str = "BTV", *, mask: bool = False, sum_is_right: bool = True) -> Program:
+    """A function `f(logits, soft[, mask])` of the elements `x` of a cross-entropy, in NumPy."""
+    names = tuple(axes)
+    inputs = {"logits": Input(names, "real"), "soft": Input(names, "distribution")}
+    if mask:
+        inputs["mask"] = Input(names[:-1], "mask", "float")
+    head = f"def f({', '.join(inputs)}):\n    x = -(soft * log_softmax(logits, axis=-1))\n"
+    before: Tag = "other"
+    reduction: Tag = "reduction"
+    text = HEAD + head + "".join(f"    {line}\n" for line in body.split("\n"))
+    return Program(
+        text=text,
+        entry=f"f({', '.join(f'arg_{role}' for role in inputs)})",
+        framework="numpy",
+        inputs=inputs,
+        term=Term("cross-entropy", names, cross_entropy, "V"),
+        masked=mask,
+        literals={},
+        sum_is_right=sum_is_right,
+        tags=(before,) * 6 + (reduction,) * len(body.split("\n")),
+        naming="typical",
+        choices={},
+        plan="",
+        offset=None,
+        needs_rank=False,
+    )
+
+
+def truth(known: Program) -> judge.Truth:
+    settings = judge.settings(known, SEED)
+    return judge.truth(known, judge.run(known.text, known, settings), settings)
+
+
+@pytest.mark.parametrize(
+    ("body", "mask", "mode"),
+    [
+        ("return x.sum(axis=-1).mean()", False, "mean"),
+        ("return x.mean() * x.shape[-1]", False, "mean"),
+        ("return x.sum() / x.shape[0]", False, "sum per example"),
+        ("return x.sum()", False, "sum"),
+        ("return (x.sum(-1) * mask).sum() / mask.sum()", True, "mean"),
+        ("return ((x.sum(-1) * mask).sum(1) / mask.sum(1)).mean()", True, "mean of means"),
+        ("return (x.sum(-1) * mask).sum(1).mean()", True, "sum per example"),
+    ],
+)
+def test_published_ways_are_right(body: str, mask: bool, mode: str) -> None:
+    found = truth(program(body, mask=mask))
+    assert (found.verdict, found.mode, found.factor) == ("right", mode, {})
+
+
+@pytest.mark.parametrize(
+    ("body", "mask", "factor"),
+    [
+        ("return x.mean()", False, {"V": -1}),
+        ("return x.sum() / x.size", False, {"V": -1}),
+        ("return x.sum() / x.shape[-1]", False, {"B": 1, "T": 1, "V": -1}),
+        ("return x.sum(-1).mean() / len(x)", False, {"B": -1}),
+        ("return (x.sum(-1) * mask).mean()", True, {"n_valid": 1, "B": -1, "T": -1}),
+        ("return (x * mask[..., None]).mean()", True, {"n_valid": 1, "B": -1, "T": -1, "V": -1}),
+    ],
+)
+def test_wrong_counts_are_measured(body: str, mask: bool, factor: Mapping[str, int]) -> None:
+    found = truth(program(body, mask=mask))
+    assert found.verdict == "wrong"
+    assert found.factor == factor
+
+
+def test_a_mean_of_one_number_is_no_sum_on_purpose() -> None:
+    assert truth(program("return x.sum().mean()")).verdict == "right"
+    assert truth(program("return x.sum().mean()", sum_is_right=False)).verdict == "wrong"
+
+
+def test_what_is_no_product_of_sizes() -> None:
+    paired = "each = x.sum(-1)[:, 0]\nreturn (each * each[:, None]).mean()"
+    assert truth(program(paired)).verdict == "other"
+    assert truth(program("return x.sum(-1).mean(1).sum()")).verdict == "open"
+
+
+def test_what_is_added_is_taken_away_again() -> None:
+    other = program("return x.mean() + (logits ** 2).mean()")
+    other = other.__class__(**{**vars(other), "offset": lambda inputs: float((inputs["logits"] ** 2).mean())})
+    assert truth(other).factor == {"V": -1}
+
+
+def test_masks_leave_something_of_every_sequence_and_not_all() -> None:
+    for setting in judge.settings(program("return 0", mask=True), SEED):
+        counts = setting.valid.sum(axis=1)
+        assert counts.min() >= 1
+        assert counts.max() < setting.valid.shape[1]
+        assert len(set(counts)) > 1
+
+
+def finding(code: str, line: int, factor: Mapping[str, int] | None) -> Finding:
+    return Finding(code, "", "", "generated.py", Span(line, 5, line, 9), "proved", factor, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "factor", "fault"),
+    [
+        ("return x.mean()", 7, {"V": -1}, ""),
+        ("return x.mean()", 7, {"B": -1}, "another factor"),
+        ("return x.mean()", 6, {"V": -1}, "elsewhere"),
+        ("return x.mean() / len(x)", 7, {"V": -1}, ""),
+        ("return x.sum() / x.shape[0]", 7, {"T": 1}, "right"),
+        ("return x.sum(-1).mean()", 7, {"V": -1}, "right"),
+    ],
+)
+def test_findings_are_judged(body: str, line: int, factor: Mapping[str, int], fault: str) -> None:
+    known = program(body)
+    settings = judge.settings(known, SEED)
+    told = compare.judged(known, [finding("BMN102", line, factor)], truth(known), settings)
+    assert [one.fault for one in told] == [fault]
+
+
+def test_another_rule_is_no_agreement() -> None:
+    known = program("return x.mean()")
+    settings = judge.settings(known, SEED)
+    told = compare.judged(known, [finding("BMN301", 7, None)], truth(known), settings)
+    assert [one.fault for one in told] == ["another rule"]
+
+
+def test_the_linter_is_asked_and_its_fix_is_run() -> None:
+    found = compare.compared("known", program("return x.mean()"))
+    assert (found.ran, found.verdict, found.factor) == (True, "wrong", {"V": -1})
+    assert [(one.code, one.fault) for one in found.told] == [("BMN102", "")]
+    assert not found.faults
+
+
+def test_choices_depend_on_their_names_alone() -> None:
+    one, other = Choices("key"), Choices("key", {"first": 1})
+    assert other.pick("first", "abc") == "b"
+    one.pick("first", "abc")
+    drawn = [one.pick("second", range(1000)), one.pick("second", range(1000))]
+    assert drawn == [other.pick("second", range(1000)), other.pick("second", range(1000))]
+    assert drawn[0] != drawn[1]
+    assert one.made.keys() == {"first", "second", "second#2"}
+
+
+def test_an_option_that_is_ruled_out_is_never_taken() -> None:
+    assert Choices("key", {"name": 0}).pick("name", "ab", (0, 1)) == "b"
+
+
+@pytest.fixture(scope="module")
+def programs() -> dict[str, Program]:
+    keys = [generate.key_of(SEED, index) for index in range(300)]
+    return {key: make(Choices(key), "numpy") for key in keys}
+
+
+@pytest.fixture(scope="module")
+def truths(programs: dict[str, Program]) -> dict[str, judge.Truth]:
+    return {key: truth(known) for key, known in programs.items()}
+
+
+def test_the_same_seed_makes_the_same_programs(programs: dict[str, Program]) -> None:
+    for key, known in programs.items():
+        again = make(Choices(key, known.choices), "numpy")
+        assert again.text == known.text
+        assert again.choices == known.choices
+    assert len({known.text for known in programs.values()}) > 290
+
+
+def test_every_kind_of_program_is_made(programs: dict[str, Program], truths: dict[str, judge.Truth]) -> None:
+    verdicts = [one.verdict for one in truths.values()]
+    assert verdicts.count("right") > 90
+    assert verdicts.count("wrong") > 90
+    kinds = {known.term.kind for known in programs.values()}
+    assert kinds >= {"cross-entropy", "kl", "entropy", "latent kl", "selected", "squared error", "binary"}
+    assert sum(known.masked for known in programs.values()) > 50
+
+
+def test_the_judge_agrees_with_what_plans_say(
+    programs: dict[str, Program], truths: dict[str, judge.Truth]
+) -> None:
+    """Plans whose outcome arithmetic tells, whatever the spelling."""
+    seen = set()
+    for key, known in programs.items():
+        support = known.term.support
+        expected = {
+            (f"sum over {support}, mean of all", False): ("right", {}),
+            ("mean of all", False): ("wrong", {support: -1}) if support else ("right", {}),
+            (f"sum over {support}, masked, sum of all, / valid", True): ("right", {}),
+            ("masked, sum of all, / valid", True): ("right", {}),
+        }.get((known.plan, known.masked))
+        if expected is not None and "pairs" not in known.choices:
+            found = truths[key]
+            assert (found.verdict, dict(found.factor)) == expected, known.text
+            seen.add((known.plan, expected[0]))
+    assert len(seen) >= 4
+
+
+def test_lines_of_the_reduction_are_known(programs: dict[str, Program]) -> None:
+    for known in programs.values():
+        lines = known.text.split("\n")
+        assert len(known.tags) == len(lines) - 1
+        assert "reduction" in known.tags
+
+
+def test_shrinking_keeps_the_fault(
+    monkeypatch: pytest.MonkeyPatch, programs: dict[str, Program], truths: dict[str, judge.Truth]
+) -> None:
+    def with_fault(
+        key: str, framework: str, given: Mapping[str, int] | None = None
+    ) -> tuple[compare.Outcome, Program]:
+        made = make(Choices(key, given), "numpy")
+        found = truth(made)
+        faults: list[tuple[compare.Fault, str]] = [("missed", "")] if found.factor.get("V") == -1 else []
+        return compare.Outcome(key, True, factor=found.factor, faults=faults), made
+
+    monkeypatch.setattr(shrink, "outcome", with_fault)
+    wrong = [key for key, one in truths.items() if one.factor.get("V") == -1]
+    key = max(wrong, key=lambda key: len(programs[key].text))
+    small = shrink.shrunk(key, "numpy", ("missed", ""))
+    assert small is not None
+    assert "V^-1" in small.text
+    code = "".join(line + "\n" for line in small.text.split("\n") if not line.startswith("#"))
+    assert len(code) < len(programs[key].text)
+    assert len(code.split("\n")) < 12
+    right = next(key for key, one in truths.items() if one.verdict == "right")
+    assert shrink.shrunk(right, "numpy", ("missed", "")) is None
+
+
+def test_the_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--programs", "40", "--seed", str(SEED), "--framework", "numpy", "--jobs", "1"]
+    assert generate.main(arguments) == 0
+    counts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert counts["programs"] == counts["ran"] == 40
+    verdicts = ("right_programs", "wrong_programs", "other_programs", "open_programs")
+    assert sum(counts[name] for name in verdicts) == 40
+    for part, whole in [("proved_wrong", "proved"), ("likely_wrong", "likely"), ("found", "wrong_programs")]:
+        assert 0 <= counts[part] <= counts[whole]
+    assert 0 <= counts["fixes_wrong"] <= counts["fixed"] <= 40
+    assert counts["crashes"] == 0
+
+
+def test_disagreements_are_written_as_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--programs", "25", "--seed", str(SEED), "--framework", "numpy", "--jobs", "1"]
+    assert generate.main([*arguments, "--show", "1", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    counts = json.loads(printed.splitlines()[-1])
+    files = sorted(tmp_path.iterdir())
+    assert bool(files) >= (counts["found"] < counts["wrong_programs"])
+    for file in files:
+        text = file.read_text()
+        assert text.startswith("# ")
+        assert "\n# true: " in text
+        ast.parse(text)
+    assert not files or printed.startswith(files[0].read_text())
+
+
+def test_processes_change_nothing() -> None:
+    alone = list(generate.outcomes(SEED, range(6), "numpy", 1))
+    assert list(generate.outcomes(SEED, range(6), "numpy", 2)) == alone
+
+
+def test_a_program_that_fails_is_no_verdict() -> None:
+    known = program("return x.sum(axis=7)")
+    found = compare.compared("known", known)
+    assert not found.ran
+    assert "AxisError" in found.error
+    assert not found.told
