@@ -101,6 +101,8 @@ class _Grammar:
         reducer = Reducer(helper, inner, "")
         helper.say(f"return {reducer.build()}", "reduction")
         self.inner = reducer
+        # The map passes arrays alone: the defaults are what is asked for.
+        helper.options = {name: (value, value) for name, (_, value) in helper.options.items()}
         self.parts.append(self.w.function(helper))
         roles = list(helper.parameters)
         for role in roles:

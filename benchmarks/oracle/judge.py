@@ -130,6 +130,8 @@ def _framework(name: Framework) -> Callable[[Array], Any]:
         import jax
 
         jax.config.update("jax_enable_x64", True)
+        # Each operation is compiled for each shape, and run a few times.
+        jax.config.update("jax_disable_most_optimizations", True)
         return lambda x: jax.numpy.asarray(x)
     return lambda x: np.array(x)
 

@@ -28,7 +28,7 @@ DECISIVE = frozenset(
     "num_classes depth".split()
 )
 UNDECIDED = (
-    "map identity per_example_loss loss_module select take scatter zeros_like filled_like matmul prod"
+    "map identity flip per_example_loss loss_module select take scatter zeros_like filled_like matmul prod"
 ).split()
 """Primitives for which no such parameter decides anything."""
 

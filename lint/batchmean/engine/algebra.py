@@ -477,7 +477,9 @@ def _unite_supports(a: Tensor, b: Tensor) -> None:
     mine = [x.axis for x in a.atoms() if x.axis is not None and x.role in _SUPPORTED]
     theirs = [x.axis for x in b.atoms() if x.axis is not None and x.role in _SUPPORTED]
     if mine and theirs and a.shape.has(mine[0]) and b.shape.has(theirs[0]):
-        mine[0].unite(theirs[0])
+        for axis in (*mine[1:], *theirs):
+            if a.shape.has(axis) or b.shape.has(axis):
+                mine[0].unite(axis)
         for side in (a, b):
             side.shape.learn_rank()
 

@@ -16,7 +16,7 @@ from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.factors import Factor, factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
-from batchmean.engine.miscounts import miscounts, report_node
+from batchmean.engine.miscounts import is_class_loss, miscounts, report_node
 from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Stack, Step
 from batchmean.engine.relevance import Relevance
@@ -181,7 +181,7 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
                 step = _blamed(reduction)
                 spells_dim = _spells_dim(imported, step.node)
                 too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
-        elif reduction.integrand.library and _is_a_mean_again(reduction, factor):
+        elif is_class_loss(reduction) and _is_a_mean_again(reduction, factor):
             right.append(
                 reduction
             )  # a library's mean: not the support's length but the second division is too much

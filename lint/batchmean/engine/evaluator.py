@@ -776,6 +776,8 @@ class Evaluator:
             kept = masks.complement(self.as_tensor(index)) if isinstance(index, Tensor) else None
             if kept is None or not base.terms:
                 return
+            # A condition as an index lies over the first axes, whatever follows them.
+            kept = algebra.relabelled(kept, base.shape)
             stored = self.placed(algebra.multiply(base, kept), (base, kept), target)
         elif type(number) in (int, float) and number != 1:
             stored = self.computed(base.shape)  # weights that sum to something else, whatever they are called

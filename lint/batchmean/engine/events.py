@@ -84,7 +84,11 @@ class SupportEvent(Event):
     def monomial(self) -> Mapping[str, int] | None:
         if self.factor.is_partial:
             return None
-        return self.factor.monomial(self.reduction.integrand.symbol)
+        exponents = self.factor.monomial(self.reduction.integrand.symbol)
+        mask = self.reduction.mask
+        if mask is not None and mask.shown and self.reduction.counts_masked():
+            exponents |= {"n_valid": 1, "N": -1}  # two counts too many
+        return exponents
 
     @property
     def known_sizes(self) -> Mapping[str, int] | None:

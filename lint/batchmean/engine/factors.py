@@ -197,6 +197,8 @@ class _Exponents:
 
     def _name(self, axis: Axis) -> str:
         place = self._shape.left_place(axis)
+        if place and self._shape.left_place(self._axis) == 0:
+            place -= 1  # classes first
         return "" if place is None else "T" if place else "B"
 
     def _count_elements(self, shape: Shape, power: int) -> bool:
@@ -232,6 +234,9 @@ class _Exponents:
 
     def _count_axis(self, axis: Axis, power: int) -> bool:
         """The length of one axis, or of those merged in it."""
+        axes = self._shape.axes
+        if axes and len(axes) == 1 and axes[0].is_same(axis) and axis.root().whole is not None:
+            return self._count_elements(self._shape, power)  # the length of what was flattened
         whole = axis.is_same(self._axis) or self._place(axis) is not None
         for part in (axis,) if whole else axis.root().parts or (axis,):
             if part.is_same(self._axis):

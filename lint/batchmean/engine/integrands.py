@@ -51,7 +51,7 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     """
     if not tensor.terms or tensor.shape.is_scalar:
         return None
-    shown = [a for a in tensor.atoms() if _is_a_loss(a)]
+    shown = [a for a in tensor.atoms() if _is_a_loss(a, tensor.shape)]
     places: list[Place | None] = [a.place for a in shown]
     is_shown = bool(places)
     masks = common_masks(tensor)
@@ -83,14 +83,12 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     )
 
 
-def _is_a_loss(atom: Atom) -> bool:
+def _is_a_loss(atom: Atom, shape: Shape) -> bool:
     """Does the code show it to be a loss, or one with a weight or a sign?"""
-    if atom.kind in ("error", "selected") or atom.role in (
-        Role.LOG_PROBS,
-        Role.LOG_COMPLEMENT,
-        Role.LOG_SIGMOID,
-    ):
+    if atom.kind in ("error", "selected") or atom.role in (Role.LOG_COMPLEMENT, Role.LOG_SIGMOID):
         return True
+    if atom.role is Role.LOG_PROBS:  # of all classes they are no loss yet
+        return atom.axis is not None and shape.has(atom.axis) is False
     inside = atom.argument.single() if atom.role is Role.LOG and atom.argument is not None else None
     return inside is not None and inside.kind == "picked"
 
@@ -323,7 +321,7 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
         return None
     for weight in others:
         if weight.role is Role.OPAQUE and log.role is Role.LOG and log.source == weight.key:
-            axis = tensor.shape.axis(-1)
+            axis = _last_axis(weight, tensor)
             # x * log(x) is an entropy only by its sign or its name: Theil's index has neither.
             negative = term.coefficient is not None and term.coefficient < 0
             meant = negative or is_probability_name(weight.names) or says_classes(weight.hint)
@@ -337,7 +335,7 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
             continue
         if log.role is Role.LOG_PROBS and log.axis is not None:
             return weight, log, log.axis, False
-        axis = tensor.shape.axis(-1)
+        axis = _last_axis(weight, tensor)
         if axis is None or axis.size == 1:
             continue
         if log.role is Role.LOG and log.argument is not None:
@@ -346,6 +344,14 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
         if log.role is Role.OPAQUE and is_probability_name(weight.names):
             return weight, log, axis, False
     return None
+
+
+def _last_axis(atom: Atom, tensor: Tensor) -> Axis | None:
+    """The last axis of what a product is made of: it may stand elsewhere by now, after a transposition."""
+    own = atom.shape.axis(-1) if atom.shape is not None and not atom.shape.is_scalar else None
+    if own is not None and tensor.shape.has(own) is True:
+        return own
+    return tensor.shape.axis(-1)
 
 
 def _is_width_one(log: Atom) -> bool:
@@ -409,7 +415,7 @@ def _latent_kl(tensor: Tensor) -> Integrand | None:
         ]
         if any(mine.root().parts or mine.root().whole is not None for mine in tensor.shape.shown):
             return None  # flattened: where the latent axis is, nothing shows
-        axis = tensor.shape.axis(-1)
+        axis = _last_axis(log, tensor)
         if squares and axis is not None and axis.size != 1:
             sides = [a.shape for a in (*squares, log) if a.role is Role.OPAQUE and a.shape is not None]
             for shape in sides if any(shape.is_same(tensor.shape) for shape in sides) else ():

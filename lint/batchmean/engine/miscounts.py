@@ -168,7 +168,9 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     """What a mean was divided by, as powers where these are known, and in words."""
     factor = factor_of(reduction)
     if factor is None:
-        return ({}, "the length of one of its own axes") if divides_by_its_own_length(reduction) else None
+        is_one_number = reduction.integrand.library or not reduction.integrand.symbol
+        again = is_one_number and divides_by_its_own_length(reduction)
+        return ({}, "the length of one of its own axes") if again else None
     counts = list(reduction.counts())
     averaged = reduction.rest == "mean" and all(power == 0 for _, power in factor.units)
     if (
@@ -177,7 +179,7 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         and averaged
         and reduction.integrand.symbol == "V"
     ):
-        if not reduction.integrand.assumed and reduction.integrand.library:
+        if not reduction.integrand.assumed and is_class_loss(reduction):
             return {"V": -1}, "the class count"
     if factor.support:
         return None
@@ -209,6 +211,11 @@ def _is_added_up(reduction: Reduction, first: Step, later: Step) -> bool:
         return False
     own = all(atom.axis is not None for atom, _ in reduction.counts())
     return not (own and all(isinstance(node, ast.ListComp | ast.GeneratorExp) for node in rounds))
+
+
+def is_class_loss(reduction: Reduction) -> bool:
+    """Is it a library's loss that sums over the classes itself?"""
+    return bool(reduction.integrand.library) and reduction.integrand.kind == "cross-entropy"
 
 
 def _is_division(node: ast.AST) -> bool:

@@ -161,7 +161,9 @@ class Reduction:
         by_number = by_number and _is_last_by_number(shape, axes, support)
         if by_number:
             covered, integrand = True, altered(integrand, proved=False, assumed=True)
-        whole = axes.kind == "all"
+        whole = axes.kind == "all" or (shape.rank == 1 and axes.positions in ((0,), (-1,)))
+        if integrand.assumed and integrand.symbol == "V" and covered is False and how == "sum" and axes.positions:
+            state = "unsure"  # the axis that is summed may well be the one
         if state == "alive" and covered is True:
             state = "summed" if how == "sum" else "averaged"
         elif state == "alive" and covered is None:
@@ -173,6 +175,8 @@ class Reduction:
         ):
             # Now, if not before: were it this one that was averaged, there would be none to sum.
             state = "averaged" if how == "mean" else "summed"
+        elif state == "maybe averaged" and how == "sum":
+            state = "unsure"
         units, rest = self.units, self.rest
         if whole or axes.kind == "tail":
             rest = rest or how

@@ -324,15 +324,24 @@ class Shape:
                 self.axis(position)
             return Shape.of(self.root()._front[: spec.from_position])
         positions = self._expand(spec)
+        for position in positions:
+            self.axis(position + 1 if position >= 0 else position - 1)  # what takes its place
         removed = [a for a in (self.axis(p) for p in positions) if a is not None]
         from_left = [p for p in positions if p >= 0]
         from_right = [p for p in positions if p < 0]
         unsure = list(shape._unsure)
-        if any(p >= 1 for p in from_left):
-            # Counted from the left, the axis may be any of those known from the right.
-            unsure += [a for a in shape._back if not any(a.is_same(r) for r in removed)]
-        if from_right:
-            unsure += [a for a in shape._front[1:] if not any(a.is_same(r) for r in removed)]
+        # Counted from the left, an axis may be any of those known from the right, and the other way round.
+        left, right = range(len(shape._front)), range(-len(shape._back), 0)
+        unsure += [
+            shape._back[j]
+            for j in right
+            if _may_meet(from_left, [j]) and not _is_among(shape._back[j], removed)
+        ]
+        unsure += [
+            shape._front[i]
+            for i in left
+            if _may_meet([i], from_right) and not _is_among(shape._front[i], removed)
+        ]
         if keepdims:
             front = [Axis(1) if i in from_left else a for i, a in enumerate(shape._front)]
             back = [Axis(1) if i - len(shape._back) in from_right else a for i, a in enumerate(shape._back)]
@@ -417,7 +426,10 @@ class Shape:
             a._front = b._front
         if len(b._back) > len(a._back):
             a._back = b._back
-        a._unsure = (a._unsure + b._unsure)[:MAX_RANK]
+        # What one of them shows is there.
+        unsure = [axis for axis in a._unsure if not _is_among(axis, b.shown)]
+        unsure += [axis for axis in b._unsure if not _is_among(axis, a.shown)]
+        a._unsure = unsure[:MAX_RANK]
         b._root = a
 
 

@@ -65,7 +65,7 @@ class Fixer:
         elif isinstance(event, SupportEvent):
             if event.factor.is_partial:
                 raise Unfixable("it is divided by a length, too, and the code does not show whose")
-            if event.node is not event.step.node and not _is_handed_on_whole(event):
+            if event.node is not event.step.node and not _is_handed_on_whole(self._code, event):
                 raise Unfixable("the function that is called reduces it axis by axis")
             if event.step.mixed:
                 raise Unfixable("something else is added before this reduction: reduce each by itself")
@@ -103,7 +103,28 @@ class Fixer:
         return standing_of_miscount(self._code, event, reduction) is Standing.ALONE
 
 
-def _is_handed_on_whole(event: SupportEvent) -> bool:
-    """Does a helper take the mean of everything that it is given, and ask for no axis, count or mask?"""
+def _is_handed_on_whole(code: Code, event: SupportEvent) -> bool:
+    """Does a helper take the mean of all that it is given, and do nothing else with it?"""
     inside = [step for step in event.reduction.steps if step.stack == event.step.stack]
-    return len(inside) == 1 and inside[0].whole and event.reduction.mask is None
+    if len(inside) != 1 or not inside[0].whole or event.reduction.mask is not None:
+        return False
+    reduction = event.step.node
+    around = [
+        node
+        for node in ast.walk(code.tree)
+        if isinstance(node, ast.FunctionDef | ast.Lambda)
+        and any(inner is reduction for inner in ast.walk(node))
+    ]
+    operand = _operand(reduction)
+    if not around or operand is None:
+        return False
+    loads = [n for n in ast.walk(around[-1]) if isinstance(n, ast.Name) and n.id == operand]
+    return len(loads) == 1 and any(p.arg == operand for p in around[-1].args.args)
+
+
+def _operand(node: ast.AST) -> str | None:
+    """The name of what `x.mean()` or `mean(x)` reduces."""
+    if not isinstance(node, ast.Call):
+        return None
+    sides = [*node.args[:1], getattr(node.func, "value", None)]
+    return next((side.id for side in sides if isinstance(side, ast.Name)), None)

@@ -16,7 +16,7 @@ from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
 from batchmean.fixes.counts import unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
-from batchmean.rules.axes import counted_axes, shows_its_units, sums_a_counted_axis
+from batchmean.rules.axes import counted_axes, keeps_the_first, shows_its_units, sums_a_counted_axis
 
 _SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
 _SUMS = frozenset({"sum", "reduce_sum"})
@@ -112,12 +112,7 @@ class _SecondDivision:
         is_shown = reduction is not None and (
             not sums_a_counted_axis(reduction) and (reduction.rest == "mean" or shows_its_units(reduction))
         )
-        if (
-            not event.factor
-            or not is_shown
-            or reduction is None
-            or any(h == "sum" for _, h in reduction.units)
-        ):
+        if not event.factor or not is_shown or reduction is None or not keeps_the_first(reduction):
             raise Unfixable(
                 "the code does not show what this count is: leave out the division that is too much"
             )

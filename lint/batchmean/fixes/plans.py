@@ -323,9 +323,12 @@ class _Plan:
     def _divisor(self) -> ast.expr:
         node = self._event.step.node
         if isinstance(node, ast.BinOp):
-            if isinstance(node.op, ast.Div) or not _holds(node.right, self._total()):
-                return node.right
-            return node.left
+            total = self._total()
+            if isinstance(node.op, ast.Mult) and total is not None and self._carries(node.right, total):
+                return node.left
+            if total is not None and self._carries(node.right, total):
+                raise Unfixable("the reduction is written in a way that is not understood")
+            return node.right
         if isinstance(node, ast.AugAssign):
             return node.value
         if isinstance(node, ast.Call) and last_name(node.func) in _DIVIDES and node.args:
@@ -381,9 +384,13 @@ class _Plan:
 
     def _feeds(self, division: ast.AST, total: ast.Call) -> bool:
         """Does the division hold the sum, or a name that is set to it and read here only?"""
-        if _holds(division, total):
+        return self._carries(division, total)
+
+    def _carries(self, node: ast.AST, total: ast.AST) -> bool:
+        """Does an expression hold the sum, or a name that is set to it?"""
+        if _holds(node, total):
             return True
-        names = [n for n in ast.walk(division) if isinstance(n, ast.Name)]
+        names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
         return any(_holds(value, total) for n in names if (value := only_value(self._code, n)) is not None)
 
     def _without_factor(self, divisor: ast.expr) -> Iterator[Edits]:
@@ -401,6 +408,10 @@ class _Plan:
     def _drop(self, node: ast.AST, operand: ast.expr) -> Edit | None:
         if not isinstance(node, ast.BinOp):
             return None
+        if any(
+            self._carries(operand, step.node) for step in self._event.reduction.steps if step.how != "scale"
+        ):
+            return None  # the loss itself
         left, right = self._code.outer(node.left), self._code.outer(node.right)
         if operand is node.right:
             return Edit(Span(*end_of(left), *end_of(right)), "")
@@ -434,7 +445,7 @@ class _Plan:
         if total is None or not self._feeds(node, total) or not isinstance(node, ast.BinOp):
             return
         name = last_name(total.func)
-        divisor = self._divisor() if not _holds(node.right, total) else node.left
+        divisor = node.left if self._carries(node.right, total) else self._divisor()
         drop = self._drop(node, divisor)
         if drop is None or name not in _MEAN_OF:
             return

@@ -153,7 +153,7 @@ def _signatures(reductions: Iterator[Reduction] | Sequence[Reduction]) -> Iterat
 def _comparable(factor: Factor) -> Factor:
     """Of an unknown number of axes, one text tells more of them apart than another: only those that are off count."""
     off = tuple((name, power) for name, power in factor.units if power)
-    return replace(factor, units=off or factor.units and (("B", 0),))
+    return replace(factor, units=off or (factor.units and (("B", 0),)))
 
 
 def _put_right(signature: _Signature) -> _Signature:

@@ -55,6 +55,14 @@ def shows_its_units(reduction: Reduction) -> bool:
     )
 
 
+def keeps_the_first(reduction: Reduction) -> bool:
+    """Is no axis summed by itself that may be the first one, of the examples, or that is counted with all others?"""
+    shape = reduction.integrand.shape
+    summed = [axis for axis, how in reduction.units if how == "sum"]
+    counts_all = any(atom.shape is not None for atom, _ in reduction.counts())
+    return not (summed and counts_all) and all(_is_behind_the_first(shape, axis) for axis in summed)
+
+
 def counted_axes(reduction: Reduction) -> list[Axis]:
     """The axes, one by one, whose lengths it was divided by, without the support."""
     support = reduction.integrand.support

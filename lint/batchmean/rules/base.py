@@ -61,7 +61,7 @@ class MiscountRule(Rule[Miscount]):
 def by_how_much(event: SupportEvent) -> str:
     """The factor in words: `1/V of the per-example loss`, or a number where the code shows it."""
     integrand = event.reduction.integrand
-    monomial = dict(event.factor.monomial(integrand.symbol))
+    monomial = dict(event.monomial or event.factor.monomial(integrand.symbol))
     if sums_the_batch(event):
         monomial = {"B": 1, **monomial}
     size = integrand.support.size

@@ -38,6 +38,12 @@ def _named_axes(shape: Shape, left: list[tuple[str, ...]]) -> dict[str, Axis]:
         axis = shape.axis(position)
         if axis is not None and len(group) == 1:
             axes[group[0]] = axis
+        elif axis is not None:
+            # "(b t) -> b t" cuts an axis into those that were merged in it, if that was seen.
+            whole = axis.root()
+            whole.parts = whole.parts or tuple(Axis() for _ in group)
+            if len(whole.parts) == len(group):
+                axes.update(zip(group, whole.parts, strict=True))
     return axes
 
 

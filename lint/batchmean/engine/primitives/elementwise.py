@@ -379,8 +379,10 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
             return None
         place = Place(node, "positions compared with the lengths are a validity mask")
         if per_example and inner.axis is not None:
+            first = b.shape.axis(0) if b.shape.rank in (None, 2) else None
+            # Lengths are one for each example: `lengths[:, None]` has two axes.
             shape = b.shape.without(AxesSpec.at(-1)).with_axis(-1, inner.axis)
-            b = algebra.relabelled(b, shape)
+            b = algebra.relabelled(b, Shape.of([first, inner.axis]) if first is not None else shape)
         return masks.made(b, place, "arange", padding=isinstance(op, ast.Gt | ast.GtE), shown=per_example)
     number = b.number()
     if masks.mask_of(a) is not None and number in (0.0, 1.0):

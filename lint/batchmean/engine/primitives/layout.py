@@ -53,7 +53,7 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
     return Shape.of([_axis_of_length(call, item) for item in items])
 
 
-def _of_spread_sizes(call: Call, sizes: Sequence[Value]) -> Shape:
+def _of_spread_sizes(call: Call, sizes: Sequence[Value], old: Sequence[Axis] = ()) -> Shape:
     """The shape that `zeros(*x.shape, V)` says: all axes of x, then one more."""
     first, *rest = sizes
     if not isinstance(first, ShapeValue) or any(isinstance(size, ShapeValue) for size in rest):
@@ -64,7 +64,7 @@ def _of_spread_sizes(call: Call, sizes: Sequence[Value]) -> Shape:
     if first.stop and shape.axes is not None:
         shape = Shape.of(shape.axes[:-1])
     for size in rest:
-        shape = shape.with_axis(-1, _axis_of_length(call, size))
+        shape = shape.with_axis(-1, _known_again(_axis_of_length(call, size), old))
     return shape
 
 
@@ -95,7 +95,7 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
     if any(isinstance(size, ShapeValue) for size in sizes):
-        return _of_spread_sizes(call, sizes)
+        return _of_spread_sizes(call, sizes, _distinct(shape.shown))
     free = [i for i, size in enumerate(sizes) if integer(size) == -1]
     old = _distinct(shape.shown)
     if len(sizes) == 1 and free:
