@@ -24,6 +24,7 @@ class Noqa:
         self._text = text
         self._lines = text.split("\n")
         self._ranges: dict[int, tuple[int, int]] | None = None
+        self._hashes: dict[int, int] | None = None
         self._comments: dict[tuple[int, int], re.Match[str] | None] = {}
         self._codes: dict[tuple[int, int], frozenset[str]] = {}
         self._is_used = "noqa" in text.lower()
@@ -66,6 +67,13 @@ class Noqa:
         column = len(before[-1]) + 1
         return Edit(Span(last, column, last, column), "".join(separator + code for code in codes))
 
+    def is_in_comment(self, edit: Edit) -> bool:
+        """Whether an addition makes or continues a comment, as far as the tokenizer can tell, and not a string."""
+        self._range(1)
+        if self._hashes is None or edit.text.lstrip().startswith("#"):
+            return True
+        return edit.span.column > self._hashes.get(edit.span.line, edit.span.column)
+
     def _comment(self, line: int) -> re.Match[str] | None:
         """The comment about a line; what several findings share is searched once."""
         place = self._range(line)
@@ -79,13 +87,14 @@ class Noqa:
 
     def _range(self, line: int) -> tuple[int, int]:
         if self._ranges is None:
-            self._ranges = _ranges(self._text)
+            self._ranges, self._hashes = _ranges(self._text)
         return self._ranges.get(line, (line, line))
 
 
-def _ranges(text: str) -> dict[int, tuple[int, int]]:
-    """First and last line, by each line of what a string or a backslash joins."""
+def _ranges(text: str) -> tuple[dict[int, tuple[int, int]], dict[int, int] | None]:
+    """First and last line, by each line of what a string or a backslash joins, and the columns of comments by line."""
     ranges: dict[int, tuple[int, int]] = {}
+    hashes: dict[int, int] = {}
     first = last = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -93,10 +102,12 @@ def _ranges(text: str) -> dict[int, tuple[int, int]]:
                 continue
             first = first or token.start[0]
             last = token.end[0]
+            if token.type == tokenize.COMMENT:
+                hashes[last] = token.start[1] + 1
             if token.type in (tokenize.NL, tokenize.NEWLINE):
                 if last > first:
                     ranges.update(dict.fromkeys(range(first, last + 1), (first, last)))
                 first = 0
     except (tokenize.TokenError, SyntaxError):
-        pass  # what the parser takes and the tokenizer does not: physical lines must do
-    return ranges
+        return ranges, None  # what the parser takes and the tokenizer does not: physical lines must do
+    return ranges, hashes

@@ -130,7 +130,12 @@ def _with_noqa(data: bytes, findings: list[Finding], path: str) -> tuple[bytes, 
     code = _Code(decode(data, path), path)
     for finding in findings:
         by_line.setdefault(code.noqa.last_line(code.line(finding)), []).append(finding)
-    good = _silent(data, list(by_line.values()), path, iter(range(_ATTEMPTS)))
+    hopeful = [
+        group
+        for group in by_line.values()
+        if code.noqa.is_in_comment(code.noqa.addition([group[0].code], code.line(group[0])))
+    ]
+    good = _silent(data, hopeful, path, iter(range(_ATTEMPTS)))
     silenced = _silenced(data, good, path)
     if silenced is None or silenced[1] != good:
         return data, [], findings

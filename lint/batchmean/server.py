@@ -202,9 +202,10 @@ class View:
             edits.append(self.text_edit(_line_edit(self._lines, start, end, lines[new_start:new_end])))
         return edits
 
-    def silencing(self, finding: Finding) -> lsp.TextEdit:
-        """The comment that silences a finding."""
-        return self.text_edit(self._noqa.addition([finding.code], finding.span.line))
+    def silencing(self, finding: Finding) -> lsp.TextEdit | None:
+        """The comment that silences a finding; None where it would stand in a string."""
+        addition = self._noqa.addition([finding.code], finding.span.line)
+        return self.text_edit(addition) if self._noqa.is_in_comment(addition) else None
 
     @cached_property
     def _noqa(self) -> Noqa:
@@ -303,7 +304,8 @@ class BatchmeanServer(LanguageServer):
             analysis, view = await self._analysis(uri, fixes=places)
             here = [f for f in analysis.findings or () if _overlap(view.range(f.span), params.range)]
             actions += [self._fix(view, finding) for finding in here if finding.fix is not None]
-            actions += [self._silence(view, finding) for finding in here]
+            silencing = ((finding, view.silencing(finding)) for finding in here)
+            actions += [self._silence(view, finding, edit) for finding, edit in silencing if edit is not None]
         if _is_wanted(FIX_ALL, only):
             action = lsp.CodeAction("Fix all that batchmean can fix safely", FIX_ALL, data=uri)
             if self._can_resolve and not is_asked_for_all:
@@ -345,13 +347,13 @@ class BatchmeanServer(LanguageServer):
             edit=self._edit(view, [view.text_edit(edit) for edit in finding.fix.edits]),
         )
 
-    def _silence(self, view: View, finding: Finding) -> lsp.CodeAction:
+    def _silence(self, view: View, finding: Finding, edit: lsp.TextEdit) -> lsp.CodeAction:
         return lsp.CodeAction(
             f"Silence {finding.code} on this line (# noqa)",
             lsp.CodeActionKind.QuickFix,
             diagnostics=[self._diagnostic(view, finding)],
             is_preferred=False,
-            edit=self._edit(view, [view.silencing(finding)]),
+            edit=self._edit(view, [edit]),
         )
 
     # Common to both.

@@ -107,6 +107,15 @@ def test_a_client_that_cannot_ask_later_is_offered_all_fixes_if_they_are_few(tmp
         assert applied(WRONG, last["edit"]["documentChanges"][0]["edits"]) == RIGHT
 
 
+def test_no_comment_is_offered_that_would_stand_in_a_string(client: Client) -> None:
+    # flake8 reads the first such comment of a line, though it be in a string.
+    text = WRONG.replace(".mean()", ".mean() + len('# noqa: E501')")
+    uri = client.open(client.root / "a.py", text)
+    [found] = client.diagnostics(uri, 1)
+    offered = client.request("textDocument/codeAction", asked(uri, found["range"], "quickfix"))
+    assert not [action for action in offered if "Silence" in action["title"]]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
 def test_documents_that_are_not_open_are_not_read(client: Client) -> None:
     pipe = client.root / "pipe.py"
