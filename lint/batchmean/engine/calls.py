@@ -240,6 +240,7 @@ def instantiate(
 ) -> Value:
     """An object of a local class, its attributes set by its `__init__`."""
     instance = InstanceValue(cls)
+    interpreter.instances.append(instance)
     init = interpreter.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         interpreter.call_function(altered(init, receiver=instance), args, kwargs, node)
@@ -249,6 +250,7 @@ def instantiate(
 def blank_instance(interpreter: Evaluator, cls: ClassValue) -> InstanceValue:
     """An object of a local class built with unknown arguments."""
     instance = InstanceValue(cls)
+    interpreter.instances.append(instance)
     init = interpreter.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         interpreter.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)

@@ -104,6 +104,8 @@ class Evaluator:
         self._work = 0
         self._nesting = 0
         self._reports = False
+        self.instances: list[InstanceValue] = []
+        """Every object of a class of the module."""
         self.origins: dict[ast.AST, ast.expr] = {}
         """What was assigned to a name, by the node of the name."""
 

@@ -75,6 +75,10 @@ class Interpreter(Evaluator):
         for scope in (self.module, *self._class_scopes, *(function.scope for function in self.defined)):
             scope.names.clear()
             scope.owner = None
+        for instance in self.instances:
+            instance.attributes.clear()
+        self._followed.clear()
+        self._returned.clear()
 
     def run_module(self, body: Sequence[ast.stmt]) -> None:
         """Run the statements of the module itself."""

@@ -283,7 +283,7 @@ class Relevance:
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
-        reports = frozenset(f.node for f in relevant if f in self._reporting(function))
+        reports = frozenset(f.node for f in self._reporting(function) & relevant)
         return Slice(frozenset(f.node for f in relevant), frozenset(unused), frozenset(loaded), reports)
 
     def _reporting(self, function: Function) -> set[_Facts]:
@@ -294,10 +294,13 @@ class Relevance:
             for f in self._facts_of(function)
             if isinstance(f.node, ast.Expr) and isinstance(f.node.value, ast.Call) and not acts(f.node.value)
         }
+        only_reported: dict[str, bool] = {}
         for facts in reversed(self._facts_of(function)):
             if isinstance(facts.node, ast.Assign) and facts.stores and facts.stores <= facts.binds:
-                users = [user for name in facts.stores for user in loading.get(name, ())]
-                if users and all(user in reporting for user in users):
+                for name in facts.stores - only_reported.keys():
+                    users = loading.get(name, ())
+                    only_reported[name] = bool(users) and all(user in reporting for user in users)
+                if all(only_reported[name] for name in facts.stores):
                     reporting.add(facts)
         return reporting
 
