@@ -53,6 +53,8 @@ _REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div", ".div(")
 _TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
 _COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
 """What makes (B, 1) of (B,)."""
+_SHAPED: Final = ("reshape", "view(", "rearrange")
+"""What may make (B, 1) of (B,), too."""
 _SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
 _COUNTS: Final = ("len(", ".size", ".shape", "numel", "nelement", "prod(", "functools", "get_shape")
 
@@ -71,7 +73,7 @@ _LOGARITHMS: Final = _Tokens({
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
 """What says which positions count."""
 _SQUARES: Final = _Tokens({
-    "** 2": (), "**2": (), ".pow(2": (), "square(": (),
+    "** 2": (), "**2": (), ".pow(": (), "square(": (),
 })  # fmt: skip
 """Squared differences; those of one variable are norms."""
 _LOSSES: Final = _Tokens({
@@ -154,6 +156,8 @@ def worth_parsing(text: str) -> bool:
         return False
     if divides_a_mean or is_about_masks(text) or means_what_it_is_given(text):
         return True
+    if any(token in text for token in (*_COLUMNS, *_SHAPED)) and (_SQUARES.are_in(text) or "abs(" in text):
+        return True
     lines = _Lines(text)
     if any(lines.may_be_of_arrays(at) for at in _DIVERGENCES.places_in(text)):
         return True
@@ -161,7 +165,9 @@ def worth_parsing(text: str) -> bool:
         _SPREAD.search(text) or _SQUARES.are_in(text) or "power(" in text
     ):
         return True
-    if ("log_p" in text or "logp" in text) and any(token in text for token in (*_TARGETS, *_COLUMNS)):
+    if ("log_p" in text or "logp" in text) and any(
+        token in text for token in (*_TARGETS, *_COLUMNS, *_SHAPED)
+    ):
         return True
     return "ross" in text and any(token in text for token in _SUMMED)
 
@@ -178,9 +184,7 @@ def makes_means(text: str) -> bool:
 
 def means_what_it_is_given(text: str) -> bool:
     """Could a library's mean be given masked arrays, or a column and a row?"""
-    return _MEANS.are_in(text) and any(
-        token in text for token in (*_COLUMNS, *_MASKS, "view(-1, 1)", "(-1, 1)")
-    )
+    return _MEANS.are_in(text) and any(token in text for token in (*_COLUMNS, *_MASKS, *_SHAPED))
 
 
 def sums(text: str) -> bool:
@@ -203,6 +207,6 @@ def _divides_a_mean(text: str) -> bool:
     """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
     if _DIVIDED in text or _NO_OPS.are_in(text):
         return True
-    if not (_MEANS.are_in(text) or _SQUARES.are_in(text)):
+    if not (_MEANS.are_in(text) or _SQUARES.are_in(text) or "abs(" in text):
         return False
     return ".div(" in text or "sum(" in text or ("/" in text and any(token in text for token in _COUNTS))

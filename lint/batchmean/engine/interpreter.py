@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from batchmean import operations
 from batchmean.engine import algebra, calls, hints
 from batchmean.engine.discarded import discarded_division, is_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, TooDeep
@@ -355,7 +356,9 @@ class Interpreter(Evaluator):
             if alias.name == "*":
                 self._scope.stars.append(module)
             else:
-                self._scope.names[alias.asname or alias.name] = ModuleValue(f"{module}.{alias.name}")
+                full = f"{module}.{alias.name}"
+                value = Const(None) if operations.is_new_axis(full) else ModuleValue(full)
+                self._scope.names[alias.asname or alias.name] = value
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)

@@ -159,6 +159,9 @@ class Reduction:
         support = self.integrand.support
         covered = shape.covers(axes, support) if state == "alive" else None
         integrand = self.integrand
+        is_all_but_first = how == "mean" and state == "alive" and _is_all_but_the_first(shape, axes)
+        if is_all_but_first and covered is not True and integrand.symbol == "D" and not integrand.library:
+            covered, integrand = True, altered(integrand, proved=False)
         by_number = covered is None and how == "sum" and state == "alive"
         by_number = by_number and _is_last_by_number(shape, axes, support)
         if by_number:
@@ -387,6 +390,12 @@ def _valid_of_each(atom: Atom) -> Atom | None:
     """The number of valid positions of each sequence, if a sum is that of a mask over one axis."""
     mask = masks.mask_of(atom.argument) if atom.role is Role.SUM and atom.argument is not None else None
     return altered(atom, role=Role.VALID, source=mask.key, axis=None) if mask is not None else None
+
+
+def _is_all_but_the_first(shape: Shape, axes: AxesSpec) -> bool:
+    """Is it `mean(dim=[1, 2, 3])`, as of the latent code of an image?"""
+    count = len(axes.positions)
+    return shape.rank is None and count > 1 and axes.positions == tuple(range(1, count + 1))
 
 
 def _is_at(shape: Shape, position: int, axis: Axis) -> bool:
