@@ -84,3 +84,17 @@ def test_a_permutation_and_its_inverse_cancel(order: list[int]) -> None:
 @pytest.mark.parametrize("order", [(1, 2, 3), (0, 0, 1), (-4, 0, 1)])
 def test_what_is_no_permutation_shows_nothing(order: tuple[int, ...]) -> None:
     assert Shape.of([Axis(), Axis(), Axis()]).permuted(order).axes is None
+
+
+def test_a_part_is_never_the_whole() -> None:
+    """Or else an axis would hold itself, and whoever looks into it would not come back."""
+    batch, time = Axis(), Axis()
+    whole = Axis(parts=(batch, time))
+    whole.unite(batch)
+    assert not whole.is_same(batch)
+    batch.unite(whole)
+    assert not whole.is_same(batch)
+    assert whole.holds(batch)
+    assert not whole.holds(Axis())
+    time.parts = (whole,)  # a circle, however it came about
+    assert not whole.holds(Axis())

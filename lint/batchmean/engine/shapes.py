@@ -52,7 +52,17 @@ class Axis:
 
     def holds(self, other: Axis) -> bool:
         """Is `other` this axis, or was it merged into it?"""
-        return self.is_same(other) or any(part.holds(other) for part in self.root().parts)
+        if self.is_same(other):
+            return True
+        todo, seen = list(self.root().parts), {id(self.root())}
+        while todo:
+            part = todo.pop().root()
+            if part is other.root():
+                return True
+            if id(part) not in seen:
+                seen.add(id(part))
+                todo += part.parts
+        return False
 
     def unite(self, other: Axis) -> None:
         """Record that both are one axis; a contradiction in their sizes means broadcasting and is left alone."""
@@ -61,6 +71,8 @@ class Axis:
             return
         if a._size == 1 or b._size == 1:
             return
+        if a.holds(b) or b.holds(a):
+            return  # a part is not the whole
         b._root = a
         a._size = a._size if a._size is not None else b._size
         a._symbols |= b._symbols
