@@ -118,10 +118,31 @@ LAWS: Final[Mapping[str, str]] = {
 _SUPPRESS: Final = "## When to suppress it"
 
 
+def _measured(rule: Rule[Any]) -> str:
+    """How often the rule is right, by what was judged at first contact."""
+    if rule.first_contact is None:
+        return "How often it is right has not been measured at first contact yet."
+    right, judged = rule.first_contact
+    low, high = wilson(right, judged)
+    return (
+        f"At first contact, in repositories that it was never tuned on, {right} of {judged} findings were right "
+        f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)."
+    )
+
+
+def wilson(right: int, judged: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a share (Wilson 1927), which holds for few counts and for shares of 0 and 1, too."""
+    share = right / judged
+    middle = (share + z**2 / (2 * judged)) / (1 + z**2 / judged)
+    half = z / (1 + z**2 / judged) * math.sqrt(share * (1 - share) / judged + z**2 / (4 * judged**2))
+    return middle - half, middle + half
+
+
 def page(rule: Rule[Any]) -> str:
     """What the rule finds, why it matters, by how much, wrong, right, when to suppress it; in Markdown."""
     what_and_why, heading, when = rule.documentation.partition(_SUPPRESS)
     status = "\n\nA preview rule: reported with `--preview` only." if rule.preview else ""
+    status += f"\n\n{_measured(rule)}"
     return f"""\
 # {rule.code} {rule.name}
 

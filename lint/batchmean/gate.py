@@ -77,7 +77,8 @@ _SQUARES: Final = _Tokens({
 })  # fmt: skip
 """Squared differences; those of one variable are norms."""
 _LOSSES: Final = _Tokens({
-    "oss": ("loss", "Loss", "cross_entropy"), "log": ("log_prob",), "nll": (), "err": ("_err", "err *", "errors"),
+    "oss": ("loss", "Loss", "cross_entropy"), "nll": (),
+    "log": ("log_prob", "logp", "log_ratio", "logratio"), "err": ("_err", "err *", "errors"),
     "abs(": (),
 }, _SQUARES)  # fmt: skip
 """What makes a loss per position."""

@@ -42,8 +42,8 @@ SAFE = {
     # a mean over the classes, a sum over the examples
     "class mean": ("return -(p * logp).mean(-1).mean()", "BV BTV"),
     "class mean, function": ("return -np.mean(np.mean(p * logp, axis=-1))", "BV BTV"),
-    "other sum": ("return -(p * logp).sum(0).mean()", "BV"),
-    "other sum, keyword": ("return -np.mean(np.sum(p * logp, axis=0))", "BV"),
+    "other sum": (TWO + "return -(p * logp).sum(0).mean()", "BV"),
+    "other sum, keyword": (TWO + "return -np.mean(np.sum(p * logp, axis=0))", "BV"),
     # a count of everything
     "size": ("return -np.sum(p * logp) / p.size", "BV BTV"),
     "size of a method": ("return -(p * logp).sum() / logp.size", "BV BTV"),

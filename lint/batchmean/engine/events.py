@@ -84,7 +84,7 @@ class SupportEvent(Event):
 
     @property
     def monomial(self) -> Mapping[str, int] | None:
-        if self.factor.is_partial:
+        if self.factor.is_partial or (self.reduction.integrand.symbol == "D" and self.reduction.assumes_rank):
             return None
         exponents = self.factor.monomial(self.reduction.integrand.symbol)
         mask = self.reduction.mask

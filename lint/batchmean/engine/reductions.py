@@ -162,6 +162,8 @@ class Reduction:
         is_all_but_first = how == "mean" and state == "alive" and _is_all_but_the_first(shape, axes)
         if is_all_but_first and covered is not True and integrand.symbol == "D" and not integrand.library:
             covered, integrand = True, altered(integrand, proved=False)
+        else:
+            is_all_but_first = False
         by_number = covered is None and how == "sum" and state == "alive"
         by_number = by_number and _is_last_by_number(shape, axes, support)
         if by_number:
@@ -217,8 +219,10 @@ class Reduction:
         )
         steps = (*self.steps, step)
         reduced = [axis for axis in map(shape.axis, axes.positions) if axis is not None]
-        assumes_rank = self.assumes_rank or (
-            covered is False and any(shape.is_one_in_a_vector(axis, support) for axis in reduced)
+        assumes_rank = (
+            self.assumes_rank
+            or is_all_but_first
+            or (covered is False and any(shape.is_one_in_a_vector(axis, support) for axis in reduced))
         )
         return altered(
             self,

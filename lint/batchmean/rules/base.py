@@ -24,6 +24,8 @@ class Rule(ABC, Generic[E]):
     wrong: ClassVar[str]
     right: ClassVar[str]
     preview: ClassVar[bool] = False
+    first_contact: ClassVar[tuple[int, int] | None] = None
+    """How many of its findings were right, and of how many, in repositories that it was never tuned on."""
 
     @property
     def documentation(self) -> str:
