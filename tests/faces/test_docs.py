@@ -133,7 +133,8 @@ def test_the_laws_are_those_of_the_reference() -> None:
 
 def test_readme_lists_the_rules() -> None:
     rows = [
-        f"| [{code}](docs/rules/{code}.md) | {rule.name} | {rule.summary} |" for code, rule in RULES.items()
+        f"| [{code}](docs/rules/{code}.md){' (preview)' if rule.preview else ''} | {rule.name} | {rule.summary} |"
+        for code, rule in RULES.items()
     ]
     assert re.findall(r"^\| \[BMN.*$", README, re.MULTILINE) == rows
 
