@@ -321,12 +321,12 @@ import torch
 import torch.nn.functional as F
 
 def step(logits, labels, weights):
-    total = (F.log_softmax(logits, -1) * weights).sum()
+    loss = (F.log_softmax(logits, -1) * weights).sum()
 """
 
 
 def test_a_discarded_division_of_an_unknown_sum_is_not_safe() -> None:
-    _, (finding,) = findings(UNKNOWN, "total.div(len(labels))\nreturn total")
+    _, (finding,) = findings(UNKNOWN, "loss.div(len(labels))\nreturn loss")
     assert finding.factor is None
     assert finding.fix is not None
     assert not finding.fix.safe

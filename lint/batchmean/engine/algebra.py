@@ -499,7 +499,9 @@ def relabelled(a: Tensor, shape: Shape, tag: Hashable = None) -> Tensor:
     """The same terms in another shape; with a `tag`, other elements of them (a slice, a shift)."""
     if tag is None:
         return altered(a, shape=shape)
-    return altered(map_atoms(a, lambda atom: _tagged(atom, tag)), shape=shape)
+    alone = a.single()
+    own = shape if alone is not None and alone.role is Role.OPAQUE else None
+    return altered(map_atoms(a, lambda atom: altered(_tagged(atom, tag), shape=own)), shape=shape)
 
 
 def _tagged(atom: Atom, tag: Hashable) -> Atom:

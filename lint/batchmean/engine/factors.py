@@ -29,6 +29,8 @@ class Factor:
     """Is it so only where the array has two axes at least, as a loss over a batch has?"""
     is_partial: bool = field(default=False, compare=False)
     """Is there the length of one more axis in it, of which it is not known which that is?"""
+    is_twice: bool = field(default=False, compare=False)
+    """Was that axis averaged, and divided by again?"""
 
     def monomial(self, symbol: str) -> dict[str, int]:
         """As a finding shows it: no zero exponents, the support last."""
@@ -49,6 +51,8 @@ def factor_of(account: Reduction) -> Factor | None:
     support, units = exponents.support, exponents.units()
     if support < -1:
         return None  # divided by the support twice: more likely something is misread
+    if integrand.assumed and exponents.counted_whole and any(power > 0 for _, power in account.scale):
+        return None  # all elements, less those of an axis that may be the support
     if integrand.assumed and account.support == "summed" and support < 0 and not exponents.counted_whole:
         # Nothing but its place at the end shows the support: what was left out of the divisor may be it.
         if not exponents.is_known or any(power != -1 for power in units.values()):
@@ -63,7 +67,7 @@ def factor_of(account: Reduction) -> Factor | None:
         # Some unit axes are averaged, so those that are summed are summed on purpose (a sequence's tokens).
         units = {name: min(exponent, -1) for name, exponent in units.items()}
     found = tuple((name, exponent + 1) for name, exponent in units.items())
-    return Factor(support, found, exponents.assumes_rank, exponents.is_partial)
+    return Factor(support, found, exponents.assumes_rank, exponents.is_partial, exponents.is_twice)
 
 
 def divided_by(account: Reduction) -> dict[str, int]:
@@ -134,6 +138,7 @@ class _Exponents:
         self.assumes_rank = False
         self.is_partial = False
         """Has an axis another power whose name is not known?"""
+        self.is_twice = False
         self._has_unnamed_mean = False
         self.is_over_something = False
         self.counted_whole = False
@@ -180,6 +185,7 @@ class _Exponents:
                 named[name] = power
             else:
                 self.is_partial = self.is_partial or power != -1
+                self.is_twice = self.is_twice or power < -1
                 self._has_unnamed_mean = self._has_unnamed_mean or power == -1
         if self._account.rest is not None and "B" not in named and not self.is_partial:
             named["B"] = min(self._rest, 0)
@@ -199,7 +205,7 @@ class _Exponents:
         place = self._shape.left_place(axis)
         if place and self._shape.left_place(self._axis) == 0:
             place -= 1  # classes first
-        return "" if place is None else "T" if place else "B"
+        return {0: "B", 1: "T"}.get(place, "") if place is not None else ""
 
     def _count_elements(self, shape: Shape, power: int) -> bool:
         """The number of all elements of an array."""

@@ -51,8 +51,7 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     """
     if not tensor.terms or tensor.shape.is_scalar:
         return None
-    targets = any(a.role in _SHOWN for a in tensor.atoms())
-    shown = [a for a in tensor.atoms() if _is_a_loss(a, tensor.shape, targets)]
+    shown = [a for a in tensor.atoms() if _is_a_loss(a, tensor.shape)]
     places: list[Place | None] = [a.place for a in shown]
     is_shown = bool(places)
     masks = common_masks(tensor)
@@ -84,12 +83,12 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     )
 
 
-def _is_a_loss(atom: Atom, shape: Shape, has_target: bool) -> bool:
+def _is_a_loss(atom: Atom, shape: Shape) -> bool:
     """Does the code show it to be a loss, or one with a weight or a sign?"""
     if atom.kind in ("error", "selected") or atom.role in (Role.LOG_COMPLEMENT, Role.LOG_SIGMOID):
         return True
-    if atom.role is Role.LOG_PROBS:  # beside a target they are one when the classes are gone
-        return not has_target or (atom.axis is not None and shape.has(atom.axis) is False)
+    if atom.role is Role.LOG_PROBS:  # of all classes they are no loss yet
+        return atom.axis is not None and shape.has(atom.axis) is False
     inside = atom.argument.single() if atom.role is Role.LOG and atom.argument is not None else None
     return inside is not None and inside.kind == "picked"
 

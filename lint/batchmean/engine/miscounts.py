@@ -149,7 +149,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     node = report_node(reduction, scale)
     factor = factor_of(reduction)
     assumed = factor is not None and factor.assumes_rank
-    shown = reduction.integrand.proved and (bool(powers) or factor is None) and not assumed
+    shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
@@ -186,6 +186,8 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     powers = {name: power for name, power in factor.units if power < 0}
     if powers:
         return powers, "the batch"
+    if factor.is_twice:
+        return {}, "the length of one of its own axes"
     if reduction.rest != "mean":
         return None
     if not counts or not (all(power < 0 for _, power in counts) or _is_division(reduction.steps[-1].node)):

@@ -338,6 +338,9 @@ class Reduction:
         ]
         if not all(any(mine.is_same(other) for other in own) for mine in shape.axes):
             return False  # it may be one that is not known to be the mask's
+        shapes = [self.integrand.shape, *(step.shape for step in self.steps if step.shape is not None)]
+        if any(whole.may_be_one(axis, mine) for whole in shapes for mine in shape.axes):
+            return False
         # What was flattened may hold it.
         return not any(mine.root().whole is not None and not mine.root().parts for mine in shape.axes)
 

@@ -25,6 +25,7 @@ class LibraryMeanReduction(SupportRule):
     code = "BMN103"
     name = "library-mean-reduction"
     law = "null class"
+    first_contact = (2, 2)
     summary = 'a library KL whose "mean" divides by the class count'
     wrong = """\
 import torch.nn.functional as F

@@ -25,6 +25,7 @@ class LatentKlMean(SupportRule):
     code = "BMN104"
     name = "latent-kl-mean"
     law = "null class"
+    first_contact = (6, 6)
     summary = "a Gaussian KL averaged over the latent dimensions"
     wrong = """\
 import torch

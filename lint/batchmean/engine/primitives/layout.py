@@ -541,6 +541,8 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
         elif not _is_whole_slice(item):
             changed = True
         position -= 1
+    if drop and tensor.reductions:
+        return interpreter.unsure([tensor])  # one of them: the rest is not counted any more
     if drop:
         shape = shape.without(AxesSpec.at(*drop))
     for at in new_axes:
