@@ -202,7 +202,7 @@ class _Exponents:
         return any(power > -1 for _, power in self._units) if self.is_known else True
 
     def _name(self, axis: Axis) -> str:
-        place = self._shape.left_place(axis)
+        place = self._shape.left_place(axis) if not self._shape.is_moved else None
         if place and self._shape.left_place(self._axis) == 0:
             place -= 1  # classes first
         return {0: "B", 1: "T"}.get(place, "") if place is not None else ""

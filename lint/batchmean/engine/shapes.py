@@ -109,7 +109,7 @@ UNKNOWN_AXES: Final = AxesSpec("unknown")
 class Shape:
     """The axes of an array, known from the left, from the right, or wholly."""
 
-    __slots__ = ("_back", "_front", "_rank", "_reduced", "_root", "_unsure")
+    __slots__ = ("_back", "_front", "_moved", "_rank", "_reduced", "_root", "_unsure")
 
     def __init__(
         self,
@@ -123,6 +123,7 @@ class Shape:
         self._back = list(back)
         self._rank = rank
         self._unsure = list(unsure)[:MAX_RANK]
+        self._moved = False
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
 
@@ -239,6 +240,11 @@ class Shape:
         left = [i for i, mine in enumerate(shape._front) if mine.is_same(axis)]
         right = [i - len(shape._back) for i, mine in enumerate(shape._back) if mine.is_same(axis)]
         return left, right
+
+    @property
+    def is_moved(self) -> bool:
+        """May its first axis have been another one before?"""
+        return self.root()._moved
 
     def left_place(self, axis: Axis) -> int | None:
         """Which axis it is, counted from the left; None where it is known from the right alone."""
@@ -416,7 +422,9 @@ class Shape:
         if first >= 0 and second >= 0:
             return Shape(swap, (), None, (*shape._unsure, *shape._back))
         if first < 0 and second < 0:
-            return Shape((), swap_back, None, (*shape._unsure, *shape._front))
+            moved = Shape((), swap_back, None, (*shape._unsure, *shape._front))
+            moved._moved = True
+            return moved
         return Shape(unsure=self.shown)
 
     def unite(self, other: Shape) -> None:
@@ -442,6 +450,7 @@ class Shape:
         unsure = [axis for axis in a._unsure if not _is_among(axis, b.shown)]
         unsure += [axis for axis in b._unsure if not _is_among(axis, a.shown)]
         a._unsure = unsure[:MAX_RANK]
+        a._moved = a._moved or b._moved
         b._root = a
 
 
