@@ -50,6 +50,7 @@ def test_the_hook_fixes_what_is_safe_and_fails_once(write: Write, tmp_path: Path
         else:
             shutil.copy(source, target)
     weighed = WRONG.replace("return -", "return 0.3 * -")
+    write({"user/pyproject.toml": "[tool.batchmean]\npreview = true\n"})
     write({"user/safe.py": WRONG, "user/weighed.py": weighed, "user/masked.py": MASKED})
     for folder in ("hook", "user"):
         run(folder, "git", "init", "--quiet")

@@ -130,7 +130,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                 interpreter.run_function(function)
     # A helper's other branches, which no caller in this module asks for: others may.
     known, first = frozenset(interpreter.seen), len(interpreter.ledger)
-    accounted = {step.node for reduction in interpreter.ledger for step in reduction.steps}
+    put_right = {step.node for r in _final(interpreter.ledger) if _is_right(r) for step in r.steps}
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
         f.node.name
@@ -146,8 +146,18 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     interpreter.ledger[first:] = [
         r
         for r in interpreter.ledger[first:]
-        if not any(step.node in (accounted if r.integrand.proved else known) for step in r.steps)
+        if not any(step.node in (put_right if r.integrand.proved else known) for step in r.steps)
     ]
+
+
+def _is_right(reduction: Reduction) -> bool:
+    """Is it a sum over the support and a mean over the units, in the end?"""
+    factor = factor_of(reduction)
+    if factor is None or factor.support or factor.is_partial or not factor.units:
+        return False
+    if any(power for _, power in factor.units):
+        return False
+    return reduction.mask is None or reduction.counts_masked() is False
 
 
 def _is_static(node: ast.AST) -> bool:

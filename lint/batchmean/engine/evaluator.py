@@ -357,7 +357,7 @@ class Evaluator:
             return ListValue(self.one_of([self.element_of(left), self.element_of(right)]))
         a, b = self.as_tensor(left), self.as_tensor(right)
         if op is ast.Add:
-            return self.added(a, b)
+            return altered(self.added(a, b), pairs=pairing(a, b, node, self._stack))
         if op is ast.Sub:
             return self.subtracted(a, b, node)
         if op is ast.Mult:

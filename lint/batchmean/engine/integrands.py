@@ -143,11 +143,17 @@ def _is_squared_difference(tensor: Tensor) -> bool:
     if len(squares) != 2 or len(mixed) != 1 or squares[0].coefficient is None:
         return False
     first, last = (term.factors[0][0] for term in squares)
-    if last.source == first.key or first.source == last.key:
+    if first.key in _made_of(last) or last.key in _made_of(first):
         return False  # the distance from its own mean is a variance
     both = product_of((atom, 1.0) for term in squares for atom, _ in term.factors)
     scale = squares[0].coefficient
     return mixed[0].factors == both and squares[1].coefficient == scale and mixed[0].coefficient == -2 * scale
+
+
+def _made_of(mean: Atom) -> set[int]:
+    """The keys of what a mean, or a sum, is of."""
+    inside = mean.argument.single() if mean.role is Role.SUM and mean.argument is not None else None
+    return {mean.source, inside.key} if inside is not None else {mean.source}
 
 
 def _library_integrand(tensor: Tensor) -> Integrand | None:

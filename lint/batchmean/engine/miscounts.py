@@ -131,7 +131,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
     if reduction.integrand.symbol == "D":
         return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
-    scale = next((s for s in reversed(reduction.steps) if s.how == "scale"), None)
+    scale = _second_division(reduction)
     if scale is None:
         return None
     average = _first_average(reduction, scale)
@@ -151,6 +151,23 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
+
+
+def _second_division(reduction: Reduction) -> Step | None:
+    """The first step after which there is a division too many."""
+    found: Step | None = None
+    account: Reduction | None = reduction
+    while account is not None:
+        is_reduced = account.rest is not None or reduction.rest is None
+        if (
+            is_reduced
+            and account.steps
+            and account.steps[-1].how == "scale"
+            and _counted_again(account) is not None
+        ):
+            found = account.steps[-1]
+        account = account.parent
+    return found
 
 
 def _first_average(reduction: Reduction, scale: Step) -> Step | None:

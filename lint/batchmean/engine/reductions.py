@@ -350,7 +350,13 @@ class Reduction:
 
     def _is_over_positions(self, shape: Shape) -> bool:
         """Does the count of all elements of `shape` count every position that the mask is over?"""
-        whole = (self.integrand.shape, *(s.shape for s in self.steps if s.shape is not None))
+        whole = [self.integrand.shape]
+        for step in self.steps:
+            if step.shape is not None:
+                whole.append(step.shape)
+                axes = [axis for axis in map(step.shape.axis, step.positions) if axis is not None]
+                if not all(axis.holds(self.integrand.support) for axis in axes):
+                    break  # what is left has fewer positions
         mask = self.mask.shape if self.mask is not None else None
         return any(own.is_flat(shape) or shape.is_flat(own) for own in (*whole, *((mask,) if mask else ())))
 

@@ -63,6 +63,10 @@ class Fixer:
                     self._refuse_noqa(edits)
                     return Fix(edits, safe=self._is_safe_count(event))
         elif isinstance(event, SupportEvent):
+            if _is_spelled_as_a_pattern(event.step.node):
+                raise Unfixable("the pattern says which axes there are")
+            if event.reduction.integrand.library and any(how == "sum" for _, how in event.reduction.units):
+                raise Unfixable("the library's loss is summed over some axes and averaged over others")
             if event.factor.is_partial:
                 raise Unfixable("it is divided by a length, too, and the code does not show whose")
             if event.node is not event.step.node and not _is_handed_on_whole(self._code, event):
@@ -120,6 +124,14 @@ def _is_handed_on_whole(code: Code, event: SupportEvent) -> bool:
         return False
     loads = [n for n in ast.walk(around[-1]) if isinstance(n, ast.Name) and n.id == operand]
     return len(loads) == 1 and any(p.arg == operand for p in around[-1].args.args)
+
+
+def _is_spelled_as_a_pattern(node: ast.AST) -> bool:
+    """Is it `reduce(x, "b t v -> b t", "mean")`?"""
+    arguments = [*node.args, *(k.value for k in node.keywords)] if isinstance(node, ast.Call) else []
+    return any(
+        isinstance(a, ast.Constant) and isinstance(a.value, str) and "->" in a.value for a in arguments
+    )
 
 
 def _operand(node: ast.AST) -> str | None:

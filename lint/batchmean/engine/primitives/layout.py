@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 
 def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
-    """The shape that `zeros(B, V)`, `zeros((B, V))` or `zeros(x.shape)` says."""
+    """The shape that `zeros(B, V)`, `zeros((B, V))` or `zeros(x.shape)` says; a type may follow it."""
+    sizes = tuple(size for size in sizes if not isinstance(size, ModuleValue))
     if len(sizes) == 1 and isinstance(sizes[0], ShapeValue):
         given = sizes[0]
         if given.start == 0 and given.stop is None:
