@@ -49,6 +49,7 @@ _DIVERGENCES: Final = _Tokens({
     "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), ".ln(": (),
 })  # fmt: skip
 _SPREAD: Final = re.compile(r"var(?!i(?!ance))|sigma|log_?std")  # no variant, no variable
+_ITSELF: Final = re.compile(r"\b(\w+) ?\* ?\1\b")
 _REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div", ".div(")
 _TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
 _COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
@@ -163,7 +164,11 @@ def worth_parsing(text: str) -> bool:
     if any(lines.may_be_of_arrays(at) for at in _DIVERGENCES.places_in(text)):
         return True
     if ("exp(" in text or "expm1(" in text) and (
-        _SPREAD.search(text) or _SQUARES.are_in(text) or "power(" in text
+        _SPREAD.search(text)
+        or _SQUARES.are_in(text)
+        or "power(" in text
+        or any(token in text for token in (*_COLUMNS, *_SHAPED))
+        or _ITSELF.search(text)
     ):
         return True
     if ("log_p" in text or "logp" in text) and any(

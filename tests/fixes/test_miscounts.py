@@ -354,7 +354,7 @@ def test_a_batch_without_a_valid_position_has_a_loss_of_zero() -> None:
         (TORCH, "total.div(n)\nreturn total", "become B times smaller (x.py:9)"),
         (
             UNKNOWN,
-            "total.div(len(labels))\nreturn total",
+            "loss.div(len(labels))\nreturn loss",
             "become smaller by a count (x.py:6)",
         ),
         (

@@ -140,7 +140,8 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     for function in entered:
         node = function.node
         if node in wanted and not isinstance(node, ast.Lambda):
-            if node.name in unseen or node.name in wanted.names or wanted.calls[node] & unseen:
+            is_own = function.scope.parent is None or function.owner is not None  # no closure
+            if node.name in unseen or (is_own and node.name in wanted.names) or wanted.calls[node] & unseen:
                 run(function)
     # What a function shows by itself holds although a caller, with concrete values say, shows less.
     interpreter.ledger[first:] = [

@@ -120,6 +120,9 @@ def _count_words(reduction: Reduction, atom: Atom) -> str:
         return "the batch"
     if position == -1 and integrand.symbol:
         return "the last axis, the class count of a (B, V) input"
+    support = integrand.shape.position_of(integrand.support)
+    if position is not None and integrand.library and support is not None and 0 <= support < position:
+        position -= 1  # the axes of the losses that are left
     return "" if position is None else f"the length of axis {position}"
 
 

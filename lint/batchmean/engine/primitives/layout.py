@@ -30,6 +30,7 @@ from batchmean.engine.values import (
     altered,
     from_atom,
     intern,
+    is_unknown,
 )
 
 if TYPE_CHECKING:
@@ -544,7 +545,9 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
         position -= 1
     if drop and tensor.reductions:
         return interpreter.unsure([tensor])  # one of them: the rest is not counted any more
-    if drop:
+    if drop == [0] and len(items) == 1 and is_unknown(tensor):
+        shape = Shape()  # an item of a tuple, as likely as a row: it shares no shape with the others
+    elif drop:
         shape = shape.without(AxesSpec.at(*drop))
     for at in new_axes:
         shape = shape.with_axis(at, Axis(1))
