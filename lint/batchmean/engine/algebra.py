@@ -90,6 +90,8 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     if a.shape.is_scalar:
         return b.shape
     a_broadcast, b_broadcast = a.shape.is_stretched, b.shape.is_stretched
+    if (a_broadcast or b_broadcast) and (all_pairs := _broadcast(a.shape, b.shape)) is not None:
+        return all_pairs
     if a_broadcast != b_broadcast:
         return b.shape if a_broadcast else a.shape
     ranks = (a.shape.rank, b.shape.rank)
@@ -101,6 +103,20 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     return (
         max(a.shape, b.shape, key=lambda s: (len(s.shown), s.rank or 0)) if not plays_a_role(a) else a.shape
     )
+
+
+def _broadcast(a: Shape, b: Shape) -> Shape | None:
+    """(B, 1) and (C,) are (B, C): None where one of both has all axes of the result, or an axis is not known."""
+    if a.axes is None or b.axes is None:
+        return None
+    rank = max(len(a.axes), len(b.axes))
+    padded = [(None,) * (rank - len(axes)) + tuple(axes) for axes in (a.axes, b.axes)]
+    pairs = list(zip(*padded, strict=True))
+    if all((x is not None and x.size != 1) or y is None or y.size == 1 for x, y in pairs):
+        return None  # it is a's
+    if all((y is not None and y.size != 1) or x is None or x.size == 1 for x, y in pairs):
+        return None  # it is b's
+    return Shape.of([x if y is None or (x is not None and x.size != 1) else y for x, y in pairs])
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:

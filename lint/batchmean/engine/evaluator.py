@@ -357,7 +357,8 @@ class Evaluator:
             return ListValue(self.one_of([self.element_of(left), self.element_of(right)]))
         a, b = self.as_tensor(left), self.as_tensor(right)
         if op is ast.Add:
-            return altered(self.added(a, b), pairs=pairing(a, b, node, self._stack))
+            total = self.added(a, b)
+            return altered(total, pairs=pairing(a, b, node, self._stack, total.shape))
         if op is ast.Sub:
             return self.subtracted(a, b, node)
         if op is ast.Mult:
@@ -376,7 +377,7 @@ class Evaluator:
     def multiplied(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a * b, with an account of the pairs where (B,) meets (B, 1)."""
         product = self.placed(self.formed(algebra.multiply(a, b), a, b), (a, b), node)
-        pairs = pairing(a, b, node, self._stack)
+        pairs = pairing(a, b, node, self._stack, product.shape)
         if pairs is None:
             return product
         return altered(
@@ -396,7 +397,7 @@ class Evaluator:
     def subtracted(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a - b, with the pairs where (B,) meets (B, 1)."""
         difference = self.added(a, algebra.negate(b))
-        return altered(difference, pairs=pairing(a, b, node, self._stack))
+        return altered(difference, pairs=pairing(a, b, node, self._stack, difference.shape))
 
     def bent(self, result: Tensor, x: Tensor) -> Tensor:
         """A function of x that is not linear, such as its square: of all pairs its mean is none of the differences."""

@@ -91,6 +91,17 @@ def divides_by_its_own_length(account: Reduction) -> bool:
     )
 
 
+def divides_by_all_elements(account: Reduction) -> bool:
+    """Is a sum over everything divided by the number of elements that it summed, as a mean is?"""
+    shape, counts = account.integrand.shape, [atom for atom, power in account.scale if power == -1]
+    if account.rest != "sum":
+        return False
+    if any(atom.shape is not None and shape.is_flat(atom.shape) for atom in counts):
+        return True
+    counted = [atom.axis for atom in counts if atom.axis is not None]
+    return bool(shape.axes) and all(any(axis.is_same(own) for axis in counted) for own in shape.axes or ())
+
+
 def placed(account: Reduction, step: Step) -> Reduction:
     """An account with the place of its latest step, the scaling by a number or a count."""
     before = factor_of(account.parent) if account.parent is not None else None

@@ -97,8 +97,13 @@ PAIRS: Final = "pairs"
 """The kind of a product in which every example meets every other one."""
 
 
-def pairing(a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...]) -> Integrand | None:
-    """(B,) times (B, 1), where the code shows both shapes, or one of them and that the other is a column."""
+def pairing(
+    a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...], broadcast: Shape | None = None
+) -> Integrand | None:
+    """(B,) times (B, 1), where the code shows both shapes, or one of them and that the other is a column.
+
+    `broadcast` is the shape of the result, as far as it is known.
+    """
     for column, row in ((a, b), (b, a)):
         how = _pairs_up(column, row)
         if how is None:
@@ -109,7 +114,8 @@ def pairing(a: Tensor, b: Tensor, node: ast.AST, stack: tuple[ast.AST, ...]) -> 
         if any(atom.kind == "arange" or atom.role is Role.MASK for atom in (*mine, *others)):
             continue
         place = Place(node, "(B,) times (B, 1) pairs every example with every other")
-        shape = Shape.of([Axis(), Axis()])
+        axes = broadcast.axes if broadcast is not None else None
+        shape = Shape.of(axes if axes is not None and len(axes) == 2 else [Axis(), Axis()])
         key = intern(a.terms, b.terms)
         return Integrand(PAIRS, Axis(1), "", how == "shown", (place,), shape, stack, key=key)
     return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from batchmean.engine.events import Miscount, SupportEvent, fraction
-from batchmean.engine.factors import divides_by_its_own_length, factor_of
+from batchmean.engine.factors import divides_by_all_elements, divides_by_its_own_length, factor_of
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
@@ -119,7 +119,8 @@ def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
 
 def _paired(reduction: Reduction) -> Miscount | None:
     """The mean over all pairs of (B,) and (B, 1)."""
-    step = next((s for s in reduction.steps if s.whole and s.how == "mean"), None)
+    how = "sum" if divides_by_all_elements(reduction) else "mean"
+    step = next((s for s in reduction.steps if s.whole and s.how == how), None)
     if step is None:
         return None
     places = (*reduction.integrand.evidence, Place(step.node, "this mean runs over the pairs"))
