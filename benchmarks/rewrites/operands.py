@@ -199,16 +199,17 @@ def _keywords_reversed(tree: ast.Module, program: Program) -> ast.Module:
 
 @rewrite("factors-swapped", "`b * a` for `a * b`.")
 def _factors_swapped(tree: ast.Module, program: Program) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and not _holds_listing(node):
-            node.left, node.right = node.right, node.left
-    return tree
+    return _sides_swapped(tree, ast.Mult)
 
 
 @rewrite("terms-swapped", "`b + a` for `a + b`.")
 def _terms_swapped(tree: ast.Module, program: Program) -> ast.Module:
+    return _sides_swapped(tree, ast.Add)
+
+
+def _sides_swapped(tree: ast.Module, operator: type[ast.operator]) -> ast.Module:
     for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and not _holds_listing(node):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, operator) and not _holds_listing(node):
             node.left, node.right = node.right, node.left
     return tree
 

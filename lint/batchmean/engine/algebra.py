@@ -111,12 +111,12 @@ def _broadcast(a: Shape, b: Shape) -> Shape | None:
         return None
     rank = max(len(a.axes), len(b.axes))
     padded = [(None,) * (rank - len(axes)) + tuple(axes) for axes in (a.axes, b.axes)]
-    pairs = list(zip(*padded, strict=True))
-    if all((x is not None and x.size != 1) or y is None or y.size == 1 for x, y in pairs):
-        return None  # it is a's
-    if all((y is not None and y.size != 1) or x is None or x.size == 1 for x, y in pairs):
-        return None  # it is b's
-    return Shape.of([x if y is None or (x is not None and x.size != 1) else y for x, y in pairs])
+    long = [[axis is not None and axis.size != 1 for axis in axes] for axes in padded]
+    if any(all(mine or not other for mine, other in zip(*both, strict=True)) for both in (long, long[::-1])):
+        return None
+    return Shape.of(
+        [x if y is None or is_long else y for x, y, is_long in zip(*padded, long[0], strict=True)]
+    )
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:
@@ -266,17 +266,17 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     if exponent == -1 and len(a.terms) > 1:
         # An epsilon in a denominator is there to keep it from zero.
         a = altered(a, terms=tuple(t for t in a.terms if not _is_small(t)) or a.terms)
-    powers = [abs(p * exponent) for term in a.terms for _, p in term.factors] if exponent is not None else []
-    out_of_bounds = not all(p <= _MAX_POWER for p in powers)
+    is_complement = len(a.terms) == 2 and _is_complement(a.terms)
     if exponent == -1 and len(a.terms) > 1:
         # Of a sum the reciprocal is not taken apart: it cancels with the same sum alone.
-        whole = Atom(
-            intern("sum", a.terms), kind=_kind_of_sum(a), shape=a.shape, argument=altered(a, reductions=())
-        )
+        kind = "complement" if is_complement else "computed"
+        whole = Atom(intern("sum", a.terms), kind=kind, shape=a.shape, argument=altered(a, reductions=()))
         return Tensor((Term(1.0, ((whole, -1.0),)),), a.shape, a.reductions, a.stack)
+    powers = [abs(p * exponent) for term in a.terms for _, p in term.factors] if exponent is not None else []
+    out_of_bounds = not all(p <= _MAX_POWER for p in powers)
     if exponent is None or out_of_bounds or len(a.terms) != 1 or a.terms[0].coefficient is None:
         collapsed = _collapsed("power", (a.terms, exponent), a.shape)
-        if len(a.terms) == 2 and _is_complement(a.terms):
+        if is_complement:
             collapsed = map_atoms(collapsed, lambda atom: altered(atom, kind="complement"))
         return altered(collapsed, reductions=a.reductions)
     term = a.terms[0]
@@ -287,10 +287,6 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     coefficient = shown_number(coefficient) if isinstance(coefficient, (int, float)) else None
     factors = product_of((atom, p * exponent) for atom, p in term.factors)
     return altered(a, terms=(Term(coefficient, factors),))
-
-
-def _kind_of_sum(a: Tensor) -> str:
-    return "complement" if len(a.terms) == 2 and _is_complement(a.terms) else "computed"
 
 
 def divide(a: Tensor, b: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
-from batchmean.engine.factors import Factor, factor_of
+from batchmean.engine.factors import divides_a_mean_by_the_support, factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import is_class_loss, miscounts, report_node
@@ -192,10 +192,8 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
                 step = _blamed(reduction)
                 spells_dim = _spells_dim(imported, step.node)
                 too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
-        elif is_class_loss(reduction) and _is_a_mean_again(reduction, factor):
-            right.append(
-                reduction
-            )  # a library's mean: not the support's length but the second division is too much
+        elif is_class_loss(reduction) and divides_a_mean_by_the_support(reduction, factor):
+            right.append(reduction)  # not the support's length but the second division is too much
         elif reduction.integrand.kind == "latent KL" and _is_one_of_several(interpreter, reduction):
             continue
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
@@ -207,11 +205,6 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
     yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
-
-
-def _is_a_mean_again(reduction: Reduction, factor: Factor) -> bool:
-    summed = reduction.support == "summed" and reduction.rest == "mean"
-    return summed and all(power == 0 for _, power in factor.units) and reduction.integrand.symbol == "V"
 
 
 def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:

@@ -91,6 +91,13 @@ def divides_by_its_own_length(account: Reduction) -> bool:
     )
 
 
+def divides_a_mean_by_the_support(account: Reduction, factor: Factor) -> bool:
+    """Is it the mean of a loss whose classes are summed, divided by the class count once more?"""
+    averaged = account.rest == "mean" and all(power == 0 for _, power in factor.units)
+    summed = account.support == "summed" and account.integrand.symbol == "V"
+    return factor.support == -1 and summed and averaged
+
+
 def divides_by_all_elements(account: Reduction) -> bool:
     """Is a sum over everything divided by the number of elements that it summed, as a mean is?"""
     shape, counts = account.integrand.shape, [atom for atom, power in account.scale if power == -1]

@@ -371,7 +371,8 @@ class Interpreter(Evaluator):
             self.miscounts.append(discarded)
         # What nothing takes divides nothing: the account ends with what was divided.
         thrown_away = {id(account) for account in value.reductions} if isinstance(value, Tensor) else set()
-        self.ledger[:] = [account for account in self.ledger if id(account) not in thrown_away]
+        if thrown_away:
+            self.ledger[:] = [account for account in self.ledger if id(account) not in thrown_away]
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:

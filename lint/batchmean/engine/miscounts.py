@@ -11,7 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from batchmean.engine.events import Miscount, SupportEvent, fraction
-from batchmean.engine.factors import divides_by_all_elements, divides_by_its_own_length, factor_of
+from batchmean.engine.factors import (
+    divides_a_mean_by_the_support,
+    divides_by_all_elements,
+    divides_by_its_own_length,
+    factor_of,
+)
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
@@ -190,13 +195,7 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         again = is_one_number and divides_by_its_own_length(reduction)
         return ({}, "the length of one of its own axes") if again else None
     counts = list(reduction.counts())
-    averaged = reduction.rest == "mean" and all(power == 0 for _, power in factor.units)
-    if (
-        factor.support == -1
-        and reduction.support == "summed"
-        and averaged
-        and reduction.integrand.symbol == "V"
-    ):
+    if divides_a_mean_by_the_support(reduction, factor):
         if not reduction.integrand.assumed and is_class_loss(reduction):
             return {"V": -1}, "the class count"
     if factor.support:

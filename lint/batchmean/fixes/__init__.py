@@ -112,18 +112,13 @@ def _is_handed_on_whole(code: Code, event: SupportEvent) -> bool:
     inside = [step for step in event.reduction.steps if step.stack == event.step.stack]
     if len(inside) != 1 or not inside[0].whole or event.reduction.mask is not None:
         return False
-    reduction = event.step.node
-    around = [
-        node
-        for node in ast.walk(code.tree)
-        if isinstance(node, ast.FunctionDef | ast.Lambda)
-        and any(inner is reduction for inner in ast.walk(node))
-    ]
-    operand = _operand(reduction)
-    if not around or operand is None:
+    operand = _operand(event.step.node)
+    holders = code.ancestors(event.step.node)
+    helper = next((h for h in holders if isinstance(h, ast.FunctionDef | ast.Lambda)), None)
+    if helper is None or operand is None:
         return False
-    loads = [n for n in ast.walk(around[-1]) if isinstance(n, ast.Name) and n.id == operand]
-    return len(loads) == 1 and any(p.arg == operand for p in around[-1].args.args)
+    loads = [n for n in ast.walk(helper) if isinstance(n, ast.Name) and n.id == operand]
+    return len(loads) == 1 and any(p.arg == operand for p in helper.args.args)
 
 
 def _is_spelled_as_a_pattern(node: ast.AST) -> bool:

@@ -365,7 +365,7 @@ class _Plan:
             yield from self._smaller_products(divisor)
             return
         drop = self._drop(node, divisor)
-        if drop is None or not isinstance(total.node, ast.Call) or not self._feeds(node, total.node):
+        if drop is None or not isinstance(total.node, ast.Call) or not self._carries(node, total.node):
             return
         dropped = (drop, *unused_count(self._code, divisor))
         if not total.library:
@@ -381,10 +381,6 @@ class _Plan:
         if not is_plain or len(total.node.args) > 2 or (maker is not total.node and maker.args):
             raise Unfixable("its weights or its ignore_index change what its mean divides by")
         yield (self._reduction(maker, "mean", was="sum"), *dropped)
-
-    def _feeds(self, division: ast.AST, total: ast.Call) -> bool:
-        """Does the division hold the sum, or a name that is set to it and read here only?"""
-        return self._carries(division, total)
 
     def _carries(self, node: ast.AST, total: ast.AST) -> bool:
         """Does an expression hold the sum, or a name that is set to it?"""
@@ -442,7 +438,7 @@ class _Plan:
             return
         yield from self._mean_of_library_sum()
         total, node = self._sum(), self._event.step.node
-        if total is None or not self._feeds(node, total) or not isinstance(node, ast.BinOp):
+        if total is None or not self._carries(node, total) or not isinstance(node, ast.BinOp):
             return
         name = last_name(total.func)
         divisor = node.left if self._carries(node.right, total) else self._divisor()
@@ -478,7 +474,7 @@ class _Plan:
     def _mean_of_library_sum(self) -> Iterator[Edits]:
         """`F.kl_div(p, q, reduction="sum") / p.numel()`."""
         first, node = self._event.reduction.steps[0], self._event.step.node
-        if not (first.library and isinstance(first.node, ast.Call) and self._feeds(node, first.node)):
+        if not (first.library and isinstance(first.node, ast.Call) and self._carries(node, first.node)):
             return
         divisor = self._divisor()
         drop = self._drop(node, divisor) if not _holds(divisor, first.node) else None
