@@ -229,10 +229,11 @@ class _Silence:
 
     def __init__(self, right: Sequence[Reduction]) -> None:
         right = [r for r in right if not r.is_reported]
-        self._compensated = {id(r.origin) for r in right}
+        self._by_origin: dict[int, list[Reduction]] = {}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
         self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}
         for reduction in right:
+            self._by_origin.setdefault(id(reduction.origin), []).append(reduction)
             self._by_key.setdefault((reduction.integrand.key, reduction.integrand.stack), []).append(
                 reduction
             )
@@ -241,12 +242,13 @@ class _Silence:
 
     def covers(self, event: SupportEvent) -> bool:
         reduction = event.reduction
-        if id(reduction.origin) in self._compensated:
-            return True
+        for other in self._by_origin.get(id(reduction.origin), ()):
+            if not any(excludes(s.path, event.step.path) for s in other.steps):
+                return True  # put right later, or the same values go both ways
         place = (id(event.step.node), event.step.stack)
         for other in self._by_place.get(place, ()):
-            # Another way leads to the same place with the support summed: was it chosen by a switch?
-            if not _summed_by_choice(other, event.step):
+            # Another way leads to the same place: was it chosen by a switch?
+            if not _is_chosen(other, event.step):
                 return True
         if not reduction.is_reported:
             return False
@@ -258,14 +260,14 @@ class _Silence:
         return False
 
 
-def _summed_by_choice(reduction: Reduction, step: Step) -> bool:
-    """Was the support summed under an `if` that asks for an option, not for a shape?"""
-    if reduction.support != "summed":
+def _is_chosen(other: Reduction, step: Step) -> bool:
+    """Was the other way taken under an `if` that asks for an option, not for a shape?"""
+    apart = next((s for s in other.steps if s.sums_support), None) if other.support == "summed" else None
+    if apart is None or apart.node is step.node:
+        apart = next((s for s in other.steps if s.node is step.node and excludes(s.path, step.path)), None)
+    if apart is None:
         return False
-    summing = next((s for s in reduction.steps if s.how == "sum"), None)
-    if summing is None or (summing.node is step.node and not excludes(summing.path, step.path)):
-        return False
-    inner = [d for d in summing.path if d not in step.path and d.node is not None]
+    inner = [d for d in apart.path if d not in step.path and d.node is not None]
     return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(d.node)) for d in inner[:1] if d.node)
 
 

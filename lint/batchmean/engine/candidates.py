@@ -95,6 +95,7 @@ class Candidates:
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
         self._read_calls(texts, takers | reducers)
+        self._close({f: text for f, text in texts.items() if _gives(text)}, takers)
         self._close(texts, reducers)
         for function, calls in self.calls.items():
             takes = function in takes_it or not calls.isdisjoint(takers)
@@ -148,13 +149,13 @@ class Candidates:
             if len(names) > _MANY or any(name in text for name in names):
                 self.calls[function] = _called(text) - {function.name}
 
-    def _close(self, texts: Mapping[Function, str], reducers: set[str]) -> None:
-        """Add the functions that hand what they are given on to one that reduces."""
-        new = reducers
+    def _close(self, texts: Mapping[Function, str], names: set[str]) -> None:
+        """Add the functions that hand on what one of these gives, or hand it what they are given."""
+        new = names
         while new:
             self._read_calls(texts, new)
-            new = {f.name for f, calls in self.calls.items() if not calls.isdisjoint(new)} - reducers
-            reducers |= new
+            new = {f.name for f, calls in self.calls.items() if not calls.isdisjoint(new)} - names
+            names |= new
 
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
@@ -163,6 +164,11 @@ class Candidates:
 def _makes_a_reducer(text: str) -> bool:
     """Does an assignment give another name to what reduces?"""
     return reduces(text) or makes_means(text) or sums(text)
+
+
+def _gives(text: str) -> bool:
+    """Does a function hand something back?"""
+    return "return" in text or "yield" in text
 
 
 def _mentions(names: Set[str], text: str) -> bool:

@@ -98,17 +98,6 @@ def divides_a_mean_by_the_support(account: Reduction, factor: Factor) -> bool:
     return factor.support == -1 and summed and averaged
 
 
-def divides_by_all_elements(account: Reduction) -> bool:
-    """Is a sum over everything divided by the number of elements that it summed, as a mean is?"""
-    shape, counts = account.integrand.shape, [atom for atom, power in account.scale if power == -1]
-    if account.rest != "sum":
-        return False
-    if any(atom.shape is not None and shape.is_flat(atom.shape) for atom in counts):
-        return True
-    counted = [atom.axis for atom in counts if atom.axis is not None]
-    return bool(shape.axes) and all(any(axis.is_same(own) for axis in counted) for own in shape.axes or ())
-
-
 def placed(account: Reduction, step: Step) -> Reduction:
     """An account with the place of its latest step, the scaling by a number or a count."""
     before = factor_of(account.parent) if account.parent is not None else None
@@ -170,12 +159,15 @@ class _Exponents:
 
     def take_counts(self) -> bool:
         """Add the powers of every count in the scale; False where one of them leaves the support open."""
-        for atom, power in self._account.scale:
-            exponent = round(power)
-            if exponent != power:
-                if atom.role is Role.OPAQUE:
-                    continue
-                return False  # a root of a count
+        account = self._account
+        roots = {atom for atom, power in account.scale if power % 1}
+        if any(atom.role is not Role.OPAQUE for atom in roots):
+            return False
+        # A sum of means over how many there are is a mean of them.
+        counts = account.over_everything()[1] if account.rest == "mean" else account.counts()
+        for atom, exponent in counts:
+            if atom in roots:
+                continue
             if atom.role is Role.VALID:
                 self.is_open = True
             elif atom.role is Role.OPAQUE:

@@ -13,7 +13,6 @@ from typing import Final
 from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.factors import (
     divides_a_mean_by_the_support,
-    divides_by_all_elements,
     divides_by_its_own_length,
     factor_of,
 )
@@ -124,7 +123,8 @@ def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
 
 def _paired(reduction: Reduction) -> Miscount | None:
     """The mean over all pairs of (B,) and (B, 1)."""
-    how = "sum" if divides_by_all_elements(reduction) else "mean"
+    average, _ = reduction.over_everything()
+    how = "sum" if average != reduction.rest else "mean"
     step = next((s for s in reduction.steps if s.whole and s.how == how), None)
     if step is None:
         return None

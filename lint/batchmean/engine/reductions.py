@@ -65,6 +65,8 @@ class Step:
     path: Path
     """The decisions made to get there."""
     how: Literal["sum", "mean", "scale"]
+    sums_support: bool = False
+    """Did it sum the support?"""
     averages_support: bool = False
     """Did it bring the support into the divisor?"""
     may_average: bool = False
@@ -202,6 +204,7 @@ class Reduction:
                     units = (*units, (axis, how))
                 elif covered is not True and self.support != "alive":
                     units = (*units, (Axis(), how))  # what is there when the support is gone
+        sums = state == "summed" and self.support != "summed"
         averages = state == "averaged" and self.support != "averaged"
         may_average = state == "maybe averaged" and self.support == "alive" and self.integrand.symbol == "V"
         of_scalar = shape.is_scalar and self.rest is not None and how != self.rest
@@ -209,6 +212,7 @@ class Reduction:
         step = altered(
             step,
             how=how,
+            sums_support=sums,
             averages_support=averages,
             may_average=may_average,
             whole=whole,
@@ -275,6 +279,15 @@ class Reduction:
         for atom, power in self.scale:
             yield atom, round(power)
 
+    def over_everything(self) -> tuple[How | None, list[tuple[Atom, int]]]:
+        """What happened to the rest, and the counts that are left: a sum over the number that it ran over is a mean."""
+        counts = list(self.counts())
+        total = next((step for step in reversed(self.steps) if step.how != "scale"), None)
+        if total is None or total.shape is None or not total.whole or total.how != "sum":
+            return self.rest, counts
+        left = _without(counts, total.shape)
+        return (self.rest, counts) if left is None else ("mean", left)
+
     def counts_masked(self) -> bool | None:
         """Does the divisor count the positions that the mask zeroed, too? None while the code leaves it open."""
         if self.mask is None or not (self.rest or self.units) or self.coefficient is None:
@@ -283,7 +296,7 @@ class Reduction:
             return None
         if self._is_mask_of_classes(self.mask):
             return None
-        counts = list(self.counts())
+        everything, counts = self.over_everything()
         later: list[How] = []
         for axis, how in self.units[self.mask.after :]:
             length = next(
@@ -294,7 +307,7 @@ class Reduction:
                 how = "mean"
             if not self._is_feature(axis):
                 later.append(how)
-        rest = self.rest or (later[0] if later else None)
+        rest = everything or (later[0] if later else None)
         if rest is None or any(how != rest for how in later):
             return None  # a sum over the positions of each sequence, or a mean that is added up
         positions = -1 if rest == "mean" and not self.mask.is_selected else 0
@@ -397,6 +410,24 @@ class Reduction:
     def _is_batch(self, axis: Axis) -> bool:
         first = self.integrand.shape.axis(0)
         return first is not None and first.is_same(axis)
+
+
+def _without(counts: list[tuple[Atom, int]], shape: Shape) -> list[tuple[Atom, int]] | None:
+    """The counts without the number of elements of an array, or None where that does not divide."""
+    for index, (atom, power) in enumerate(counts):
+        if atom.role is Role.COUNT and power == -1 and atom.shape is not None and shape.is_flat(atom.shape):
+            return [*counts[:index], *counts[index + 1 :]]
+    left = counts
+    for axis in shape.axes or ():
+        if axis.size == 1:
+            continue
+        length = next(
+            (c for c in left if c[0].role is Role.COUNT and c[0].axis and c[0].axis.is_same(axis)), None
+        )
+        if length is None or length[1] > -1:
+            return None
+        left = [c for c in left if c is not length] + ([(length[0], length[1] + 1)] if length[1] < -1 else [])
+    return left if shape.axes else None
 
 
 def _valid_of_each(atom: Atom) -> Atom | None:

@@ -96,6 +96,8 @@ class _Facts:
     """The functions and the methods that it calls."""
     receivers: set[str] = field(default_factory=set)
     """The names that it calls methods of."""
+    handed: set[str] = field(default_factory=set)
+    """The names that it hands to what takes a logarithm, which may load any of their attributes."""
     shown: set[str] = field(default_factory=set)
     """The names of whose shape it takes something apart."""
     operations: list[ast.expr] = field(default_factory=list)
@@ -218,6 +220,13 @@ class Relevance:
             takers = candidates.takers
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
+                facts.handed = facts.receivers | {
+                    a.id
+                    for o in facts.operations
+                    if isinstance(o, ast.Call)
+                    for a in o.args
+                    if isinstance(a, ast.Name)
+                }
             if not is_compound or isinstance(node, _DEFINITIONS):
                 continue
             inner = [*outer, facts]
@@ -238,7 +247,8 @@ class Relevance:
             storing: dict[str, list[_Facts]] = {}
             loading: dict[str, list[_Facts]] = {}
             for facts in all_facts:
-                for name in facts.stores:
+                owners = {name.partition(".")[0] for name in facts.stores if "." in name}
+                for name in (*facts.stores, *map(_attributes_of, owners)):
                     storing.setdefault(name, []).append(facts)
                 for name in facts.loads:
                     loading.setdefault(name, []).append(facts)
@@ -353,13 +363,18 @@ def _needed(start: list[_Facts], storing: Mapping[str, Sequence[_Facts]]) -> set
 
     def sources(facts: _Facts) -> Iterator[_Facts]:
         yield from facts.outer
-        for name in facts.loads:
+        for name in (*facts.loads, *map(_attributes_of, facts.handed)):
             if name in storing:
                 if name not in left:
                     left[name] = _Stores(name, storing[name])
                 yield from left[name].taken_for(facts)
 
     return _reached(start, sources)
+
+
+def _attributes_of(name: str) -> str:
+    """What stands for all attributes of an object."""
+    return f"{name}.*"
 
 
 def _reached(start: Sequence[_Facts], following: Callable[[_Facts], Iterable[_Facts]]) -> set[_Facts]:
