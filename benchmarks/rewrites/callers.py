@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Final
 
 from benchmarks.rewrites.names import returns_value
 from benchmarks.rewrites.programs import Program, loaded_by
@@ -187,6 +188,13 @@ def _called_by_name(tree: ast.Module, program: Program) -> ast.Module | None:
 
 # Factors that nobody knows: they are 1 here.
 
+_MISSING: Final = frozenset(("BMN105", "BMN303"))
+"""Where a division is missing, and an unknown divisor may be it."""
+_DIVIDED: Final = {"BMN302": "BMN102"}
+"""What was missing beside the class count may be there."""
+_TOO_MUCH: Final = frozenset(("BMN301",))
+"""Where there is a division too many, and an unknown factor may make up for it."""
+
 
 def _scaled(template: str) -> Apply:
     def apply(tree: ast.Module, program: Program) -> ast.Module | None:
@@ -208,26 +216,41 @@ def _scaled(template: str) -> Apply:
     return apply
 
 
-rewrite("over-accumulation-steps", "The result divided by the accumulation steps.")(
-    _scaled("VALUE / accumulation_steps")
+rewrite(
+    "over-accumulation-steps", "The result divided by the accumulation steps.", codes=_DIVIDED, mends=_MISSING
+)(_scaled("VALUE / accumulation_steps"))
+rewrite("over-world-size", "The result divided by the world size.", codes=_DIVIDED, mends=_MISSING)(
+    _scaled("VALUE / world_size")
 )
-rewrite("over-world-size", "The result divided by the world size.")(_scaled("VALUE / world_size"))
-rewrite("times-weight", "The result times a weight of it.")(_scaled("VALUE * weight"))
-rewrite("times-lambda", "The result times a coefficient.")(_scaled("VALUE * beta"))
+rewrite("times-weight", "The result times a weight of it.", mends=_TOO_MUCH)(_scaled("VALUE * weight"))
+rewrite("times-lambda", "The result times a coefficient.", mends=_TOO_MUCH)(_scaled("VALUE * beta"))
 
 
-@rewrite("scaled-apart", "`loss = E`, then `loss = loss / accumulation_steps`, then returned.")
+@rewrite(
+    "scaled-apart",
+    "`loss = E`, then `loss = loss / accumulation_steps`, then returned.",
+    codes=_DIVIDED,
+    mends=_MISSING,
+)
 def _scaled_apart(tree: ast.Module, program: Program) -> ast.Module | None:
     return _scaled_by(tree, program, "NAME = VALUE\nNAME = NAME / FACTOR\nreturn NAME")
 
 
-@rewrite("scaled-in-place", "`loss = E`, then `loss /= accumulation_steps`, then returned.")
+@rewrite(
+    "scaled-in-place",
+    "`loss = E`, then `loss /= accumulation_steps`, then returned.",
+    codes=_DIVIDED,
+    mends=_MISSING,
+)
 def _scaled_in_place(tree: ast.Module, program: Program) -> ast.Module | None:
     return _scaled_by(tree, program, "NAME = VALUE\nNAME /= FACTOR\nreturn NAME")
 
 
 @rewrite(
-    "scaled-when-accumulating", "Divided by the accumulation steps under an `if accumulation_steps > 1`."
+    "scaled-when-accumulating",
+    "Divided by the accumulation steps under an `if accumulation_steps > 1`.",
+    codes=_DIVIDED,
+    mends=_MISSING,
 )
 def _scaled_when(tree: ast.Module, program: Program) -> ast.Module | None:
     return _scaled_by(tree, program, "NAME = VALUE\nif FACTOR > 1:\n    NAME = NAME / FACTOR\nreturn NAME")

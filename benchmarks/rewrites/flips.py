@@ -84,6 +84,7 @@ def compared(program: Program, rewrite: Rewrite, before: Verdicts, source: str) 
         after = Counter({v: n for v, n in after.items() if v.function in held})
     earlier, later = (_without_places(v, rewrite) for v in (before, after))
     gone, new = earlier - later, later - earlier
+    gone = Counter({verdict: n for verdict, n in gone.items() if verdict.code not in rewrite.mends})
     weakened: Verdicts = Counter()
     raised: Verdicts = Counter()
     for verdict in list(gone.elements()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
 from benchmarks.rewrites.programs import Program
@@ -17,7 +17,8 @@ class Rewrite:
 
     `apply` changes a program's tree, or returns None where there is nothing to change. `moves` says that the
     reductions may land in a function of another name. `codes` names codes that stand for others afterwards: a
-    mean that is written as a division is reported as one. `hides_names` says that findings that rest on names
+    mean that is written as a division is reported as one. `mends` names codes whose mistake may be gone
+    afterwards: an unknown divisor may be the one that was missing. `hides_names` says that findings that rest on names
     may go, and that none may be proved that was not. `runs` is False where the module cannot be executed as
     before: a batch comes in one argument, say.
     """
@@ -27,6 +28,7 @@ class Rewrite:
     apply: Apply
     moves: bool = False
     codes: Mapping[str, str] = field(default_factory=dict)
+    mends: Set[str] = frozenset()
     hides_names: bool = False
     runs: bool = True
 
@@ -48,6 +50,7 @@ def rewrite(
     *,
     moves: bool = False,
     codes: Mapping[str, str] | None = None,
+    mends: Set[str] = frozenset(),
     hides_names: bool = False,
     runs: bool = True,
 ) -> Callable[[Apply], Apply]:
@@ -56,7 +59,7 @@ def rewrite(
     def register(apply: Apply) -> Apply:
         if name in REWRITES:
             raise ValueError(f"two rewrites are called {name}")
-        REWRITES[name] = Rewrite(name, sentence, apply, moves, codes or {}, hides_names, runs)
+        REWRITES[name] = Rewrite(name, sentence, apply, moves, codes or {}, mends, hides_names, runs)
         return apply
 
     return register

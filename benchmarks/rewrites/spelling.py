@@ -27,6 +27,8 @@ from benchmarks.rewrites.syntax import (
 
 COUNTED = {"BMN102": "BMN101", "BMN103": "BMN101"}
 """A mean that is written as a division is reported as one."""
+NO_MEAN = frozenset(("BMN303",))
+"""What tells of the mean of one number: written as a division by 1, there is none."""
 
 
 @rewrite("method-as-function", "`np.mean(a)` for `a.mean()`, and what the other frameworks have for it.")
@@ -233,23 +235,32 @@ def _counted(tree: ast.Module, program: Program, template: str, **names: str) ->
     return tree if hoist(tree, make) else None
 
 
-@rewrite("mean-as-sum-over-count", "`a.sum() / a.size` for `a.mean()`.", codes=COUNTED)
+@rewrite("mean-as-sum-over-count", "`a.sum() / a.size` for `a.mean()`.", codes=COUNTED, mends=NO_MEAN)
 def _mean_as_sum(tree: ast.Module, program: Program) -> ast.Module | None:
     return _counted(tree, program, "VALUES = A\nVALUES.sum() / COUNT", VALUES="values")
 
 
-@rewrite("mean-as-sum-over-named-count", "`count = a.size; a.sum() / count` for `a.mean()`.", codes=COUNTED)
+@rewrite(
+    "mean-as-sum-over-named-count",
+    "`count = a.size; a.sum() / count` for `a.mean()`.",
+    codes=COUNTED,
+    mends=NO_MEAN,
+)
 def _mean_as_sum_named(tree: ast.Module, program: Program) -> ast.Module | None:
     return _counted(tree, program, "VALUES = A\nN = COUNT\nVALUES.sum() / N", VALUES="values", N="count")
 
 
-@rewrite("mean-as-sum-over-walrus", "`a.sum() / (count := a.size)` for `a.mean()`.", codes=COUNTED)
+@rewrite(
+    "mean-as-sum-over-walrus", "`a.sum() / (count := a.size)` for `a.mean()`.", codes=COUNTED, mends=NO_MEAN
+)
 def _mean_as_sum_walrus(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree).new("count")
     return _counted(tree, program, f"VALUES = A\nVALUES.sum() / ({fresh} := COUNT)", VALUES="values")
 
 
-@rewrite("mean-of-walrus", "`(values := a).sum() / values.size` for `a.mean()`.", codes=COUNTED)
+@rewrite(
+    "mean-of-walrus", "`(values := a).sum() / values.size` for `a.mean()`.", codes=COUNTED, mends=NO_MEAN
+)
 def _mean_of_walrus(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree).new("held")
     count = f"{fresh}.{SIZE.get(program.framework, 'size')}"
@@ -260,13 +271,16 @@ def _mean_of_walrus(tree: ast.Module, program: Program) -> ast.Module | None:
     "mean-as-named-sum-over-count",
     "`total = a.sum(); count = a.size; total / count` for `a.mean()`.",
     codes=COUNTED,
+    mends=NO_MEAN,
 )
 def _mean_as_named_sum(tree: ast.Module, program: Program) -> ast.Module | None:
     template = "VALUES = A\nTOTAL = VALUES.sum()\nN = COUNT\nMEAN = TOTAL / N\nMEAN"
     return _counted(tree, program, template, VALUES="values", N="count", TOTAL="total", MEAN="average")
 
 
-@rewrite("axis-mean-as-sum", "`a.sum(axis=k) / a.shape[k]` for `a.mean(axis=k)`.", codes=COUNTED)
+@rewrite(
+    "axis-mean-as-sum", "`a.sum(axis=k) / a.shape[k]` for `a.mean(axis=k)`.", codes=COUNTED, mends=NO_MEAN
+)
 def _axis_mean_as_sum(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(tree)
     imported = meanings(tree)
@@ -282,6 +296,6 @@ def _axis_mean_as_sum(tree: ast.Module, program: Program) -> ast.Module | None:
     return tree if hoist(tree, make) else None
 
 
-@rewrite("mean-as-product", "`a.sum() * (1 / a.size)` for `a.mean()`.", codes=COUNTED)
+@rewrite("mean-as-product", "`a.sum() * (1 / a.size)` for `a.mean()`.", codes=COUNTED, mends=NO_MEAN)
 def _mean_as_product(tree: ast.Module, program: Program) -> ast.Module | None:
     return _counted(tree, program, "VALUES = A\nVALUES.sum() * (1 / COUNT)", VALUES="values")

@@ -210,8 +210,12 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
 
 
 def unite_sides(tensor: Tensor) -> None:
-    """The two sides of an error have its axes: it is a loss, no outer difference."""
-    shapes = [a.shape for a in tensor.atoms() if a.role is Role.OPAQUE and a.shape is not None]
+    """The two sides of an error, or of a binary entropy, have its axes: it is a loss, no outer difference."""
+    sides = [
+        *tensor.atoms(),
+        *(inner for a in tensor.atoms() if a.argument is not None for inner in a.argument.atoms()),
+    ]
+    shapes = [a.shape for a in sides if a.role is Role.OPAQUE and a.shape is not None]
     if not any(shape.is_same(tensor.shape) for shape in shapes):
         return  # it was reshaped since
     if any(shape.is_stretched or shape.is_scalar for shape in (tensor.shape, *shapes)):
@@ -295,7 +299,24 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
     if total is not None and total.role is Role.SUM and total.argument is not None and len(a.terms) > 1:
         if total.argument.terms == a.terms:
             return from_atom(_normalised(total), a.shape)
+    if (mixture := _mean_of_distributions(a, total)) is not None:
+        return mixture
     return multiply(a, reciprocal(b))
+
+
+def _mean_of_distributions(a: Tensor, length: Atom | None) -> Tensor | None:
+    """A sum of distributions over how many they are is one, too."""
+    total = a.single()
+    if total is None or total.role is not Role.SUM or total.argument is None or total.axis is None:
+        return None
+    one = total.argument.single()
+    if one is None or one.role not in (Role.PROBS, Role.ONE_HOT) or one.axis is None:
+        return None
+    if length is None or length.role is not Role.COUNT or length.axis is None:
+        return None
+    if not length.axis.is_same(total.axis) or total.argument.shape.may_be_one(one.axis, total.axis):
+        return None
+    return from_atom(altered(one, key=intern("mixture", one.key, total.axis.root())), a.shape)
 
 
 def _lies_over_another(atom: Atom, axis: Axis | None) -> bool:

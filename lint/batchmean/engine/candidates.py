@@ -83,7 +83,8 @@ class Candidates:
                 here = node.lineno, node.end_lineno, len(takers)
                 if place != here:  # a line of many is read once
                     text = self._text(node)
-                    place, takes, does = here, _mentions(takers, text), _makes_a_reducer(text)
+                    place, takes = here, _mentions(takers, text)
+                    does = _makes_a_reducer(text) or (takes and _mentions(reducers, text))
                 names = {name for target in node.targets for name in _target_names(target, True)}
                 if takes:
                     takers |= names

@@ -55,12 +55,14 @@ def factor_of(account: Reduction) -> Factor | None:
         return None  # all elements, less those of an axis that may be the support
     if integrand.assumed and account.support == "summed" and support < 0 and not exponents.counted_whole:
         # Nothing but its place at the end shows the support: what was left out of the divisor may be it.
-        if not exponents.is_known or any(power != -1 for power in units.values()):
+        are_all_seen = exponents.is_known or account.rest == "mean"
+        if not are_all_seen or any(power != -1 for power in units.values()):
             return None
     if exponents.is_over_something:
         # Whatever it is, it makes up for no division too many.
         twice = tuple((name, power + 1) for name, power in units.items() if power < -1)
-        return Factor(support, () if exponents.is_open else twice, exponents.assumes_rank)
+        known = () if exponents.is_open else twice
+        return Factor(support, known, exponents.assumes_rank, is_twice=exponents.is_twice)
     if exponents.is_open:
         return Factor(support, (), is_partial=exponents.is_partial)
     if any(exponent < 0 for exponent in units.values()) and not account.per_batch:

@@ -54,6 +54,8 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     shown = [a for a in tensor.atoms() if _is_a_loss(a, tensor.shape)]
     places: list[Place | None] = [a.place for a in shown]
     is_shown = bool(places)
+    if any(a.role is Role.LOG_COMPLEMENT for a in shown):
+        unite_sides(tensor)
     masks = common_masks(tensor)
     if not is_shown and _is_squared_difference(without_counts(unmasked(tensor) if masks else tensor)):
         sides = [a for a in tensor.atoms() if a.role is not Role.MASK]

@@ -137,11 +137,12 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
     if reduction.integrand.symbol == "D":
         return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
-    scale = _second_division(reduction)
-    if scale is None:
+    divided = _second_division(reduction)
+    if divided is None:
         return None
+    scale = divided.steps[-1]
     average = _first_average(reduction, scale)
-    if average is None or excludes(average.path, scale.path) or _is_added_up(reduction, average, scale):
+    if average is None or excludes(average.path, scale.path) or _is_added_up(divided, average, scale):
         return None
     again = _counted_again(reduction)
     if again is None:
@@ -159,19 +160,15 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
-def _second_division(reduction: Reduction) -> Step | None:
-    """The first step after which there is a division too many."""
-    found: Step | None = None
+def _second_division(reduction: Reduction) -> Reduction | None:
+    """The account just after the first division that is one too many."""
+    found: Reduction | None = None
     account: Reduction | None = reduction
     while account is not None:
         is_reduced = account.rest is not None or reduction.rest is None
-        if (
-            is_reduced
-            and account.steps
-            and account.steps[-1].how == "scale"
-            and _counted_again(account) is not None
-        ):
-            found = account.steps[-1]
+        is_scaled = bool(account.steps) and account.steps[-1].how == "scale"
+        if is_reduced and is_scaled and _counted_again(account) is not None:
+            found = account
         account = account.parent
     return found
 
@@ -209,9 +206,11 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         return None
     if not counts or not (all(power < 0 for _, power in counts) or _is_division(reduction.steps[-1].node)):
         return None
+    known = [atom for atom, _ in counts if atom.role is not Role.OPAQUE]  # steps of an accumulation, say
     if (
-        len(counts) == 1
-        and counts[0][0].role is Role.VALID
+        len(known) == 1
+        and known[0].role is Role.VALID
+        and all(power < 0 for _, power in counts)
         and not any(how == "sum" for _, how in reduction.units)
     ):
         return {"n_valid": -1}, "the number of valid positions"
@@ -228,7 +227,7 @@ def _is_added_up(reduction: Reduction, first: Step, later: Step) -> bool:
     rounds = [d.node for d in first.path if d.holds and d not in later.path and isinstance(d.node, _LOOPS)]
     if not rounds:
         return False
-    own = all(atom.axis is not None for atom, _ in reduction.counts())
+    own = all(atom.axis is not None for atom, _ in reduction.over_everything()[1])
     return not (own and all(isinstance(node, ast.ListComp | ast.GeneratorExp) for node in rounds))
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
 from batchmean.engine.paths import Path
-from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
 How: TypeAlias = Literal["sum", "mean"]
@@ -244,6 +244,10 @@ class Reduction:
         if len(by.terms) != 1 or by.reductions:
             return self
         term = by.terms[0]
+        if (average := self._as_mean(term)) is not None:
+            mean, length = average
+            left = Term(term.coefficient, tuple(f for f in term.factors if f[0] is not length))
+            return mean.scaled(altered(by, terms=(left,)))
         zeroing = {a for a, power in term.factors if power > 0 and masks.is_valid(a)}
         if zeroing and self.rest is None:
             first = min(zeroing, key=lambda atom: atom.key)
@@ -269,6 +273,25 @@ class Reduction:
             coefficient=self.coefficient * term.coefficient if both else None,  # type: ignore[operator]
             parent=self,
         )
+
+    def _as_mean(self, by: Term) -> tuple[Reduction, Atom] | None:
+        """The mean that an undecided sum is when the number that it ran over divides it, and that number."""
+        last, before = self.steps[-1] if self.steps else None, self.parent
+        if self.support != "unsure" or before is None or before.support not in ("alive", "maybe averaged"):
+            return None
+        if last is None or last.how != "sum" or last.shape is None or last in before.steps:
+            return None
+        for atom, power in by.factors:
+            if atom.role is not Role.COUNT or power != -1:
+                continue
+            if last.whole and atom.shape is not None and last.shape.is_flat(atom.shape):
+                axes = ALL_AXES
+            elif len(last.positions) == 1 and atom.axis and _is_at(last.shape, last.positions[0], atom.axis):
+                axes = AxesSpec.at(*last.positions)
+            else:
+                continue
+            return altered(before.reduced(last.shape, axes, "mean", last), parent=self), atom
+        return None
 
     def withdrawn(self) -> Reduction:
         """After it turned out to be a part of an elementwise loss."""

@@ -252,8 +252,15 @@ class Relevance:
                     storing.setdefault(name, []).append(facts)
                 for name in facts.loads:
                     loading.setdefault(name, []).append(facts)
-            # A criterion that is made here, or the default of a parameter, is called under its local name.
-            made = {name for f in all_facts if not f.calls.isdisjoint(self._makers) for name in f.stores}
+            # A criterion that is made or taken here, or the default of a parameter, is called under its local name.
+            takers = self._candidates.takers
+            made = {
+                name
+                for f in all_facts
+                if not f.calls.isdisjoint(self._makers)
+                or (isinstance(f.node, ast.Assign) and not f.loads.isdisjoint(takers))
+                for name in f.stores
+            }
             given = function.args
             pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
             takes = self._candidates.takes_logarithm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import Atom, Role
@@ -86,9 +88,13 @@ def sums_a_counted_axis(reduction: Reduction) -> bool:
     return any(axis is not None and axis.holds(each) for axis in summed for each in counted)
 
 
-def counted_words(reduction: Reduction) -> str:
-    """What it is divided by, in words (`the batch`, `the class count`); empty where nothing shows it."""
-    words = [_count_words(reduction, atom) for atom, power in reduction.counts() if power < 0]
+def counted_words(reduction: Reduction, counts: Iterable[tuple[Atom, int]] | None = None) -> str:
+    """What it is divided by, in words (`the batch`, `the class count`); empty where nothing shows it.
+
+    With `counts`, by these of its counts.
+    """
+    counts = reduction.counts() if counts is None else counts
+    words = [_count_words(reduction, atom) for atom, power in counts if power < 0]
     return " and ".join(dict.fromkeys(filter(None, words)))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import Miscount, fraction
+from batchmean.engine.values import Role
 from batchmean.rules.axes import counted_words
 from batchmean.rules.base import MiscountRule
 
@@ -49,8 +50,10 @@ def classification_loss(logits, labels):
 
     def message(self, event: Miscount) -> str:
         count = event.about
-        if event.reduction is not None and (words := counted_words(event.reduction)):
-            count = words
+        if event.reduction is not None:
+            _, left = event.reduction.over_everything()
+            known = [(atom, power) for atom, power in left if atom.role is not Role.OPAQUE]
+            count = counted_words(event.reduction, known or left) or count
         again = " again" if count in ("the batch", "the number of valid positions") else ", too"
         size = fraction(event.factor) if event.factor else "a part"
         return (
