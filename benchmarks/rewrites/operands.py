@@ -59,10 +59,16 @@ def _rank(node: ast.expr, known: dict[str, int]) -> int | None:
     return None
 
 
+_AXIS_BY_POSITION = frozenset(
+    "size mean sum reduce_mean reduce_sum softmax log_softmax logsumexp gather unsqueeze squeeze expand_dims transpose"
+    " permute max min argmax unbind split stack cat concatenate".split()
+)
+
+
 def _axes(tree: ast.Module, program: Program, turned: Callable[[int, int], int]) -> ast.Module | None:
     entry = program.entry(tree)
     known = _ranks(entry, program)
-    changed = False
+    turned_calls: set[ast.Call] = set()
     for node in ast.walk(entry):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute | ast.Name):
             continue
@@ -77,12 +83,32 @@ def _axes(tree: ast.Module, program: Program, turned: Callable[[int, int], int])
         for keyword in node.keywords:
             if keyword.arg in ("axis", "dim") and (axis := number(keyword.value)) is not None:
                 keyword.value = ast.parse(str(turned(axis, rank)), mode="eval").body
-                changed = True
+                turned_calls.add(node)
         for i, argument in enumerate(node.args[:2]):
             if (axis := number(argument)) is not None and abs(axis) <= rank:
                 node.args[i] = ast.parse(str(turned(axis, rank)), mode="eval").body
-                changed = True
-    return tree if changed else None
+                turned_calls.add(node)
+    # An axis that is still counted from the other side is not shown to be another one, or the same, any more.
+    keep = any(k.arg in ("keepdims", "keepdim") for call in turned_calls for k in call.keywords)
+    others = (n for n in ast.walk(entry) if n not in turned_calls)
+    return tree if turned_calls and not keep and not any(map(_names_an_axis, others)) else None
+
+
+def _names_an_axis(node: ast.AST) -> bool:
+    """Does a call, a shape or an index say which axis by its number?"""
+    if isinstance(node, ast.Subscript):
+        is_shape = isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+        return is_shape or isinstance(node.slice, ast.Tuple)
+    if not isinstance(node, ast.Call):
+        return False
+    if any(k.arg in ("axis", "dim", "axes", "keepdims", "keepdim") for k in node.keywords):
+        return True
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    if name in ("softmax", "log_softmax"):
+        return True  # the last one, where none is named
+    return name in _AXIS_BY_POSITION and any(
+        isinstance(a, ast.List | ast.Tuple) or number(a) is not None for a in node.args
+    )
 
 
 @rewrite("axes-positive", "Negative axes as positive ones, where the declared rank gives them.")

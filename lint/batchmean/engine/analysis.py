@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -130,7 +130,10 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                 interpreter.run_function(function)
     # A helper's other branches, which no caller in this module asks for: others may.
     known, first = frozenset(interpreter.seen), len(interpreter.ledger)
-    put_right = {step.node for r in _final(interpreter.ledger) if _is_right(r) for step in r.steps}
+    put_right: dict[ast.AST, set[ast.AST]] = {}
+    for reduction in filter(_is_right, _final(interpreter.ledger)):
+        for step in reduction.steps:
+            put_right.setdefault(step.node, set()).add(reduction.steps[-1].node)
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
         f.node.name
@@ -145,10 +148,22 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                 run(function)
     # What a function shows by itself holds although a caller, with concrete values say, shows less.
     interpreter.ledger[first:] = [
-        r
-        for r in interpreter.ledger[first:]
-        if not any(step.node in (put_right if r.integrand.proved else known) for step in r.steps)
+        r for r in interpreter.ledger[first:] if _holds_by_itself(r, known, put_right)
     ]
+
+
+def _holds_by_itself(
+    reduction: Reduction, known: Set[ast.AST], put_right: Mapping[ast.AST, Set[ast.AST]]
+) -> bool:
+    """Does what a function shows without its callers stay, whatever these show?
+
+    What is proved is so for every argument: only what a caller does afterwards puts it right. `put_right` has the
+    last steps of the right accounts that go through a node.
+    """
+    nodes = {step.node for step in reduction.steps}
+    if not reduction.integrand.proved:
+        return nodes.isdisjoint(known)
+    return all(put_right.get(node, set()) <= nodes for node in nodes)
 
 
 def _is_right(reduction: Reduction) -> bool:
