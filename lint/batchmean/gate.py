@@ -44,9 +44,9 @@ def _any_around(stem: str, tokens: tuple[str, ...]) -> str:
 _DIVERGENCES: Final = _Tokens({
     "log": (
         "log_softmax", "logsumexp", "xlogy(", ".log(", " log(", "(log(", "-log(", "*log(",
-        "log2(", "log10(", "log1p(",
+        "log2(", "log10(", "log1p(", "xlogy as", " log as", "log2 as", "log10 as", "log1p as",
     ),
-    "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), ".ln(": (),
+    "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), "entr as": (), ".ln(": (),
 })  # fmt: skip
 _SPREAD: Final = re.compile(r"var(?!i(?!ance))|sigma|log_?std")  # no variant, no variable
 _ITSELF: Final = re.compile(r"\b(\w+) ?\* ?\1\b")
@@ -74,7 +74,7 @@ _LOGARITHMS: Final = _Tokens({
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
 """What says which positions count."""
 _SQUARES: Final = _Tokens({
-    "** 2": (), "**2": (), ".pow(": (), "square(": (),
+    "** 2": (), "**2": (), ".pow(": (), "square(": (), "square as": (),
 })  # fmt: skip
 """Squared differences; those of one variable are norms."""
 _LOSSES: Final = _Tokens({
@@ -163,7 +163,7 @@ def worth_parsing(text: str) -> bool:
     lines = _Lines(text)
     if any(lines.may_be_of_arrays(at) for at in _DIVERGENCES.places_in(text)):
         return True
-    if ("exp(" in text or "expm1(" in text) and (
+    if any(token in text for token in ("exp(", "expm1(", "exp as", "expm1 as")) and (
         _SPREAD.search(text)
         or _SQUARES.are_in(text)
         or "power(" in text
@@ -174,6 +174,8 @@ def worth_parsing(text: str) -> bool:
     if ("log_p" in text or "logp" in text) and any(
         token in text for token in (*_TARGETS, *_COLUMNS, *_SHAPED)
     ):
+        return True
+    if "Categorical" in text and ".logits" in text:
         return True
     return "ross" in text and any(token in text for token in _SUMMED)
 

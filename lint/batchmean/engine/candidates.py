@@ -75,6 +75,10 @@ class Candidates:
         takers.update(f.name for f in takes_it)
         texts = {f: self._text(f) for f in functions} if takers else {}
         reduces_it = {f for f, text in texts.items() if reduces(text) or means_what_it_is_given(text)}
+        self.calls: dict[Function, set[str]] = {}
+        """The names that each function calls; functions that call none of those below are left out."""
+        giving = {f: text for f, text in texts.items() if _gives(text)}
+        self._close(giving, takers)
         place: tuple[int, int | None, int] | None = None
         takes = does = False
         for node in own if takers else ():
@@ -91,12 +95,10 @@ class Candidates:
                 if does:
                     reducers |= names
         reducers.update(f.name for f, text in texts.items() if f in reduces_it or sums(text))
-        self.calls: dict[Function, set[str]] = {}
-        """The names that each function calls; functions that call none of those below are left out."""
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
         self._read_calls(texts, takers | reducers)
-        self._close({f: text for f, text in texts.items() if _gives(text)}, takers)
+        self._close(giving, takers)
         self._close(texts, reducers)
         for function, calls in self.calls.items():
             takes = function in takes_it or not calls.isdisjoint(takers)

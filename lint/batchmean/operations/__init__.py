@@ -5,6 +5,7 @@ To add a framework, write its table beside these and name it in `FRAMEWORKS`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -49,7 +50,7 @@ def function(name: str, hops: int = 4) -> Operation | None:
     for framework in FRAMEWORKS:
         line = framework.functions.get(name)
         if line is not None:
-            return parse(line)
+            return _named(line, name)
     for framework in FRAMEWORKS if hops else ():
         for alias, target in framework.aliases.items():
             if name.startswith(alias + "."):
@@ -71,5 +72,9 @@ def method(name: str) -> Operation | None:
     for framework in FRAMEWORKS:
         line = framework.methods.get(name)
         if line is not None:
-            return parse(line)
+            return _named(line, name)
     return None
+
+
+def _named(line: str, name: str) -> Operation:
+    return replace(parse(line), name=name.rpartition(".")[2])

@@ -30,6 +30,8 @@ class Operation:
     extra: str = ""
     all_keywords: bool = False
     """Does it hand every keyword on, as `functools.partial` does?"""
+    name: str = ""
+    """What the framework calls it, without its module: `log_softmax`, whatever it is imported as."""
 
     def bind(self, args: Sequence[V], kwargs: Mapping[str, V]) -> tuple[dict[str, V], tuple[V, ...]]:
         """The arguments under their canonical names, and the trailing ones; unknown keywords are dropped."""

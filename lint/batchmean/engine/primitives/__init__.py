@@ -39,14 +39,9 @@ class Call:
         return Place(self.node, text)
 
     @property
-    def spelled(self) -> str:
-        """The last part of the function's name, as in `log_softmax`."""
-        function = getattr(self.node, "func", None)
-        if isinstance(function, ast.Call):
-            function = function.func  # `nn.KLDivLoss()(p, q)`
-        if isinstance(function, ast.Attribute):
-            return function.attr
-        return function.id if isinstance(function, ast.Name) else self.operation.primitive
+    def name(self) -> str:
+        """What the framework calls the function, as in `log_softmax`."""
+        return self.operation.name or self.operation.primitive
 
 
 PRIMITIVES: Final[dict[str, Callable[..., Value]]] = {}

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @primitive
 def elementwise_distribution(call: Call, x: Value, scale: Value | None = None) -> Value:
     """Normal, Laplace, Beta ...: one independent variable per element, the event axis not summed."""
-    place = call.place(f"{call.spelled} is one independent variable per element")
-    family = call.operation.extra or call.spelled
+    place = call.place(f"{call.name} is one independent variable per element")
+    family = call.operation.extra or call.name
     return DistributionValue(family, False, call.tensor(x).shape, place, _fresh_key(call))
 
 
@@ -41,7 +41,7 @@ def event_distribution(call: Call, x: Value | None = None, y: Value | None = Non
     """Categorical, MultivariateNormal ...: entropy, KL and log_prob are per example."""
     given = x if x is not None else y
     shape = call.tensor(given).shape if given is not None else Shape()
-    return DistributionValue(call.operation.extra or call.spelled, True, shape, key=_fresh_key(call))
+    return DistributionValue(call.operation.extra or call.name, True, shape, key=_fresh_key(call))
 
 
 def parameter(interpreter: Evaluator, x: DistributionValue, name: str, node: ast.AST) -> Value:

@@ -96,7 +96,7 @@ def flip(call: Call, x: Value) -> Value:
 @primitive
 def log(call: Call, x: Value) -> Value:
     """The natural logarithm; other bases differ by a constant that no verdict depends on."""
-    return algebra.logarithm(call.tensor(x), call.place(f"{call.spelled} gives log-probabilities"))
+    return algebra.logarithm(call.tensor(x), call.place(f"{call.name} gives log-probabilities"))
 
 
 @primitive
@@ -177,7 +177,7 @@ def sqrt(call: Call, x: Value) -> Value:
 def xlogy(call: Call, x: Value, y: Value) -> Value:
     """x * log(y)."""
     a = call.tensor(x)
-    log_y = algebra.logarithm(call.tensor(y), call.place(f"{call.spelled} takes the logarithm"))
+    log_y = algebra.logarithm(call.tensor(y), call.place(f"{call.name} takes the logarithm"))
     return call.interpreter.formed(algebra.multiply(a, log_y))
 
 
@@ -185,7 +185,7 @@ def xlogy(call: Call, x: Value, y: Value) -> Value:
 def xlog1py(call: Call, x: Value, y: Value) -> Value:
     """x * log(1 + y)."""
     log_y = algebra.logarithm(
-        algebra.add(constant(1.0), call.tensor(y)), call.place(f"{call.spelled} takes the logarithm")
+        algebra.add(constant(1.0), call.tensor(y)), call.place(f"{call.name} takes the logarithm")
     )
     return call.interpreter.formed(algebra.multiply(call.tensor(x), log_y))
 
@@ -194,7 +194,7 @@ def xlog1py(call: Call, x: Value, y: Value) -> Value:
 def entropy_terms(call: Call, x: Value) -> Value:
     """-x * log(x), elementwise."""
     a = call.tensor(x)
-    log_a = algebra.logarithm(a, call.place(f"{call.spelled} takes the logarithm"))
+    log_a = algebra.logarithm(a, call.place(f"{call.name} takes the logarithm"))
     return call.interpreter.formed(algebra.negate(algebra.multiply(a, log_a)))
 
 
@@ -225,10 +225,10 @@ def log_sigmoid(call: Call, x: Value) -> Value:
 def map_(call: Call, x: Value) -> Value:
     """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
-    result = call.interpreter.shown_opaque(call.spelled, tensor.terms, shape=tensor.shape)
-    if call.spelled.rstrip("_") not in _ZERO_AT_ZERO:
+    result = call.interpreter.shown_opaque(call.name, tensor.terms, shape=tensor.shape)
+    if call.name.rstrip("_") not in _ZERO_AT_ZERO:
         return result
-    if call.spelled.startswith(("abs", "fabs")) and _is_difference(tensor):
+    if call.name.startswith(("abs", "fabs")) and _is_difference(tensor):
         algebra.unite_sides(tensor)
         place = call.place("the absolute value of a difference")
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
@@ -278,7 +278,7 @@ def logical_and(call: Call, x: Value, y: Value) -> Value:
 def sequence_mask(call: Call, lengths: Value, length: Value | None = None) -> Value:
     """tf.sequence_mask(lengths, T): 1 up to each length."""
     tensor = call.tensor(lengths)
-    place = call.place(f"{call.spelled} says which positions count")
+    place = call.place(f"{call.name} says which positions count")
     return masks.made(algebra.relabelled(tensor, tensor.shape.with_axis(-1, Axis())), place, "sequence_mask")
 
 
@@ -417,7 +417,7 @@ def softmax(call: Call, x: Value, axis: Value | None = None) -> Value:
     """A distribution over `axis`."""
     tensor = call.tensor(x)
     over, shown = _support(call, tensor, axis)
-    place = call.place(f"{call.spelled} over {_axis_text(axis, call)} gives probabilities")
+    place = call.place(f"{call.name} over {_axis_text(axis, call)} gives probabilities")
     key = algebra.softmax_key(tensor.terms, over)
     return from_atom(Atom(key, Role.PROBS, over, place=place, shown=shown), tensor.shape)
 
@@ -427,7 +427,7 @@ def log_softmax(call: Call, x: Value, axis: Value | None = None) -> Value:
     """The logarithm of a distribution over `axis`."""
     tensor = call.tensor(x)
     over, shown = _support(call, tensor, axis)
-    place = call.place(f"{call.spelled} over {_axis_text(axis, call)} gives log-probabilities")
+    place = call.place(f"{call.name} over {_axis_text(axis, call)} gives log-probabilities")
     atom = algebra.log_probs_atom(algebra.softmax_key(tensor.terms, over), over, place, shown)
     return from_atom(atom, tensor.shape)
 
@@ -461,7 +461,7 @@ def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value
         _length_of(call.tensor(classes), support)
     position = integer(axis)
     shape = tensor.shape.with_axis(-1 if position is None else position, support)
-    place = call.place(f"{call.spelled} gives a one-hot target")
+    place = call.place(f"{call.name} gives a one-hot target")
     key = intern("one_hot", tensor.terms, call.tensor(classes).terms if classes is not None else ())
     return from_atom(Atom(key, Role.ONE_HOT, support, place=place), shape)
 
@@ -536,7 +536,7 @@ def scatter(
     if position is None or any(term.factors and _is_array(term) for term in tensor.terms):
         return call.opaque(tensor.shape)
     support = tensor.shape.axis(position)
-    place = call.place(f"{call.spelled} writes a one-hot target along axis {position}")
+    place = call.place(f"{call.name} writes a one-hot target along axis {position}")
     labels = call.tensor(index).terms if index is not None else ()
     key = intern("scatter", labels, support.root() if support else None)
     return from_atom(Atom(key, Role.ONE_HOT, support, place=place), tensor.shape)

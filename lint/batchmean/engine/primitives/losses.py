@@ -78,7 +78,7 @@ def kl_div(
     if support is None or support.size == 1:
         return call.opaque()
     shown = shown and not isinstance(reduction, Tensor)
-    place = call.place(f"{call.spelled} is elementwise: its support is not summed")
+    place = call.place(f"{call.name} is elementwise: its support is not summed")
     key = intern("kl_div", both.terms, a.terms, call.node)
     atom = Atom(
         key,
@@ -182,10 +182,10 @@ def _class_loss(
     support = logits.shape.axis(position) if position is not None else None
     if support is None or position is None or name not in ("none", "mean", "sum"):
         return call.opaque()
-    place = call.place(f"{call.spelled} sums over the class axis itself")
+    place = call.place(f"{call.name} sums over the class axis itself")
     stack = call.interpreter.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
-    integrand = Integrand(kind, support, "V", is_shown, (place,), logits.shape, stack, call.spelled, key)
+    integrand = Integrand(kind, support, "V", is_shown, (place,), logits.shape, stack, call.name, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
     account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
@@ -254,7 +254,7 @@ def _module(call: Call, loss: Callable[[Call, Value, Value], Value]) -> BuiltinV
         target = given.get("target", call.interpreter.opaque())
         return call.interpreter.lift(lambda x, y: loss(inner, x, y), given["input"], target)
 
-    return BuiltinValue(call.spelled, forward)
+    return BuiltinValue(call.name, forward)
 
 
 @primitive
@@ -272,7 +272,7 @@ def kl_div_module(
 @primitive
 def per_example_loss(call: Call, x: Value | None = None, target: Value | None = None) -> Value:
     """A library loss that sums or selects over the class axis itself, or has no support."""
-    place = call.place(f"{call.spelled} gives a loss per example")
+    place = call.place(f"{call.name} gives a loss per example")
     shape = None
     if x is not None and call.operation.default_axis is not None:
         shape = call.tensor(x).shape.without(AxesSpec.at(call.operation.default_axis))
@@ -297,7 +297,7 @@ def elementwise_loss(
         return call.opaque()
     elements = call.tensor(x)
     other = call.tensor(target) if target is not None else None
-    place = call.place(f"{call.spelled} gives a loss per element")
+    place = call.place(f"{call.name} gives a loss per element")
     pairs = pairing(elements, other, call.node, call.interpreter.stack) if other is not None else None
     zeroing = masks.common_masks(elements)
     zeroing = [mask for mask in zeroing if other is not None and mask in masks.common_masks(other)]
@@ -314,7 +314,7 @@ def elementwise_loss(
         return result
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
-    integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.spelled, key)
+    integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.name, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:

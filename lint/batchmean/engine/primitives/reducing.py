@@ -202,7 +202,7 @@ def logsumexp(call: Call, x: Value, axis: Value | None = None, keepdims: Value |
     over = tensor.shape.axis(positions[0])
     return from_atom(
         algebra.log_sum_exp_atom(
-            tensor, over, call.place(f"less this {call.spelled}: log-probabilities over its axis")
+            tensor, over, call.place(f"less this {call.name}: log-probabilities over its axis")
         ),
         shape,
     )
