@@ -182,6 +182,7 @@ def _imported_by_name(tree: ast.Module, program: Program) -> ast.Module | None:
     fresh = Names(ast.Module([], []))  # names of attributes are free
     fresh.taken = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     fresh.taken |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)} | set(imported)
+    fresh.taken |= {n.name for n in ast.walk(tree) if isinstance(n, Scope)}
     names: dict[tuple[str, str], str] = {}
 
     class Short(ast.NodeTransformer):

@@ -57,7 +57,18 @@ _COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
 _SHAPED: Final = ("reshape", "view(", "rearrange")
 """What may make (B, 1) of (B,), too."""
 _SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
-_COUNTS: Final = ("len(", ".size", ".shape", "numel", "nelement", "prod(", "functools", "get_shape")
+_COUNTS: Final = (
+    "len(",
+    ".size",
+    ".shape",
+    "numel",
+    "nelement",
+    "prod(",
+    "functools",
+    "get_shape",
+    " shape(",
+    "(shape(",
+)
 
 _LOGARITHMS: Final = _Tokens({
     "log": (
@@ -94,6 +105,7 @@ _NO_OPS: Final = _Tokens({
     "mean(": ("sum().mean(", "mean(np.sum(", "mean(torch.sum(", "mean(jnp.sum(", "mean(tf.reduce_sum("),
 })  # fmt: skip
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
+_SUMS: Final = ("sum(", ".sum", "_sum", "sum'", 'sum"')
 _DIVIDED: Final = "loss.div("
 _OF_LOSSES: Final = _Tokens(_LOGARITHMS, _MEANS, _LOSSES)
 _REPORTERS: Final = (
@@ -217,4 +229,8 @@ def _divides_a_mean(text: str) -> bool:
         return True
     if not (_MEANS.are_in(text) or _SQUARES.are_in(text) or "abs(" in text):
         return False
-    return ".div(" in text or "sum(" in text or ("/" in text and any(token in text for token in _COUNTS))
+    return (
+        ".div(" in text
+        or any(token in text for token in _SUMS)
+        or ("/" in text and any(token in text for token in _COUNTS))
+    )

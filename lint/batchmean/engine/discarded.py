@@ -57,8 +57,12 @@ def _dividend(node: ast.expr) -> ast.expr | None:
     """What a statement divides without keeping the result."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         return node.left
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    if not isinstance(node, ast.Call) or any(keyword.arg == "out" for keyword in node.keywords):
         return None
-    if node.func.attr not in _DIVISIONS or any(keyword.arg == "out" for keyword in node.keywords):
+    function = node.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if name not in _DIVISIONS:
         return None
-    return node.args[0] if len(node.args) >= 2 else node.func.value
+    if len(node.args) >= 2:
+        return node.args[0]
+    return function.value if isinstance(function, ast.Attribute) else None
