@@ -125,6 +125,8 @@ def _renamed(tree: ast.Module, program: Program, *, helpers: bool) -> ast.Module
     kept |= in_classes - owned
     if any(k.arg is None for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords):
         kept |= {a for f in functions(tree) for a in parameters(f)}  # a dictionary may name them
+    if not helpers:
+        kept |= {s.name for s in tree.body if isinstance(s, Scope)}  # a variable may be called like one
     fresh = Names(tree)
     new = {name: fresh.new(f"v{i}") for i, name in enumerate(names) if name not in kept}
     renamed: ast.Module = _Renamed(new, attributes, imported).visit(tree)

@@ -215,7 +215,8 @@ def unite_sides(tensor: Tensor) -> None:
         *tensor.atoms(),
         *(inner for a in tensor.atoms() if a.argument is not None for inner in a.argument.atoms()),
     ]
-    shapes = [a.shape for a in sides if a.role is Role.OPAQUE and a.shape is not None]
+    own = (Role.OPAQUE, Role.LOG_COMPLEMENT, Role.LOG_SIGMOID)
+    shapes = [a.shape for a in sides if a.role in own and a.shape is not None]
     if not any(shape.is_same(tensor.shape) for shape in shapes):
         return  # it was reshaped since
     if any(shape.is_stretched or shape.is_scalar for shape in (tensor.shape, *shapes)):
@@ -382,7 +383,8 @@ def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
     if any(atom.kind == "complement" for t in terms for atom, _ in t.factors):
         key = intern("log", terms)
         return from_atom(
-            Atom(key, Role.LOG_COMPLEMENT, argument=altered(a, reductions=()), place=place), a.shape
+            Atom(key, Role.LOG_COMPLEMENT, argument=altered(a, reductions=()), place=place, shape=a.shape),
+            a.shape,
         )
     if len(terms) == 1 and terms[0].coefficient is not None and terms[0].coefficient > 0:
         return _log_of_term(terms[0], a.shape, place)
@@ -391,7 +393,8 @@ def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
     inner = altered(a, terms=terms, reductions=())
     if len(terms) == 2 and _is_complement(terms):
         return from_atom(
-            Atom(intern("log", terms), Role.LOG_COMPLEMENT, argument=inner, place=place), a.shape
+            Atom(intern("log", terms), Role.LOG_COMPLEMENT, argument=inner, place=place, shape=a.shape),
+            a.shape,
         )
     mixture = _mixture_axis(terms)
     if mixture is not None:
@@ -400,7 +403,9 @@ def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
         )
         return from_atom(atom, a.shape)
     if any(atom.role is Role.SIGMOID for atom in inner.atoms()):
-        return from_atom(Atom(intern("log", terms), Role.LOG_SIGMOID, argument=inner, place=place), a.shape)
+        return from_atom(
+            Atom(intern("log", terms), Role.LOG_SIGMOID, argument=inner, place=place, shape=a.shape), a.shape
+        )
     return from_atom(Atom(intern("log", terms), Role.LOG, argument=inner, place=place), a.shape)
 
 
@@ -419,10 +424,10 @@ def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
     if atom.role is Role.EXP and atom.argument is not None:
         return altered(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:
-        return from_atom(Atom(intern("log", atom.key), Role.LOG_SIGMOID, place=place), shape)
+        return from_atom(Atom(intern("log", atom.key), Role.LOG_SIGMOID, place=place, shape=shape), shape)
     if atom.role is Role.MASK and atom.is_complement:
         # 1 - x was taken for the other positions of a mask: with a logarithm of it, x is a probability.
-        return from_atom(Atom(intern("log", atom.key), Role.LOG_COMPLEMENT, place=place), shape)
+        return from_atom(Atom(intern("log", atom.key), Role.LOG_COMPLEMENT, place=place, shape=shape), shape)
     if atom.role is Role.SUM and atom.argument is not None:
         inner = logarithm(altered(atom.argument, terms=atom.argument.terms))
         return from_atom(log_sum_exp_atom(inner, atom.axis, place), shape)

@@ -218,7 +218,7 @@ def sigmoid(call: Call, x: Value) -> Value:
 def log_sigmoid(call: Call, x: Value) -> Value:
     tensor = call.tensor(x)
     key = intern("log", intern("sigmoid", tensor.terms))
-    return from_atom(Atom(key, Role.LOG_SIGMOID), tensor.shape)
+    return from_atom(Atom(key, Role.LOG_SIGMOID, shape=tensor.shape), tensor.shape)
 
 
 @primitive
