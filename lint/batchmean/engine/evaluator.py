@@ -760,33 +760,33 @@ class Evaluator:
     def _store_item(self, target: ast.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)
         index = self.evaluate(target.slice)
-        if isinstance(base, DictValue) and isinstance(index, Const) and isinstance(target.value, ast.Name):
+        if isinstance(target.value, ast.Name):
+            stored = self.lift(lambda one, at: self._with_item(target, one, at, value), base, index)
+            self._scope.names[target.value.id] = stored
+
+    def _with_item(self, target: ast.Subscript, base: Value, index: Value, value: Value) -> Value:
+        """What an array or a dictionary is after something was stored in it."""
+        if isinstance(base, DictValue) and isinstance(index, Const):
             items = tuple((k, v) for k, v in base.items if k != index.value)
-            full = len(items) >= MAX_ITEMS
-            stored_in = self.opaque() if full else DictValue((*items, (index.value, value)))
-            self._scope.names[target.value.id] = stored_in
-            return
-        if not isinstance(base, Tensor) or not isinstance(target.value, ast.Name):
-            return
+            return self.opaque() if len(items) >= MAX_ITEMS else DictValue((*items, (index.value, value)))
+        if not isinstance(base, Tensor):
+            return base
         number = value.value if isinstance(value, Const) else None
         if isinstance(index, TupleValue) and number == 1 and not base.terms:
             axis = base.shape.axis(-1)
             place = Place(target, "a one-hot target is written here")
-            stored = from_atom(
-                Atom(intern("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape
-            )
-        elif number == 0 and type(number) in (int, float):
+            return from_atom(Atom(intern("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape)
+        if number == 0 and type(number) in (int, float):
             kept = masks.complement(self.as_tensor(index)) if isinstance(index, Tensor) else None
             if kept is None or not base.terms:
-                return
+                return base
             # A condition as an index lies over the first axes, whatever follows them.
             kept = algebra.relabelled(kept, base.shape)
-            stored = self.placed(algebra.multiply(base, kept), (base, kept), target)
-        elif type(number) in (int, float) and number != 1:
-            stored = self.computed(base.shape)  # weights that sum to something else, whatever they are called
-        else:
-            stored = self.opaque((target.value.id,), shape=base.shape)
-        self._scope.names[target.value.id] = stored
+            return self.placed(algebra.multiply(base, kept), (base, kept), target)
+        if type(number) in (int, float) and number != 1:
+            return self.computed(base.shape)  # weights that sum to something else, whatever they are called
+        assert isinstance(target.value, ast.Name)
+        return self.opaque((target.value.id,), shape=base.shape)
 
     def element_of(self, iterable: Value) -> Value:
         """What iterating over a value gives each time."""
