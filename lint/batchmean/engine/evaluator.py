@@ -6,7 +6,7 @@ Everything unknown is an opaque tensor, and an opaque tensor never becomes a fin
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Final, Literal
 
 from batchmean import operations
@@ -16,12 +16,22 @@ from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
 from batchmean.engine.literals import compare, fold, spelled_out
 from batchmean.engine.names import is_class_count_name
-from batchmean.engine.paths import TRUTHY, Answer, Decision, Path, common, excludes, extended, implies
+from batchmean.engine.paths import (
+    MAX_DECISIONS,
+    TRUTHY,
+    Answer,
+    Decision,
+    Path,
+    common,
+    excludes,
+    extended,
+    implies,
+)
 from batchmean.engine.primitives.contractions import matmul
 from batchmean.engine.primitives.distributions import parameter
 from batchmean.engine.primitives.elementwise import comparison
 from batchmean.engine.primitives.layout import subscript
-from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.reductions import Reduction, Step, follows
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
@@ -63,6 +73,8 @@ MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
 MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
 """How many combinations of values are worked out for one operation."""
+_ROWS_PER_NODE: Final = 2
+"""How many of them take the time in which one node is read."""
 MAX_NESTING: Final = 150
 """How deep an expression or a statement may be nested."""
 
@@ -72,7 +84,7 @@ class OutOfWork(Exception):
 
 
 class TooDeep(Exception):
-    """A function is nested deeper than the engine is willing to read."""
+    """A function is nested deeper, or decides more, than the engine is willing to follow."""
 
 
 class Evaluator:
@@ -103,6 +115,7 @@ class Evaluator:
         self._serial = 0
         self._work = 0
         self._nesting = 0
+        self._packages: tuple[int, Set[str]] = 0, frozenset()
         self._reports = False
         self.instances: list[InstanceValue] = []
         """Every object of a class of the module."""
@@ -154,6 +167,22 @@ class Evaluator:
         """Something unknown that is the same whenever `key` is."""
         own = shape or Shape()
         return from_atom(Atom(intern(*key), names=names, shape=own), own)
+
+    @property
+    def packages(self) -> Set[str]:
+        """The packages that the module's names come from."""
+        names = self.module.names
+        if self._packages[0] != names.imports:
+            imported = (value.name for value in names.values() if isinstance(value, ModuleValue))
+            self._packages = names.imports, {name.partition(".")[0] for name in imported}
+        return self._packages[1]
+
+    def _decided(self, path: Path, more: Path) -> Path:
+        """The path behind some more decisions."""
+        longer = extended(path, more)
+        if len(longer) > MAX_DECISIONS:
+            raise TooDeep
+        return longer
 
     def _spend(self, cost: int = 1) -> None:
         self._work += cost
@@ -387,7 +416,8 @@ class Evaluator:
     def added(self, a: Tensor, b: Tensor) -> Tensor:
         """a + b, with the accounts that the sum withdraws entered in the ledger."""
         total = algebra.add(a, b)
-        self._spend(len(total.reductions) // 8)
+        if not follows(total.reductions):
+            return self.unsure([total])
         known = {id(r) for r in (*a.reductions, *b.reductions)}
         for reduction in total.reductions:
             if id(reduction) not in known:
@@ -420,7 +450,8 @@ class Evaluator:
         """Enter the divisions and multiplications that changed an account, with the place they were made at."""
         if not result.reductions:
             return result
-        self._spend(len(result.reductions) // 8)
+        if not follows(result.reductions):
+            return self.unsure([result])
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
         updated = tuple(r if id(r) in known else self.record(placed(r, step)) for r in result.reductions)
@@ -511,7 +542,7 @@ class Evaluator:
                     cases.append(Case(self._path if is_last else extended(self._path, leaves or ()), value))
                 if is_last or stays is None:
                     break
-                self._path = extended(self._path, stays)
+                self._path = self._decided(self._path, stays)
             if is_test:
                 # All hold, or none does: only that is a conjunction of decisions.
                 last = self.ways(cases[-1].value, node.values[-1])
@@ -612,7 +643,7 @@ class Evaluator:
             self.ways(self.evaluate(node.test), node.test), (node.body, node.orelse), strict=True
         ):
             if way is not None:
-                self._path = extended(path, way)
+                self._path = self._decided(path, way)
                 cases.append(Case(self._path[len(path) :], self.evaluate(branch)))
         self._path = path
         return self.joined(cases)
@@ -630,7 +661,7 @@ class Evaluator:
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         outer = self._scope
         path = self._path
-        self._path = extended(path, (Decision((node, self._stack), TRUTHY, True, node),))
+        self._path = self._decided(path, (Decision((node, self._stack), TRUTHY, True, node),))
         self._scope = Scope(outer)
         try:
             self._generators(node.generators)
@@ -826,6 +857,7 @@ class Evaluator:
                 return self.unsure(values)
         path = self._path
         cases: list[Case] = []
+        self._spend(len(rows) // _ROWS_PER_NODE)
         for taken, row in rows:
             self._path = taken
             cases.append(Case(taken[len(path) :], function(*row)))
@@ -834,6 +866,7 @@ class Evaluator:
 
     def joined(self, cases: Sequence[Case]) -> Value:
         """One value for what is one of several; of too many nothing is known."""
+        self._spend(len(cases) // _ROWS_PER_NODE)
         value = join(cases)
         return self.unsure([case.value for case in cases]) if value is TOO_MANY else value
 

@@ -8,8 +8,9 @@ of the same value are one decision, wherever they stand, and two answers of one 
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
 
 TRUTHY: Final = "is true"
@@ -32,22 +33,37 @@ class Answer(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Decision:
-    """The subject has the answer, or (not `holds`) it has not."""
+    """The subject has the answer, or (not `holds`) it has not. Nobody assigns to its fields."""
 
     subject: Hashable
     answer: Hashable
     holds: bool
-    node: ast.AST | None = field(default=None, compare=False)
-    """Where it was made first."""
+    node: ast.AST | None = None
+    """Where it was made first; two that are made at different places may be equal."""
+    about: int = field(init=False, repr=False)
+    """The hash of the subject: subjects may be large, and are compared often."""
+
+    def __post_init__(self) -> None:
+        self.about = hash(self.subject)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Decision) or self.about != other.about or self.holds != other.holds:
+            return False
+        return self.answer == other.answer and self.subject == other.subject
+
+    def __hash__(self) -> int:
+        return self.about
 
     def negated(self) -> Decision:
         return Decision(self.subject, self.answer, not self.holds, self.node)
 
     def excludes(self, other: Decision) -> bool:
         """Can the two not hold together?"""
-        if self.subject != other.subject:
+        if self is other or self.about != other.about or self.subject != other.subject:
             return False
         if self.answer == other.answer:
             return self.holds != other.holds
@@ -65,12 +81,38 @@ def _contradicts_truth(truth: Decision, equal: Decision) -> bool:
 
 Path: TypeAlias = tuple[Decision, ...]
 
+MAX_DECISIONS: Final = 128
+"""How many decisions are made on the way to one place."""
+_SHORT: Final = 8
+
+
+class _Long(tuple[Decision, ...]):
+    """A path that finds what it says of a subject without looking at all of it."""
+
+    @cached_property
+    def by_subject(self) -> Mapping[int, Sequence[Decision]]:
+        found: dict[int, list[Decision]] = {}
+        for decision in self:
+            found.setdefault(decision.about, []).append(decision)
+        return found
+
+
+def _about(decision: Decision, path: Path) -> Sequence[Decision]:
+    """What a path may say of the subject of a decision."""
+    return path.by_subject.get(decision.about, ()) if type(path) is _Long else path
+
 
 def excludes(one: Path, other: Path) -> bool:
     """Are these two ways that nobody can go both?"""
     if not one or not other:
         return False
-    return any(a.excludes(b) for a in one for b in other)
+    if len(one) > len(other):
+        one, other = other, one
+    for a in one:
+        for b in _about(a, other):
+            if a.about == b.about and a.excludes(b):
+                return True
+    return False
 
 
 def implies(path: Path, decision: Decision) -> bool:
@@ -80,13 +122,19 @@ def implies(path: Path, decision: Decision) -> bool:
 
 def extended(path: Path, more: Iterable[Decision]) -> Path:
     """The path with further decisions, each once."""
-    new = tuple(d for d in dict.fromkeys(more) if d not in path)
-    return (*path, *new) if new else path
+    if not path:
+        return tuple(dict.fromkeys(more))
+    new = [d for d in dict.fromkeys(more) if d not in _about(d, path)]
+    if not new:
+        return path
+    longer = (*path, *new)
+    return longer if len(longer) < _SHORT else _Long(longer)
 
 
 def common(paths: Sequence[Path]) -> Path:
     """What holds on every one of the paths."""
-    first, *rest = paths
+    first, *others = paths
+    rest = [frozenset(path) if len(path) > _SHORT else path for path in others]
     return tuple(d for d in first if all(d in path for path in rest))
 
 
