@@ -77,6 +77,15 @@ class SupportEvent(Event):
         units = [power for _, power in self.factor.units]
         return bool(units) and all(power > 0 for power in units) and not self.reduction.integrand.assumed
 
+    @property
+    def sums_the_batch(self) -> bool:
+        """Is it summed over the first axis, and the mean then taken over the classes: `.sum(0).mean()`?"""
+        mean = self.step
+        earlier = self.reduction.steps[:-1]
+        return (
+            mean.how == "mean" and mean.whole and any(s.how == "sum" and s.positions == (0,) for s in earlier)
+        )
+
     def _carries_a_number(self) -> bool:
         """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
         number = self.reduction.coefficient
@@ -87,6 +96,8 @@ class SupportEvent(Event):
         if self.factor.is_partial or (self.reduction.integrand.symbol == "D" and self.reduction.assumes_rank):
             return None
         exponents = self.factor.monomial(self.reduction.integrand.symbol)
+        if self.sums_the_batch:
+            exponents = {"B": 1} | exponents
         mask = self.reduction.mask
         if mask is not None and mask.shown and self.reduction.counts_masked():
             exponents |= {"n_valid": 1, "N": -1}  # two counts too many

@@ -49,8 +49,8 @@ def factor_of(account: Reduction) -> Factor | None:
     if not exponents.take_counts() or not _is_plain(account, exponents):
         return None
     support, units = exponents.support, exponents.units()
-    if support < -1:
-        return None  # divided by the support twice: more likely something is misread
+    if support < -1 or any(power > 0 for power in units.values()):
+        return None  # divided by the support twice, or a sum times a length: more likely something is misread
     if integrand.assumed and exponents.counted_whole and any(power > 0 for _, power in account.scale):
         return None  # all elements, less those of an axis that may be the support
     if integrand.assumed and account.support == "summed" and support < 0 and not exponents.counted_whole:
@@ -286,6 +286,8 @@ class _Exponents:
                 return True
             if not exponent and self._shape.is_one_in_a_vector(axis, other):
                 self.assumes_rank = True
+        if power > 0 and self._shape.is_one_in_a_vector(axis, self._axis):
+            self.assumes_rank = True
         self._units.append((axis, self._rest + power))
         return True
 

@@ -31,6 +31,10 @@ _REDUCERS: Final = _LIBRARY_REDUCERS | (_CRITERIA - {"partial"})
 _MUTATORS: Final = frozenset(
     "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
 )
+_TRANSFORMS: Final = frozenset(
+    "vmap pmap map vectorized_map map_fn filter_vmap jit filter_jit grad value_and_grad partial checkpoint".split()
+)
+"""What calls the function that it is given, or makes one that does."""
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _BLOCKS: Final = ("body", "orelse", "finalbody")
 _INNER: Final = frozenset((*_BLOCKS, "handlers", "cases"))
@@ -499,6 +503,8 @@ def _collect_call(node: ast.Call, facts: _Facts) -> None:
     else:
         return
     facts.calls.add(name)
+    if name in _TRANSFORMS and node.args and isinstance(node.args[0], ast.Name):
+        facts.calls.add(node.args[0].id)  # vmap(f)(x)
     if name == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
         facts.stores.add(node.args[0].id)
 

@@ -17,7 +17,6 @@ from batchmean.findings import Edit, Finding
 from batchmean.fixes.code import Code, comments
 from batchmean.linter import lint
 from batchmean.rules.axes import shows_its_units, summing_step
-from batchmean.rules.base import sums_the_batch
 from batchmean.source import apply
 
 
@@ -29,6 +28,8 @@ class _Signature(NamedTuple):
     coefficient: float | None
     factors: tuple[tuple[tuple[str, ...], int], ...]
     """What else it was multiplied by."""
+    is_whole: bool
+    """Was everything that is left of it reduced at last?"""
 
     @property
     def is_right(self) -> bool:
@@ -105,12 +106,12 @@ def _account(reduction: Reduction) -> _Account:
 def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.Module, text: str) -> bool:
     """Does the same statement now sum over the support and average the rest, and is all else as it was?"""
     wanted = next(_signatures([event.reduction]), None)
-    if wanted is None or not (sums_the_batch(event) or shows_its_units(event.reduction)):
+    if wanted is None or not (event.sums_the_batch or shows_its_units(event.reduction)):
         return False
     wanted = _put_right(wanted)
     total = summing_step(event.reduction, event.step)
     loses_a_mean = event.step.how == "scale" and total is not None and total.how == "mean"
-    if event.step.per_batch or event.is_wrong_axis or sums_the_batch(event) or loses_a_mean:
+    if event.step.per_batch or event.is_wrong_axis or event.sums_the_batch or loses_a_mean:
         # The positions are averaged now, too, and once only.
         wanted = wanted._replace(factor=replace(wanted.factor, units=wanted.factor.units and (("B", 0),)))
     statement = code.statement(event.step.node if event.node is event.step.node else event.node)
@@ -119,7 +120,13 @@ def _is_right(code: Code, event: SupportEvent, edits: Sequence[Edit], tree: ast.
     before = set(_within(accounts(code.tree, code.lines), first, last))  # other findings may stand there, too
     last += sum(edit.text.count("\n") - (edit.span.end_line - edit.span.line) for edit in edits)
     now = set(_within(accounts(tree, text.split("\n")), first, last))
-    return wanted.is_right and wanted in now and now <= before | {wanted, *map(_put_right, before)}
+    # `mean((0, 1))` may become a mean over everything; what was a mean of all may not lose it.
+    either = {wanted, wanted._replace(is_whole=True)}
+    return (
+        wanted.is_right
+        and not either.isdisjoint(now)
+        and now <= before | either | set(map(_put_right, before))
+    )
 
 
 def _lines_of_steps(code: Code, event: SupportEvent, statement: ast.stmt) -> Iterator[int]:
@@ -147,7 +154,8 @@ def _signatures(reductions: Iterator[Reduction] | Sequence[Reduction]) -> Iterat
             opaque = [(a, p) for a, p in reduction.counts() if a.role is Role.OPAQUE and a.key not in symbols]
             others = tuple(sorted((atom.names, power) for atom, power in opaque))
             symbol = reduction.integrand.symbol
-            yield _Signature(symbol, _comparable(factor), reduction.coefficient, others)
+            is_whole = reduction.rest is not None
+            yield _Signature(symbol, _comparable(factor), reduction.coefficient, others, is_whole)
 
 
 def _comparable(factor: Factor) -> Factor:

@@ -544,6 +544,8 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
             changed = True
         position -= 1
     if drop and tensor.reductions:
+        if drop == [0] and all(r.support == "averaged" for r in tensor.reductions):
+            return altered(tensor, shape=shape.without(AxesSpec.at(0)))  # one example's mean over its support
         return interpreter.unsure([tensor])  # one of them: the rest is not counted any more
     if drop == [0] and len(items) == 1 and is_unknown(tensor):
         shape = Shape()  # an item of a tuple, as likely as a row: it shares no shape with the others
@@ -575,6 +577,8 @@ def _with_account(
             for r in rows.reductions
         ]
         return altered(rows, reductions=tuple(map(interpreter.record, accounts)))
+    if rows.reductions:
+        return interpreter.unsure([tensor])  # some rows, or one: the rest is not counted any more
     if index_mask is None or atom is None:
         return rows
     if atom.kind not in ("error", "selected") and not (not atom.kind and is_loss_name(atom.names)):
