@@ -91,7 +91,7 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
         return b.shape
     a_broadcast, b_broadcast = a.shape.is_stretched, b.shape.is_stretched
     if a_broadcast != b_broadcast and (_may_pair_up(a, b) or _may_pair_up(b, a)):
-        return Shape()
+        return Shape.of_pairs_or_not()
     if (a_broadcast or b_broadcast) and (all_pairs := _broadcast(a.shape, b.shape)) is not None:
         return all_pairs
     if a_broadcast != b_broadcast:

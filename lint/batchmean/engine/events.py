@@ -9,7 +9,7 @@ from typing import Literal
 
 from batchmean.engine.factors import Factor
 from batchmean.engine.reductions import Reduction, Step
-from batchmean.engine.values import Place
+from batchmean.engine.values import Place, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,10 @@ class SupportEvent(Event):
     @property
     def sums_the_batch(self) -> bool:
         """Is it summed over the first axis, and the mean then taken over the classes: `.sum(0).mean()`?"""
-        mean = self.step
-        earlier = self.reduction.steps[:-1]
-        return (
-            mean.how == "mean" and mean.whole and any(s.how == "sum" and s.positions == (0,) for s in earlier)
-        )
+        mean, first = self.step, self.reduction.steps[0]
+        is_divided = any(atom.role is Role.COUNT for atom, _ in self.reduction.counts())
+        is_summed = first.how == "sum" and first.positions == (0,) and not is_divided
+        return is_summed and mean.how == "mean" and mean.whole
 
     def _carries_a_number(self) -> bool:
         """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""

@@ -57,6 +57,8 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     if any(a.role is Role.LOG_COMPLEMENT for a in shown):
         unite_sides(tensor)
     masks = common_masks(tensor)
+    if tensor.shape.may_be_pairs and not masks:
+        return None
     if not is_shown and _is_squared_difference(without_counts(unmasked(tensor) if masks else tensor)):
         sides = [a for a in tensor.atoms() if a.role is not Role.MASK]
         places, is_shown = [a.place for a in sides][:1], True
@@ -77,7 +79,7 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
         "loss",
         Axis(1),
         "",
-        is_shown,
+        is_shown and not tensor.shape.may_be_pairs,
         _unique(places),
         tensor.shape,
         tensor.stack or stack,

@@ -258,7 +258,7 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
         Place(step.node, "the mean of one number changes nothing"),
     )
     integrand = reduction.integrand
-    is_known = integrand.shape.axes is not None
+    is_known = integrand.shape.axes is not None and reduction.mask is None
     # Of a vector, the classes of one example, the sum is right.
     shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)

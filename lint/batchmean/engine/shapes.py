@@ -109,7 +109,7 @@ UNKNOWN_AXES: Final = AxesSpec("unknown")
 class Shape:
     """The axes of an array, known from the left, from the right, or wholly."""
 
-    __slots__ = ("_back", "_front", "_moved", "_rank", "_reduced", "_root", "_unsure")
+    __slots__ = ("_back", "_front", "_may_be_pairs", "_moved", "_rank", "_reduced", "_root", "_unsure")
 
     def __init__(
         self,
@@ -124,6 +124,7 @@ class Shape:
         self._rank = rank
         self._unsure = list(unsure)[:MAX_RANK]
         self._moved = False
+        self._may_be_pairs = False
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
 
@@ -131,6 +132,13 @@ class Shape:
     def of(axes: Sequence[Axis]) -> Shape:
         """A shape whose axes are all known."""
         return Shape(front=axes, rank=len(axes)) if len(axes) <= MAX_RANK else Shape()
+
+    @staticmethod
+    def of_pairs_or_not() -> Shape:
+        """What (B, 1) beside an array of unknown rank gives: (B, B) if that is a vector."""
+        shape = Shape()
+        shape._may_be_pairs = True
+        return shape
 
     def root(self) -> Shape:
         shape, above = self, self._root
@@ -245,6 +253,11 @@ class Shape:
     def is_moved(self) -> bool:
         """May its first axis have been another one before?"""
         return self.root()._moved
+
+    @property
+    def may_be_pairs(self) -> bool:
+        """May every example be paired with every other in it?"""
+        return self.root()._may_be_pairs
 
     def left_place(self, axis: Axis) -> int | None:
         """Which axis it is, counted from the left; None where it is known from the right alone."""
@@ -451,6 +464,7 @@ class Shape:
         unsure += [axis for axis in b._unsure if not _is_among(axis, a.shown)]
         a._unsure = unsure[:MAX_RANK]
         a._moved = a._moved or b._moved
+        a._may_be_pairs = a._may_be_pairs or b._may_be_pairs
         b._root = a
 
 

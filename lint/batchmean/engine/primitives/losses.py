@@ -210,7 +210,9 @@ def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Ma
 
 def _is_the_default(call: Call, ignore_index: Value) -> bool:
     """Is it the library's own -100, not written here on purpose but handed on?"""
-    written = [k.value for k in getattr(call.node, "keywords", ()) if k.arg == "ignore_index"]
+    made = getattr(call.node, "func", None)  # `nn.CrossEntropyLoss(ignore_index=-100)(logits, labels)`
+    keywords = [*getattr(call.node, "keywords", ()), *getattr(made, "keywords", ())]
+    written = [k.value for k in keywords if k.arg == "ignore_index"]
     is_written = any(isinstance(node, ast.UnaryOp | ast.Constant) for node in written)
     return literal(ignore_index) == -100 and not is_written
 
@@ -306,20 +308,23 @@ def elementwise_loss(
     ):
         if not other.shape.is_scalar:
             elements.shape.unite(other.shape)
+    shape = elements.shape if other is None else algebra.joint_shape(elements, other)
     if name == "none":
-        result = call.interpreter.opaque(shape=elements.shape)
+        result = call.interpreter.opaque(shape=shape)
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
         for mask in zeroing:
-            result = algebra.multiply(result, from_atom(mask, elements.shape))
+            result = algebra.multiply(result, from_atom(mask, shape))
         return result
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
-    integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.name, key)
+    integrand = Integrand("loss", Axis(1), "", True, (place,), shape, stack, call.name, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:
         account = Reduction(pairs, support="summed")
-    account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    elif shape.may_be_pairs:
+        account = account.withdrawn()
+    account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     result = call.opaque(Shape.of([]))
     if name == "mean":
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="element mean"))
