@@ -459,7 +459,7 @@ class Reducer:
                 ("reshape(-1)", "flatten()")
                 + (
                     ("view(-1)",)
-                    if self.w.framework == "torch" and self.built.axes[-1:] == whole[-1:]
+                    if self.w.framework == "torch" and self.term.support in (None, whole[-1])
                     else ("ravel()",)
                 ),
             )

@@ -171,9 +171,15 @@ def _holds_by_itself(
     nodes = {step.node for step in reduction.steps}
     if any(nodes <= others for others in shown):
         return False
-    if not reduction.integrand.proved:
+    if not _is_shown(reduction):
         return nodes.isdisjoint(known)
     return all(put_right.get(node, set()) <= nodes for node in nodes)
+
+
+def _is_shown(reduction: Reduction) -> bool:
+    """Does nothing about it rest on a name, or on how many axes there are?"""
+    factor = factor_of(reduction)
+    return reduction.integrand.proved and not (factor is not None and factor.assumes_rank)
 
 
 def _is_right(reduction: Reduction) -> bool:

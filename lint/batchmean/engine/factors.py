@@ -287,7 +287,7 @@ class _Exponents:
             if not exponent and self._shape.is_one_in_a_vector(axis, other):
                 self.assumes_rank = True
         if power > 0 and self._shape.is_one_in_a_vector(axis, self._axis):
-            self.assumes_rank = True
+            return False  # of one example it is the class count, and may put the loss right
         self._units.append((axis, self._rest + power))
         return True
 

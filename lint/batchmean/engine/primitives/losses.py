@@ -150,7 +150,8 @@ def class_loss(
     """cross_entropy, nll_loss: the class axis, the second one in PyTorch, is summed by the library itself."""
     name = _reduction_name(call, reduction, size_average, reduce)
     is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
-    return _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignore_index)
+    ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
+    return _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignored)
 
 
 @primitive
@@ -201,20 +202,17 @@ def _class_loss(
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
     """What `ignore_index=` makes of a loss: one that is zero at some positions."""
-    if ignore_index is None or target is None or _is_the_default(call, ignore_index):
+    if ignore_index is None or target is None:
         return None
     key = intern("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
     return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
 
 
-def _is_the_default(call: Call, ignore_index: Value) -> bool:
-    """Is it the library's own -100, not written here on purpose but handed on?"""
-    made = getattr(call.node, "func", None)  # `nn.CrossEntropyLoss(ignore_index=-100)(logits, labels)`
-    keywords = [*getattr(call.node, "keywords", ()), *getattr(made, "keywords", ())]
-    written = [k.value for k in keywords if k.arg == "ignore_index"]
-    is_written = any(isinstance(node, ast.UnaryOp | ast.Constant) for node in written)
-    return literal(ignore_index) == -100 and not is_written
+def _is_on_purpose(call: Call, ignore_index: Value | None) -> bool:
+    """Is it another than the library's own -100, or written here, not handed on?"""
+    written = [k.value for k in getattr(call.node, "keywords", ()) if k.arg == "ignore_index"]
+    return literal(ignore_index) != -100 or any(isinstance(n, ast.UnaryOp | ast.Constant) for n in written)
 
 
 def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
@@ -237,11 +235,12 @@ def class_loss_module(
     reduction: Value | None = None,
 ) -> Value:
     """nn.CrossEntropyLoss(...): a callable that keeps its reduction."""
+    name = _reduction_name(call, reduction, size_average, reduce)
+    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
+    ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
     return _module(
         call,
-        lambda inner, x, target: class_loss(
-            inner, x, target, weight, size_average, ignore_index, reduce, reduction
-        ),
+        lambda inner, x, target: _class_loss(inner, "cross-entropy", x, target, name, is_shown, None, ignored),
     )
 
 
