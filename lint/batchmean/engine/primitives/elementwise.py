@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine import algebra, masks
+from batchmean.engine.likelihoods import SOFTPLUS
 from batchmean.engine.primitives import Call, integer, literal, primitive
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
 from batchmean.engine.values import (
@@ -226,6 +227,8 @@ def map_(call: Call, x: Value) -> Value:
     """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
     result = call.interpreter.shown_opaque(call.name, tensor.terms, shape=tensor.shape)
+    if call.name == SOFTPLUS:
+        return _softplus(result, tensor)
     if call.name.rstrip("_") not in _ZERO_AT_ZERO:
         return result
     if call.name.startswith(("abs", "fabs")) and _is_difference(tensor):
@@ -235,6 +238,21 @@ def map_(call: Call, x: Value) -> Value:
     for mask in masks.common_masks(tensor):
         result = algebra.multiply(result, from_atom(mask, tensor.shape))
     return call.interpreter.bent(result, tensor)
+
+
+def _softplus(result: Tensor, x: Tensor) -> Tensor:
+    return algebra.map_atoms(result, lambda atom: altered(atom, kind=SOFTPLUS, argument=x))
+
+
+@primitive
+def logaddexp(call: Call, x: Value, y: Value) -> Value:
+    """log(exp(x) + exp(y)): with 0 it is a softplus."""
+    a, b = call.tensor(x), call.tensor(y)
+    for zero, other in ((a, b), (b, a)):
+        if zero.number() == 0:
+            result = call.interpreter.shown_opaque(SOFTPLUS, other.terms, shape=other.shape)
+            return _softplus(result, other)
+    return call.opaque(algebra.joint_shape(a, b))
 
 
 _ZERO_AT_ZERO: Final = frozenset("abs absolute fabs expm1 tanh sin".split())
