@@ -481,7 +481,7 @@ def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
     """What an account keeps of a mask."""
     place = masks.meaning(atom)
     shown = masks.is_shown(atom)
-    is_bare = not shown and masks.is_bare_mask_name(atom.names)
+    is_bare = not shown and bool(atom.names) and masks.is_bare_mask_name(atom.names)
     return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, (place,) if place else ())
 
 
