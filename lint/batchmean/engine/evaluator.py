@@ -223,7 +223,8 @@ class Evaluator:
         if name == "ndim":
             return Const(tensor.shape.rank) if tensor.shape.rank is not None else self.opaque((name,))
         if name in ("T", "mT"):
-            return algebra.relabelled(tensor, tensor.shape.swapped(-1, -2))
+            turned = tensor.shape.swapped(-1, -2) if name == "mT" else tensor.shape.reversed()
+            return algebra.relabelled(tensor, turned)
         if name in ("data", "values", "real"):
             return tensor
         operation = operations.method(name)

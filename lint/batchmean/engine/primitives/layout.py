@@ -206,10 +206,7 @@ def transpose(call: Call, x: Value, *axes: Value) -> Value:
     tensor = call.tensor(x)
     numbers = _numbers(axes)
     if not axes:
-        rank = tensor.shape.rank
-        order = list(reversed(range(rank))) if rank is not None else []
-        shape = tensor.shape.permuted(order) if rank is not None else _reversed(tensor.shape)
-        return algebra.relabelled(tensor, shape)
+        return algebra.relabelled(tensor, tensor.shape.reversed())
     if numbers is None:
         return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
     if len(numbers) == 2 and len(axes) == 2 and _swaps_two(call):
@@ -223,11 +220,6 @@ def _swaps_two(call: Call) -> bool:
         v.name.partition(".")[0] for v in call.interpreter.module.names.values() if isinstance(v, ModuleValue)
     }
     return not imported or bool(imported & {"torch", "tinygrad"})
-
-
-def _reversed(shape: Shape) -> Shape:
-    root = shape.root()
-    return Shape(reversed(root._back), reversed(root._front), None, root._unsure)
 
 
 def _numbers(values: tuple[Value, ...]) -> list[int] | None:
