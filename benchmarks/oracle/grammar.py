@@ -15,7 +15,9 @@ from benchmarks.oracle.program import Array, Block, Framework, Input, Inputs, Pr
 from benchmarks.oracle.reductions import Reducer
 from benchmarks.oracle.terms import Built, Terms
 
-_RANK: Final = re.compile(r"^ *\w+(, \w+)+ = .*\.(shape|size\(\))$|transpose\(\d, |permute\((\w+, )?\(?\d, ", re.M)
+_RANK: Final = re.compile(
+    r"^ *\w+(, \w+)+ = .*\.(shape|size\(\))$|transpose\(\d, |permute\((\w+, )?\(?\d, ", re.M
+)
 """What shows how many axes there are."""
 Lines = list[tuple[int, str, Tag]]
 

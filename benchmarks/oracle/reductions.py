@@ -179,6 +179,8 @@ class Reducer:
             at = [self.axes.index(a) for a in axes]
             if len(at) == 1:
                 at = [self.w.position(self.axes, axes[0])]
+            elif "V" in self.axes:
+                self.w.positions.update(at)
             self.plan.append(f"{how} over {''.join(axes)}")
             self.x = self.w.reduce(how, self.x, at, keep=keep)
             if not keep:

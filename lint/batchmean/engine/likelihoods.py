@@ -83,5 +83,7 @@ def _precision_taken_out(term: Term, s: Atom) -> tuple[float, Term] | None:
         inside = atom.argument.single() if atom.role is Role.EXP and atom.argument is not None else None
         scale = s.argument.single() if s.role is Role.LOG and s.argument is not None else None
         if power in (-1, -2) and (inside == s or scale == atom):
-            return -power, Term(term.coefficient, tuple(factor for factor in term.factors if factor[0] != atom))
+            return -power, Term(
+                term.coefficient, tuple(factor for factor in term.factors if factor[0] != atom)
+            )
     return None

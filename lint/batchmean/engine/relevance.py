@@ -49,6 +49,7 @@ _HEADS: Final = {
 }
 """Those of a statement outside its blocks."""
 _COMPOUND: Final = frozenset(kind for kind, names in _CHILDREN.items() if len(names) > len(_HEADS[kind]))
+_DIVISIONS: Final = frozenset("div divide true_divide".split())
 _UNRUN: Final = (ast.Raise, ast.Assert)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _NAMING: Final = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
@@ -291,7 +292,7 @@ class Relevance:
                 wanted = (simple or facts.takes_logarithm) and any(
                     s.startswith("self.") for s in facts.stores
                 )
-            elif called and isinstance(facts.node, ast.Return):
+            elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
                 wanted = True
             else:
                 is_definition = isinstance(facts.node, _DEFINITIONS)
@@ -324,6 +325,11 @@ class Relevance:
                 if all(only_reported[name] for name in facts.stores):
                     reporting.add(facts)
         return reporting
+
+
+def _is_thrown_away(facts: _Facts) -> bool:
+    """Is the statement a division and no more?"""
+    return isinstance(facts.node, ast.Expr) and not facts.calls.isdisjoint(_DIVISIONS)
 
 
 def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:

@@ -109,7 +109,17 @@ UNKNOWN_AXES: Final = AxesSpec("unknown")
 class Shape:
     """The axes of an array, known from the left, from the right, or wholly."""
 
-    __slots__ = ("_back", "_front", "_least", "_may_be_pairs", "_moved", "_rank", "_reduced", "_root", "_unsure")
+    __slots__ = (
+        "_back",
+        "_front",
+        "_least",
+        "_may_be_pairs",
+        "_moved",
+        "_rank",
+        "_reduced",
+        "_root",
+        "_unsure",
+    )
 
     def __init__(
         self,

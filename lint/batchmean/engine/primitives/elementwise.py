@@ -362,6 +362,7 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
             atom = classes.single()
             if atom is not None and atom.kind == "arange" and atom.axis is not None:
                 shape = labels.shape.without(AxesSpec.at(-1)).with_axis(-1, atom.axis)
+                interpreter.note_labels(labels)
                 place = Place(node, "labels compared with the class numbers are a one-hot target")
                 key = intern("one_hot", labels.terms)
                 return from_atom(Atom(key, Role.ONE_HOT, atom.axis, place=place), shape)
@@ -370,7 +371,7 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
     if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
         return a
     for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
-        mask = _validity(one, other, how, node)
+        mask = _validity(interpreter, one, other, how, node)
         if mask is not None:
             return mask
     return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
@@ -386,7 +387,7 @@ _SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
 }
 
 
-def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | None:
+def _validity(interpreter: Evaluator, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | None:
     """`ids != pad_id`, `labels != -100`, `arange(T) < lengths`: which positions count."""
     inner, bound = a.single(), b.single()
     if inner is None or b.terms == a.terms:
@@ -413,10 +414,15 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
             return None
         place = Place(node, "what is not the padding is a validity mask")
         is_padding, shown = isinstance(op, ast.Eq), number == -100.0
+        if shown:
+            interpreter.note_labels(a)
         return masks.made(a, place, bound.key if bound else number, padding=is_padding, shown=shown)
-    if ids and (number == 0.0 or number == -1.0 or number == -100.0):
-        if isinstance(op, ast.Gt) or (isinstance(op, ast.GtE) and number == 0.0):
-            return masks.made(a, Place(node, "labels that are not negative count"), number, shown=False)
+    place = Place(node, "labels that are not negative count")
+    is_not_negative = number == (0.0 if isinstance(op, ast.GtE) else -1.0 if isinstance(op, ast.Gt) else None)
+    if is_not_negative and inner.key in interpreter.labels:
+        return masks.made(a, place, number)
+    if ids and number in (0.0, -1.0, -100.0) and (isinstance(op, ast.Gt) or is_not_negative):
+        return masks.made(a, place, number, shown=False)
     return None
 
 
@@ -473,6 +479,7 @@ def _axis_text(axis: Value | None, call: Call) -> str:
 def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value | None = None) -> Value:
     """A one-hot target: a new class axis behind those of the labels."""
     tensor = call.tensor(labels)
+    call.interpreter.note_labels(tensor)
     size = integer(classes)
     support = Axis(size)
     if classes is not None and size is None:

@@ -307,6 +307,8 @@ def select(call: Call, x: Value, axis: Value | None = None, index: Value | None 
     """gather, take_along_axis: one element of the axis is chosen by an index array."""
     tensor = call.tensor(x)
     position = integer(axis)
+    if index is not None:
+        call.interpreter.note_labels(index)
     if index is not None and position is not None and position != 0:
         _same_examples(tensor, call.tensor(index), position)
     shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
@@ -505,7 +507,7 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
         # x[range(n), labels] selects one element per row; x[:, k] with a variable k drops the axis.
         return _dropped(interpreter, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
-        kept = _selected_rows(chosen(interpreter, tensor), items[0], node)
+        kept = _selected_rows(interpreter, chosen(interpreter, tensor), items[0], node)
         return _with_account(interpreter, kept, tensor, items[0], node)
     shape = tensor.shape
     changed = False
@@ -596,10 +598,11 @@ def _is_whole_slice(item: Value) -> bool:
     return isinstance(cut, slice) and cut == slice(None, None)
 
 
-def _selected_rows(tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor:
+def _selected_rows(interpreter: Evaluator, tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor:
     """`eye[labels]`, `x[mask]`, `x[indices]`: rows, with the last axis still there."""
     atom = tensor.single()
     if atom is not None and atom.role is Role.ONE_HOT and atom.axis is not None:
+        interpreter.note_labels(index)
         leading = index.shape
         key = ("rows", *(t for t in index.terms))
         return algebra.relabelled(tensor, leading.with_axis(-1, atom.axis), key)

@@ -240,7 +240,9 @@ def class_loss_module(
     ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
     return _module(
         call,
-        lambda inner, x, target: _class_loss(inner, "cross-entropy", x, target, name, is_shown, None, ignored),
+        lambda inner, x, target: _class_loss(
+            inner, "cross-entropy", x, target, name, is_shown, None, ignored
+        ),
     )
 
 
