@@ -70,7 +70,7 @@ _LOGARITHMS: Final = _Tokens({
     "entr": ("entropy", "entr("),
     "oss": ("cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss"),
     "ln(": (" ln(", ".ln("), "ogSoftmax": ("LogSoftmax", "logSoftmax"), "Categorical": (), "exp": ("exp(", "expm1("),
-    "ogsigmoid": (), "og_sigmoid": (), "ogSigmoid": (), "softplus(": (),
+    "ogsigmoid": (), "og_sigmoid": (), "ogSigmoid": (), "softplus": (),
 })  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths", "-100", "!= 0", "!= -1")
