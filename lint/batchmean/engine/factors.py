@@ -187,8 +187,8 @@ class _Exponents:
         return True
 
     def units(self) -> dict[str, int]:
-        """The powers of the units under their names; an axis that is counted from the right may be any of them."""
-        if self.is_known:
+        """The powers of the units under their names; an axis that was moved, or is counted from the right, may be any."""
+        if self.is_known and not (self._shape.is_moved and len(self._units) > 1):
             return dict(zip(unit_names(len(self._units)), (power for _, power in self._units), strict=False))
         named: dict[str, int] = {}
         for axis, power in self._units:

@@ -443,15 +443,17 @@ class Shape:
         rank = len(axes)
         if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
-        return Shape.of([axes[p] for p in order])
+        turned = Shape.of([axes[p] for p in order])
+        turned._moved = self.is_moved or (rank > 0 and not axes[order[0]].is_same(axes[0]))
+        return turned
 
     def reversed(self) -> Shape:
         """The shape after `x.T`."""
         shape = self.root()
         if shape._rank is not None:
-            return Shape.of(shape._front[::-1])
+            return self.permuted(range(shape._rank)[::-1])
         turned = Shape(shape._back[::-1], shape._front[::-1], None, shape._unsure)
-        turned._least = shape._least
+        turned._least, turned._moved = shape._least, True
         return turned
 
     def swapped(self, first: int, second: int) -> Shape:
@@ -464,7 +466,9 @@ class Shape:
         swap = [exchange.get(id(x.root()), x) for x in shape._front]
         swap_back = [exchange.get(id(x.root()), x) for x in shape._back]
         if shape._rank is not None:
-            return Shape(swap, (), shape._rank)
+            exchanged = Shape(swap, (), shape._rank)
+            exchanged._moved = self.is_moved or not swap[0].is_same(shape._front[0])
+            return exchanged
         # What is known from the other end may have been moved, too.
         if first >= 0 and second >= 0:
             return Shape(swap, (), None, (*shape._unsure, *shape._back))
