@@ -222,6 +222,8 @@ class Writer:
         position = self.choices.pick("axis from", ends, (3, 2))
         if "V" in axes:
             self.positions.add(position)
+        if axes == ("V",) and position == 0:
+            self.positions.add(1)  # if that is the last axis, no other is left
         return position
 
     def counts_from_both_ends(self) -> bool:

@@ -154,6 +154,8 @@ class _Exponents:
         """Did the number of all elements divide it?"""
         if axes is not None:
             self._units = [(a, _exponent(account, a)) for a in axes if not a.is_same(self._axis)]
+            if not all(any(reduced.holds(axis) for axis in axes) for reduced, _ in account.units):
+                self.is_open = self.is_partial = True  # one of them was reduced, and which is not known
         else:
             for axis, how in account.units:
                 if axis.size != 1 and not any(axis.is_same(mine) for mine, _ in self._units):

@@ -118,6 +118,7 @@ class Shape:
         "_rank",
         "_reduced",
         "_root",
+        "_turned",
         "_unsure",
     )
 
@@ -137,6 +138,8 @@ class Shape:
         """How many axes there are for sure; more may have been named, to stand for those that take others' places."""
         self._moved = False
         self._may_be_pairs = False
+        self._turned: Shape | None = None
+        """The shape that has the same axes in another order."""
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
 
@@ -188,8 +191,9 @@ class Shape:
         return self.root() is other.root()
 
     def is_flat(self, other: Shape) -> bool:
-        """Is this the other shape, or the other shape flattened?"""
-        if self.is_same(other):
+        """Is this the other shape, or the other shape flattened or turned round?"""
+        turned = self.root()._turned
+        if self.is_same(other) or (turned is not None and turned.is_flat(other)):
             return True
         axes = self.axes
         whole = axes[0].root().whole if axes is not None and len(axes) == 1 else None
@@ -444,6 +448,7 @@ class Shape:
         if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
         turned = Shape.of([axes[p] for p in order])
+        turned._turned = self
         turned._moved = self.is_moved or (rank > 0 and not axes[order[0]].is_same(axes[0]))
         return turned
 
@@ -453,7 +458,7 @@ class Shape:
         if shape._rank is not None:
             return self.permuted(range(shape._rank)[::-1])
         turned = Shape(shape._back[::-1], shape._front[::-1], None, shape._unsure)
-        turned._least, turned._moved = shape._least, True
+        turned._turned, turned._least, turned._moved = self, shape._least, True
         return turned
 
     def swapped(self, first: int, second: int) -> Shape:
