@@ -186,6 +186,8 @@ def _is_shown(program: Program, truth: judge.Truth) -> bool:
     """Does the text show what is needed to decide, so that a reader without names or shapes would?"""
     if not program.term.shown or program.needs_rank or "V" in program.inputs:
         return False
+    if program.term.axes == ("V",) and truth.factor.get("V") == -1 and "mean" not in program.plan:
+        return False  # what is divided by one length of an array of unknown rank may be a matrix
     if "ids" in program.inputs and program.naming != "typical":
         return False  # `x != 0` is a mask of padding where x is said to hold tokens
     if program.masked and any(what.kind == "mask" for what in program.inputs.values()):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from benchmarks.oracle.program import Array, Block, Framework, Input, Inputs, Pr
 from benchmarks.oracle.reductions import Reducer
 from benchmarks.oracle.terms import Built, Terms
 
+_RANK: Final = re.compile(
+    r"^ *\w+(, \w+)+ = .*\.(shape|size\(\))$|transpose\(\d, |permute\((\w+, )?\(?\d, ", re.M
+)
+"""What shows how many axes there are."""
 Lines = list[tuple[int, str, Tag]]
 
 
@@ -81,7 +86,8 @@ class _Grammar:
             choices=dict(self.c.made),
             plan=", mapped, ".join(", ".join(one.plan) for one in reducers),
             offset=self.offset,
-            needs_rank=any(one.needs_rank for one in reducers),
+            needs_rank=any(one.needs_rank for one in reducers)
+            or (self.w.counts_from_both_ends() and not _RANK.search(text)),
         )
 
     def _helper(self, block: Block, mask: str) -> Built:

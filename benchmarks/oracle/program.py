@@ -190,6 +190,8 @@ class Writer:
         self.framework: Framework = framework
         self.naming: Naming = choices.pick("naming", ("typical", "neutral", "misleading"), (6, 5, 1))
         self.inputs: dict[str, Input] = {}
+        self.positions: set[int] = set()
+        """The positions of axes that the text names while the classes are there."""
         self.literals: dict[str, int] = {}
         self.functions: list[list[tuple[int, str, Tag]]] = []
         self._taken: set[str] = set()
@@ -216,7 +218,22 @@ class Writer:
     def position(self, axes: Sequence[str], axis: str) -> int:
         """Where the axis is, counted from the front or from the back."""
         at, rank = list(axes).index(axis), len(axes)
-        return self.choices.pick("axis from", (at - rank, at) if at == rank - 1 else (at, at - rank), (3, 2))
+        ends = (at - rank, at) if at == rank - 1 else (at, at - rank)
+        position = self.choices.pick("axis from", ends, (3, 2))
+        if "V" in axes:
+            self.positions.add(position)
+        if axes == ("V",) and position == 0:
+            self.positions.add(1)  # if that is the last axis, no other is left
+        return position
+
+    def counts_from_both_ends(self) -> bool:
+        """Is the rank of the elements needed to tell their axes apart, and not shown?
+
+        The first axis is taken to be another one than the last: a loss has a batch.
+        """
+        left = {p for p in self.positions if p >= 0}
+        right = {p for p in self.positions if p < 0}
+        return any(i > 0 or j < -1 for i in left for j in right)
 
     @property
     def module(self) -> str:

@@ -31,6 +31,7 @@ class Reducer:
         self.plan: list[str] = []
         self.shows_mask = built.says_ignored
         """Does the text show that some units do not count?"""
+        self.is_turned = False
         self.made_mask: tuple[str, bool] | None = None
         self.needs_rank = False
         """Is it the rank of an array that tells right from wrong?"""
@@ -154,7 +155,7 @@ class Reducer:
             and not self.mask
             and self.c.chance("turned", 0.04)
         ):
-            self.x, self.axes = f"({self.x}).T", self.axes[::-1]
+            self.x, self.axes, self.is_turned = f"({self.x}).T", self.axes[::-1], True
         named = self.block.maybe("elements", self.x, "term")
         if named.isidentifier():
             self.block.known.insert(0, Variable(named, self.axes))
@@ -179,6 +180,10 @@ class Reducer:
             at = [self.axes.index(a) for a in axes]
             if len(at) == 1:
                 at = [self.w.position(self.axes, axes[0])]
+            elif "V" in self.axes:
+                self.w.positions.update(at)
+            if self.is_turned:
+                self.w.positions.update((1, -1))  # the axes change places in a matrix only
             self.plan.append(f"{how} over {''.join(axes)}")
             self.x = self.w.reduce(how, self.x, at, keep=keep)
             if not keep:
@@ -459,7 +464,7 @@ class Reducer:
                 ("reshape(-1)", "flatten()")
                 + (
                     ("view(-1)",)
-                    if self.w.framework == "torch" and self.built.axes[-1:] == whole[-1:]
+                    if self.w.framework == "torch" and self.term.support in (None, whole[-1])
                     else ("ravel()",)
                 ),
             )

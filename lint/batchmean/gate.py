@@ -46,6 +46,7 @@ _DIVERGENCES: Final = _Tokens({
         "log_softmax", "logsumexp", "xlogy(", ".log(", " log(", "(log(", "-log(", "*log(",
         "log2(", "log10(", "log1p(", "xlogy as", " log as", "log2 as", "log10 as", "log1p as",
     ),
+    "ogsigmoid": (), "og_sigmoid": (), "ogSigmoid": (), "logaddexp": (), "softplus": (),
     "LogSoftmax": (), "kl_div": (), "KLDiv": (), "entr(": (), "entr as": (), ".ln(": (),
 })  # fmt: skip
 _SPREAD: Final = re.compile(r"var(?!i(?!ance))|sigma|log_?std")  # no variant, no variable
@@ -80,9 +81,10 @@ _LOGARITHMS: Final = _Tokens({
     "entr": ("entropy", "entr("),
     "oss": ("cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss"),
     "ln(": (" ln(", ".ln("), "ogSoftmax": ("LogSoftmax", "logSoftmax"), "Categorical": (), "exp": ("exp(", "expm1("),
+    "ogsigmoid": (), "og_sigmoid": (), "ogSigmoid": (), "softplus": (),
 })  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
-_MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths")
+_MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths", "-100", "!= 0", "!= -1")
 """What says which positions count."""
 _SQUARES: Final = _Tokens({
     "** 2": (), "**2": (), ".pow(": (), "square(": (), "square as": (),

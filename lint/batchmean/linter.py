@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 
-from batchmean.engine.analysis import Event, analyse
+from batchmean.engine.analysis import Event, SupportEvent, analyse
 from batchmean.findings import Because, Finding, Span
 from batchmean.gate import worth_parsing
 from batchmean.rules import BY_PRECEDENCE
@@ -64,19 +64,22 @@ def lint(
 
 
 def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Finding, Event]]:
-    """The findings, each with the event that it tells of; a place is reported once."""
-    best: dict[tuple[Span, str], tuple[Finding, Event]] = {}
+    """The findings, each with the event that it tells of; a place is reported once, whatever branch it is in."""
+    best: dict[tuple[Span, str], tuple[tuple[bool, bool, int], Finding, Event]] = {}
     for event in events:
-        for rule in BY_PRECEDENCE:
+        for rank, rule in enumerate(BY_PRECEDENCE):
             message = rule.check(event) if isinstance(event, rule.sees) else None
             if message is None:
                 continue
             finding = _finding(event, rule.code, rule.name, message, path, lines)
-            key = (finding.span, finding.code)
-            if key not in best or (best[key][0].confidence == "likely" and finding.confidence == "proved"):
-                best[key] = finding, event
+            key = (finding.span, "" if isinstance(event, SupportEvent) else finding.code)
+            powers = (finding.factor or {}).values()
+            # The mean that is off, before the sum that another branch makes of the same thing.
+            order = finding.confidence == "likely", any(power > 0 for power in powers), rank
+            if key not in best or order < best[key][0]:
+                best[key] = order, finding, event
             break
-    return list(best.values())
+    return [(finding, event) for _, finding, event in best.values()]
 
 
 def _finding(event: Event, code: str, name: str, message: str, path: str, lines: list[str]) -> Finding:

@@ -22,6 +22,79 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "a column beside an array of unknown rank: of a vector it makes pairs, and nothing is sure",
+        """
+        import numpy as np
+        def f(a, b):
+            return ((np.expand_dims(a, 1) - b) ** 2).mean() / len(a)
+        """,
+    ),
+    Snippet(
+        "the same, of a library's losses",
+        """
+        import torch.nn.functional as F
+        def f(a, b):
+            losses = F.smooth_l1_loss(a.unsqueeze(1), b, reduction="none")
+            total = losses.sum()
+            total.div(losses.size(0))
+            return total
+        """,
+    ),
+    Snippet(
+        "a column beside the axis that the code shows is a broadcast",
+        """
+        import numpy as np
+        def f(a, b):
+            rows, columns = b.shape
+            return ((np.expand_dims(a, 1) - b) ** 2).mean() / len(b)
+        """,
+        ((5, "BMN301", "proved"),),
+    ),
+    Snippet(
+        "multiplied by a length that is the class count of one example",
+        """
+        import numpy as np
+        from scipy.special import softmax
+        def f(x):
+            p = softmax(x, axis=-1)
+            return (p * np.log(p)).sum() / x.shape[-1] * len(x)
+        """,
+    ),
+    Snippet(
+        "an axis counted from the left was summed: which ones are left on the right is not shown",
+        """
+        import numpy as np
+        def f(a, b):
+            losses = np.abs(a - b).mean(axis=-2)
+            losses = (losses.sum(axis=2) / a.shape[-1]).mean(axis=-2)
+            return losses.sum() / b.shape[-3]
+        """,
+    ),
+    Snippet(
+        "the examples are on another axis, and which one is divided by has no name",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(x, labels):
+            losses = F.log_softmax(x, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1).T
+            steps, batch = losses.shape
+            return -losses.mean() / batch
+        """,
+        ((7, "BMN301", "proved"),),
+    ),
+    Snippet(
+        "one example that is mapped may have one axis: the first is the last",
+        """
+        import jax
+        import jax.numpy as jnp
+        def one(x):
+            p = jax.nn.softmax(x, axis=-1)
+            return (p * jnp.log(p)).sum(axis=0)
+        def f(x):
+            return jnp.mean(jax.vmap(one)(x))
+        """,
+    ),
+    Snippet(
         "a comment says that there is one axis",
         """
         import torch

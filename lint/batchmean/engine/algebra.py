@@ -90,6 +90,8 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     if a.shape.is_scalar:
         return b.shape
     a_broadcast, b_broadcast = a.shape.is_stretched, b.shape.is_stretched
+    if a_broadcast != b_broadcast and (_may_pair_up(a, b) or _may_pair_up(b, a)):
+        return Shape.of_pairs_or_not()
     if (a_broadcast or b_broadcast) and (all_pairs := _broadcast(a.shape, b.shape)) is not None:
         return all_pairs
     if a_broadcast != b_broadcast:
@@ -103,6 +105,16 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     return (
         max(a.shape, b.shape, key=lambda s: (len(s.shown), s.rank or 0)) if not plays_a_role(a) else a.shape
     )
+
+
+def _may_pair_up(column: Tensor, other: Tensor) -> bool:
+    """Is one (B, 1) and the other of unknown rank? Of a vector it makes all pairs; what has classes is none."""
+    axes = column.shape.leading(2)
+    if column.shape.rank not in (None, 2) or len(axes) < 2 or axes[1].size != 1 or axes[0].size is not None:
+        return False
+    if other.shape.rank is not None or len(other.shape.leading(2)) == 2 or masks.mask_of(column) is not None:
+        return False
+    return not any(x.axis is not None and other.shape.has(x.axis) for x in other.atoms())
 
 
 def _broadcast(a: Shape, b: Shape) -> Shape | None:

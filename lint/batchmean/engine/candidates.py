@@ -16,6 +16,9 @@ _LONG: Final = 200
 """No name is longer."""
 _START: Final = re.compile(r"\w+")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_TRANSFORM: Final = re.compile(r"map\(|partial\(|jit\(|grad\(|checkpoint\(")
+_HANDED_ON: Final = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[,)]")
+"""The first argument, if it is a name."""
 _MANY: Final = 200
 """More names than these are not looked for one by one."""
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -185,9 +188,13 @@ def _mentions(names: Set[str], text: str) -> bool:
 
 
 def _called(text: str) -> set[str]:
-    """The names before a bracket or a dot. Looking backwards from these takes a third of what matching `name(` does."""
+    """The names before a bracket or a dot, and those that a transform calls: `vmap(f)(x)`.
+
+    Looking backwards from these takes a third of what matching `name(` does.
+    """
     ends = {part[-_LONG:].rstrip()[::-1] for part in text.replace(".", "(").replace("[", "(").split("(")[:-1]}
-    return {match[0][::-1] for end in ends if (match := _START.match(end))}
+    handed_on = set(_HANDED_ON.findall(text)) if _TRANSFORM.search(text) else set()
+    return {match[0][::-1] for end in ends if (match := _START.match(end))} | handed_on
 
 
 def _line_numbers(text: str, offsets: Sequence[int]) -> list[int]:

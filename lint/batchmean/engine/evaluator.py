@@ -104,6 +104,10 @@ class Evaluator:
         self.other_reduced: set[tuple[ast.AST, tuple[ast.AST, ...]]] = set()
         """Where something that is no integrand is reduced."""
         self.averaged_events: set[int] = set()
+        self.labels: set[int] = set()
+        """The keys of what one of the classes was chosen by: where it is negative there is no label."""
+        self.rounds: list[Axis] = []
+        """The axes that loops and comprehensions run through: their lengths are numbers of rounds."""
         """Distributions whose log_prob is averaged over every element."""
         self.miscounts: list[Miscount] = []
         """Counts that were seen to be wrong on the way."""
@@ -252,7 +256,8 @@ class Evaluator:
         if name == "ndim":
             return Const(tensor.shape.rank) if tensor.shape.rank is not None else self.opaque((name,))
         if name in ("T", "mT"):
-            return algebra.relabelled(tensor, tensor.shape.swapped(-1, -2))
+            turned = tensor.shape.swapped(-1, -2) if name == "mT" else tensor.shape.reversed()
+            return algebra.relabelled(tensor, turned)
         if name in ("data", "values", "real"):
             return tensor
         operation = operations.method(name)
@@ -831,9 +836,16 @@ class Evaluator:
             return self.unsure([iterable])  # row by row: what becomes of the rows is not counted
         if isinstance(iterable, Tensor) and iterable.terms:
             self._serial += 1
+            if (first := iterable.shape.axis(0)) is not None:
+                self.rounds.append(first)
             inner = iterable.shape.without(AxesSpec.at(0))
             return algebra.relabelled(iterable, inner, self._serial)
         return self.opaque()
+
+    def note_labels(self, index: Value) -> None:
+        """Take down that a class was chosen by this array, clipped or masked as it may be."""
+        if isinstance(index, Tensor):
+            self.labels.update(a.key for a in index.atoms() if a.role is Role.OPAQUE and a.kind != "arange")
 
     def lift(self, function: Callable[..., Value], *values: Value) -> Value:
         """Apply a function to values, case by case; cases that exclude each other do not meet."""
@@ -960,8 +972,11 @@ def subject_of(value: Value) -> Hashable:
 
 
 def _is_a_length(value: Value) -> bool:
-    atom = value.single() if isinstance(value, Tensor) else None
-    return atom is not None and atom.role in (Role.COUNT, Role.VALID)
+    """Is it a count, or a product of counts?"""
+    term = value.terms[0] if isinstance(value, Tensor) and len(value.terms) == 1 else None
+    if term is None or term.coefficient != 1 or not term.factors:
+        return False
+    return all(atom.role in (Role.COUNT, Role.VALID) and power > 0 for atom, power in term.factors)
 
 
 def _is_something(value: Value) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from batchmean.engine.factors import Factor
 from batchmean.engine.reductions import Reduction, Step
-from batchmean.engine.values import Place
+from batchmean.engine.values import Place, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,14 @@ class SupportEvent(Event):
         units = [power for _, power in self.factor.units]
         return bool(units) and all(power > 0 for power in units) and not self.reduction.integrand.assumed
 
+    @property
+    def sums_the_batch(self) -> bool:
+        """Is it summed over the first axis, and the mean then taken over the classes: `.sum(0).mean()`?"""
+        mean, first = self.step, self.reduction.steps[0]
+        is_divided = any(atom.role is Role.COUNT for atom, _ in self.reduction.counts())
+        is_summed = first.how == "sum" and first.positions == (0,) and not is_divided
+        return is_summed and mean.how == "mean" and mean.whole
+
     def _carries_a_number(self) -> bool:
         """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
         number = self.reduction.coefficient
@@ -87,6 +95,8 @@ class SupportEvent(Event):
         if self.factor.is_partial or (self.reduction.integrand.symbol == "D" and self.reduction.assumes_rank):
             return None
         exponents = self.factor.monomial(self.reduction.integrand.symbol)
+        if self.sums_the_batch:
+            exponents = {"B": 1} | exponents
         mask = self.reduction.mask
         if mask is not None and mask.shown and self.reduction.counts_masked():
             exponents |= {"n_valid": 1, "N": -1}  # two counts too many

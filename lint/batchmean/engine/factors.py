@@ -49,8 +49,8 @@ def factor_of(account: Reduction) -> Factor | None:
     if not exponents.take_counts() or not _is_plain(account, exponents):
         return None
     support, units = exponents.support, exponents.units()
-    if support < -1:
-        return None  # divided by the support twice: more likely something is misread
+    if support < -1 or any(power > 0 for power in units.values()):
+        return None  # divided by the support twice, or a sum times a length: more likely something is misread
     if integrand.assumed and exponents.counted_whole and any(power > 0 for _, power in account.scale):
         return None  # all elements, less those of an axis that may be the support
     if integrand.assumed and account.support == "summed" and support < 0 and not exponents.counted_whole:
@@ -154,6 +154,8 @@ class _Exponents:
         """Did the number of all elements divide it?"""
         if axes is not None:
             self._units = [(a, _exponent(account, a)) for a in axes if not a.is_same(self._axis)]
+            if not all(any(reduced.holds(axis) for axis in axes) for reduced, _ in account.units):
+                self.is_open = self.is_partial = True  # one of them was reduced, and which is not known
         else:
             for axis, how in account.units:
                 if axis.size != 1 and not any(axis.is_same(mine) for mine, _ in self._units):
@@ -187,8 +189,8 @@ class _Exponents:
         return True
 
     def units(self) -> dict[str, int]:
-        """The powers of the units under their names; an axis that is counted from the right may be any of them."""
-        if self.is_known:
+        """The powers of the units under their names; an axis that was moved, or is counted from the right, may be any."""
+        if self.is_known and not (self._shape.is_moved and len(self._units) > 1):
             return dict(zip(unit_names(len(self._units)), (power for _, power in self._units), strict=False))
         named: dict[str, int] = {}
         for axis, power in self._units:
@@ -286,6 +288,8 @@ class _Exponents:
                 return True
             if not exponent and self._shape.is_one_in_a_vector(axis, other):
                 self.assumes_rank = True
+        if power > 0 and self._shape.is_one_in_a_vector(axis, self._axis):
+            return False  # of one example it is the class count, and may put the loss right
         self._units.append((axis, self._rest + power))
         return True
 

@@ -13,11 +13,12 @@ from typing import Final, Literal
 
 from batchmean.engine.algebra import BINARY_ROLES, is_negligible, unite_sides, without_counts
 from batchmean.engine.hints import says_classes, says_per_example
+from batchmean.engine.likelihoods import is_squared_difference, likelihood_of
 from batchmean.engine.masks import common_masks, is_loss_name, unmasked
 from batchmean.engine.names import is_log_name, is_probability_name, is_target_name
 from batchmean.engine.reductions import Integrand, Stack
 from batchmean.engine.shapes import Axis, Shape
-from batchmean.engine.values import Atom, Place, Role, Tensor, Term, intern, product_of
+from batchmean.engine.values import Atom, Place, Role, Tensor, Term, altered, intern
 
 _SHOWN = (Role.PROBS, Role.ONE_HOT)
 _LOGS = (Role.LOG, Role.LOG_PROBS)
@@ -56,14 +57,23 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
     is_shown = bool(places)
     if any(a.role is Role.LOG_COMPLEMENT for a in shown):
         unite_sides(tensor)
+    shape = tensor.shape
     masks = common_masks(tensor)
-    if not is_shown and _is_squared_difference(without_counts(unmasked(tensor) if masks else tensor)):
+    if tensor.shape.may_be_pairs and not masks:
+        return None
+    bare = without_counts(unmasked(tensor) if masks else tensor)
+    if not is_shown and is_squared_difference(bare.terms):
         sides = [a for a in tensor.atoms() if a.role is not Role.MASK]
         places, is_shown = [a.place for a in sides][:1], True
         unite_sides(tensor)
+    elif not is_shown and (likelihood := likelihood_of(bare)) is not None:
+        places, is_shown = [a.place for a in likelihood.atoms()][:1], True
+        own = [a.shape for a in likelihood.atoms() if a.role is Role.OPAQUE and a.shape is not None]
+        shape = own[0] if own and shape.rank is None else shape  # the log-variance may be one of all elements
+        unite_sides(altered(likelihood, shape=shape))
     if not is_shown and masks:
-        own = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
-        named = [a for a in own if a.kind in ("", "computed") and is_loss_name(a.names)]
+        bases = [a for a in unmasked(tensor).atoms() if a.role is Role.OPAQUE]  # a `loss_mask` is no loss
+        named = [a for a in bases if a.kind in ("", "computed") and is_loss_name(a.names)]
         roles = (*_LOGS, *BINARY_ROLES, Role.LOG_SUM_EXP)
         logs = [a for a in tensor.atoms() if a.kind == "log_prob" or a.role in roles]
         is_shown = bool(logs)
@@ -77,9 +87,9 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
         "loss",
         Axis(1),
         "",
-        is_shown,
+        is_shown and not tensor.shape.may_be_pairs,
         _unique(places),
-        tensor.shape,
+        shape,
         tensor.stack or stack,
         key=intern(tensor.terms),
     )
@@ -140,28 +150,6 @@ def _is_chosen(atom: Atom) -> bool:
     """Was it made of one column of an array, `x[:, 0]`?"""
     inside = atom.argument.atoms() if atom.argument is not None else []
     return atom.is_chosen or any(inner.is_chosen for inner in inside)
-
-
-def _is_squared_difference(tensor: Tensor) -> bool:
-    """Is it a^2 - 2ab + b^2?"""
-    if len(tensor.terms) != 3:
-        return False
-    squares = [t for t in tensor.terms if t.factors and all(power == 2 for _, power in t.factors)]
-    mixed = [t for t in tensor.terms if t not in squares]
-    if len(squares) != 2 or len(mixed) != 1 or squares[0].coefficient is None:
-        return False
-    first, last = (term.factors[0][0] for term in squares)
-    if first.key in _made_of(last) or last.key in _made_of(first):
-        return False  # the distance from its own mean is a variance
-    both = product_of((atom, 1.0) for term in squares for atom, _ in term.factors)
-    scale = squares[0].coefficient
-    return mixed[0].factors == both and squares[1].coefficient == scale and mixed[0].coefficient == -2 * scale
-
-
-def _made_of(mean: Atom) -> set[int]:
-    """The keys of what a mean, or a sum, is of."""
-    inside = mean.argument.single() if mean.role is Role.SUM and mean.argument is not None else None
-    return {mean.source, inside.key} if inside is not None else {mean.source}
 
 
 def _library_integrand(tensor: Tensor) -> Integrand | None:

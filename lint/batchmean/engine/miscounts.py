@@ -21,7 +21,7 @@ from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Step, may_count
-from batchmean.engine.values import Place, Role
+from batchmean.engine.values import Atom, Place, Role, altered
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
 
@@ -52,7 +52,7 @@ def miscounts(
             yield _classes_in_the_mask(reduction)
         elif (again := _divided_again(reduction)) is not None:
             yield again
-        elif (noop := _noop_mean(reduction)) is not None:
+        elif (noop := _noop_mean(interpreter, reduction)) is not None:
             yield noop
     yield from interpreter.miscounts
     yield from _perplexities(interpreter, [*support, *padded])
@@ -240,11 +240,19 @@ def _is_division(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
 
 
-def _noop_mean(reduction: Reduction) -> Miscount | None:
+def _is_of_rounds(interpreter: Interpreter, count: Atom) -> bool:
+    """Is it the number of rounds of a loop, not of what is in one of them?"""
+    return count.axis is not None and any(count.axis.is_same(axis) for axis in interpreter.rounds)
+
+
+def _noop_mean(interpreter: Interpreter, reduction: Reduction) -> Miscount | None:
     """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
     step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
-    factor = factor_of(reduction)
-    if step is None or factor is None or factor.support or any(may_count(*each) for each in reduction.scale):
+    counts = [(atom, power) for atom, power in reduction.scale if not _is_of_rounds(interpreter, atom)]
+    if step is None or any(may_count(*each) for each in counts):
+        return None
+    factor = factor_of(altered(reduction, scale=tuple(counts)))
+    if factor is None or factor.support:
         return None
     powers = {name: power for name, power in factor.units if power > 0}
     if not powers:
@@ -258,7 +266,7 @@ def _noop_mean(reduction: Reduction) -> Miscount | None:
         Place(step.node, "the mean of one number changes nothing"),
     )
     integrand = reduction.integrand
-    is_known = integrand.shape.axes is not None
+    is_known = integrand.shape.axes is not None and reduction.mask is None
     # Of a vector, the classes of one example, the sum is right.
     shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)

@@ -206,7 +206,7 @@ class Reduction:
                 if axis is None or axis.size == 1:
                     continue
                 if not axis.holds(support):
-                    units = (*units, (axis, how))
+                    units = (*units, (axis if shape.has(axis) else Axis(), how))
                 elif covered is not True and self.support != "alive":
                     units = (*units, (Axis(), how))  # what is there when the support is gone
         sums = state == "summed" and self.support != "summed"
@@ -377,7 +377,7 @@ class Reduction:
             *self.integrand.shape.shown,
             *(a for step in self.steps if step.shape is not None for a in step.shape.shown),
         ]
-        if not all(any(mine.is_same(other) for other in own) for mine in shape.axes):
+        if not all(any(mine.is_same(other) for other in own) for mine in (axis, *shape.axes)):
             return False  # it may be one that is not known to be the mask's
         shapes = [self.integrand.shape, *(step.shape for step in self.steps if step.shape is not None)]
         if any(whole.may_be_one(axis, mine) for whole in shapes for mine in shape.axes):
@@ -493,7 +493,7 @@ def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
     """What an account keeps of a mask."""
     place = masks.meaning(atom)
     shown = masks.is_shown(atom)
-    is_bare = not shown and masks.is_bare_mask_name(atom.names)
+    is_bare = not shown and bool(atom.names) and masks.is_bare_mask_name(atom.names)
     return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, (place,) if place else ())
 
 

@@ -31,6 +31,10 @@ _REDUCERS: Final = _LIBRARY_REDUCERS | (_CRITERIA - {"partial"})
 _MUTATORS: Final = frozenset(
     "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
 )
+_TRANSFORMS: Final = frozenset(
+    "vmap pmap map vectorized_map map_fn filter_vmap jit filter_jit grad value_and_grad partial checkpoint".split()
+)
+"""What calls the function that it is given, or makes one that does."""
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _BLOCKS: Final = ("body", "orelse", "finalbody")
 _INNER: Final = frozenset((*_BLOCKS, "handlers", "cases"))
@@ -45,6 +49,7 @@ _HEADS: Final = {
 }
 """Those of a statement outside its blocks."""
 _COMPOUND: Final = frozenset(kind for kind, names in _CHILDREN.items() if len(names) > len(_HEADS[kind]))
+_DIVISIONS: Final = frozenset("div divide true_divide".split())
 _UNRUN: Final = (ast.Raise, ast.Assert)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _NAMING: Final = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
@@ -287,7 +292,7 @@ class Relevance:
                 wanted = (simple or facts.takes_logarithm) and any(
                     s.startswith("self.") for s in facts.stores
                 )
-            elif called and isinstance(facts.node, ast.Return):
+            elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
                 wanted = True
             else:
                 is_definition = isinstance(facts.node, _DEFINITIONS)
@@ -320,6 +325,11 @@ class Relevance:
                 if all(only_reported[name] for name in facts.stores):
                     reporting.add(facts)
         return reporting
+
+
+def _is_thrown_away(facts: _Facts) -> bool:
+    """Is the statement a division and no more?"""
+    return isinstance(facts.node, ast.Expr) and not facts.calls.isdisjoint(_DIVISIONS)
 
 
 def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:
@@ -499,6 +509,8 @@ def _collect_call(node: ast.Call, facts: _Facts) -> None:
     else:
         return
     facts.calls.add(name)
+    if name in _TRANSFORMS and node.args and isinstance(node.args[0], ast.Name):
+        facts.calls.add(node.args[0].id)  # vmap(f)(x)
     if name == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
         facts.stores.add(node.args[0].id)
 

@@ -109,7 +109,18 @@ UNKNOWN_AXES: Final = AxesSpec("unknown")
 class Shape:
     """The axes of an array, known from the left, from the right, or wholly."""
 
-    __slots__ = ("_back", "_front", "_moved", "_rank", "_reduced", "_root", "_unsure")
+    __slots__ = (
+        "_back",
+        "_front",
+        "_least",
+        "_may_be_pairs",
+        "_moved",
+        "_rank",
+        "_reduced",
+        "_root",
+        "_turned",
+        "_unsure",
+    )
 
     def __init__(
         self,
@@ -123,7 +134,12 @@ class Shape:
         self._back = list(back)
         self._rank = rank
         self._unsure = list(unsure)[:MAX_RANK]
+        self._least = rank if rank is not None else max(len(self._front), len(self._back))
+        """How many axes there are for sure; more may have been named, to stand for those that take others' places."""
         self._moved = False
+        self._may_be_pairs = False
+        self._turned: Shape | None = None
+        """The shape that has the same axes in another order."""
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
 
@@ -131,6 +147,13 @@ class Shape:
     def of(axes: Sequence[Axis]) -> Shape:
         """A shape whose axes are all known."""
         return Shape(front=axes, rank=len(axes)) if len(axes) <= MAX_RANK else Shape()
+
+    @staticmethod
+    def of_pairs_or_not() -> Shape:
+        """What (B, 1) beside an array of unknown rank gives: (B, B) if that is a vector."""
+        shape = Shape()
+        shape._may_be_pairs = True
+        return shape
 
     def root(self) -> Shape:
         shape, above = self, self._root
@@ -168,8 +191,9 @@ class Shape:
         return self.root() is other.root()
 
     def is_flat(self, other: Shape) -> bool:
-        """Is this the other shape, or the other shape flattened?"""
-        if self.is_same(other):
+        """Is this the other shape, or the other shape flattened or turned round?"""
+        turned = self.root()._turned
+        if self.is_same(other) or (turned is not None and turned.is_flat(other)):
             return True
         axes = self.axes
         whole = axes[0].root().whole if axes is not None and len(axes) == 1 else None
@@ -178,8 +202,9 @@ class Shape:
     def set_rank(self, rank: int) -> None:
         """Record that the array has `rank` axes. A contradiction is ignored: then nothing more is known."""
         shape = self.root()
-        if shape._rank is not None or not max(len(shape._front), len(shape._back)) <= rank <= MAX_RANK:
+        if shape._rank is not None or not shape._least <= rank <= MAX_RANK:
             return
+        del shape._front[rank:], shape._back[: max(0, len(shape._back) - rank)]
         axes = shape._front + [Axis() for _ in range(rank - len(shape._front))]
         for offset, axis in enumerate(reversed(shape._back), start=1):
             if rank - offset >= len(shape._front):
@@ -198,6 +223,13 @@ class Shape:
 
     def axis(self, position: int) -> Axis | None:
         """The axis at `position` (negative from the right), or None where there is no such axis."""
+        axis, shape = self._axis(position), self.root()
+        if axis is not None:
+            shape._least = max(shape._least, position + 1, -position)
+        return axis
+
+    def _axis(self, position: int) -> Axis | None:
+        """The same, where the code does not show that there is one."""
         shape = self.root()
         if shape._rank is not None:
             return shape._front[position] if -shape._rank <= position < shape._rank else None
@@ -245,6 +277,11 @@ class Shape:
     def is_moved(self) -> bool:
         """May its first axis have been another one before?"""
         return self.root()._moved
+
+    @property
+    def may_be_pairs(self) -> bool:
+        """May every example be paired with every other in it?"""
+        return self.root()._may_be_pairs
 
     def left_place(self, axis: Axis) -> int | None:
         """Which axis it is, counted from the left; None where it is known from the right alone."""
@@ -318,12 +355,15 @@ class Shape:
     def without(self, spec: AxesSpec, keepdims: bool = False) -> Shape:
         """The shape after a reduction over `spec`."""
         result = self._without(spec, keepdims)
+        if result.rank is None:
+            gone = 0 if keepdims else len(spec.positions)
+            result._least = max(0, self.root()._least - gone)
         if spec.kind == "listed":
             result._reduced = (self, spec.positions, keepdims)
         return result
 
     def _without(self, spec: AxesSpec, keepdims: bool) -> Shape:
-        self.axis(0)  # named now, so that both shapes share it
+        self._axis(0)  # named now, so that both shapes share it
         shape = self.root()
         if spec.kind == "all" and not keepdims:
             return Shape.of([])
@@ -343,7 +383,7 @@ class Shape:
             return Shape.of(self.root()._front[: spec.from_position])
         positions = self._expand(spec)
         for position in positions:
-            self.axis(position + 1 if position >= 0 else position - 1)  # what takes its place
+            self._axis(position + 1 if position >= 0 else position - 1)  # what takes its place
         removed = [a for a in (self.axis(p) for p in positions) if a is not None]
         from_left = [p for p in positions if p >= 0]
         from_right = [p for p in positions if p < 0]
@@ -377,7 +417,7 @@ class Shape:
 
     def with_axis(self, position: int, axis: Axis) -> Shape:
         """The shape with `axis` inserted so that it ends up at `position`."""
-        self.axis(0)  # named now, so that both shapes share it
+        self._axis(0)  # named now, so that both shapes share it
         shape = self.root()
         if max(abs(position), len(shape._front), len(shape._back)) >= MAX_RANK:
             return Shape(unsure=shape.shown[:MAX_RANK])
@@ -394,7 +434,9 @@ class Shape:
             while len(back) < -position - 1:
                 back.insert(0, Axis())
             back.insert(len(back) + 1 + position, axis)
-        return Shape(front, back, None, shape._unsure)
+        result = Shape(front, back, None, shape._unsure)
+        result._least = max(shape._least, abs(position) - (position < 0)) + 1
+        return result
 
     def permuted(self, order: Sequence[int]) -> Shape:
         """The shape after `permute(*order)`, which also shows the rank."""
@@ -405,7 +447,19 @@ class Shape:
         rank = len(axes)
         if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
-        return Shape.of([axes[p] for p in order])
+        turned = Shape.of([axes[p] for p in order])
+        turned._turned = self
+        turned._moved = self.is_moved or (rank > 0 and not axes[order[0]].is_same(axes[0]))
+        return turned
+
+    def reversed(self) -> Shape:
+        """The shape after `x.T`."""
+        shape = self.root()
+        if shape._rank is not None:
+            return self.permuted(range(shape._rank)[::-1])
+        turned = Shape(shape._back[::-1], shape._front[::-1], None, shape._unsure)
+        turned._turned, turned._least, turned._moved = self, shape._least, True
+        return turned
 
     def swapped(self, first: int, second: int) -> Shape:
         """The shape after `transpose(first, second)`."""
@@ -417,7 +471,9 @@ class Shape:
         swap = [exchange.get(id(x.root()), x) for x in shape._front]
         swap_back = [exchange.get(id(x.root()), x) for x in shape._back]
         if shape._rank is not None:
-            return Shape(swap, (), shape._rank)
+            exchanged = Shape(swap, (), shape._rank)
+            exchanged._moved = self.is_moved or not swap[0].is_same(shape._front[0])
+            return exchanged
         # What is known from the other end may have been moved, too.
         if first >= 0 and second >= 0:
             return Shape(swap, (), None, (*shape._unsure, *shape._back))
@@ -450,7 +506,9 @@ class Shape:
         unsure = [axis for axis in a._unsure if not _is_among(axis, b.shown)]
         unsure += [axis for axis in b._unsure if not _is_among(axis, a.shown)]
         a._unsure = unsure[:MAX_RANK]
+        a._least = max(a._least, b._least)
         a._moved = a._moved or b._moved
+        a._may_be_pairs = a._may_be_pairs or b._may_be_pairs
         b._root = a
 
 

@@ -281,3 +281,10 @@ def after(span: Span, text: str) -> Edit:
 def end_of(span: Span) -> tuple[int, int]:
     """Where a range ends."""
     return (span.end_line, span.end_column)
+
+
+def is_reciprocal(node: ast.expr) -> bool:
+    """`1 / n`, `1.0 / n`."""
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
+        return False
+    return isinstance(node.left, ast.Constant) and node.left.value == 1

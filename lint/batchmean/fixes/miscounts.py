@@ -13,7 +13,7 @@ from batchmean.engine.events import Miscount
 from batchmean.engine.factors import factor_of
 from batchmean.engine.reductions import Reduction
 from batchmean.findings import Edit, Span
-from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of
+from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
 from batchmean.fixes.counts import unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
 from batchmean.fixes.names import last_name
@@ -127,8 +127,8 @@ class _SecondDivision:
             yield (*self._without_line(node), *unused_count(self._code, node.value))
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             yield from self._without_operand(node, node.left, node.right)
-        elif isinstance(node, ast.BinOp) and _is_reciprocal(node.left) != _is_reciprocal(node.right):
-            kept, gone = (node.right, node.left) if _is_reciprocal(node.left) else (node.left, node.right)
+        elif isinstance(node, ast.BinOp) and is_reciprocal(node.left) != is_reciprocal(node.right):
+            kept, gone = (node.right, node.left) if is_reciprocal(node.left) else (node.left, node.right)
             yield from self._without_operand(node, kept, gone)
         elif isinstance(node, ast.Call) and last_name(node.func) in _DIVISIONS:
             divided = dividend(node)
@@ -173,7 +173,7 @@ class _SecondDivision:
 
     def _is_a_count_alone(self, gone: ast.expr) -> bool:
         """Is nothing multiplied or added in the divisor, or in what its name stands for? Accounts keep numbers only."""
-        count = gone.right if isinstance(gone, ast.BinOp) and _is_reciprocal(gone) else gone
+        count = gone.right if isinstance(gone, ast.BinOp) and is_reciprocal(gone) else gone
         places: list[ast.AST] = [count]
         if isinstance(count, ast.Name):
             scope = self._code.function(count) or self._code.tree
@@ -346,13 +346,6 @@ def _factors(product: ast.expr, *, is_function: bool) -> Iterator[tuple[ast.expr
     if len(pair) == 2:
         yield pair[0], pair[1]
         yield pair[1], pair[0]
-
-
-def _is_reciprocal(node: ast.expr) -> bool:
-    """`1 / n`, `1.0 / n`."""
-    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
-        return False
-    return isinstance(node.left, ast.Constant) and node.left.value == 1
 
 
 def _operand(node: ast.expr) -> ast.expr:

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from batchmean.engine.analysis import SupportEvent
 from batchmean.engine.reductions import Step
 from batchmean.findings import Edit, Span
-from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of
+from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
 from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
 from batchmean.fixes.names import last_name
 from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
-from batchmean.rules.base import sums_the_batch
 
 _SUM_OF = {"mean": "sum", "nanmean": "nansum", "average": "sum", "reduce_mean": "reduce_sum"}
 MEANS = frozenset(_SUM_OF)
@@ -99,7 +98,7 @@ class _Plan:
             if array is None or isinstance(array, ast.Starred):
                 raise Unfixable("the array is not in sight")
         axis = positional[0] if positional else self._keyword(node, *_AXIS)
-        if sums_the_batch(self._event):
+        if self._event.sums_the_batch:
             yield from self._other_sum()
             raise Unfixable("the sum over the batch axis is written in a way that is not understood")
         if axis is not None and _is_one_axis(axis):
@@ -327,6 +326,8 @@ class _Plan:
             total = self._total()
             if isinstance(node.op, ast.Mult) and total is not None and self._carries(node.right, total):
                 return node.left
+            if isinstance(node.op, ast.Mult) and is_reciprocal(node.left) and not is_reciprocal(node.right):
+                return node.left
             if total is not None and self._carries(node.right, total):
                 raise Unfixable("the reduction is written in a way that is not understood")
             return node.right
@@ -384,11 +385,16 @@ class _Plan:
         yield (self._reduction(maker, "mean", was="sum"), *dropped)
 
     def _carries(self, node: ast.AST, total: ast.AST) -> bool:
-        """Does an expression hold the sum, or a name that is set to it?"""
-        if _holds(node, total):
-            return True
-        names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
-        return any(_holds(value, total) for n in names if (value := only_value(self._code, n)) is not None)
+        """Does an expression hold the sum, or a name that is set to it, if by way of other names?"""
+        todo, seen = [node], {node}
+        while todo:
+            if _holds(part := todo.pop(), total):
+                return True
+            names = [n for n in ast.walk(part) if isinstance(n, ast.Name)]
+            values = [value for n in names if (value := only_value(self._code, n)) is not None]
+            todo += [value for value in values if value not in seen]
+            seen.update(values)
+        return False
 
     def _without_factor(self, divisor: ast.expr) -> Iterator[Edits]:
         """`/ x.shape[-1]`, taken away, or the line `loss /= x.shape[-1]`."""

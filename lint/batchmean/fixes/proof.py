@@ -24,7 +24,6 @@ from batchmean.fixes.code import Code, Edits, comments
 from batchmean.fixes.parts import Parts
 from batchmean.linter import lint
 from batchmean.rules.axes import shows_its_units, summing_step
-from batchmean.rules.base import sums_the_batch
 from batchmean.source import apply
 
 Judged: TypeAlias = SupportEvent | Miscount
@@ -133,12 +132,12 @@ class Prover:
     ) -> bool:
         """Does the same statement now sum over the support and average the rest, and is all else as it was?"""
         wanted = next(_signatures([event.reduction]), None)
-        if wanted is None or not (sums_the_batch(event) or shows_its_units(event.reduction)):
+        if wanted is None or not (event.sums_the_batch or shows_its_units(event.reduction)):
             return False
         wanted = _put_right(wanted)
         total = summing_step(event.reduction, event.step)
         loses_a_mean = event.step.how == "scale" and total is not None and total.how == "mean"
-        if event.step.per_batch or event.is_wrong_axis or sums_the_batch(event) or loses_a_mean:
+        if event.step.per_batch or event.is_wrong_axis or event.sums_the_batch or loses_a_mean:
             # The positions are averaged now, too, and once only.
             wanted = wanted._replace(factor=replace(wanted.factor, units=wanted.factor.units and (("B", 0),)))
         statement = self._code.statement(event.node)
@@ -148,7 +147,10 @@ class Prover:
         # Other findings may stand there, too.
         before = set(_signatures(self._before.within(part, first, last)))
         now = set(_signatures(after.within(part, moved.start(first), moved.end(last, proposal.edits))))
-        return wanted.is_right and wanted in now and now <= before | {wanted, *map(_put_right, before)}
+        # `mean((0, 1))` may become a mean over everything; what was a mean of all may not lose it.
+        either = {wanted, wanted._replace(is_whole=True)}
+        allowed = before | either | set(map(_put_right, before))
+        return wanted.is_right and not either.isdisjoint(now) and now <= allowed
 
     def window(self, proposal: Proposal) -> tuple[int, int]:
         """The lines that tell whether a proposal is right where others of its part are tried, too."""
@@ -280,6 +282,8 @@ class _Signature(NamedTuple):
     coefficient: float | None
     factors: tuple[tuple[tuple[str, ...], int], ...]
     """What else it was multiplied by."""
+    is_whole: bool
+    """Was everything that is left of it reduced at last?"""
 
     @property
     def is_right(self) -> bool:
@@ -318,7 +322,8 @@ def _signatures(reductions: Iterable[Reduction]) -> Iterator[_Signature]:
             opaque = [(a, p) for a, p in reduction.counts() if a.role is Role.OPAQUE and a.key not in symbols]
             others = tuple(sorted((atom.names, power) for atom, power in opaque))
             symbol = reduction.integrand.symbol
-            yield _Signature(symbol, _comparable(factor), reduction.coefficient, others)
+            is_whole = reduction.rest is not None
+            yield _Signature(symbol, _comparable(factor), reduction.coefficient, others, is_whole)
 
 
 def _comparable(factor: Factor) -> Factor:

@@ -43,6 +43,7 @@ FRAMEWORK = Framework(
         "numpy.log2": "log(x)",
         "numpy.log10": "log(x)",
         "numpy.log1p": "log1p(x)",
+        "numpy.logaddexp": "logaddexp(x|x1, y|x2)",
         "numpy.exp": "exp(x)",
         "numpy.expm1": "expm1(x)",
         "numpy.negative": "negative(x)",

@@ -30,6 +30,7 @@ _NAMED = {
     "nansum": "sum(x|input, axis|dim, keepdims|keepdim)",
     "prod": "prod(x|input, axis|dim)",
     "logsumexp": "logsumexp(x|input, axis|dim, keepdims|keepdim)",
+    "logaddexp": "logaddexp(x|input, y|other)",
     "amax": "maximum_method(x|input, axis|dim, keepdims|keepdim)",
     "amin": "maximum_method(x|input, axis|dim, keepdims|keepdim)",
     "median": "reduce_other(x|input, axis|dim, keepdims|keepdim)",

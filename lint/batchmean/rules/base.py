@@ -64,8 +64,6 @@ def by_how_much(event: SupportEvent) -> str:
     """The factor in words: `1/V of the per-example loss`, or a number where the code shows it."""
     integrand = event.reduction.integrand
     monomial = dict(event.monomial or event.factor.monomial(integrand.symbol))
-    if sums_the_batch(event):
-        monomial = {"B": 1, **monomial}
     size = integrand.support.size
     whole = "per-position" if _positions(event) else "per-example"
     if set(monomial) == {integrand.symbol} and monomial[integrand.symbol] == -1 and size:
@@ -102,13 +100,6 @@ def right_form(event: SupportEvent) -> str:
     if position is None or not shows_axis(event.reduction):
         return f"a sum over {support_words(event)}, then .mean()"
     return f".sum({'dim' if event.spells_dim else 'axis'}={position}).mean()"
-
-
-def sums_the_batch(event: SupportEvent) -> bool:
-    """Is it summed over the first axis, and the mean then taken over the classes: `.sum(0).mean()`?"""
-    mean = event.step
-    earlier = event.reduction.steps[:-1]
-    return mean.how == "mean" and mean.whole and any(s.how == "sum" and s.positions == (0,) for s in earlier)
 
 
 def support_words(event: SupportEvent) -> str:

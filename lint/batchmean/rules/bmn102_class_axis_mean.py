@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, sums_the_batch, support_words, use
+from batchmean.rules.base import SupportRule, by_how_much, support_words, use
 
 
 class ClassAxisMean(SupportRule):
@@ -51,6 +51,6 @@ def cross_entropy(labels, logits):
             return None
         kind, support = event.reduction.integrand.kind, support_words(event)
         how = f"averaged over {support} too"
-        if sums_the_batch(event):
+        if event.sums_the_batch:
             how = f"summed over the batch axis and averaged over {support}"
         return f"{kind} is {how}: {by_how_much(event)}; {use(event)}"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, sums_the_batch, use
+from batchmean.rules.base import SupportRule, by_how_much, use
 
 
 class LibraryMeanReduction(SupportRule):
@@ -53,6 +53,6 @@ def distillation(student_logits, teacher_logits):
         if event.step.library:
             return f'the "mean" of kl_div is over the class axis too: {by_how_much(event)}; {use(event)}'
         how = "averaged over the class axis too"
-        if sums_the_batch(event):
+        if event.sums_the_batch:
             how = "summed over the batch axis and averaged over the class axis"
         return f"the elements of kl_div are {how}: {by_how_much(event)}; {use(event)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
 from batchmean.engine.primitives import Call, integer, primitive
-from batchmean.engine.shapes import Shape
+from batchmean.engine.shapes import AxesSpec, Shape
 from batchmean.engine.values import (
     Atom,
     DistributionValue,
@@ -93,6 +93,10 @@ def kl_divergence(call: Call, p: Value, q: Value | None = None) -> Value:
 @primitive
 def distribution_entropy(call: Call, x: Value) -> Value:
     """entropy: per example; of a Normal per element, and then its event axis may be one that other code sums."""
+    if isinstance(x, DistributionValue) and x.family == "Categorical" and x.event_summed:
+        place = call.place("the entropy of a categorical distribution is one number per example")
+        entropies = call.opaque(x.shape.without(AxesSpec.at(-1)))
+        return algebra.map_atoms(entropies, lambda atom: altered(atom, kind="error", place=place))
     if not isinstance(x, DistributionValue) or x.event_summed or x.family != "Normal":
         return call.opaque()
     shape = x.shape if x.shape.rank != 0 else Shape()

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine import algebra, masks
+from batchmean.engine.likelihoods import SOFTPLUS
 from batchmean.engine.primitives import Call, integer, literal, primitive
 from batchmean.engine.shapes import AxesSpec, Axis, Shape
 from batchmean.engine.values import (
@@ -226,6 +227,8 @@ def map_(call: Call, x: Value) -> Value:
     """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
     result = call.interpreter.shown_opaque(call.name, tensor.terms, shape=tensor.shape)
+    if call.name == SOFTPLUS:
+        return _softplus(result, tensor)
     if call.name.rstrip("_") not in _ZERO_AT_ZERO:
         return result
     if call.name.startswith(("abs", "fabs")) and _is_difference(tensor):
@@ -235,6 +238,21 @@ def map_(call: Call, x: Value) -> Value:
     for mask in masks.common_masks(tensor):
         result = algebra.multiply(result, from_atom(mask, tensor.shape))
     return call.interpreter.bent(result, tensor)
+
+
+def _softplus(result: Tensor, x: Tensor) -> Tensor:
+    return algebra.map_atoms(result, lambda atom: altered(atom, kind=SOFTPLUS, argument=x))
+
+
+@primitive
+def logaddexp(call: Call, x: Value, y: Value) -> Value:
+    """log(exp(x) + exp(y)): with 0 it is a softplus."""
+    a, b = call.tensor(x), call.tensor(y)
+    for zero, other in ((a, b), (b, a)):
+        if zero.number() == 0:
+            result = call.interpreter.shown_opaque(SOFTPLUS, other.terms, shape=other.shape)
+            return _softplus(result, other)
+    return call.opaque(algebra.joint_shape(a, b))
 
 
 _ZERO_AT_ZERO: Final = frozenset("abs absolute fabs expm1 tanh sin".split())
@@ -344,6 +362,7 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
             atom = classes.single()
             if atom is not None and atom.kind == "arange" and atom.axis is not None:
                 shape = labels.shape.without(AxesSpec.at(-1)).with_axis(-1, atom.axis)
+                interpreter.note_labels(labels)
                 place = Place(node, "labels compared with the class numbers are a one-hot target")
                 key = intern("one_hot", labels.terms)
                 return from_atom(Atom(key, Role.ONE_HOT, atom.axis, place=place), shape)
@@ -352,7 +371,7 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
     if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
         return a
     for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
-        mask = _validity(one, other, how, node)
+        mask = _validity(interpreter, one, other, how, node)
         if mask is not None:
             return mask
     return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
@@ -368,7 +387,7 @@ _SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
 }
 
 
-def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | None:
+def _validity(interpreter: Evaluator, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | None:
     """`ids != pad_id`, `labels != -100`, `arange(T) < lengths`: which positions count."""
     inner, bound = a.single(), b.single()
     if inner is None or b.terms == a.terms:
@@ -395,10 +414,15 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
             return None
         place = Place(node, "what is not the padding is a validity mask")
         is_padding, shown = isinstance(op, ast.Eq), number == -100.0
+        if shown:
+            interpreter.note_labels(a)
         return masks.made(a, place, bound.key if bound else number, padding=is_padding, shown=shown)
-    if ids and (number == 0.0 or number == -1.0 or number == -100.0):
-        if isinstance(op, ast.Gt) or (isinstance(op, ast.GtE) and number == 0.0):
-            return masks.made(a, Place(node, "labels that are not negative count"), number, shown=False)
+    place = Place(node, "labels that are not negative count")
+    is_not_negative = number == (0.0 if isinstance(op, ast.GtE) else -1.0 if isinstance(op, ast.Gt) else None)
+    if is_not_negative and inner.key in interpreter.labels:
+        return masks.made(a, place, number)
+    if ids and number in (0.0, -1.0, -100.0) and (isinstance(op, ast.Gt) or is_not_negative):
+        return masks.made(a, place, number, shown=False)
     return None
 
 
@@ -455,6 +479,7 @@ def _axis_text(axis: Value | None, call: Call) -> str:
 def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value | None = None) -> Value:
     """A one-hot target: a new class axis behind those of the labels."""
     tensor = call.tensor(labels)
+    call.interpreter.note_labels(tensor)
     size = integer(classes)
     support = Axis(size)
     if classes is not None and size is None:

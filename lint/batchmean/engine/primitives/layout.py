@@ -206,10 +206,7 @@ def transpose(call: Call, x: Value, *axes: Value) -> Value:
     tensor = call.tensor(x)
     numbers = _numbers(axes)
     if not axes:
-        rank = tensor.shape.rank
-        order = list(reversed(range(rank))) if rank is not None else []
-        shape = tensor.shape.permuted(order) if rank is not None else _reversed(tensor.shape)
-        return algebra.relabelled(tensor, shape)
+        return algebra.relabelled(tensor, tensor.shape.reversed())
     if numbers is None:
         return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
     if len(numbers) == 2 and len(axes) == 2 and _swaps_two(call):
@@ -221,11 +218,6 @@ def _swaps_two(call: Call) -> bool:
     """Is `transpose(0, 1)` here PyTorch's, which swaps two axes, and not NumPy's, which lists them all?"""
     imported = call.interpreter.packages
     return not imported or not imported.isdisjoint(("torch", "tinygrad"))
-
-
-def _reversed(shape: Shape) -> Shape:
-    root = shape.root()
-    return Shape(reversed(root._back), reversed(root._front), None, root._unsure)
 
 
 def _numbers(values: tuple[Value, ...]) -> list[int] | None:
@@ -313,6 +305,8 @@ def select(call: Call, x: Value, axis: Value | None = None, index: Value | None 
     """gather, take_along_axis: one element of the axis is chosen by an index array."""
     tensor = call.tensor(x)
     position = integer(axis)
+    if index is not None:
+        call.interpreter.note_labels(index)
     if index is not None and position is not None and position != 0:
         _same_examples(tensor, call.tensor(index), position)
     shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
@@ -511,7 +505,7 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
         # x[range(n), labels] selects one element per row; x[:, k] with a variable k drops the axis.
         return _dropped(interpreter, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
-        kept = _selected_rows(chosen(interpreter, tensor), items[0], node)
+        kept = _selected_rows(interpreter, chosen(interpreter, tensor), items[0], node)
         return _with_account(interpreter, kept, tensor, items[0], node)
     shape = tensor.shape
     changed = False
@@ -542,6 +536,8 @@ def _indexed(interpreter: Evaluator, tensor: Tensor, index: Value, node: ast.Sub
             changed = True
         position -= 1
     if drop and tensor.reductions:
+        if drop == [0] and all(r.support == "averaged" for r in tensor.reductions):
+            return altered(tensor, shape=shape.without(AxesSpec.at(0)))  # one example's mean over its support
         return interpreter.unsure([tensor])  # one of them: the rest is not counted any more
     if drop == [0] and len(items) == 1 and is_unknown(tensor):
         shape = Shape()  # an item of a tuple, as likely as a row: it shares no shape with the others
@@ -573,6 +569,8 @@ def _with_account(
             for r in rows.reductions
         ]
         return altered(rows, reductions=tuple(map(interpreter.record, accounts)))
+    if rows.reductions:
+        return interpreter.unsure([tensor])  # some rows, or one: the rest is not counted any more
     if index_mask is None or atom is None:
         return rows
     if atom.kind not in ("error", "selected") and not (not atom.kind and is_loss_name(atom.names)):
@@ -598,10 +596,11 @@ def _is_whole_slice(item: Value) -> bool:
     return isinstance(cut, slice) and cut == slice(None, None)
 
 
-def _selected_rows(tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor:
+def _selected_rows(interpreter: Evaluator, tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor:
     """`eye[labels]`, `x[mask]`, `x[indices]`: rows, with the last axis still there."""
     atom = tensor.single()
     if atom is not None and atom.role is Role.ONE_HOT and atom.axis is not None:
+        interpreter.note_labels(index)
         leading = index.shape
         key = ("rows", *(t for t in index.terms))
         return algebra.relabelled(tensor, leading.with_axis(-1, atom.axis), key)

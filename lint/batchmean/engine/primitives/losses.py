@@ -150,7 +150,8 @@ def class_loss(
     """cross_entropy, nll_loss: the class axis, the second one in PyTorch, is summed by the library itself."""
     name = _reduction_name(call, reduction, size_average, reduce)
     is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
-    return _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignore_index)
+    ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
+    return _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignored)
 
 
 @primitive
@@ -201,18 +202,17 @@ def _class_loss(
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
     """What `ignore_index=` makes of a loss: one that is zero at some positions."""
-    if ignore_index is None or target is None or _is_the_default(call, ignore_index):
+    if ignore_index is None or target is None:
         return None
     key = intern("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
     return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
 
 
-def _is_the_default(call: Call, ignore_index: Value) -> bool:
-    """Is it the library's own -100, not written here on purpose but handed on?"""
+def _is_on_purpose(call: Call, ignore_index: Value | None) -> bool:
+    """Is it another than the library's own -100, or written here, not handed on?"""
     written = [k.value for k in getattr(call.node, "keywords", ()) if k.arg == "ignore_index"]
-    is_written = any(isinstance(node, ast.UnaryOp | ast.Constant) for node in written)
-    return literal(ignore_index) == -100 and not is_written
+    return literal(ignore_index) != -100 or any(isinstance(n, ast.UnaryOp | ast.Constant) for n in written)
 
 
 def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
@@ -235,10 +235,13 @@ def class_loss_module(
     reduction: Value | None = None,
 ) -> Value:
     """nn.CrossEntropyLoss(...): a callable that keeps its reduction."""
+    name = _reduction_name(call, reduction, size_average, reduce)
+    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
+    ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
     return _module(
         call,
-        lambda inner, x, target: class_loss(
-            inner, x, target, weight, size_average, ignore_index, reduce, reduction
+        lambda inner, x, target: _class_loss(
+            inner, "cross-entropy", x, target, name, is_shown, None, ignored
         ),
     )
 
@@ -306,20 +309,23 @@ def elementwise_loss(
     ):
         if not other.shape.is_scalar:
             elements.shape.unite(other.shape)
+    shape = elements.shape if other is None else algebra.joint_shape(elements, other)
     if name == "none":
-        result = call.interpreter.opaque(shape=elements.shape)
+        result = call.interpreter.opaque(shape=shape)
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
         for mask in zeroing:
-            result = algebra.multiply(result, from_atom(mask, elements.shape))
+            result = algebra.multiply(result, from_atom(mask, shape))
         return result
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
-    integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.name, key)
+    integrand = Integrand("loss", Axis(1), "", True, (place,), shape, stack, call.name, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:
         account = Reduction(pairs, support="summed")
-    account = account.reduced(elements.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    elif shape.may_be_pairs:
+        account = account.withdrawn()
+    account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     result = call.opaque(Shape.of([]))
     if name == "mean":
         result = algebra.map_atoms(result, lambda atom: altered(atom, kind="element mean"))

@@ -72,7 +72,10 @@ def _with_batch(value: Value, batch: Axis) -> Value:
     for account in value.reductions:
         # Per example there was no batch axis to reduce: it is still to come.
         integrand = altered(account.integrand, shape=account.integrand.shape.with_axis(0, batch))
-        accounts.append(altered(account, integrand=integrand, rest=None, parent=account))
+        steps = tuple(altered(step, of_scalar=False) for step in account.steps)
+        outer = altered(account, integrand=integrand, rest=None, steps=steps, parent=account)
+        # One example may well have one axis: the first may be the last.
+        accounts.append(outer.withdrawn() if account.assumes_rank else outer)
     return altered(value, shape=value.shape.with_axis(0, batch), reductions=tuple(accounts))
 
 
