@@ -189,7 +189,7 @@ class _Exponents:
         return True
 
     def units(self) -> dict[str, int]:
-        """The powers of the units under their names; an axis that was moved, or is counted from the right, may be any."""
+        """The powers of the units by name; an axis that was moved, or is counted from the right, may be any of them."""
         if self.is_known and not (self._shape.is_moved and len(self._units) > 1):
             return dict(zip(unit_names(len(self._units)), (power for _, power in self._units), strict=False))
         named: dict[str, int] = {}
