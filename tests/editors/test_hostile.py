@@ -23,14 +23,14 @@ COUNTED = dedent(
     from batchmean.fixes import Fixer
     from batchmean.server import main
 
-    def fix(self, *arguments, own=Fixer._fix):
+    def fix(self, *arguments, own=Fixer._proposals):
         with Path("fixes").open("a") as file:
             file.write("x")
         while "wait" in sys.argv and not Path("go").exists():
             time.sleep(0.01)
         return own(self, *arguments)
 
-    Fixer._fix = fix
+    Fixer._proposals = fix
     raise SystemExit(main())
     """
 )

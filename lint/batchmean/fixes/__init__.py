@@ -1,21 +1,22 @@
 """Fixes: minimal edits that put a reduction right, offered only when the engine says that they do.
 
-`plans` and `miscounts` propose, `proof` decides, `surroundings` grades. Nothing of this is imported before a fix is
-asked for.
+`plans` and `miscounts` propose, `search` tries what they propose, `proof` decides, `surroundings` grades. Nothing of
+this is imported before a fix is asked for.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from batchmean.engine.analysis import Event, Miscount, SupportEvent
 from batchmean.findings import Finding, Fix
 from batchmean.fixes import miscounts
 from batchmean.fixes.code import Code, Edits, Unfixable
 from batchmean.fixes.plans import Planner
-from batchmean.fixes.proof import holds
+from batchmean.fixes.proof import Judged, Prover
+from batchmean.fixes.search import Search, Searches
 from batchmean.fixes.surroundings import Standing, standing, standing_of_miscount
 from batchmean.noqa import Noqa
 from batchmean.rules.axes import counted_axes
@@ -31,6 +32,7 @@ class Fixer:
         self._code = Code(text, tree)
         self._planner = Planner(self._code)
         self._noqa = Noqa(text)
+        self._standings: dict[int, Standing] = {}
         head = "\n".join(self._code.lines[:_HEAD]).lower()
         self._is_generated = any(mark in head for mark in _GENERATED)
 
@@ -39,29 +41,28 @@ class Fixer:
         found: Sequence[tuple[Finding, Event]],
         wanted: Callable[[Finding], bool] = lambda finding: True,
     ) -> list[Finding]:
-        """The findings, each with its fix or with the reason why it has none; as they are if not `wanted`."""
-        findings = [finding for finding, _ in found]
-        fixed = []
-        for finding, event in found:
-            if not wanted(finding):
-                fixed.append(finding)
-                continue
-            try:
-                fixed.append(replace(finding, fix=self._fix(finding, event, findings)))
-            except Unfixable as reason:
-                fixed.append(replace(finding, no_fix=str(reason)))
-            except Exception as error:  # a bug of ours must not cost the finding
-                fixed.append(replace(finding, no_fix=f"internal error: {type(error).__name__}: {error}"))
-        return fixed
+        """The findings, each with its fix or with the reason why it has none; as they are if not `wanted`.
 
-    def _fix(self, finding: Finding, event: Event, findings: Sequence[Finding]) -> Fix:
+        `wanted` is asked again before each step.
+        """
+        searches: dict[int, Search] = {}
+        judged = [(finding, event) for finding, event in found if isinstance(event, SupportEvent | Miscount)]
+        for index, (finding, event) in enumerate(judged):
+            if wanted(finding):
+                searches[index] = Search(finding, event, self._proposals(event), partial(self._fix, event))
+                searches[index].go_on()
+        Searches(list(searches.values()), Prover(self._code, judged), wanted).run()
+        return [
+            searches[index].result if index in searches else finding
+            for index, (finding, _) in enumerate(judged)
+        ]
+
+    def _proposals(self, event: Judged) -> Iterator[Edits]:
+        """Edits that may put the event right, the best first. Raises `Unfixable` where there are none."""
         if self._is_generated:
             raise Unfixable("the file says that it is generated")
         if isinstance(event, Miscount):
-            for edits in map(self._code.with_comments, miscounts.proposals(self._code, event)):
-                if holds(self._code, event, finding, findings, edits):
-                    self._refuse_noqa(edits)
-                    return Fix(edits, safe=self._is_safe_count(event))
+            yield from map(self._code.with_comments, miscounts.proposals(self._code, event))
         elif isinstance(event, SupportEvent):
             if _is_spelled_as_a_pattern(event.step.node):
                 raise Unfixable("the pattern says which axes there are")
@@ -73,12 +74,14 @@ class Fixer:
                 raise Unfixable("the function that is called reduces it axis by axis")
             if event.step.mixed:
                 raise Unfixable("something else is added before this reduction: reduce each by itself")
-            how = standing(self._code, event)
-            for edits in map(self._code.with_comments, self._planner.proposals(event)):
-                if holds(self._code, event, finding, findings, edits):
-                    self._refuse_noqa(edits)
-                    return Fix(edits, safe=self._is_safe(event, how, edits))
-        raise Unfixable("no rewrite could be shown to be right")
+            self._standings[id(event)] = standing(self._code, event)  # which may refuse it
+            yield from map(self._code.with_comments, self._planner.proposals(event))
+
+    def _fix(self, event: Judged, edits: Edits) -> Fix:
+        """The fix of an event by edits that hold. Raises `Unfixable` where they touch what is not to be touched."""
+        self._refuse_noqa(edits)
+        is_safe = self._is_safe_count(event) if isinstance(event, Miscount) else self._is_safe(event, edits)
+        return Fix(edits, safe=is_safe)
 
     def _refuse_noqa(self, edits: Edits) -> None:
         for edit in edits:
@@ -86,10 +89,14 @@ class Fixer:
                 if self._noqa.mentions(line):
                     raise Unfixable("a `# noqa` comment stands on the line")
 
-    def _is_safe(self, event: SupportEvent, how: Standing, edits: Edits) -> bool:
+    def _is_safe(self, event: Judged, edits: Edits) -> bool:
+        if not isinstance(event, SupportEvent) or not event.proved:
+            return False
         integrand = event.reduction.integrand
-        if not event.proved or integrand.assumed or integrand.symbol == "D" or how is not Standing.ALONE:
+        if integrand.assumed or integrand.symbol == "D":
             return False  # a latent KL is one term of a loss, if only in another file
+        if self._standings.get(id(event)) is not Standing.ALONE:
+            return False
         # What is not a number was left out of the count before, element by element.
         return not any("nansum" in edit.text for edit in edits)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
@@ -17,6 +18,7 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from batchmean.findings import Edit, Span
+from batchmean.fixes.names import Names
 from batchmean.linter import span_of
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -34,7 +36,8 @@ class Code:
         self.text = text
         self.tree = tree
         self.lines = text.split("\n")
-        self._slices: dict[ast.stmt, _Slice] = {}
+        self._slices: dict[tuple[int, int], _Slice | None] = {}
+        self._names: dict[ast.AST, Names] = {}
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
@@ -62,10 +65,20 @@ class Code:
         holders = self.ancestors(node)
         return next((h for h in holders if isinstance(h, ast.FunctionDef | ast.AsyncFunctionDef)), None)
 
+    def names(self, scope: ast.AST) -> Names:
+        """The names in a function or in the module."""
+        if scope not in self._names:
+            self._names[scope] = Names(scope)
+        return self._names[scope]
+
     @cached_property
     def comments(self) -> dict[tuple[int, int], str]:
         """Each comment by where it stands, its line and column."""
         return dict(_comments(self.text))
+
+    @cached_property
+    def _comment_places(self) -> list[tuple[int, int]]:
+        return sorted(self.comments)
 
     def with_comments(self, edits: Iterable[Edit]) -> Edits:
         """The edits with the comments of what they replace, which go behind it, each on a line of its own."""
@@ -73,9 +86,9 @@ class Code:
 
     def _with_comments(self, edit: Edit) -> Edit:
         first, last = (edit.span.line, edit.span.column), end_of(edit.span)
-        kept = [
-            (line, text) for (line, column), text in self.comments.items() if first <= (line, column) < last
-        ]
+        places = self._comment_places
+        inside = places[bisect_left(places, first) : bisect_left(places, last)]
+        kept = [(place[0], self.comments[place]) for place in inside]
         lost = [(line, text) for line, text in kept if text not in edit.text]
         if not lost:
             return edit
@@ -132,16 +145,19 @@ class Code:
 
     def imported_at(self, name: str) -> Span | None:
         """Where `from module import name` names it, as the last of its line or not; None for other imports."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    if name in (alias.asname, alias.name) and alias.name != "*":
-                        return span_of(alias, self.lines)
+        for node in self._imports_from:
+            for alias in node.names:
+                if name in (alias.asname, alias.name) and alias.name != "*":
+                    return span_of(alias, self.lines)
         return None
+
+    @cached_property
+    def _imports_from(self) -> list[ast.ImportFrom]:
+        return [node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom)]
 
     def uses(self, name: str) -> bool:
         """Does the file use the name for something of its own?"""
-        return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(self.tree))
+        return name in self.names(self.tree).loads_and_stores
 
     def source(self, span: Span) -> str:
         """The text of a range."""
@@ -190,13 +206,13 @@ class Code:
     def _slice(self, node: ast.AST) -> _Slice:
         """The smallest statement around the node that LibCST parses by itself and writes back unchanged."""
         statement = self.statement(node)
-        if statement in self._slices:
-            return self._slices[statement]
         for holder in (statement, *self.ancestors(statement)):
             if isinstance(holder, ast.stmt):
-                piece = _Slice.parsed(self.lines, holder.lineno, holder.end_lineno or holder.lineno)
+                lines = holder.lineno, holder.end_lineno or holder.lineno
+                if lines not in self._slices:
+                    self._slices[lines] = _Slice.parsed(self.lines, *lines)
+                piece = self._slices[lines]
                 if piece is not None:
-                    self._slices[statement] = piece
                     return piece
         raise Unfixable("LibCST cannot parse the statement, or does not write it back as it was")
 
@@ -260,11 +276,6 @@ def before(span: Span, text: str) -> Edit:
 def after(span: Span, text: str) -> Edit:
     """Insert `text` behind a range."""
     return Edit(Span(span.end_line, span.end_column, span.end_line, span.end_column), text)
-
-
-def last_name(function: ast.expr) -> str:
-    """The last part of what is called: `mean` of `np.mean` and of `x.mean`."""
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def end_of(span: Span) -> tuple[int, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from batchmean.findings import Edit, Span
-from batchmean.fixes.code import Code, Edits, last_name
+from batchmean.fixes.code import Code, Edits
+from batchmean.fixes.names import last_name
 from batchmean.linter import span_of
 
 _HARMLESS = frozenset({"size", "numel", "nelement", "prod", "len", "float", "int"})
@@ -16,7 +17,7 @@ def only_value(code: Code, name: ast.Name) -> ast.expr | None:
     function = code.function(name)
     if function is None:
         return None
-    uses = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name.id]
+    uses = code.names(function).loads_and_stores.get(name.id, ())
     stored = [n for n in uses if isinstance(n.ctx, ast.Store)]
     if len(uses) != 2 or len(stored) != 1:
         return None

@@ -13,9 +13,10 @@ from batchmean.engine.events import Miscount
 from batchmean.engine.factors import factor_of
 from batchmean.engine.reductions import Reduction
 from batchmean.findings import Edit, Span
-from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
+from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of
 from batchmean.fixes.counts import unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
+from batchmean.fixes.names import last_name
 from batchmean.rules.axes import counted_axes, keeps_the_first, shows_its_units, sums_a_counted_axis
 
 _SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
@@ -76,10 +77,11 @@ def _assigned(code: Code, event: Miscount) -> Edits:
     if not isinstance(name, ast.Name) or not isinstance(division, ast.expr):
         raise Unfixable("what is divided is no plain name: assign the quotient to the loss")
     scope = code.function(division) or code.tree
-    uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == name.id]
-    given = [n for n in ast.walk(scope) if isinstance(n, ast.arg) and n.arg == name.id]
-    shared = [n for n in ast.walk(scope) if isinstance(n, ast.Global | ast.Nonlocal) and name.id in n.names]
-    if shared or not (given or any(isinstance(n.ctx, ast.Store) for n in uses)):
+    names = code.names(scope)
+    uses = names.loads_and_stores.get(name.id, [])
+    if name.id in names.shared or not (
+        name.id in names.parameters or any(isinstance(n.ctx, ast.Store) for n in uses)
+    ):
         raise Unfixable("the loss is a variable of another function or module")
     here = (name.lineno, name.col_offset)
     if not any(isinstance(n.ctx, ast.Load) and (n.lineno, n.col_offset) > here for n in uses):
@@ -175,7 +177,7 @@ class _SecondDivision:
         places: list[ast.AST] = [count]
         if isinstance(count, ast.Name):
             scope = self._code.function(count) or self._code.tree
-            uses = (n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == count.id)
+            uses = self._code.names(scope).loads_and_stores.get(count.id, [])
             places += [self._code.statement(n) for n in uses if isinstance(n.ctx, ast.Store)]
         return not any(isinstance(n, ast.BinOp | ast.AugAssign) for place in places for n in ast.walk(place))
 
@@ -240,18 +242,16 @@ class _MaskedMean:
 
     def _is_the_mask(self, mask: ast.expr, loss: ast.expr) -> bool:
         """Is it the one that the account tells of, not another one that comes on top?"""
-        scope = self._code.function(mask) or self._code.tree
+        scope = self._code.names(self._code.function(mask) or self._code.tree)
         names, known = [ast.unparse(_base(mask))], {ast.unparse(_base(loss))}
         places: list[ast.AST] = [mask]
         while names:
             known.add(name := names.pop())
-            for node in ast.walk(scope):
-                if isinstance(node, ast.arg) and node.arg == name:
-                    places.append(node)
-                elif isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
-                    places.append(node)
-                    made_of = {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
-                    names += made_of - known
+            places += scope.parameters.get(name, ())
+            for node in scope.assigned.get(name, ()):
+                places.append(node)
+                made_of = {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
+                names += made_of - known
         inside = {id(inner) for place in places for inner in ast.walk(place)}
         assert self._event.reduction is not None and self._event.reduction.mask is not None
         shown = self._event.reduction.mask.places

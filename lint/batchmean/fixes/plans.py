@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from batchmean.engine.analysis import SupportEvent
 from batchmean.engine.reductions import Step
 from batchmean.findings import Edit, Span
-from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, last_name
+from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of
 from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
+from batchmean.fixes.names import last_name
 from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
 from batchmean.rules.base import sums_the_batch
 

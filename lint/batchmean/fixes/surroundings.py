@@ -13,11 +13,14 @@ from collections.abc import Iterator
 from batchmean.engine.analysis import Miscount, SupportEvent
 from batchmean.engine.reductions import Reduction
 from batchmean.engine.values import Role
-from batchmean.fixes.code import Code, FunctionNode, Unfixable, last_name
+from batchmean.fixes.code import Code, FunctionNode, Unfixable
 from batchmean.fixes.miscounts import blamed, dividend
+from batchmean.fixes.names import last_name
 from batchmean.fixes.plans import MEANS
 
 _CALLERS = 3  # how many calls outwards a returned loss is followed
+_DEPTH = 100  # how far it is followed from use to use
+_USES = 2000  # how many uses of it are looked at
 _ELEMENTWISE = frozenset(
     "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits "
     "MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss "
@@ -79,6 +82,7 @@ class _Walk:
         self._blamed = blamed
         self._is_latent = reduction.integrand.symbol == "D"
         self._seen: set[int] = set()
+        self._depth = 0
         self._functions: list[FunctionNode] = []
         self._others: list[ast.expr] = []
         self.weighted = False
@@ -101,6 +105,14 @@ class _Walk:
         if id(node) in self._seen:
             return
         self._seen.add(id(node))
+        if self._depth >= _DEPTH or len(self._seen) > _USES:
+            self.added = True  # what becomes of it further on is not in sight
+            return
+        self._depth += 1
+        self._follow(node, calls)
+        self._depth -= 1
+
+    def _follow(self, node: ast.AST, calls: int) -> None:
         function = self._code.function(node)
         if function is not None and function not in self._functions:
             self._functions.append(function)
@@ -172,11 +184,8 @@ class _Walk:
             self.added = True  # one of several losses that are kept by name
             return
         scope = self._code.function(statement) or self._code.tree
-        spelled = ast.unparse(target)
-        for node in ast.walk(scope):
-            if not isinstance(node, ast.Name | ast.Attribute) or node is target:
-                continue
-            if getattr(node, "lineno", 0) < getattr(statement, "lineno", 0) or ast.unparse(node) != spelled:
+        for node in self._code.names(scope).spelled.get(ast.unparse(target), ()):
+            if node is target or node.lineno < getattr(statement, "lineno", 0):
                 continue
             if isinstance(node.ctx, ast.Load):
                 self.follow(node, calls)
@@ -196,9 +205,8 @@ class _Walk:
     def _callers(self, function: FunctionNode | None, calls: int) -> None:
         if function is None or calls >= _CALLERS:
             return
-        for node in ast.walk(self._code.tree):
-            if isinstance(node, ast.Call) and last_name(node.func) == function.name:
-                self.follow(node, calls + 1)
+        for node in self._code.names(self._code.tree).calls.get(function.name, ()):
+            self.follow(node, calls + 1)
 
     # -- what stands beside a latent KL --------------------------------------------------------------------------
 
@@ -225,9 +233,8 @@ class _Walk:
         names = {n.id for n in ast.walk(other) if isinstance(n, ast.Name)}
         values = [
             node.value
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign)
-            and any(isinstance(target, ast.Name) and target.id in names for target in node.targets)
+            for node in self._code.names(function).assignments
+            if any(isinstance(target, ast.Name) and target.id in names for target in node.targets)
         ]
         return any(self._sums(value, depth + 1) for value in values)
 
