@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from batchmean.check import parse
-from batchmean.engine import analysis, evaluator, hints, join, shapes, values
+from batchmean.engine import analysis, evaluator, hints, join, reductions, shapes, values
 from batchmean.linter import lint
 from batchmean.source import MAX_BYTES
 
@@ -113,8 +113,10 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "calls followed into each other": evaluator.MAX_DEPTH,
         "values kept apart where branches join": join.MAX_ALTERNATIVES,
         "items told apart in a tuple or a dict": values.MAX_ITEMS,
+        "losses told apart in one sum": reductions.MAX_ACCOUNTS,
+        "reductions and divisions of one loss": reductions.MAX_STEPS,
         "terms of a sum": values.MAX_TERMS,
-        "factors of a product": values.MAX_FACTORS,
+        "factors of a product, and numbers that one loss is multiplied by": values.MAX_FACTORS,
         "axes of an array": shapes.MAX_RANK,
         "characters of a line that is searched for a shape comment": hints.MAX_LINE,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Set
 
 from batchmean.engine import masks
 from batchmean.engine.names import is_log_name, is_small_name, is_target_name
@@ -121,12 +121,16 @@ def _broadcast(a: Shape, b: Shape) -> Shape | None:
 
 def add(a: Tensor, b: Tensor) -> Tensor:
     """a + b."""
-    reductions = a.reductions + tuple(r for r in b.reductions if r not in a.reductions)
+    known = set(map(id, a.reductions))
+    reductions = a.reductions + tuple(r for r in b.reductions if id(r) not in known)
     if reductions:
         kinds = {atom.kind for side in (a, b) for atom in side.atoms()}
         binary = any(is_elementwise(side) for side in (a, b))
+        mine, theirs = ({r.integrand.symbol for r in side.reductions} for side in (a, b))
+        # After a term without one of its kind what is done to the sum is done to both.
+        among_its_kind = None if is_negligible(a) or is_negligible(b) else mine & theirs
         reductions = tuple(
-            _beside(_mixed(r, a, b), binary, "element mean" in kinds or binary) for r in reductions
+            _beside(_mixed(r, among_its_kind), binary, "element mean" in kinds or binary) for r in reductions
         )
     if (others := _other_positions(a, b) or _other_positions(b, a)) is not None:
         return others
@@ -144,11 +148,9 @@ def _other_positions(one: Tensor, minus_mask: Tensor) -> Tensor | None:
     return masks.complement(negate(minus_mask))
 
 
-def _mixed(reduction: Reduction, a: Tensor, b: Tensor) -> Reduction:
-    """An account after a term without one of its kind was added: what is done to the sum is done to both."""
-    symbol = reduction.integrand.symbol
-    of_its_kind = (any(r.integrand.symbol == symbol for r in side.reductions) for side in (a, b))
-    if reduction.mixed or all(of_its_kind) or is_negligible(a) or is_negligible(b):
+def _mixed(reduction: Reduction, symbols: Set[str] | None) -> Reduction:
+    """An account after an addition, unless both sides have one of its symbol; None stands for all symbols."""
+    if reduction.mixed or symbols is None or reduction.integrand.symbol in symbols:
         return reduction
     return altered(reduction, mixed=True, parent=reduction)
 

@@ -40,6 +40,8 @@ class Candidates:
         reducers: set[str] = set()
         own = list(_own_statements(tree))
         lasting = {id(node) for node in own}
+        place: tuple[int, int | None] | None = None
+        does = False
         for node in _notable(tree):
             if isinstance(node, _FUNCTIONS):
                 functions.append(node)
@@ -63,7 +65,9 @@ class Candidates:
                     name for target in node.targets for name in _target_names(target, id(node) in lasting)
                 }
                 takers |= names
-                if _makes_a_reducer(self._text(node)):
+                if place != (place := (node.lineno, node.end_lineno)):  # a line of many is read once
+                    does = _makes_a_reducer(self._text(node))
+                if does:
                     reducers |= names
         for function in functions:
             if any(isinstance(node, ast.FunctionDef) for node in function.body):
@@ -79,8 +83,8 @@ class Candidates:
         """The names that each function calls; functions that call none of those below are left out."""
         giving = {f: text for f, text in texts.items() if _gives(text)}
         self._close(giving, takers)
-        place: tuple[int, int | None, int] | None = None
-        takes = does = False
+        place = None
+        takes = False
         for node in own if takers else ():
             # `batched = vmap(predict)`, `average = partial(np.mean)`: other names of what matters.
             if isinstance(node, ast.Assign):

@@ -21,7 +21,7 @@ from batchmean.engine.primitives.contractions import matmul
 from batchmean.engine.primitives.distributions import parameter
 from batchmean.engine.primitives.elementwise import comparison
 from batchmean.engine.primitives.layout import subscript
-from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.reductions import Reduction, Step, follows
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
@@ -387,7 +387,8 @@ class Evaluator:
     def added(self, a: Tensor, b: Tensor) -> Tensor:
         """a + b, with the accounts that the sum withdraws entered in the ledger."""
         total = algebra.add(a, b)
-        self._spend(len(total.reductions) // 8)
+        if not follows(total.reductions):
+            return self.unsure([total])
         known = {id(r) for r in (*a.reductions, *b.reductions)}
         for reduction in total.reductions:
             if id(reduction) not in known:
@@ -420,7 +421,8 @@ class Evaluator:
         """Enter the divisions and multiplications that changed an account, with the place they were made at."""
         if not result.reductions:
             return result
-        self._spend(len(result.reductions) // 8)
+        if not follows(result.reductions):
+            return self.unsure([result])
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
         updated = tuple(r if id(r) in known else self.record(placed(r, step)) for r in result.reductions)

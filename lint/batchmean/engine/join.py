@@ -8,7 +8,7 @@ an unknown that stands for several of a kind and has the names of all. More case
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine.paths import Path, common, excludes, extended
@@ -31,6 +31,10 @@ from batchmean.engine.values import (
 
 MAX_ALTERNATIVES: Final = 16
 """How many values are kept apart where branches join."""
+MAX_CASES: Final = 4 * MAX_ALTERNATIVES
+"""How many are looked at together before they are found too many."""
+MAX_CONDITIONS: Final = 64
+"""Under how many decisions a value is kept apart."""
 MAX_NAMES: Final = 8
 
 
@@ -46,16 +50,19 @@ Joined: TypeAlias = Value | Literal[Overflow.TOO_MANY]
 
 def join(cases: Iterable[Case]) -> Joined:
     """The value that is one of these; `TOO_MANY` where they cannot be told apart any more."""
-    kept: list[Case] = []
+    kept = _Kept()
     for case in _flat(cases):
-        _enter(kept, case)
-    if len(kept) > MAX_ALTERNATIVES:
-        kept = _each_once(kept)
-    if len(kept) > MAX_ALTERNATIVES:
+        kept.enter(case)
+        if len(kept.cases) > MAX_CASES and len(_each_once(kept.cases.values())) > MAX_ALTERNATIVES:
+            return TOO_MANY
+    found = [*kept.cases.values()]
+    if len(found) > MAX_ALTERNATIVES:
+        found = _each_once(found)
+    if len(found) > MAX_ALTERNATIVES or any(len(case.path) > MAX_CONDITIONS for case in found):
         return TOO_MANY
-    if all(case.value is kept[0].value for case in kept):
-        return kept[0].value
-    return Alternatives(tuple(kept))
+    if all(case.value is found[0].value for case in found):
+        return found[0].value
+    return Alternatives(tuple(found))
 
 
 def restricted(value: Value, path: Path) -> Value:
@@ -101,21 +108,54 @@ def _flat(cases: Iterable[Case]) -> Iterable[Case]:
                 yield Case(extended(path, inner.path), inner.value)
 
 
-def _enter(kept: list[Case], case: Case) -> None:
-    for index, other in enumerate(kept):
-        if is_same(other.value, case.value):
-            both = _either(other.path, case.path)
-            if both is None:
-                continue
-            del kept[index]
-            return _enter(kept, Case(both, other.value))
-    for index, other in enumerate(kept):
-        unknown = _one_unknown(other.value, case.value)
-        if unknown is not None:
-            del kept[index]
-            return _enter(kept, Case(common([other.path, case.path]), unknown))
-    kept.append(case)
-    return None
+class _Kept:
+    """Cases that are told apart, in their order."""
+
+    def __init__(self) -> None:
+        self.cases: dict[int, Case] = {}
+        self._alike: dict[Hashable, list[int]] = {}
+        """Which of them may be the same value, by what such values have in common."""
+        self._unknown: list[int] = []
+        self._next = 0
+
+    def enter(self, case: Case) -> None:
+        """Add a case, or make one of it and another where they say the same or nothing."""
+        alike = self._alike.setdefault(_kind(case.value), [])
+        for index in alike:
+            other = self.cases[index]
+            if is_same(other.value, case.value):
+                both = _either(other.path, case.path)
+                if both is not None:
+                    self._leave(index)
+                    return self.enter(Case(both, other.value))
+        is_open = isinstance(case.value, Tensor) and is_unknown(case.value)
+        for index in self._unknown if is_open else ():
+            other = self.cases[index]
+            unknown = _one_unknown(other.value, case.value)
+            if unknown is not None:
+                self._leave(index)
+                return self.enter(Case(common([other.path, case.path]), unknown))
+        self.cases[self._next] = case
+        alike.append(self._next)
+        if is_open:
+            self._unknown.append(self._next)
+        self._next += 1
+        return None
+
+    def _leave(self, index: int) -> None:
+        value = self.cases.pop(index).value
+        self._alike[_kind(value)].remove(index)
+        if index in self._unknown:
+            self._unknown.remove(index)
+
+
+def _kind(value: Value) -> Hashable:
+    """The same for values that are the same."""
+    if isinstance(value, Tensor):
+        return value.terms
+    if isinstance(value, TupleValue):
+        return TupleValue, len(value.items)
+    return type(value).__name__ if isinstance(value, Const | ModuleValue | Condition) else id(value)
 
 
 def _either(one: Path, other: Path) -> Path | None:
@@ -128,18 +168,26 @@ def _either(one: Path, other: Path) -> Path | None:
     return None
 
 
-def _each_once(cases: Sequence[Case]) -> list[Case]:
+def _each_once(cases: Iterable[Case]) -> list[Case]:
     """Every value once, and one unknown of a kind whatever its shape, under what their paths have in common."""
     kept: list[Case] = []
+    alike: dict[Hashable, list[int]] = {}
+    unknown: list[int] = []
     for case in cases:
-        for index, other in enumerate(kept):
+        is_open = isinstance(case.value, Tensor) and is_unknown(case.value)
+        for index in sorted({*alike.get(_kind(case.value), ()), *(unknown if is_open else ())}):
+            other = kept[index]
             value = other.value if is_same(other.value, case.value) else None
             value = value or _one_unknown(other.value, case.value, of_one_shape=False)
             if value is not None:
                 kept[index] = Case(common([other.path, case.path]), value)
                 break
         else:
+            index, value = len(kept), case.value
             kept.append(case)
+            if is_open:
+                unknown.append(index)
+        alike.setdefault(_kind(value), []).append(index)
     return kept
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
 from batchmean.engine.paths import Path
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
-from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
+from batchmean.engine.values import MAX_FACTORS, Atom, Factors, Place, Role, Tensor, Term, altered, product_of
+
+MAX_ACCOUNTS: Final = 64
+"""How many losses in one sum are told apart."""
+MAX_STEPS: Final = 64
+"""How many reductions and divisions of one loss are followed."""
 
 How: TypeAlias = Literal["sum", "mean"]
 Stack: TypeAlias = tuple[ast.AST, ...]
@@ -451,6 +456,13 @@ def _without(counts: list[tuple[Atom, int]], shape: Shape) -> list[tuple[Atom, i
             return None
         left = [c for c in left if c is not length] + ([(length[0], length[1] + 1)] if length[1] < -1 else [])
     return left if shape.axes else None
+
+
+def follows(accounts: Sequence[Reduction]) -> bool:
+    """Are they few and short enough to be followed?"""
+    return len(accounts) <= MAX_ACCOUNTS and all(
+        len(account.steps) <= MAX_STEPS and len(account.scale) <= MAX_FACTORS for account in accounts
+    )
 
 
 def _valid_of_each(atom: Atom) -> Atom | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from batchmean.engine import algebra
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
 from batchmean.engine.primitives.reducing import opened
+from batchmean.engine.reductions import follows
 from batchmean.engine.shapes import ALL_AXES, AxesSpec
 from batchmean.engine.values import Tensor, TupleValue, Value, altered
 
@@ -20,6 +21,8 @@ def contracted(interpreter: Evaluator, a: Tensor, b: Tensor, axes: AxesSpec, nod
     product = interpreter.formed(algebra.multiply(a, b), a, b)
     shape = product.shape.without(axes)
     accounts = opened(product)
+    if not follows(accounts):
+        return interpreter.unsure([altered(product, reductions=accounts)])
     step = altered(interpreter.step(node, "sum"), contraction=True)
     updated = tuple(interpreter.record(r.reduced(product.shape, axes, "sum", step)) for r in accounts)
     return altered(interpreter.computed(shape), reductions=updated, stack=product.stack)
@@ -84,6 +87,8 @@ def einsum(call: Call, equation: Value, *operands: Value) -> Value:
     gone = [i for i, letter in enumerate(letters) if letter not in right]
     product = call.interpreter.formed(product)
     accounts = opened(product)
+    if not follows(accounts):
+        return call.interpreter.unsure([altered(product, reductions=accounts)])
     spec = ALL_AXES if len(gone) == len(letters) else AxesSpec.at(*gone)
     step = altered(call.interpreter.step(call.node, "sum"), contraction=True)
     updated = tuple(

@@ -7,7 +7,7 @@ from batchmean.engine.integrands import loss_per_position, recognise
 from batchmean.engine.masks import common_masks, mask_of
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.primitives import Call, axes_spec, literal, primitive
-from batchmean.engine.reductions import How, Reduction, Stack, mask_fact
+from batchmean.engine.reductions import How, Reduction, Stack, follows, mask_fact
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
 from batchmean.engine.values import (
     SCALAR,
@@ -71,6 +71,8 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
     result = call.interpreter.computed(shape) if has_support else _reduced(call, x, axes, shape, how)
     if not accounts:
         return result
+    if not follows(accounts):
+        return call.interpreter.unsure([altered(x, reductions=accounts)])
     step = call.interpreter.step(call.node, how)
     updated = tuple(call.interpreter.record(r.reduced(x.shape, axes, how, step)) for r in accounts)
     return altered(result, reductions=updated, stack=x.stack)
