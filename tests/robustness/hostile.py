@@ -267,8 +267,3 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
     },
 }  # fmt: skip
 """Programs by their length: what is not to grow faster than they do."""
-
-GROWS_FASTER: Final = frozenset({
-    "alternatives multiplied", "branches of the module", "early returns", "star imports",
-})  # fmt: skip
-"""Those of them that do so today, up to the bound of the work in one file."""

@@ -32,20 +32,12 @@ from hypothesis import strategies as st
 
 from tests.faces.support import WRONG
 from tests.robustness.counting import Watched, calls
-from tests.robustness.hostile import GROWING, GROWS_FASTER
+from tests.robustness.hostile import GROWING
 
 # The engine.
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason="to be mended", strict=False))
-        if name in GROWS_FASTER
-        else name
-        for name in GROWING
-    ],
-)
+@pytest.mark.parametrize("name", GROWING)
 def test_the_engine_reads_twice_as_much_at_most(name: str) -> None:
     once, twice = (GROWING[name](count) for count in (120, 240))
     read = [work(ast.parse(text), text.split("\n")) for text in (once, twice)]

@@ -117,8 +117,7 @@ def _compatibility(interpreter: Evaluator, name: str) -> Operation | None:
     last = name.rpartition(".")[2]
     if last not in ("reduce_mean", "reduce_sum") or not name.startswith("."):
         return None
-    modules = interpreter.module.names.values()
-    has_it = any(isinstance(m, ModuleValue) and m.name.startswith("tensorflow") for m in modules)
+    has_it = any(package.startswith("tensorflow") for package in interpreter.packages)
     return operations.function(f"tensorflow.{last}") if has_it else None
 
 

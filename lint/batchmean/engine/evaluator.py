@@ -6,7 +6,7 @@ Everything unknown is an opaque tensor, and an opaque tensor never becomes a fin
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Final, Literal
 
 from batchmean import operations
@@ -16,7 +16,17 @@ from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
 from batchmean.engine.literals import compare, fold, spelled_out
 from batchmean.engine.names import is_class_count_name
-from batchmean.engine.paths import TRUTHY, Answer, Decision, Path, common, excludes, extended, implies
+from batchmean.engine.paths import (
+    MAX_DECISIONS,
+    TRUTHY,
+    Answer,
+    Decision,
+    Path,
+    common,
+    excludes,
+    extended,
+    implies,
+)
 from batchmean.engine.primitives.contractions import matmul
 from batchmean.engine.primitives.distributions import parameter
 from batchmean.engine.primitives.elementwise import comparison
@@ -72,7 +82,7 @@ class OutOfWork(Exception):
 
 
 class TooDeep(Exception):
-    """A function is nested deeper than the engine is willing to read."""
+    """A function is nested deeper, or decides more, than the engine is willing to follow."""
 
 
 class Evaluator:
@@ -103,6 +113,7 @@ class Evaluator:
         self._serial = 0
         self._work = 0
         self._nesting = 0
+        self._packages: tuple[int, Set[str]] = 0, frozenset()
         self._reports = False
         self.instances: list[InstanceValue] = []
         """Every object of a class of the module."""
@@ -154,6 +165,22 @@ class Evaluator:
         """Something unknown that is the same whenever `key` is."""
         own = shape or Shape()
         return from_atom(Atom(intern(*key), names=names, shape=own), own)
+
+    @property
+    def packages(self) -> Set[str]:
+        """The packages that the module's names come from."""
+        names = self.module.names
+        if self._packages[0] != names.imports:
+            imported = (value.name for value in names.values() if isinstance(value, ModuleValue))
+            self._packages = names.imports, {name.partition(".")[0] for name in imported}
+        return self._packages[1]
+
+    def _decided(self, path: Path, more: Path) -> Path:
+        """The path behind some more decisions."""
+        longer = extended(path, more)
+        if len(longer) > MAX_DECISIONS:
+            raise TooDeep
+        return longer
 
     def _spend(self, cost: int = 1) -> None:
         self._work += cost
@@ -513,7 +540,7 @@ class Evaluator:
                     cases.append(Case(self._path if is_last else extended(self._path, leaves or ()), value))
                 if is_last or stays is None:
                     break
-                self._path = extended(self._path, stays)
+                self._path = self._decided(self._path, stays)
             if is_test:
                 # All hold, or none does: only that is a conjunction of decisions.
                 last = self.ways(cases[-1].value, node.values[-1])
@@ -614,7 +641,7 @@ class Evaluator:
             self.ways(self.evaluate(node.test), node.test), (node.body, node.orelse), strict=True
         ):
             if way is not None:
-                self._path = extended(path, way)
+                self._path = self._decided(path, way)
                 cases.append(Case(self._path[len(path) :], self.evaluate(branch)))
         self._path = path
         return self.joined(cases)
@@ -632,7 +659,7 @@ class Evaluator:
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         outer = self._scope
         path = self._path
-        self._path = extended(path, (Decision((node, self._stack), TRUTHY, True, node),))
+        self._path = self._decided(path, (Decision((node, self._stack), TRUTHY, True, node),))
         self._scope = Scope(outer)
         try:
             self._generators(node.generators)

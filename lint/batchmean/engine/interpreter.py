@@ -7,7 +7,7 @@ body is taken once; a local function is entered with the values it is called wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from batchmean import operations
@@ -16,9 +16,9 @@ from batchmean.engine.discarded import discarded_division, is_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, TooDeep
 from batchmean.engine.masks import is_loss_name, is_mask_name
 from batchmean.engine.names import is_log_name
-from batchmean.engine.paths import TRUTHY, Decision, Path, excludes, extended
+from batchmean.engine.paths import TRUTHY, Decision, Path, excludes
 from batchmean.engine.relevance import Relevance, Slice, acts, ends_path
-from batchmean.engine.scopes import Scope
+from batchmean.engine.scopes import Changes, Scope
 from batchmean.engine.values import (
     Alternatives,
     BuiltinValue,
@@ -179,11 +179,11 @@ class Interpreter(Evaluator):
     def _if(self, node: ast.If) -> bool:
         true, false = self.ways(self.evaluate(node.test), node.test)
         if true is None or false is None:
-            self._path = extended(self._path, (true if false is None else false) or ())
+            self._path = self._decided(self._path, (true if false is None else false) or ())
             return self._block(node.body if false is None else node.orelse)
         return self._fork([(true, node.body), (false, node.orelse)], self._as_list(node.test))
 
-    def _as_list(self, test: ast.expr) -> dict[str, Value]:
+    def _as_list(self, test: ast.expr) -> Changes:
         """`isinstance(x, list)`: in the branch where it is so, x is no array."""
         if not (
             isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance"
@@ -196,37 +196,43 @@ class Interpreter(Evaluator):
         return {test.args[0].id: ListValue(self.opaque())} if is_list else {}
 
     def _fork(
-        self, branches: Sequence[tuple[Path, Sequence[ast.stmt]]], refined: Mapping[str, Value] | None = None
+        self, branches: Sequence[tuple[Path, Sequence[ast.stmt]]], refined: Changes | None = None
     ) -> bool:
         """Take every branch from here and join what they leave behind; `refined` is what the first one knows."""
-        before, path = dict(self._scope.names), self._path
-        self._spend((len(before) * len(branches) + len(path)) // _NAMES_PER_NODE)  # every branch copies them
-        ends: list[tuple[Path, dict[str, Value]]] = []
+        names, path = self._scope.names, self._path
+        ends: list[tuple[Path, Changes]] = []
         for index, (decided, body) in enumerate(branches):
-            self._scope.names = {**before, **(refined or {})} if index == 0 else dict(before)
-            self._path = extended(path, decided)
-            if self._block(body):
-                ends.append((self._path, self._scope.names))
+            names.begin()
+            if index == 0 and refined:
+                names.apply(refined)
+            self._path = self._decided(path, decided)
+            falls_through = self._block(body)
+            changes = names.take_back()
+            if falls_through:
+                ends.append((self._path, changes))
         # Where all other branches return, the rest of the function belongs to the one that does not.
         self._path = ends[0][0] if len(ends) == 1 else path
-        self._scope.names = (
-            self._names_after([(end[len(path) :], names) for end, names in ends]) if ends else before
-        )
+        self._settle([(end[len(path) :], changes) for end, changes in ends])
         return bool(ends)
 
-    def _names_after(self, ends: Sequence[tuple[Path, dict[str, Value]]]) -> dict[str, Value]:
+    def _settle(self, ends: Sequence[tuple[Path, Changes]]) -> None:
         """The names after several branches: where they differ, one of several values."""
+        names = self._scope.names
         if len(ends) == 1:
-            return ends[0][1]
-        names = dict(ends[0][1])
-        differing: dict[str, None] = {}
-        for _, end in ends[1:]:
-            for name, value in end.items():
-                if names.setdefault(name, value) is not value:
-                    differing[name] = None
-        for name in differing:
-            names[name] = self.joined([Case(path, end[name]) for path, end in ends if name in end])
-        return names
+            return names.apply(ends[0][1])
+        changed = dict.fromkeys(name for _, changes in ends for name in changes)
+        self._spend(len(changed) // _NAMES_PER_NODE)
+        for name in changed:
+            before = names.get(name)
+            values = [(path, changes.get(name, before)) for path, changes in ends]
+            cases = [Case(path, value) for path, value in values if value is not None]
+            if not cases:
+                names.drop(name)
+            elif all(case.value is cases[0].value for case in cases):
+                names[name] = cases[0].value
+            else:
+                names[name] = self.joined(cases)
+        return None
 
     def _either_way(self, node: ast.stmt, body: Sequence[ast.stmt]) -> bool:
         """Statements that are run, or not: nothing in sight says which."""
@@ -308,25 +314,26 @@ class Interpreter(Evaluator):
         return self._block(node.body)
 
     def _try(self, node: ast.Try) -> bool:
-        before = dict(self._scope.names)
-        self._spend(len(before) * (1 + len(node.handlers)) // _NAMES_PER_NODE)
+        names, path = self._scope.names, self._path
+        names.begin()
         falls_through = self._block([*node.body, *node.orelse])
+        changes = names.take_back()
         if all(_catches_import_errors(handler) for handler in node.handlers):
             # The first import that can be had is the one that people mean.
-            after = self._scope.names
-            self._scope.names = before
             for handler in node.handlers:
                 self._block(handler.body)
-            self._scope.names.update(after)
+            names.apply(changes)
             return self._block(node.finalbody) and falls_through
-        path = self._path
-        ends = [(self._outcome(node, 0), self._scope.names)] if falls_through else []
+        ends = [(self._outcome(node, 0), changes)] if falls_through else []
         for index, handler in enumerate(node.handlers, start=1):
-            self._scope.names, self._path = dict(before), extended(path, self._outcome(node, index))
-            if self._block(handler.body):
-                ends.append((self._outcome(node, index), self._scope.names))
+            names.begin()
+            self._path = self._decided(path, self._outcome(node, index))
+            falls_through = self._block(handler.body)
+            changes = names.take_back()
+            if falls_through:
+                ends.append((self._outcome(node, index), changes))
         self._path = path
-        self._scope.names = self._names_after(ends) if ends else before
+        self._settle(ends)
         return self._block(node.finalbody) and bool(ends)
 
     def _outcome(self, node: ast.stmt, index: int) -> Path:
@@ -354,7 +361,7 @@ class Interpreter(Evaluator):
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name == "*":
-                self._scope.stars.append(module)
+                self._scope.add_star(module)
             else:
                 full = f"{module}.{alias.name}"
                 value = Const(None) if operations.is_new_axis(full) else ModuleValue(full)
@@ -377,7 +384,7 @@ class Interpreter(Evaluator):
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Name):
-                self._scope.names.pop(target.id, None)
+                self._scope.names.drop(target.id)
 
     def _ends_path(self, node: ast.stmt) -> bool:
         return False

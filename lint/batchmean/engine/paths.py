@@ -8,8 +8,9 @@ of the same value are one decision, wherever they stand, and two answers of one 
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
 
 TRUTHY: Final = "is true"
@@ -65,12 +66,34 @@ def _contradicts_truth(truth: Decision, equal: Decision) -> bool:
 
 Path: TypeAlias = tuple[Decision, ...]
 
+MAX_DECISIONS: Final = 128
+"""How many decisions are made on the way to one place."""
+_SHORT: Final = 8
+
+
+class _Long(tuple[Decision, ...]):
+    """A path that finds what it says of a subject without looking at all of it."""
+
+    @cached_property
+    def by_subject(self) -> Mapping[Hashable, Sequence[Decision]]:
+        found: dict[Hashable, list[Decision]] = {}
+        for decision in self:
+            found.setdefault(decision.subject, []).append(decision)
+        return found
+
+
+def _about(subject: Hashable, path: Path) -> Sequence[Decision]:
+    """What may be said of a subject there."""
+    return path.by_subject.get(subject, ()) if isinstance(path, _Long) else path
+
 
 def excludes(one: Path, other: Path) -> bool:
     """Are these two ways that nobody can go both?"""
     if not one or not other:
         return False
-    return any(a.excludes(b) for a in one for b in other)
+    if len(one) > len(other):
+        one, other = other, one
+    return any(a.excludes(b) for a in one for b in _about(a.subject, other))
 
 
 def implies(path: Path, decision: Decision) -> bool:
@@ -80,13 +103,17 @@ def implies(path: Path, decision: Decision) -> bool:
 
 def extended(path: Path, more: Iterable[Decision]) -> Path:
     """The path with further decisions, each once."""
-    new = tuple(d for d in dict.fromkeys(more) if d not in path)
-    return (*path, *new) if new else path
+    new = tuple(d for d in dict.fromkeys(more) if d not in _about(d.subject, path))
+    if not new:
+        return path
+    longer = (*path, *new)
+    return longer if len(longer) < _SHORT else _Long(longer)
 
 
 def common(paths: Sequence[Path]) -> Path:
     """What holds on every one of the paths."""
-    first, *rest = paths
+    first, *others = paths
+    rest = [frozenset(path) if len(path) > _SHORT else path for path in others]
     return tuple(d for d in first if all(d in path for path in rest))
 
 

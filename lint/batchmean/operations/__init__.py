@@ -61,6 +61,19 @@ def function(name: str, hops: int = 4) -> Operation | None:
 
 
 @lru_cache(maxsize=1024)
+def has_functions(module: str, hops: int = 4) -> bool:
+    """Are there functions of a module, so that `from module import *` tells something?"""
+    if any(module in framework.modules for framework in FRAMEWORKS):
+        return True
+    return bool(hops) and any(
+        has_functions(target + module[len(alias) :], hops - 1)
+        for framework in FRAMEWORKS
+        for alias, target in framework.aliases.items()
+        if f"{module}.".startswith(f"{alias}.")
+    )
+
+
+@lru_cache(maxsize=1024)
 def is_new_axis(name: str) -> bool:
     """Is a name of a framework, such as `numpy.newaxis`, another one for None?"""
     return any(name in framework.new_axes for framework in FRAMEWORKS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 V = TypeVar("V")
@@ -61,7 +61,7 @@ def _spelled(parameters: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
     return {name: names[0] for names in parameters for name in names}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Framework:
     """A framework: its functions by full name and the methods of its arrays."""
 
@@ -71,6 +71,11 @@ class Framework:
     """Its names for None as an index, which makes a new axis."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names of a module: `{"jax.numpy": "numpy"}` looks functions up in numpy's table."""
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """The modules that hold its functions."""
+        return frozenset(name.rpartition(".")[0] for name in self.functions)
 
 
 @lru_cache(maxsize=2048)

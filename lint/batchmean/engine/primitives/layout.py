@@ -219,10 +219,8 @@ def transpose(call: Call, x: Value, *axes: Value) -> Value:
 
 def _swaps_two(call: Call) -> bool:
     """Is `transpose(0, 1)` here PyTorch's, which swaps two axes, and not NumPy's, which lists them all?"""
-    imported = {
-        v.name.partition(".")[0] for v in call.interpreter.module.names.values() if isinstance(v, ModuleValue)
-    }
-    return not imported or bool(imported & {"torch", "tinygrad"})
+    imported = call.interpreter.packages
+    return not imported or not imported.isdisjoint(("torch", "tinygrad"))
 
 
 def _reversed(shape: Shape) -> Shape:

@@ -1,0 +1,72 @@
+"""The names of a scope, and what branches change of them."""
+
+from __future__ import annotations
+
+import pytest
+from batchmean import operations
+from batchmean.engine.scopes import Names, Scope
+from batchmean.engine.values import Const, ModuleValue, Value
+from batchmean.operations.table import Framework
+
+ONE, TWO, THREE = Const(1), Const(2), Const(3)
+
+
+def names(**given: Value) -> Names:
+    made = Names()
+    made.apply(given)
+    return made
+
+
+def test_what_a_branch_changes_is_taken_back() -> None:
+    scope = names(a=ONE, b=TWO)
+    scope.begin()
+    scope["a"] = THREE
+    scope["c"] = ONE
+    scope.drop("b")
+    scope.drop("d")
+    assert scope == {"a": THREE, "c": ONE}
+    assert scope.take_back() == {"a": THREE, "c": ONE, "b": None, "d": None}
+    assert scope == {"a": ONE, "b": TWO}
+
+
+def test_branches_in_branches() -> None:
+    scope = names(a=ONE)
+    scope.begin()
+    scope.begin()
+    scope["a"] = TWO
+    inner = scope.take_back()
+    assert scope["a"] is ONE
+    scope.apply(inner)
+    scope["b"] = THREE
+    outer = scope.take_back()
+    assert scope == {"a": ONE}
+    scope.apply(outer)
+    assert scope == {"a": TWO, "b": THREE}
+
+
+def test_imports_are_counted_as_they_come_and_go() -> None:
+    scope = names(np=ModuleValue("numpy"))
+    before = scope.imports
+    scope["a"] = ONE
+    assert scope.imports == before
+    scope.begin()
+    scope["np"] = ONE
+    during = scope.imports
+    scope.take_back()
+    assert before < during < scope.imports
+
+
+@pytest.mark.parametrize("framework", operations.FRAMEWORKS)
+def test_a_star_of_a_module_that_has_functions_is_kept(framework: Framework) -> None:
+    scope = Scope()
+    for name in framework.functions:
+        module = name.rpartition(".")[0]
+        scope.add_star(module)
+        assert scope.stars[-1] == module
+    for alias, target in framework.aliases.items():
+        if operations.has_functions(target):
+            scope.add_star(alias)
+            assert scope.stars[-1] == alias
+    assert len(scope.stars) == len(set(scope.stars))
+    scope.add_star("something")
+    assert "something" not in scope.stars
