@@ -111,6 +111,7 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "calls followed into each other": evaluator.MAX_DEPTH,
         "undecided branches on the way to one place": paths.MAX_DECISIONS,
         "values kept apart where branches join": join.MAX_ALTERNATIVES,
+        "undecided branches that such a value depends on": join.MAX_CONDITIONS,
         "items told apart in a tuple or a dict": values.MAX_ITEMS,
         "losses told apart in one sum": reductions.MAX_ACCOUNTS,
         "reductions and divisions of one loss": reductions.MAX_STEPS,

@@ -88,10 +88,9 @@ class Candidates:
         for node in own if takers else ():
             # `batched = vmap(predict)`, `average = partial(np.mean)`: other names of what matters.
             if isinstance(node, ast.Assign):
-                here = node.lineno, node.end_lineno, len(takers)
-                if place != here:  # a line of many is read once
+                if place != (place := (node.lineno, node.end_lineno)):
                     text = self._text(node)
-                    place, takes = here, _mentions(takers, text)
+                    takes = _mentions(takers, text)
                     does = _makes_a_reducer(text) or (takes and _mentions(reducers, text))
                 names = {name for target in node.targets for name in _target_names(target, True)}
                 if takes:

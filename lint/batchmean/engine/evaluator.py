@@ -73,6 +73,8 @@ MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
 MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
 """How many combinations of values are worked out for one operation."""
+_ROWS_PER_NODE: Final = 2
+"""How many of them take the time in which one node is read."""
 MAX_NESTING: Final = 150
 """How deep an expression or a statement may be nested."""
 
@@ -855,6 +857,7 @@ class Evaluator:
                 return self.unsure(values)
         path = self._path
         cases: list[Case] = []
+        self._spend(len(rows) // _ROWS_PER_NODE)
         for taken, row in rows:
             self._path = taken
             cases.append(Case(taken[len(path) :], function(*row)))
@@ -863,6 +866,7 @@ class Evaluator:
 
     def joined(self, cases: Sequence[Case]) -> Value:
         """One value for what is one of several; of too many nothing is known."""
+        self._spend(len(cases) // _ROWS_PER_NODE)
         value = join(cases)
         return self.unsure([case.value for case in cases]) if value is TOO_MANY else value
 

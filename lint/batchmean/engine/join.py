@@ -33,7 +33,7 @@ MAX_ALTERNATIVES: Final = 16
 """How many values are kept apart where branches join."""
 MAX_CASES: Final = 4 * MAX_ALTERNATIVES
 """How many are looked at together before they are found too many."""
-MAX_CONDITIONS: Final = 64
+MAX_CONDITIONS: Final = 32
 """Under how many decisions a value is kept apart."""
 MAX_NAMES: Final = 8
 

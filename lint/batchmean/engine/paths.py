@@ -33,22 +33,37 @@ class Answer(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Decision:
-    """The subject has the answer, or (not `holds`) it has not."""
+    """The subject has the answer, or (not `holds`) it has not. Nobody assigns to its fields."""
 
     subject: Hashable
     answer: Hashable
     holds: bool
-    node: ast.AST | None = field(default=None, compare=False)
-    """Where it was made first."""
+    node: ast.AST | None = None
+    """Where it was made first; two that are made at different places may be equal."""
+    about: int = field(init=False, repr=False)
+    """The hash of the subject: subjects may be large, and are compared often."""
+
+    def __post_init__(self) -> None:
+        self.about = hash(self.subject)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Decision) or self.about != other.about or self.holds != other.holds:
+            return False
+        return self.answer == other.answer and self.subject == other.subject
+
+    def __hash__(self) -> int:
+        return self.about
 
     def negated(self) -> Decision:
         return Decision(self.subject, self.answer, not self.holds, self.node)
 
     def excludes(self, other: Decision) -> bool:
         """Can the two not hold together?"""
-        if self.subject != other.subject:
+        if self is other or self.about != other.about or self.subject != other.subject:
             return False
         if self.answer == other.answer:
             return self.holds != other.holds
@@ -75,16 +90,16 @@ class _Long(tuple[Decision, ...]):
     """A path that finds what it says of a subject without looking at all of it."""
 
     @cached_property
-    def by_subject(self) -> Mapping[Hashable, Sequence[Decision]]:
-        found: dict[Hashable, list[Decision]] = {}
+    def by_subject(self) -> Mapping[int, Sequence[Decision]]:
+        found: dict[int, list[Decision]] = {}
         for decision in self:
-            found.setdefault(decision.subject, []).append(decision)
+            found.setdefault(decision.about, []).append(decision)
         return found
 
 
-def _about(subject: Hashable, path: Path) -> Sequence[Decision]:
-    """What may be said of a subject there."""
-    return path.by_subject.get(subject, ()) if isinstance(path, _Long) else path
+def _about(decision: Decision, path: Path) -> Sequence[Decision]:
+    """What a path may say of the subject of a decision."""
+    return path.by_subject.get(decision.about, ()) if type(path) is _Long else path
 
 
 def excludes(one: Path, other: Path) -> bool:
@@ -93,7 +108,11 @@ def excludes(one: Path, other: Path) -> bool:
         return False
     if len(one) > len(other):
         one, other = other, one
-    return any(a.excludes(b) for a in one for b in _about(a.subject, other))
+    for a in one:
+        for b in _about(a, other):
+            if a.about == b.about and a.excludes(b):
+                return True
+    return False
 
 
 def implies(path: Path, decision: Decision) -> bool:
@@ -103,7 +122,9 @@ def implies(path: Path, decision: Decision) -> bool:
 
 def extended(path: Path, more: Iterable[Decision]) -> Path:
     """The path with further decisions, each once."""
-    new = tuple(d for d in dict.fromkeys(more) if d not in _about(d.subject, path))
+    if not path:
+        return tuple(dict.fromkeys(more))
+    new = [d for d in dict.fromkeys(more) if d not in _about(d, path)]
     if not new:
         return path
     longer = (*path, *new)
