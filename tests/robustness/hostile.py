@@ -261,6 +261,66 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
         f"class C{i}(C{i - 1}):\n    def f(self, p): return -(p * self.h(p)).mean()" for i in range(1, count)
     )
     + "\n",
+    "nested comprehensions": _many("z# = [[np.mean(y * np.log(y)) for y in x if y] for x in p if x]", "z1"),
+    "attributes of attributes": _many("z# = t * a.b.c.d.e.f.g#.h()", "z1.mean()"),
+    "called attributes": lambda count: _function(f"z = x{'.a()' * min(count, 90)}", result=LOSS),
+    "cases of one match": lambda count: _function(
+        "t = np.log(p)", "match x:", _repeated("  case #: t = t * #", count), result="-t.mean()"
+    ),
+    "many matches": _many("match x:\n  case [a#, *b#]: t = t * a#\n  case {'k': c#}: t = t + c#\n  case _: pass"),
+    "decorated functions": lambda count: HEAD
+    + _repeated(f"@deco(#)\n@partial(np.log, #)\ndef f#(p):\n    return {LOSS}", count)
+    + "\n",
+    "a forward that all inherit": lambda count: f"{HEAD}class B:\n    def forward(self, p): return -(p * self.l(p)).mean()\n"
+    + _repeated("class C#(B):\n    def l(self, p): return np.log(p * #)", count)
+    + "\n",
+    "super of super": lambda count: f"{HEAD}class C0:\n    def f(self, p): return {LOSS}\n"
+    + "\n".join(f"class C{i}(C{i - 1}):\n    def f(self, p): return super().f(p) * {i}" for i in range(1, count))
+    + "\n",
+    "objects": lambda count: f"{HEAD}class M:\n    def __init__(self, n):\n        self.n = n\n"
+    f"    def forward(self, p): return {LOSS} / self.n\n" + _repeated("m# = M(#); z# = m#(p)", count) + "\n",
+    "walrus in walrus": _many("t = (a# := t * c[#])"),
+    "walrus under an if": _many("if (u# := t * #) is not None: t = u#"),
+    "a large unpacking": lambda count: _function(
+        "t = np.log(p)", f"{_repeated('a#', count, ', ')} = {_repeated('t * #', count, ', ')}", result="-a1.mean()"
+    ),
+    "tries with all that there is": _many(
+        "try: t = t * c[#]\nexcept A#: t = q\nexcept B#: pass\nelse: t = t + 1\nfinally: u = t"
+    ),
+    "handlers of one try": lambda count: _function(
+        "t = np.log(p)", "try: t = t * q", _repeated("except E#: t = t * c[#]", count), result="-t.mean()"
+    ),
+    "imports that are tried": lambda count: _repeated("try:\n    import a#\nexcept ImportError:\n    a# = None", count)
+    + f"\n{_function()}",
+    "closures in closures": _many("def g#(x):\n  def h#(y): return -(t * y).mean()\n  return h#(x)", "g1(p)"),
+    "closures that are called": _many("def g#(x): return -(t * x).mean()\nz# = g#(p)", "z1"),
+    "names that are nonlocal": _many("def g#():\n  nonlocal t\n  t = t * #\ng#()"),
+    "aliases of one import": lambda count: _repeated("import numpy as n#", count)
+    + f"\n{HEAD}{_repeated('z# = n#.log(p).mean()', count)}\n",
+    "imports and transposes": lambda count: f"{HEAD}{_repeated('import m#', count)}\n"
+    + _function("t = np.log(p)", _repeated("t = t.transpose(0, 1)", count), result="-t.mean()"),
+    "lambdas in lambdas": _many("g = lambda x, h=g: np.log(h(x)) * #", "g(p).mean()", "g = np.log"),
+    "tests of two values": _many("if a# and b# or c#: t = t * #"),
+    "tests of a kind": _many("if how == 'k#': t = t * #\nelif how is None: t = t + #"),
+    "tests of a type": _many("if isinstance(x, list): t = t * #"),
+    "one or the other": _many("t = t * # if c[#] else t"),
+    "three names under an if": _many("if c[#]: a = a * #; b = b + a; d = np.log(b)", "-(a * d).mean()", "a = b = d = p"),
+    "early returns of a kind": _many(f"if how == 'k#': return {LOSS}"),
+    "losses that are scaled": _many("z = z * a#", "z", f"z = {LOSS}"),
+    "losses that are divided": _many("z = z / len(a#)", "z", "z = -(p * np.log(p)).sum()"),
+    "losses that are reduced again": _many("z = z.mean(-1)", "z.mean()", "z = -(p * np.log(p))"),
+    "losses in a list": _many(f"d.append({LOSS})", "sum(d)", "d = []"),
+    "losses in a dict": _many(f"d['k'] = d['k'] + {LOSS}", "d['k']", "d = {'k': 0}"),
+    "losses in one line": lambda count: _function("t = 0; " + _repeated(f"t = t + {LOSS}", count, "; "), result="t"),
+    "logarithms in one line, statement by statement": lambda count: _function(
+        "t = np.log(p); " + _repeated("t = t * #", count, "; "), result="-t.mean()"
+    ),
+    "loops in loops": _many("for i in range(#):\n  for j in p: t = t * j"),
+    "loops over a tuple": _many("for i in (1, 2, 3, 4): t = t * i"),
+    "branches of the module over two values": lambda count: HEAD
+    + _repeated("if a# == 'x':\n    n = #\nelse:\n    n = -#", count)
+    + "\n"
+    + _function("z = np.log(p) * n", result="-z.mean()"),
     **{
         name: lambda count, name=name: wide(count)[name]  # type: ignore[misc]
         for name in ("star imports", "branches of the module", "reductions of branches", "alternatives multiplied")
