@@ -10,7 +10,7 @@ import pytest
 from batchmean.findings import Finding
 from batchmean.fixes import search
 from batchmean.fixes.parts import Parts
-from batchmean.fixes.proof import Prover
+from batchmean.fixes.proof import Proposal, Prover
 from batchmean.linter import lint
 
 from tests.robustness.counting import calls
@@ -131,6 +131,37 @@ def test_what_does_not_go_together_is_tried_apart(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(search, "MAX_TRIES", 1000)
     for name in ("functions", "one function"):
         assert all(finding.fix is not None for finding in lint(SHAPES[name](40), "a.py", fixes=True))
+
+
+def test_what_never_goes_together_is_bounded(tries: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Prover.verdicts
+
+    def unwilling(self: Prover, proposals: list[object]) -> object:
+        own(self, proposals)  # type: ignore[arg-type]
+        return None
+
+    monkeypatch.setattr(Prover, "verdicts", unwilling)
+    monkeypatch.setattr(search, "MAX_CHARACTERS", 0)
+    found = lint(SHAPES["functions"](40), "a.py", fixes=True)
+    assert len(tries) == search.MAX_TRIES
+    assert not any(finding.fix for finding in found)
+
+
+def test_a_proposal_that_fails_costs_no_other_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Prover._is_right
+
+    def failing(self: Prover, proposal: Proposal, *rest: object) -> object:
+        if proposal.finding.span.line == found[3].span.line:
+            raise KeyError("a bug")
+        return own(self, proposal, *rest)  # type: ignore[arg-type]
+
+    for name in ("functions", "one function"):
+        text = SHAPES[name](20)
+        found = lint(text, "a.py")
+        monkeypatch.setattr(Prover, "_is_right", failing)
+        fixed = lint(text, "a.py", fixes=True)
+        assert [finding.fix is None for finding in fixed] == [n == 3 for n in range(20)]
+        assert fixed[3].no_fix == "internal error: KeyError: 'a bug'"
 
 
 def _by_itself(text: str) -> list[Finding]:

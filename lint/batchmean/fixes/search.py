@@ -12,7 +12,6 @@ from typing import Final
 from batchmean.findings import Edit, Finding, Fix
 from batchmean.fixes.code import Edits, Unfixable
 from batchmean.fixes.proof import Judged, Proposal, Prover, lines_of
-from batchmean.linter import InternalError
 
 _ALONE: Final = 8
 """How many proposals of one part of a file are tried each by itself, before several are tried together."""
@@ -134,16 +133,22 @@ class Searches:
             proposal = search.proposal
             assert proposal is not None
             new = [edit for edit in proposal.edits if edit not in edits]
-            if lines.isdisjoint(lines_of(new)) and self._part(search).takes(self._prover.window(proposal)):
-                edits.update(new)
-                lines |= lines_of(new)
-                chosen.append(search)
+            if not lines.isdisjoint(lines_of(new)):
+                continue
+            with search.giving_reasons():
+                if self._part(search).takes(self._prover.window(proposal)):
+                    edits.update(new)
+                    lines |= lines_of(new)
+                    chosen.append(search)
         return chosen
 
     def _part(self, search: Search) -> _Part:
         return self._parts.setdefault(self._prover.part(search.result), _Part())
 
     def _try(self, chosen: Sequence[Search]) -> None:
+        """Try some proposals; by halves where they cannot be judged together."""
+        if not chosen or self._left <= 0:
+            return
         self._go_on(chosen[0].result)
         self._left -= 1
         verdicts = self._verdicts(chosen)
@@ -168,7 +173,7 @@ class Searches:
         if len(chosen) > 1:
             try:
                 return self._prover.verdicts(proposals)
-            except InternalError:
+            except Exception:  # whose doing that is shows when they are tried apart
                 return None
         with chosen[0].giving_reasons():
             return self._prover.verdicts(proposals) or [False]
