@@ -1,11 +1,12 @@
 """Coverage-guided fuzzing. Not a test: it runs for as long as it is let.
 
     pip install atheris
-    python -m tests.robustness.fuzz FOLDER [lint|documents|patterns|messages] [-max_total_time=3600 ...]
+    python -m tests.robustness.fuzz FOLDER [lint|fixes|documents|patterns|messages] [-max_total_time=3600 ...]
 
 Options are libFuzzer's.
 
-`lint` is the path from bytes to findings and fixes; `documents` that from notebooks and Markdown to reports and back to
+`lint` is the path from bytes to findings and fixes; `fixes` asks whether a fix is the one that it would be if no other were
+tried with it; `documents` that from notebooks and Markdown to reports and back to
 edits; `patterns` is what git ignores and what settings exclude; `messages` is what the server is sent. The corpus is
 kept in FOLDER/corpus and starts with the fixtures; every different failure is written to FOLDER/failures, the input
 beside its traceback, and the run goes on.
@@ -40,7 +41,9 @@ with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.rewrite
     import batchmean.server
     import batchmean.source
+    from batchmean.fixes import search
 
+_ALONE = search.ALONE
 _LONG = 5.0
 """Seconds of CPU after which an input counts as a failure."""
 
@@ -74,6 +77,30 @@ def lint_bytes(data: bytes, *, fixes: bool) -> None:
         assert 1 <= finding.span.line <= finding.span.end_line <= len(lines)
         assert 1 <= finding.span.column <= len(lines[finding.span.line - 1]) + 1
         assert "internal error" not in (finding.no_fix or ""), finding.no_fix
+
+
+def fixes_of_bytes(data: bytes) -> None:
+    """Every fix is the one that it would be by itself, also where all of a part are tried together."""
+    try:
+        text = batchmean.source.decode(data, "fuzzed.py")
+        tree = batchmean.check.parse(text)
+    except (batchmean.source.SourceError, ValueError):
+        return
+    found = batchmean.linter.lint(text, "fuzzed.py", tree=tree, fixes=True)
+    search.ALONE = 0
+    try:
+        crowded = batchmean.linter.lint(text, "fuzzed.py", tree=tree, fixes=True)
+    finally:
+        search.ALONE = _ALONE
+    for index, finding in enumerate(found):
+        assert "internal error" not in (finding.no_fix or ""), finding.no_fix
+        place = (finding.code, finding.span)
+        alone = batchmean.linter.lint(
+            text, "fuzzed.py", tree=tree, fixes=lambda other, place=place: (other.code, other.span) == place
+        )[index]
+        assert finding.fix == alone.fix, (finding, alone)
+        # Where many are tried together one may be refused for what is beside it, but none is offered for that.
+        assert crowded[index].fix in (alone.fix, None), (crowded[index], alone)
 
 
 def document_of_bytes(data: bytes) -> None:
@@ -170,7 +197,7 @@ _PIECES = [
 def seeds(target: str) -> Iterator[bytes]:
     """Inputs to begin with."""
     for text in excerpts():
-        if target == "lint":
+        if target in ("lint", "fixes"):
             yield text.encode()
         elif target == "documents":
             yield f"# Title\n\n```python\n{text}```\n\n> ~~~ {{code-cell}} python\n> x = 1\n> ~~~\n".encode()
@@ -179,6 +206,11 @@ def seeds(target: str) -> Iterator[bytes]:
         elif target == "messages":
             body = json.dumps({"jsonrpc": "2.0", "text": text}).encode()
             yield b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    if target == "fixes":
+        some = excerpts()
+        for index, text in enumerate(some):
+            others = (some[(index * step + 3) % len(some)] for step in (7, 13))
+            yield "\n\n".join([text, *others]).encode()
     if target == "patterns":
         yield from (
             b"a/b/c.py\n*.py\n!c.py\n",
@@ -189,6 +221,7 @@ def seeds(target: str) -> Iterator[bytes]:
 
 _TARGETS = {
     "lint": lambda data: lint_bytes(data, fixes=hashlib.sha256(data).digest()[0] < 16),
+    "fixes": fixes_of_bytes,
     "documents": document_of_bytes,
     "patterns": patterns_of_bytes,
     "messages": messages_of_bytes,
@@ -222,7 +255,7 @@ def main() -> None:
     def changed(data: bytes, max_size: int, seed: int) -> bytes:
         if seed % 10 == 0:
             return bytes(atheris.Mutate(data, max_size))
-        if target != "lint" and seed % 3:
+        if target not in ("lint", "fixes") and seed % 3:
             return changed_tokens(data, seed)[:max_size]
         return mutate(data.decode("utf-8", "replace"), seed).encode("utf-8", "replace")[:max_size]
 

@@ -97,7 +97,7 @@ def test_twice_the_findings_are_twice_the_work(name: str, tries: list[int]) -> N
         assert len(found) in (24, 48)
         tried.append(len(tries))
         called.append(calls(lambda text=text: lint(text, "a.py", fixes=True)))  # type: ignore[misc]
-    assert tried[0] == tried[1] <= search._ALONE + 1
+    assert tried[0] == tried[1] <= search.ALONE + 1
     assert called[1] <= 2.3 * called[0]
 
 
@@ -188,8 +188,8 @@ CROWDED: Final = [
 def test_a_fix_is_the_one_that_it_would_be_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = path.read_text(encoding="utf-8")
     expected = _by_itself(text)
-    for alone in (search._ALONE, 0):  # with 0 even the fixes of one part are tried together
-        monkeypatch.setattr(search, "_ALONE", alone)
+    for alone in (search.ALONE, 0):  # with 0 even the fixes of one part are tried together
+        monkeypatch.setattr(search, "ALONE", alone)
         assert lint(text, "a.py", fixes=True) == expected
     assert any(finding.fix for finding in expected)
 

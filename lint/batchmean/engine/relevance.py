@@ -314,7 +314,7 @@ class Relevance:
         only_reported: dict[str, bool] = {}
         for facts in reversed(self._facts_of(function)):
             if isinstance(facts.node, ast.Assign) and facts.stores and facts.stores <= facts.binds:
-                for name in facts.stores - only_reported.keys():
+                for name in [name for name in facts.stores if name not in only_reported]:
                     users = loading.get(name, ())
                     only_reported[name] = bool(users) and all(user in reporting for user in users)
                 if all(only_reported[name] for name in facts.stores):

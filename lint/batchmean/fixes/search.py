@@ -13,7 +13,7 @@ from batchmean.findings import Edit, Finding, Fix
 from batchmean.fixes.code import Edits, Unfixable
 from batchmean.fixes.proof import Judged, Proposal, Prover, lines_of
 
-_ALONE: Final = 8
+ALONE: Final = 8
 """How many proposals of one part of a file are tried each by itself, before several are tried together."""
 MAX_TRIES: Final = 24
 """How often one file is analysed for its fixes, however large it is."""
@@ -81,7 +81,7 @@ class _Part:
 
     def takes(self, window: tuple[int, int]) -> bool:
         """Can a proposal that is judged by these lines be tried, too?"""
-        if len(self._windows) >= (self._most if self.tries >= _ALONE else 1):
+        if len(self._windows) >= (self._most if self.tries >= ALONE else 1):
             return False
         at = bisect_left(self._windows, window)
         if at and self._windows[at - 1][1] >= window[0]:
