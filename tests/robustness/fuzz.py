@@ -5,11 +5,11 @@
 
 Options are libFuzzer's.
 
-`lint` is the path from bytes to findings and fixes; `fixes` asks whether a fix is the one that it would be if no other were
-tried with it; `documents` that from notebooks and Markdown to reports and back to
-edits; `patterns` is what git ignores and what settings exclude; `messages` is what the server is sent. The corpus is
-kept in FOLDER/corpus and starts with the fixtures; every different failure is written to FOLDER/failures, the input
-beside its traceback, and the run goes on.
+`lint` is the path from bytes to findings and fixes; `fixes` asks whether a fix is the one that it would be if no other
+were tried with it; `documents` is the path from notebooks and Markdown to reports and back to edits; `patterns` is what
+git ignores and what settings exclude; `messages` is what the server is sent. The corpus is kept in FOLDER/corpus and
+starts with the fixtures; every different failure is written to FOLDER/failures, the input beside its traceback, and the
+run goes on.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.rewrite
     import batchmean.server
     import batchmean.source
+    from batchmean.findings import Finding, Span
     from batchmean.fixes import search
 
 _ALONE = search.ALONE
@@ -95,9 +96,11 @@ def fixes_of_bytes(data: bytes) -> None:
     for index, finding in enumerate(found):
         assert "internal error" not in (finding.no_fix or ""), finding.no_fix
         place = (finding.code, finding.span)
-        alone = batchmean.linter.lint(
-            text, "fuzzed.py", tree=tree, fixes=lambda other, place=place: (other.code, other.span) == place
-        )[index]
+
+        def is_it(other: Finding, place: tuple[str, Span] = place) -> bool:
+            return (other.code, other.span) == place
+
+        alone = batchmean.linter.lint(text, "fuzzed.py", tree=tree, fixes=is_it)[index]
         assert finding.fix == alone.fix, (finding, alone)
         # Where many are tried together one may be refused for what is beside it, but none is offered for that.
         assert crowded[index].fix in (alone.fix, None), (crowded[index], alone)

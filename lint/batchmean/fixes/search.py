@@ -13,7 +13,7 @@ from batchmean.findings import Edit, Finding, Fix
 from batchmean.fixes.code import Edits, Unfixable
 from batchmean.fixes.proof import Judged, Proposal, Prover, lines_of
 
-ALONE: Final = 8
+ALONE = 8
 """How many proposals of one part of a file are tried each by itself, before several are tried together."""
 MAX_TRIES: Final = 24
 """How often one file is analysed for its fixes, however large it is."""
