@@ -25,8 +25,9 @@ wherever they stand, and cases that exclude each other never meet in one express
 
 The join (`join`). Where branches meet a name has the cases of all of them; equal values are one, and unknown
 values of a kind are one unknown that has all their names. It is commutative and idempotent and adds nothing.
-There is no widening but the bound: more cases than are kept are one unknown, and the accounts in them are
-withdrawn, as are those handed to a call that is not followed. A loop's body is taken once, or not at all.
+There is no widening but the bounds: more cases than are kept, a case under more decisions, a sum of more losses
+or a loss of more steps is one unknown, and the accounts in it are withdrawn, as are those handed to a call
+that is not followed. A loop's body is taken once, or not at all.
 
 Evidence. Names, comments and annotations may make a finding likely, or silence one; they never make one
 proved, and never does an assumed rank or an assumed axis. `proved` promises that every array for which the
