@@ -972,9 +972,12 @@ def subject_of(value: Value) -> Hashable:
 
 
 def _is_a_length(value: Value) -> bool:
-    """Is it a count, or a product of counts?"""
-    term = value.terms[0] if isinstance(value, Tensor) and len(value.terms) == 1 else None
-    if term is None or term.coefficient != 1 or not term.factors:
+    """Is it a count, or a product of counts, and an epsilon at most?"""
+    terms = [t for t in value.terms if t.factors] if isinstance(value, Tensor) else []
+    if len(terms) != 1 or len(value.terms) > 2 or terms[0].coefficient != 1:  # type: ignore[union-attr]
+        return False
+    term = terms[0]
+    if any((t.coefficient or -1.0) < 0 for t in value.terms):  # type: ignore[union-attr]
         return False
     return all(atom.role in (Role.COUNT, Role.VALID) and power > 0 for atom, power in term.factors)
 

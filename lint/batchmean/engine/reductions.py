@@ -191,7 +191,7 @@ class Reduction:
         elif state == "maybe averaged" and whole:
             state = "averaged" if how == "mean" else "unsure"
         elif state == "maybe averaged" and any(
-            _is_at(shape, position, support) for position in axes.positions
+            shape.may_be_at(position, support) for position in axes.positions
         ):
             # Now, if not before: were it this one that was averaged, there would be none to sum.
             state = "averaged" if how == "mean" else "summed"

@@ -345,6 +345,12 @@ class Shape:
         """The positions that were dropped from another shape to make this one."""
         return self._reduced[1] if self._reduced is not None and not self._reduced[2] else ()
 
+    def may_be_at(self, position: int, axis: Axis) -> bool:
+        """Is the axis there, or was it there before others were dropped, which may have been it?"""
+        before = self._reduced[0] if self._reduced is not None else None
+        places = [shape._axis(position) for shape in (self, before) if shape is not None]
+        return any(there is not None and there.is_same(axis) for there in places)
+
     def keeps_what_is_dropped(self, other: Shape) -> bool:
         """Are both made of one shape by a reduction over the same axis, here kept and there dropped?"""
         if self._reduced is None or other._reduced is None:
@@ -388,6 +394,8 @@ class Shape:
         from_left = [p for p in positions if p >= 0]
         from_right = [p for p in positions if p < 0]
         unsure = list(shape._unsure)
+        keeps_left = sorted(from_right) == list(range(-len(from_right), 0))
+        keeps_right = sorted(from_left) == list(range(len(from_left)))
         # Counted from the left, an axis may be any of those known from the right, and the other way round.
         left, right = range(len(shape._front)), range(-len(shape._back), 0)
         unsure += [
@@ -413,6 +421,8 @@ class Shape:
                 for i, a in enumerate(shape._back)
                 if i - len(shape._back) not in from_right and not _is_among(a, removed)
             ]
+            # Where one in the middle went, those on its other side may have another place now.
+            front, back = front if keeps_left else front[:1], back if keeps_right else back[:0]
         return Shape(front, back, None, unsure)
 
     def with_axis(self, position: int, axis: Axis) -> Shape:
