@@ -138,6 +138,8 @@ def judged(
             elif finding.factor:
                 after = judge.left_over(program, truth.values, finding.factor, settings)
                 all_told = judge.left_over(program, truth.values, together, settings)
+                if finding.code == "BMN304" and after is not None:
+                    after = 0  # it says what was to be divided by, not what is too large
                 # One of two wrong counts may be told: then less is left than before.
                 if all_told != 0 and (after is None or (after != 0 and (before is None or after >= before))):
                     fault = "another factor"

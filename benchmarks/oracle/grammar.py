@@ -212,7 +212,8 @@ class _Grammar:
         call = block.name
         if block.is_method:
             name = self.w.fresh("class")
-            block.name = self.c.pick("method", ("__call__", "forward", "loss"))
+            method = self.c.pick("method", ("__call__", "forward", "loss"))
+            block.name = "__call__" if method in block.attributes else method  # an attribute would hide it
             self.parts.append(self._class(block, name))
             call = f"{name}({', '.join(self.w.passed(block.attributes))})"
             call += "" if block.name == "__call__" else f".{block.name}"

@@ -83,6 +83,16 @@ SNIPPETS = [
         ((7, "BMN301", "proved"),),
     ),
     Snippet(
+        "the classes on the second axis: what two means of axes counted from the right leave is not shown",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(probs, labels):
+            target = F.one_hot(labels, probs.shape[-2]).float().movedim(-1, 1)
+            return -(target * torch.log(probs)).mean(dim=-1).mean(dim=-2).sum()
+        """,
+    ),
+    Snippet(
         "one example that is mapped may have one axis: the first is the last",
         """
         import jax

@@ -82,7 +82,8 @@ class SupportEvent(Event):
         """Is it summed over the first axis, and the mean then taken over the classes: `.sum(0).mean()`?"""
         mean, first = self.step, self.reduction.steps[0]
         is_divided = any(atom.role is Role.COUNT for atom, _ in self.reduction.counts())
-        is_summed = first.how == "sum" and first.positions == (0,) and not is_divided
+        is_alone = len(self.reduction.units) == 1 and not is_divided
+        is_summed = first.how == "sum" and first.positions == (0,) and is_alone
         return is_summed and mean.how == "mean" and mean.whole
 
     def _carries_a_number(self) -> bool:

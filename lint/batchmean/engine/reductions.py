@@ -377,7 +377,9 @@ class Reduction:
             *self.integrand.shape.shown,
             *(a for step in self.steps if step.shape is not None for a in step.shape.shown),
         ]
-        if not all(any(mine.is_same(other) for other in own) for mine in (axis, *shape.axes)):
+        if not any(axis.is_same(other) for other in self.integrand.shape.shown):
+            return False  # nobody knows which one it is
+        if not all(any(mine.is_same(other) for other in own) for mine in shape.axes):
             return False  # it may be one that is not known to be the mask's
         shapes = [self.integrand.shape, *(step.shape for step in self.steps if step.shape is not None)]
         if any(whole.may_be_one(axis, mine) for whole in shapes for mine in shape.axes):

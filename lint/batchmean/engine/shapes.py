@@ -347,8 +347,9 @@ class Shape:
 
     def may_be_at(self, position: int, axis: Axis) -> bool:
         """Is the axis there, or was it there before others were dropped, which may have been it?"""
-        before = self._reduced[0] if self._reduced is not None else None
-        places = [shape._axis(position) for shape in (self, before) if shape is not None]
+        places = [self._axis(position)]
+        if self._reduced is not None and all((p < 0) != (position < 0) for p in self._reduced[1]):
+            places.append(self._reduced[0]._axis(position))
         return any(there is not None and there.is_same(axis) for there in places)
 
     def keeps_what_is_dropped(self, other: Shape) -> bool:
