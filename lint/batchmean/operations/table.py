@@ -30,7 +30,7 @@ class Operation:
     extra: str = ""
     all_keywords: bool = False
     """Does it hand every keyword on, as `functools.partial` does?"""
-    name: str = ""
+    name: str = field(default="", compare=False)
     """What the framework calls it, without its module: `log_softmax`, whatever it is imported as."""
 
     def bind(self, args: Sequence[V], kwargs: Mapping[str, V]) -> tuple[dict[str, V], tuple[V, ...]]:
