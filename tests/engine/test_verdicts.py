@@ -93,6 +93,18 @@ SNIPPETS = [
         """,
     ),
     Snippet(
+        "a loop that takes one example at a time, as many as an axis counted from the right",
+        """
+        import torch.nn.functional as F
+        def f(x, y):
+            losses = F.smooth_l1_loss(x, y, reduction="none")
+            total, count = 0.0, x.shape[-3]
+            for i in range(count):
+                total += losses[i].mean()
+            return total / count
+        """,
+    ),
+    Snippet(
         "one example that is mapped may have one axis: the first is the last",
         """
         import jax

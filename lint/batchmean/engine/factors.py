@@ -270,7 +270,7 @@ class _Exponents:
                 self.support += power
             elif (place := self._place(part)) is not None:
                 self._units[place] = part, self._units[place][1] + power
-            elif self.is_known or not any(part.is_same(shown) for shown in self._shape.shown):
+            elif self.is_known or not self._shape.has(part):
                 if power > 0:
                     return False
                 self.is_open = self.is_partial = True  # an axis of something else

@@ -612,7 +612,9 @@ def _selected_rows(interpreter: Evaluator, tensor: Tensor, index: Tensor, node: 
     root = shape.root()
     if root._rank is not None:
         return algebra.relabelled(tensor, Shape(back=root._front[1:], unsure=()), tag)
-    return algebra.relabelled(tensor, Shape(back=root._back, unsure=[*root._unsure, *root._front[1:]]), tag)
+    # Of an array of indices all other axes are left; one index takes the first axis away, which may be any of these.
+    unsure = [*root._unsure, *root._front[1:], *root._back[:-1]]
+    return algebra.relabelled(tensor, Shape(back=root._back, unsure=unsure), tag)
 
 
 def _dropped(interpreter: Evaluator, tensor: Tensor, items: tuple[Value, ...], node: ast.Subscript) -> Tensor:
