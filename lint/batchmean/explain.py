@@ -56,6 +56,14 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=lambda n: 1.0,
         wrong=lambda n: 1 / n,
     ),
+    "BMN202": Numbers(
+        case="A valid position has a squared error of 1, the others have none, and one position of every N is valid.",
+        size="N",
+        sizes=(2, 10, 100),
+        formulas=("1", "1 / N"),
+        right=lambda n: 1.0,
+        wrong=lambda n: 1 / n,
+    ),
     "BMN301": Numbers(
         case="Untrained, a model gives each of 10 classes the probability 1/10, on B examples.",
         size="B",

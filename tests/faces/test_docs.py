@@ -100,6 +100,11 @@ def inputs(code: str, size: int) -> dict[str, Any]:
             "target": flat,
             "attention_mask": (torch.arange(size) == 0)[None],
         },
+        "BMN202": {
+            "prediction": (torch.arange(size, dtype=torch.float64) == 0)[None].double(),
+            "target": flat,
+            "attention_mask": (torch.arange(size) == 0)[None],
+        },
         "BMN301": classes(size, 10),
         "BMN302": classes(32, size),
         "BMN303": {"prediction": torch.ones(size, 1, dtype=torch.float64), "target": torch.zeros(size, 1)},

@@ -24,6 +24,7 @@ from batchmean.engine.primitives.layout import subscript
 from batchmean.engine.reductions import Reduction, Step
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
+from batchmean.engine.uses import note_uses
 from batchmean.engine.values import (
     MAX_ITEMS,
     SCALAR,
@@ -93,6 +94,8 @@ class Evaluator:
         """Where something that is no integrand is reduced."""
         self.averaged_events: set[int] = set()
         """Distributions whose log_prob is averaged over every element."""
+        self.applied: set[int] = set()
+        """Masks, by key, that are used for something else than to be counted."""
         self.miscounts: list[Miscount] = []
         """Counts that were seen to be wrong on the way."""
         self.exponentials: list[tuple[ast.AST, tuple[Reduction, ...]]] = []
@@ -277,7 +280,9 @@ class Evaluator:
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
-        return self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        note_uses(self, (base, index), result)
+        return result
 
     def _slice(self, node: ast.Slice) -> Value:
         parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
@@ -339,7 +344,9 @@ class Evaluator:
         return value
 
     def _binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
-        return self.lift(lambda a, b: self.binary(op, a, b, node), something(left), something(right))
+        result = self.lift(lambda a, b: self.binary(op, a, b, node), something(left), something(right))
+        note_uses(self, (left, right), result)
+        return result
 
     def binary(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
         """`left op right`."""
@@ -458,6 +465,11 @@ class Evaluator:
         return self.lift(lambda a, b: self._compared(node, a, b), left, rights[0])
 
     def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
+        result = self._comparison(node, left, right)
+        note_uses(self, (left, right), result)
+        return result
+
+    def _comparison(self, node: ast.Compare, left: Value, right: Value) -> Value:
         op = node.ops[0]
         if isinstance(op, ast.Gt) and isinstance(right, Const) and right.value == 0 and _is_a_length(left):
             return Const(True)  # what is divided by it is there
@@ -760,6 +772,7 @@ class Evaluator:
     def _store_item(self, target: ast.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)
         index = self.evaluate(target.slice)
+        note_uses(self, (index,), base)
         if isinstance(target.value, ast.Name):
             stored = self.lift(lambda one, at: self._with_item(target, one, at, value), base, index)
             self._scope.names[target.value.id] = stored

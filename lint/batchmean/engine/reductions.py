@@ -45,6 +45,8 @@ class Integrand:
     """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
     mixed: bool = False
     """Is something added to it, element by element, that is no part of the expectation?"""
+    ignores: bool = False
+    """Does the library leave out some labels unasked, such as -100?"""
 
     @property
     def support_name(self) -> str:
@@ -108,6 +110,8 @@ class Mask:
     places: tuple[Place, ...] = ()
     is_selected: bool = False
     """Were its positions selected, so that no others are left?"""
+    on_number: bool = False
+    """Was it laid on one number, with no array beside it?"""
 
 
 @dataclass(eq=False, slots=True)
@@ -131,8 +135,8 @@ class Reduction:
     """Was something else added to it since?"""
     assumes_rank: bool = False
     """Was the first axis reduced by its number, and the support by its own, as if they were two?"""
-    is_spread: bool = False
-    """Was a mask laid on it when it was one number already?"""
+    spread: Mask | None = None
+    """The mask that was laid on it when it was one number already."""
     parent: Reduction | None = None
 
     @property
@@ -155,8 +159,11 @@ class Reduction:
 
     def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
         """After a sum or a mean over `axes` of an array of `shape`."""
-        if self.is_spread and not shape.is_scalar:
-            return altered(self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape)))
+        if self.spread is not None and not shape.is_scalar:
+            whole = axes.kind == "all"
+            return altered(
+                self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape, whole=whole))
+            )
         state = self.support
         support = self.integrand.support
         covered = shape.covers(axes, support) if state == "alive" else None
@@ -239,8 +246,11 @@ class Reduction:
             parent=self,
         )
 
-    def scaled(self, by: Tensor) -> Reduction:
-        """After a multiplication by a number or a count; other arrays leave the account alone."""
+    def scaled(self, by: Tensor, shape: Shape | None = None) -> Reduction:
+        """After a multiplication by a number or a count; other arrays leave the account alone.
+
+        `shape` is that of the array that carries the account.
+        """
         if len(by.terms) != 1 or by.reductions:
             return self
         term = by.terms[0]
@@ -256,8 +266,11 @@ class Reduction:
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             return found.scaled(altered(by, terms=(rest,)))
         if zeroing:
+            first = min(zeroing, key=lambda atom: atom.key)
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
-            return altered(self, is_spread=True, parent=self).scaled(altered(by, terms=(rest,)))
+            spread = mask_fact(first, len(self.units), len(self.steps))
+            spread = altered(spread, on_number=shape is not None and shape.is_scalar)
+            return altered(self, spread=spread, parent=self).scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
         counted = ((_valid_of_each(atom) or atom, power) for atom, power in term.factors)
         factors = tuple(f for f in counted if f[0].role in scalars)
@@ -413,23 +426,6 @@ class Reduction:
             if shape is not None
         )
 
-    def counts_support(self) -> bool:
-        """Is the divisor the sum of a mask that was broadcast over the support, too?"""
-        if (
-            self.mask is None
-            or self.support != "summed"
-            or not self.integrand.symbol
-            or self.integrand.assumed
-        ):
-            return False
-        valid = [(atom, power) for atom, power in self.counts() if atom.role is Role.VALID]
-        if len(valid) != 1 or len(self.scale) != 1 or valid[0][1] != -1 or self.rest != "sum" or self.units:
-            return False
-        shape, own = valid[0][0].shape, self.mask.shape
-        if shape is None or (own is not None and own.is_same(shape)):
-            return False
-        return shape.has(self.integrand.support) is True
-
     def _is_batch(self, axis: Axis) -> bool:
         first = self.integrand.shape.axis(0)
         return first is not None and first.is_same(axis)
@@ -451,6 +447,16 @@ def _without(counts: list[tuple[Atom, int]], shape: Shape) -> list[tuple[Atom, i
             return None
         left = [c for c in left if c is not length] + ([(length[0], length[1] + 1)] if length[1] < -1 else [])
     return left if shape.axes else None
+
+
+def report_node(reduction: Reduction, step: Step) -> ast.AST:
+    """The step, or the call that hands the integrand to the helper in which the step stands."""
+    common = 0
+    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
+        if mine is not theirs:
+            break
+        common += 1
+    return step.stack[common] if len(step.stack) > common else step.node
 
 
 def _valid_of_each(atom: Atom) -> Atom | None:

@@ -144,6 +144,7 @@ FRAMEWORK = Framework(
         "torch.tensor": "array(x|data)",
         "torch.as_tensor": "array(x|data)",
         "torch.from_numpy": "identity(x)",
+        "torch.nan_to_num": "identity(x|input)",
         "torch.special.xlogy": "xlogy(x|input, y|other)",
         "torch.special.xlog1py": "xlog1py(x|input, y|other)",
         "torch.special.entr": "entropy_terms(x|input)",

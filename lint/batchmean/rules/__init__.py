@@ -12,6 +12,7 @@ from batchmean.rules.bmn103_library_mean_reduction import LibraryMeanReduction
 from batchmean.rules.bmn104_latent_kl_mean import LatentKlMean
 from batchmean.rules.bmn105_batchmean_rank import BatchmeanRank
 from batchmean.rules.bmn201_masked_mean import MaskedMean
+from batchmean.rules.bmn202_mask_mismatch import MaskMismatch
 from batchmean.rules.bmn301_double_division import DoubleDivision
 from batchmean.rules.bmn302_wrong_axis_division import WrongAxisDivision
 from batchmean.rules.bmn303_noop_mean import NoopMean
@@ -27,6 +28,7 @@ BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
     WholeShapeDivision(),
     ClassAxisMean(),
     MaskedMean(),
+    MaskMismatch(),
     DoubleDivision(),
     NoopMean(),
     DiscardedDivision(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from batchmean.engine import algebra, masks
 from batchmean.engine.primitives import Call, integer, literal, primitive
-from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Atom,
     Const,
@@ -351,11 +351,24 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
                 return classes
     if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
         return a
+    if _holds_for_probabilities(a, op, b.number()):
+        return masks.of_everything(a, Place(node, "this holds for every probability"))
     for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
         mask = _validity(one, other, how, node)
         if mask is not None:
             return mask
     return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
+
+
+def _holds_for_probabilities(a: Tensor, op: ast.cmpop, number: float | None) -> bool:
+    """Is it true of whatever lies between 0 and 1, as `p != 255` is?"""
+    atom = a.single()
+    if number is None or atom is None or atom.role is not Role.PROBS:
+        return False
+    if isinstance(op, ast.NotEq):
+        return not 0 <= number <= 1
+    is_below = isinstance(op, ast.GtE) and number <= 0
+    return is_below or (isinstance(op, ast.Lt) and number > 1)
 
 
 _SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -379,10 +392,7 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
             return None
         place = Place(node, "positions compared with the lengths are a validity mask")
         if per_example and inner.axis is not None:
-            first = b.shape.axis(0) if b.shape.rank in (None, 2) else None
-            # Lengths are one for each example: `lengths[:, None]` has two axes.
-            shape = b.shape.without(AxesSpec.at(-1)).with_axis(-1, inner.axis)
-            b = algebra.relabelled(b, Shape.of([first, inner.axis]) if first is not None else shape)
+            b = algebra.relabelled(b, _of_lengths(a.shape, b.shape, inner.axis))
         return masks.made(b, place, "arange", padding=isinstance(op, ast.Gt | ast.GtE), shown=per_example)
     number = b.number()
     if masks.mask_of(a) is not None and number in (0.0, 1.0):
@@ -400,6 +410,19 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
         if isinstance(op, ast.Gt) or (isinstance(op, ast.GtE) and number == 0.0):
             return masks.made(a, Place(node, "labels that are not negative count"), number, shown=False)
     return None
+
+
+def _of_lengths(positions: Shape, lengths: Shape, axis: Axis) -> Shape:
+    """The shape of `arange(T) < lengths[:, None]`, and with more axes of length 1 around."""
+    own, columns = positions.axes or (), lengths.leading(MAX_RANK)
+    place = next((i - len(own) for i, mine in enumerate(own) if mine.is_same(axis)), -1)
+    if place < -1 and len(columns) > -place and all(column.size == 1 for column in columns[1:]):
+        return Shape.of([axis if i - len(columns) == place else c for i, c in enumerate(columns)])
+    first = lengths.axis(0) if lengths.rank in (None, 2) else None
+    # Lengths are one for each example: `lengths[:, None]` has two axes.
+    if first is not None:
+        return Shape.of([first, axis])
+    return lengths.without(AxesSpec.at(-1)).with_axis(-1, axis)
 
 
 @primitive

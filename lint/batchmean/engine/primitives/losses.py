@@ -185,7 +185,10 @@ def _class_loss(
     place = call.place(f"{call.name} sums over the class axis itself")
     stack = call.interpreter.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
-    integrand = Integrand(kind, support, "V", is_shown, (place,), logits.shape, stack, call.name, key)
+    ignores = any("ignore_index" in names for names in call.operation.parameters)
+    integrand = Integrand(
+        kind, support, "V", is_shown, (place,), logits.shape, stack, call.name, key, ignores=ignores
+    )
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
     account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
