@@ -104,6 +104,14 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=lambda b: math.log(2) / 2,
         wrong=lambda b: 0.0,
     ),
+    "BMN307": Numbers(
+        case="Untrained, a model gives each of 10 classes the probability 1/10, on B images of 4 by 4 pixels.",
+        size="B",
+        sizes=(1, 8, 64),
+        formulas=("log 10", "B log 10"),
+        right=lambda b: math.log(10),
+        wrong=lambda b: b * math.log(10),
+    ),
     "BMN401": Numbers(
         case=_CLASSES.case,
         size="V",

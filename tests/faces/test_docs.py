@@ -114,6 +114,9 @@ def inputs(code: str, size: int) -> dict[str, Any]:
             "actions": torch.zeros(size),
             "advantages": torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(size // 2),
         },
+        "BMN307": dict.fromkeys(
+            ("student_logits", "teacher_logits"), torch.zeros(size, 10, 4, 4, dtype=torch.float64)
+        ),
         "BMN401": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
     }
     return given[code]

@@ -116,6 +116,7 @@ Kind = Literal[
     "masked mean",
     "mask mismatch",
     "double division",
+    "missing batch division",
     "noop mean",
     "discarded division",
     "outer product",

@@ -112,7 +112,13 @@ def is_valid(atom: Atom) -> bool:
     return _is_named(atom)
 
 
-def made(source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True) -> Tensor:
+OF_LENGTHS: Final = "lengths"
+"""The kind of a mask that is made of lengths, one for each example: examples first, positions last."""
+
+
+def made(
+    source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True, kind: str = ""
+) -> Tensor:
     """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares.
 
     What is true at the padding is the complement of what would be true elsewhere.
@@ -123,6 +129,7 @@ def made(source: Tensor, place: Place, *key: object, padding: bool = False, show
         Role.MASK,
         source=inner.key if inner is not None else 0,
         place=place,
+        kind=kind,
         shape=source.shape,
         shown=shown,
     )

@@ -22,6 +22,7 @@ from batchmean.engine.literals import spelled_out
 from batchmean.engine.mismatches import mismatched
 from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Step, may_count, report_node
+from batchmean.engine.undivided import undivided
 from batchmean.engine.values import Place, Role
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
@@ -53,6 +54,8 @@ def miscounts(
                 padded.append(masked)
         elif (again := _divided_again(reduction)) is not None:
             yield again
+        elif (missing := undivided(interpreter, reduction)) is not None:
+            yield missing
         elif (noop := _noop_mean(reduction)) is not None:
             yield noop
     yield from interpreter.miscounts

@@ -110,6 +110,8 @@ class Mask:
     places: tuple[Place, ...] = ()
     is_selected: bool = False
     """Were its positions selected, so that no others are left?"""
+    of_lengths: bool = False
+    """Is it made of lengths, with the examples on its first axis?"""
     on_number: bool = False
     """Was it laid on one number, with no array beside it?"""
 
@@ -488,7 +490,9 @@ def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
     place = masks.meaning(atom)
     shown = masks.is_shown(atom)
     is_bare = not shown and masks.is_bare_mask_name(atom.names)
-    return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, (place,) if place else ())
+    places = (place,) if place else ()
+    of_lengths = atom.kind == masks.OF_LENGTHS
+    return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, places, of_lengths=of_lengths)
 
 
 _COUNTS: Final = re.compile(

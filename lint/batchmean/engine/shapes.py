@@ -11,12 +11,14 @@ from typing import Final
 
 MAX_RANK: Final = 64
 """More axes than any framework allows: what has more, or asks for one further off, has an unknown shape."""
+MAX_MOVES: Final = 8
+"""How often an array may be permuted and reshaped before it is not asked any more what it was."""
 
 
 class Axis:
     """One axis of an array. Axes found to be the same are united, so compare with `is_same`."""
 
-    __slots__ = ("_root", "_size", "_symbols", "parts", "whole")
+    __slots__ = ("_root", "_size", "_symbols", "_twins", "merged_in", "parts", "whole")
 
     def __init__(
         self, size: int | None = None, parts: tuple[Axis, ...] = (), whole: Shape | None = None
@@ -28,6 +30,9 @@ class Axis:
         """The axes that a reshape merged into this one."""
         self.whole = whole
         """The shape that was flattened into this one axis."""
+        self.merged_in: Shape | None = None
+        """The shape that the parts are axes of."""
+        self._twins: tuple[Axis, ...] = ()
 
     def root(self) -> Axis:
         """The representative of all axes united with this one."""
@@ -64,6 +69,12 @@ class Axis:
                 todo += part.parts
         return False
 
+    @property
+    def mergers(self) -> tuple[Axis, ...]:
+        """This axis as other reshapes made it, each of its own parts: their products are equal, if not the parts."""
+        root = self.root()
+        return (root, *root._twins) if root.parts else ()
+
     def unite(self, other: Axis) -> None:
         """Record that both are one axis; a contradiction in their sizes means broadcasting and is left alone."""
         a, b = self.root(), other.root()
@@ -76,7 +87,9 @@ class Axis:
         b._root = a
         a._size = a._size if a._size is not None else b._size
         a._symbols |= b._symbols
-        a.parts = a.parts or b.parts
+        if a.parts and b.parts:
+            a._twins = (*a._twins, b, *b._twins)[:MAX_MOVES]
+        a.parts, a.merged_in = a.parts or b.parts, a.merged_in if a.parts else b.merged_in
         a.whole = a.whole or b.whole
 
 
@@ -109,7 +122,7 @@ UNKNOWN_AXES: Final = AxesSpec("unknown")
 class Shape:
     """The axes of an array, known from the left, from the right, or wholly."""
 
-    __slots__ = ("_back", "_front", "_moved", "_rank", "_reduced", "_root", "_unsure")
+    __slots__ = ("_back", "_before", "_front", "_moved", "_rank", "_reduced", "_root", "_unsure")
 
     def __init__(
         self,
@@ -124,6 +137,8 @@ class Shape:
         self._rank = rank
         self._unsure = list(unsure)[:MAX_RANK]
         self._moved = False
+        self._before: Shape | None = None
+        """The shape that this one is a permutation or a reshape of."""
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
 
@@ -240,6 +255,23 @@ class Shape:
         left = [i for i, mine in enumerate(shape._front) if mine.is_same(axis)]
         right = [i - len(shape._back) for i, mine in enumerate(shape._back) if mine.is_same(axis)]
         return left, right
+
+    def made_of(self, other: Shape) -> Shape:
+        """This shape, of which it is known now that it is `other` in another order or in other groups."""
+        if other.root() is not self.root() and other._before is not self:
+            self._before = other
+        return self
+
+    @property
+    def original(self) -> Shape:
+        """The shape before its axes were moved or merged, as far as that is known."""
+        shape = self
+        for _ in range(MAX_MOVES):
+            before = shape._before or shape.root()._before
+            if before is None:
+                break
+            shape = before
+        return shape
 
     @property
     def is_moved(self) -> bool:
@@ -405,7 +437,7 @@ class Shape:
         rank = len(axes)
         if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
-        return Shape.of([axes[p] for p in order])
+        return Shape.of([axes[p] for p in order]).made_of(self)
 
     def swapped(self, first: int, second: int) -> Shape:
         """The shape after `transpose(first, second)`."""

@@ -33,6 +33,7 @@ _NO_FIX = {
     "mask mismatch": "the code does not show which positions are meant: sum and count the same ones",
     "noop mean": "the code does not show which axes were to be averaged: sum over the others, then take the mean",
     "outer product": "the code does not show which of the two shapes is meant: give both the same shape",
+    "missing batch division": "the caller may divide by the examples: divide here, or there",
     "perplexity": "mend the loss first",
 }
 

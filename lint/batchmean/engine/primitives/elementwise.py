@@ -279,7 +279,8 @@ def sequence_mask(call: Call, lengths: Value, length: Value | None = None) -> Va
     """tf.sequence_mask(lengths, T): 1 up to each length."""
     tensor = call.tensor(lengths)
     place = call.place(f"{call.name} says which positions count")
-    return masks.made(algebra.relabelled(tensor, tensor.shape.with_axis(-1, Axis())), place, "sequence_mask")
+    inside = algebra.relabelled(tensor, tensor.shape.with_axis(-1, Axis()))
+    return masks.made(inside, place, "sequence_mask", kind=masks.OF_LENGTHS)
 
 
 @primitive
@@ -393,7 +394,8 @@ def _validity(a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | No
         place = Place(node, "positions compared with the lengths are a validity mask")
         if per_example and inner.axis is not None:
             b = algebra.relabelled(b, _of_lengths(a.shape, b.shape, inner.axis))
-        return masks.made(b, place, "arange", padding=isinstance(op, ast.Gt | ast.GtE), shown=per_example)
+        padding = isinstance(op, ast.Gt | ast.GtE)
+        return masks.made(b, place, "arange", padding=padding, shown=per_example, kind=masks.OF_LENGTHS)
     number = b.number()
     if masks.mask_of(a) is not None and number in (0.0, 1.0):
         same = isinstance(op, ast.Gt | ast.GtE) or isinstance(op, ast.NotEq) == (number == 0.0)

@@ -92,7 +92,11 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
         whole = given.start == 0 and given.stop is None
         return algebra.relabelled(tensor, given.shape if whole and not given.shape.is_scalar else Shape())
     items = shape[0].items if len(shape) == 1 and isinstance(shape[0], TupleValue) else shape
-    return algebra.relabelled(tensor, _reshaped(call, tensor.shape, items))
+    result = _reshaped(call, tensor.shape, items).made_of(tensor.shape)
+    for axis in result.shown:
+        if axis.parts and axis.merged_in is None:
+            axis.merged_in = tensor.shape
+    return algebra.relabelled(tensor, result)
 
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
