@@ -104,6 +104,14 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=lambda b: math.log(2) / 2,
         wrong=lambda b: 0.0,
     ),
+    "BMN306": Numbers(
+        case="Untrained, a student gives each of 10 classes the probability 1/10; its teacher is certain of one.",
+        size="B",
+        sizes=(1, 8, 64),
+        formulas=("2 log 10", "(1 + B) log 10"),
+        right=lambda b: 2 * math.log(10),
+        wrong=lambda b: (1 + b) * math.log(10),
+    ),
     "BMN307": Numbers(
         case="Untrained, a model gives each of 10 classes the probability 1/10, on B images of 4 by 4 pixels.",
         size="B",

@@ -114,6 +114,8 @@ def inputs(code: str, size: int) -> dict[str, Any]:
             "actions": torch.zeros(size),
             "advantages": torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(size // 2),
         },
+        "BMN306": classes(size, 10)
+        | {"teacher_logits": 1e4 * torch.eye(10, dtype=torch.float64)[[0] * size]},
         "BMN307": dict.fromkeys(
             ("student_logits", "teacher_logits"), torch.zeros(size, 10, 4, 4, dtype=torch.float64)
         ),

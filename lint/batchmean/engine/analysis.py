@@ -81,7 +81,12 @@ def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False)
 @contextmanager
 def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     """Forget what was entered by work that does not come to its end: the last statement may put a loss right."""
-    logs: tuple[list[Any], ...] = (interpreter.ledger, interpreter.miscounts, interpreter.exponentials)
+    logs: tuple[list[Any], ...] = (
+        interpreter.ledger,
+        interpreter.miscounts,
+        interpreter.exponentials,
+        interpreter.additions,
+    )
     before = [len(log) for log in logs]
     try:
         yield

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from batchmean import operations
 from batchmean.engine import algebra, calls, masks
+from batchmean.engine.beside import Addition
 from batchmean.engine.factors import placed
 from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
@@ -96,6 +97,8 @@ class Evaluator:
         """Distributions whose log_prob is averaged over every element."""
         self.applied: set[int] = set()
         """Masks, by key, that are used for something else than to be counted."""
+        self.additions: list[Addition] = []
+        """Losses that were added up."""
         self.miscounts: list[Miscount] = []
         """Counts that were seen to be wrong on the way."""
         self.exponentials: list[tuple[ast.AST, tuple[Reduction, ...]]] = []
@@ -364,7 +367,7 @@ class Evaluator:
             return ListValue(self.one_of([self.element_of(left), self.element_of(right)]))
         a, b = self.as_tensor(left), self.as_tensor(right)
         if op is ast.Add:
-            total = self.added(a, b)
+            total = self.added(a, b, node)
             return altered(total, pairs=pairing(a, b, node, self._stack, total.shape))
         if op is ast.Sub:
             return self.subtracted(a, b, node)
@@ -391,8 +394,10 @@ class Evaluator:
             product, reductions=(*product.reductions, self.record(Reduction(pairs, support="summed")))
         )
 
-    def added(self, a: Tensor, b: Tensor) -> Tensor:
+    def added(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a + b, with the accounts that the sum withdraws entered in the ledger."""
+        if a.reductions and b.reductions and not self._reports:
+            self.additions.append(Addition(node, (a.reductions, b.reductions)))
         total = algebra.add(a, b)
         self._spend(len(total.reductions) // 8)
         known = {id(r) for r in (*a.reductions, *b.reductions)}
@@ -403,7 +408,7 @@ class Evaluator:
 
     def subtracted(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a - b, with the pairs where (B,) meets (B, 1)."""
-        difference = self.added(a, algebra.negate(b))
+        difference = self.added(a, algebra.negate(b), node)
         return altered(difference, pairs=pairing(a, b, node, self._stack, difference.shape))
 
     def bent(self, result: Tensor, x: Tensor) -> Tensor:

@@ -117,6 +117,7 @@ Kind = Literal[
     "mask mismatch",
     "double division",
     "missing batch division",
+    "sum beside mean",
     "noop mean",
     "discarded division",
     "outer product",

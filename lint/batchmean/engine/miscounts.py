@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from batchmean.engine.beside import sums_beside_means, total_for_each
 from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.factors import (
     divides_a_mean_by_the_support,
@@ -54,10 +55,11 @@ def miscounts(
                 padded.append(masked)
         elif (again := _divided_again(reduction)) is not None:
             yield again
-        elif (missing := undivided(interpreter, reduction)) is not None:
+        elif (missing := undivided(interpreter, reduction) or total_for_each(reduction)) is not None:
             yield missing
         elif (noop := _noop_mean(reduction)) is not None:
             yield noop
+    yield from sums_beside_means(interpreter, final)
     yield from interpreter.miscounts
     yield from _perplexities(interpreter, [*support, *padded])
 

@@ -34,6 +34,7 @@ _NO_FIX = {
     "noop mean": "the code does not show which axes were to be averaged: sum over the others, then take the mean",
     "outer product": "the code does not show which of the two shapes is meant: give both the same shape",
     "missing batch division": "the caller may divide by the examples: divide here, or there",
+    "sum beside mean": "what the balance of the two terms should be is not shown: average both",
     "perplexity": "mend the loss first",
 }
 

@@ -18,6 +18,7 @@ from batchmean.rules.bmn302_wrong_axis_division import WrongAxisDivision
 from batchmean.rules.bmn303_noop_mean import NoopMean
 from batchmean.rules.bmn304_discarded_division import DiscardedDivision
 from batchmean.rules.bmn305_outer_product_mean import OuterProductMean
+from batchmean.rules.bmn306_sum_beside_mean import SumBesideMean
 from batchmean.rules.bmn307_missing_batch_division import MissingBatchDivision
 from batchmean.rules.bmn401_meaningless_perplexity import MeaninglessPerplexity
 
@@ -34,6 +35,7 @@ BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
     NoopMean(),
     DiscardedDivision(),
     OuterProductMean(),
+    SumBesideMean(),
     MissingBatchDivision(),
     MeaninglessPerplexity(),
 )

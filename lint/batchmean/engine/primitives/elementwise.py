@@ -132,7 +132,7 @@ def negative(call: Call, x: Value) -> Value:
 def add(call: Call, x: Value, y: Value, alpha: Value | None = None) -> Value:
     b = call.tensor(y)
     return call.interpreter.added(
-        call.tensor(x), algebra.multiply(call.tensor(alpha), b) if alpha is not None else b
+        call.tensor(x), algebra.multiply(call.tensor(alpha), b) if alpha is not None else b, call.node
     )
 
 
