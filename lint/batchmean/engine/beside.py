@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import factor_of
 from batchmean.engine.literals import spelled_out
-from batchmean.engine.reductions import Reduction
+from batchmean.engine.reductions import Choices, Reduction
 from batchmean.engine.values import Place, Role
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ class Addition:
     sides: tuple[tuple[Reduction, ...], tuple[Reduction, ...]]
 
 
-def sums_beside_means(interpreter: Evaluator, final: Sequence[Reduction]) -> Iterator[Miscount]:
+def sums_beside_means(
+    interpreter: Evaluator, final: Sequence[Reduction], choices: Choices
+) -> Iterator[Miscount]:
     """Every such event of a module; of several additions of one sum the first is told."""
     told: set[int] = set()
     lasting = {id(account): last for last in final for account in _line(last)}
@@ -41,6 +43,8 @@ def sums_beside_means(interpreter: Evaluator, final: Sequence[Reduction]) -> Ite
                 averaged = next((other for other in others if _unbalances(summed, other)), None)
                 if averaged is None or id(summed.origin) in told:
                     continue
+                if choices.has(summed) or choices.has(averaged):
+                    continue  # who chooses the one may choose the other
                 last = lasting.get(id(summed), summed)
                 if last.is_reported or not _is_whole_sum(last):
                     continue  # what is divided or weighed later may make up for it

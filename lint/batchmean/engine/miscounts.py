@@ -22,7 +22,7 @@ from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.mismatches import mismatched
 from batchmean.engine.paths import excludes
-from batchmean.engine.reductions import Reduction, Step, may_count, report_node
+from batchmean.engine.reductions import Choices, Reduction, Step, may_count, report_node
 from batchmean.engine.undivided import undivided
 from batchmean.engine.values import Place, Role
 
@@ -35,6 +35,7 @@ def miscounts(
     """Every such event of a module; a reduction that a `support` event tells of is left to it."""
     told = {event.step.node for event in support}
     padded: list[Miscount] = []
+    choices = Choices(interpreter.ledger)
     counted = [r.counts_masked() for r in final]
     right = {
         id(r.origin)
@@ -47,7 +48,7 @@ def miscounts(
         if reduction.integrand.kind == PAIRS:
             if (paired := _paired(reduction)) is not None:
                 yield paired
-        elif (mismatch := mismatched(interpreter, reduction)) is not None:
+        elif (mismatch := mismatched(interpreter, reduction, choices)) is not None:
             yield mismatch
         elif counts_masked and id(reduction.origin) not in right:
             if not _is_another_kind(interpreter, reduction):
@@ -59,7 +60,7 @@ def miscounts(
             yield missing
         elif (noop := _noop_mean(reduction)) is not None:
             yield noop
-    yield from sums_beside_means(interpreter, final)
+    yield from sums_beside_means(interpreter, final, choices)
     yield from interpreter.miscounts
     yield from _perplexities(interpreter, [*support, *padded])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from batchmean.engine.events import Miscount
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.masks import EVERYTHING, are_opposite, is_shown, meaning
-from batchmean.engine.reductions import Mask, Reduction, Step, may_count, report_node
+from batchmean.engine.reductions import Choices, Mask, Reduction, Step, may_count, report_node
 from batchmean.engine.uses import is_only_counted
 from batchmean.engine.values import Atom, Place, Role
 
@@ -21,15 +21,15 @@ _IGNORED: Final = re.compile(r"100|ign", re.I)
 """What the labels that a library leaves out of itself are compared with."""
 
 
-def mismatched(interpreter: Evaluator, reduction: Reduction) -> Miscount | None:
+def mismatched(interpreter: Evaluator, reduction: Reduction, choices: Choices) -> Miscount | None:
     """The event of an account whose divisor is the sum of a mask, and of other positions than its sum is over."""
     if reduction.spread is not None:
-        return _on_a_number(reduction, reduction.spread)
+        return None if choices.has(reduction) else _on_a_number(reduction, reduction.spread)
     valid = _divisor(reduction)
     if valid is None or reduction.rest != "sum" or any(how == "mean" for _, how in reduction.units):
         return None
     if reduction.mask is None:
-        return _all_over_valid(interpreter, reduction, valid)
+        return None if choices.has(reduction) else _all_over_valid(interpreter, reduction, valid)
     if are_opposite(reduction.mask.key, valid.source):
         return _dropped(reduction, reduction.mask, valid)
     return _classes(reduction, reduction.mask, valid)
@@ -90,6 +90,8 @@ def _on_a_number(reduction: Reduction, mask: Mask) -> Miscount | None:
     """A mean, or a sum, that is masked when it is one number already: the mask cancels against its own sum."""
     first = next((s for s in reduction.steps[: mask.after_steps] if s.whole), None)
     after = [s for s in reduction.steps[mask.after_steps :] if s.how != "scale"]
+    if reduction.integrand.library and not reduction.integrand.proved:
+        return None  # a caller may ask for no reduction
     if first is None or not mask.on_number or not after or not after[-1].whole:
         return None
     hows = {step.how for step in after}

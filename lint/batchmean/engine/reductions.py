@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
-from batchmean.engine.paths import Path
+from batchmean.engine.paths import Path, excludes
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
@@ -449,6 +449,30 @@ def _without(counts: list[tuple[Atom, int]], shape: Shape) -> list[tuple[Atom, i
             return None
         left = [c for c in left if c is not length] + ([(length[0], length[1] + 1)] if length[1] < -1 else [])
     return left if shape.axes else None
+
+
+class Choices:
+    """Which losses the code reduces in one way or another, as an option says."""
+
+    def __init__(self, accounts: Iterable[Reduction]) -> None:
+        self._ways: dict[int, list[Reduction]] = {}
+        for account in accounts:
+            if account.steps:
+                self._ways.setdefault(_made_at(account), []).append(account)
+
+    def has(self, account: Reduction) -> bool:
+        """Is there another way, taken where this one is not, in which the same values are not reduced alike?"""
+        paths = [step.path for step in account.steps]
+        return any(
+            other.rest != account.rest and any(excludes(path, other.steps[-1].path) for path in paths)
+            for other in self._ways.get(_made_at(account), ())
+        )
+
+
+def _made_at(account: Reduction) -> int:
+    """Where a loss is made, masked or not, as a number to compare; its key, where nothing shows it."""
+    evidence = account.integrand.evidence
+    return id(evidence[0].node) if evidence else account.integrand.key
 
 
 def report_node(reduction: Reduction, step: Step) -> ast.AST:

@@ -296,6 +296,7 @@ def elementwise_loss(
 ) -> Value:
     """mse_loss, binary_cross_entropy: without a support; their mean is over their own elements."""
     name = _reduction_name(call, reduction, size_average, reduce)
+    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
     if name not in ("none", "mean", "sum") or x is None:
         return call.opaque()
     elements = call.tensor(x)
@@ -317,7 +318,7 @@ def elementwise_loss(
         return result
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
-    integrand = Integrand("loss", Axis(1), "", True, (place,), elements.shape, stack, call.name, key)
+    integrand = Integrand("loss", Axis(1), "", is_shown, (place,), elements.shape, stack, call.name, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:
