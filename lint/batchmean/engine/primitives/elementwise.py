@@ -350,10 +350,10 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
                 return from_atom(Atom(key, Role.ONE_HOT, atom.axis, place=place), shape)
             if _is_one_hot(classes) and labels.number() == 1:
                 return classes
-    if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
-        return a
     if _holds_for_probabilities(a, op, b.number()):
         return masks.of_everything(a, Place(node, "this holds for every probability"))
+    if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
+        return a
     for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
         mask = _validity(one, other, how, node)
         if mask is not None:
@@ -364,7 +364,7 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
 def _holds_for_probabilities(a: Tensor, op: ast.cmpop, number: float | None) -> bool:
     """Is it true of whatever lies between 0 and 1, as `p != 255` is?"""
     atom = a.single()
-    if number is None or atom is None or atom.role is not Role.PROBS:
+    if number is None or atom is None or atom.role not in (Role.PROBS, Role.ONE_HOT):
         return False
     if isinstance(op, ast.NotEq):
         return not 0 <= number <= 1
