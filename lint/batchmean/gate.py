@@ -56,9 +56,7 @@ _COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
 """What makes (B, 1) of (B,)."""
 _SHAPED: Final = ("reshape", "view(", "rearrange")
 """What may make (B, 1) of (B,), too."""
-_ASKED: Final = ("'sum'", '"sum"', "size_average=False")
-"""What asks a library for a sum."""
-_SUMMED: Final = (*_ASKED, "'none'", '"none"')
+_SUMMED: Final = ("'sum'", '"sum"', "'none'", '"none"', "size_average=False")
 _COUNTS: Final = (
     "len(",
     ".size",
@@ -236,11 +234,8 @@ def _divides_a_mean(text: str) -> bool:
     """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
     if _DIVIDED in text or _NO_OPS.are_in(text):
         return True
-    takes_means = _MEANS.are_in(text)
-    if not (takes_means or _SQUARES.are_in(text) or "abs(" in text):
+    if not (_MEANS.are_in(text) or _SQUARES.are_in(text) or "abs(" in text):
         return False
-    if takes_means and any(token in text for token in _ASKED):
-        return True
     return (
         ".div(" in text
         or any(token in text for token in _SUMS)
