@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
-from batchmean.engine.paths import Path, excludes
+from batchmean.engine.paths import Answer, Path, excludes
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
@@ -463,6 +463,10 @@ class Choices:
     def has(self, account: Reduction) -> bool:
         """Is there another way, taken where this one is not, in which the same values are not reduced alike?"""
         paths = [step.path for step in account.steps]
+        if any(
+            isinstance(d.answer, Answer) and isinstance(d.answer.value, str) for path in paths for d in path
+        ):
+            return True  # `how == "sum"`: what else there is may not be followed
         return any(
             other.rest != account.rest and any(excludes(path, other.steps[-1].path) for path in paths)
             for other in self._ways.get(_made_at(account), ())
