@@ -57,7 +57,8 @@ def miscounts(
         elif (again := _divided_again(reduction)) is not None:
             yield again
         elif (missing := undivided(interpreter, reduction) or total_for_each(reduction)) is not None:
-            yield missing
+            if not choices.has(reduction):
+                yield missing
         elif (noop := _noop_mean(reduction)) is not None:
             yield noop
     yield from sums_beside_means(interpreter, final, choices)
