@@ -56,6 +56,14 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=lambda n: 1.0,
         wrong=lambda n: 1 / n,
     ),
+    "BMN202": Numbers(
+        case="A valid position has a squared error of 1, the others have none, and one position of every N is valid.",
+        size="N",
+        sizes=(2, 10, 100),
+        formulas=("1", "1 / N"),
+        right=lambda n: 1.0,
+        wrong=lambda n: 1 / n,
+    ),
     "BMN301": Numbers(
         case="Untrained, a model gives each of 10 classes the probability 1/10, on B examples.",
         size="B",
@@ -95,6 +103,22 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         formulas=("log(2) / 2", "0"),
         right=lambda b: math.log(2) / 2,
         wrong=lambda b: 0.0,
+    ),
+    "BMN306": Numbers(
+        case="Untrained, a student gives each of 10 classes the probability 1/10; its teacher is certain of one.",
+        size="B",
+        sizes=(1, 8, 64),
+        formulas=("2 log 10", "(1 + B) log 10"),
+        right=lambda b: 2 * math.log(10),
+        wrong=lambda b: (1 + b) * math.log(10),
+    ),
+    "BMN307": Numbers(
+        case="Untrained, a model gives each of 10 classes the probability 1/10, on B images of 4 by 4 pixels.",
+        size="B",
+        sizes=(1, 8, 64),
+        formulas=("log 10", "B log 10"),
+        right=lambda b: math.log(10),
+        wrong=lambda b: b * math.log(10),
     ),
     "BMN401": Numbers(
         case=_CLASSES.case,

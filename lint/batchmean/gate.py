@@ -222,7 +222,14 @@ def is_about_masks(text: str) -> bool:
 def _takes_a_mean(text: str) -> bool:
     if any(token in text for token in _REDUCTIONS):
         return True
-    return ("sum" in text or "dot(" in text) and any(token in text for token in _COUNTS)
+    if not ("sum" in text or "dot(" in text):
+        return False
+    return any(token in text for token in _COUNTS) or _divides_by_a_sum(text)
+
+
+def _divides_by_a_sum(text: str) -> bool:
+    """Could a sum be divided by another one, such as that of a mask?"""
+    return text.count("sum") > 1 and ("/" in text or "div" in text)
 
 
 def _divides_a_mean(text: str) -> bool:

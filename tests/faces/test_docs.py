@@ -100,6 +100,11 @@ def inputs(code: str, size: int) -> dict[str, Any]:
             "target": flat,
             "attention_mask": (torch.arange(size) == 0)[None],
         },
+        "BMN202": {
+            "prediction": (torch.arange(size, dtype=torch.float64) == 0)[None].double(),
+            "target": flat,
+            "attention_mask": (torch.arange(size) == 0)[None],
+        },
         "BMN301": classes(size, 10),
         "BMN302": classes(32, size),
         "BMN303": {"prediction": torch.ones(size, 1, dtype=torch.float64), "target": torch.zeros(size, 1)},
@@ -109,6 +114,11 @@ def inputs(code: str, size: int) -> dict[str, Any]:
             "actions": torch.zeros(size),
             "advantages": torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(size // 2),
         },
+        "BMN306": classes(size, 10)
+        | {"teacher_logits": 1e4 * torch.eye(10, dtype=torch.float64)[[0] * size]},
+        "BMN307": dict.fromkeys(
+            ("student_logits", "teacher_logits"), torch.zeros(size, 10, 4, 4, dtype=torch.float64)
+        ),
         "BMN401": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
     }
     return given[code]

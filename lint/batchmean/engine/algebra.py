@@ -146,6 +146,8 @@ def add(a: Tensor, b: Tensor) -> Tensor:
         )
     if (others := _other_positions(a, b) or _other_positions(b, a)) is not None:
         return others
+    if (others := _less_the_valid(a, b) or _less_the_valid(b, a)) is not None:
+        return others
     terms = _as_log_softmax(combine((*a.terms, *b.terms)))
     shape = joint_shape(a, b)
     if len(terms) > MAX_TERMS:
@@ -158,6 +160,15 @@ def _other_positions(one: Tensor, minus_mask: Tensor) -> Tensor | None:
     if one.number() != 1.0 or len(minus_mask.terms) != 1 or minus_mask.terms[0].coefficient != -1.0:
         return None
     return masks.complement(negate(minus_mask))
+
+
+def _less_the_valid(all_of_them: Tensor, minus_valid: Tensor) -> Tensor | None:
+    """mask.numel() - mask.sum() is the number of the other positions."""
+    whole, valid = all_of_them.single(), negate(minus_valid).single()
+    if whole is None or valid is None or valid.role is not Role.VALID or valid.shape is None:
+        return None
+    is_all = whole.role is Role.COUNT and whole.shape is not None and whole.shape.is_flat(valid.shape)
+    return masks.count_of_others(valid) if is_all else None
 
 
 def _mixed(reduction: Reduction, symbols: Set[str] | None) -> Reduction:
@@ -218,7 +229,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
         )
         product = Tensor(tuple(_as_softmax(t) for t in terms), shape)
     if a.reductions or b.reductions:
-        scaled = [r.scaled(b) for r in a.reductions] + [r.scaled(a) for r in b.reductions]
+        scaled = [r.scaled(b, a.shape) for r in a.reductions] + [r.scaled(a, b.shape) for r in b.reductions]
         product = altered(product, reductions=tuple(scaled))
     return product
 

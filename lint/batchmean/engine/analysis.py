@@ -16,9 +16,9 @@ from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.factors import divides_a_mean_by_the_support, factor_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
-from batchmean.engine.miscounts import is_class_loss, miscounts, report_node
+from batchmean.engine.miscounts import is_class_loss, miscounts
 from batchmean.engine.paths import excludes
-from batchmean.engine.reductions import Reduction, Stack, Step
+from batchmean.engine.reductions import Reduction, Stack, Step, report_node
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
 from batchmean.memory import without_collection
@@ -81,7 +81,12 @@ def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False)
 @contextmanager
 def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     """Forget what was entered by work that does not come to its end: the last statement may put a loss right."""
-    logs: tuple[list[Any], ...] = (interpreter.ledger, interpreter.miscounts, interpreter.exponentials)
+    logs: tuple[list[Any], ...] = (
+        interpreter.ledger,
+        interpreter.miscounts,
+        interpreter.exponentials,
+        interpreter.additions,
+    )
     before = [len(log) for log in logs]
     try:
         yield

@@ -14,6 +14,7 @@ from batchmean.engine.algebra import map_atoms
 from batchmean.engine.join import something
 from batchmean.engine.masks import makes_masks, mask_of
 from batchmean.engine.scopes import Scope
+from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.engine.values import (
     Alternatives,
     BuiltinValue,
@@ -52,13 +53,18 @@ def evaluate_call(interpreter: Evaluator, node: ast.Call) -> Value:
         receiver = something(interpreter.evaluate(function.value))
         args, kwargs = _arguments(interpreter, node)
         if _is_super(function.value):
-            return _call_super(interpreter, function.attr, args, kwargs, node)
-        return interpreter.lift(
-            lambda base: call_method(interpreter, base, function.attr, args, kwargs, node), receiver
-        )
-    callee = interpreter.evaluate(function)
-    args, kwargs = _arguments(interpreter, node)
-    return call(interpreter, callee, args, kwargs, node)
+            result = _call_super(interpreter, function.attr, args, kwargs, node)
+        else:
+            result = interpreter.lift(
+                lambda base: call_method(interpreter, base, function.attr, args, kwargs, node), receiver
+            )
+    else:
+        callee = interpreter.evaluate(function)
+        args, kwargs = _arguments(interpreter, node)
+        result = call(interpreter, callee, args, kwargs, node)
+    if not (isinstance(result, Tensor) and result.reductions):  # a loss whose making was followed
+        note_uses(interpreter, (*args, *kwargs.values()), result)
+    return result
 
 
 def _arguments(interpreter: Evaluator, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
@@ -102,6 +108,7 @@ def call(
             if isinstance(method, FunctionValue):
                 bound = altered(method, receiver=function)
                 return interpreter.call_function(bound, args, kwargs, node)
+        note_handed_over(interpreter, (*args, *kwargs.values()))
         return interpreter.opaque()
     if isinstance(function, ModuleValue):
         operation = operations.function(function.name)
@@ -128,6 +135,7 @@ def _unknown_result(
 
     Asked for `reduction="none"` it gives a loss; `make_pad_mask` gives a mask, and `expand_as_right(mask, x)` the mask.
     """
+    note_handed_over(interpreter, (*args, *kwargs.values()))
     function = getattr(node, "func", None)
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     first = something(args[0]) if args else None
@@ -159,6 +167,7 @@ def call_method(
         method = interpreter.attribute(receiver, name, node.func)
         if not isinstance(method, Tensor):
             return call(interpreter, method, args, kwargs, node)
+        note_handed_over(interpreter, (*args, *kwargs.values()))
         return interpreter.opaque((name,))
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
@@ -181,6 +190,7 @@ def call_method(
     operation = operations.method(name) or (operations.method(name[:-1]) if in_place else None)
     if operation is None:
         interpreter.as_tensor(receiver)
+        note_handed_over(interpreter, (*args, *kwargs.values()))
         return interpreter.opaque()
     result = apply(interpreter, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
@@ -222,7 +232,9 @@ def apply(
             return interpreter.opaque()
 
     values = list(bound.values())
-    return interpreter.lift(run, *(something(v) for v in values[:1]), *values[1:], *rest)
+    result = interpreter.lift(run, *(something(v) for v in values[:1]), *values[1:], *rest)
+    note_uses(interpreter, (*values, *rest), result)
+    return result
 
 
 def _fits(primitive: Callable[..., Value], args: list[object], kwargs: dict[str, Value]) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from batchmean import operations
 from batchmean.engine import algebra, calls, masks
+from batchmean.engine.beside import Addition
 from batchmean.engine.factors import placed
 from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
@@ -34,6 +35,7 @@ from batchmean.engine.primitives.layout import subscript
 from batchmean.engine.reductions import Reduction, Step, follows
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
+from batchmean.engine.uses import note_uses
 from batchmean.engine.values import (
     MAX_ITEMS,
     SCALAR,
@@ -109,6 +111,10 @@ class Evaluator:
         self.rounds: list[Axis] = []
         """The axes that loops and comprehensions run through: their lengths are numbers of rounds."""
         """Distributions whose log_prob is averaged over every element."""
+        self.applied: set[int] = set()
+        """Masks, by key, that are used for something else than to be counted."""
+        self.additions: list[Addition] = []
+        """Losses that were added up."""
         self.miscounts: list[Miscount] = []
         """Counts that were seen to be wrong on the way."""
         self.exponentials: list[tuple[ast.AST, tuple[Reduction, ...]]] = []
@@ -311,7 +317,9 @@ class Evaluator:
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
-        return self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        note_uses(self, (base, index), result)
+        return result
 
     def _slice(self, node: ast.Slice) -> Value:
         parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
@@ -373,7 +381,9 @@ class Evaluator:
         return value
 
     def _binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
-        return self.lift(lambda a, b: self.binary(op, a, b, node), something(left), something(right))
+        result = self.lift(lambda a, b: self.binary(op, a, b, node), something(left), something(right))
+        note_uses(self, (left, right), result)
+        return result
 
     def binary(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
         """`left op right`."""
@@ -391,7 +401,7 @@ class Evaluator:
             return ListValue(self.one_of([self.element_of(left), self.element_of(right)]))
         a, b = self.as_tensor(left), self.as_tensor(right)
         if op is ast.Add:
-            total = self.added(a, b)
+            total = self.added(a, b, node)
             return altered(total, pairs=pairing(a, b, node, self._stack, total.shape))
         if op is ast.Sub:
             return self.subtracted(a, b, node)
@@ -418,8 +428,10 @@ class Evaluator:
             product, reductions=(*product.reductions, self.record(Reduction(pairs, support="summed")))
         )
 
-    def added(self, a: Tensor, b: Tensor) -> Tensor:
+    def added(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a + b, with the accounts that the sum withdraws entered in the ledger."""
+        if a.reductions and b.reductions and not self._reports:
+            self.additions.append(Addition(node, (a.reductions, b.reductions)))
         total = algebra.add(a, b)
         if not follows(total.reductions):
             return self.unsure([total])
@@ -431,7 +443,7 @@ class Evaluator:
 
     def subtracted(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a - b, with the pairs where (B,) meets (B, 1)."""
-        difference = self.added(a, algebra.negate(b))
+        difference = self.added(a, algebra.negate(b), node)
         return altered(difference, pairs=pairing(a, b, node, self._stack, difference.shape))
 
     def bent(self, result: Tensor, x: Tensor) -> Tensor:
@@ -494,6 +506,11 @@ class Evaluator:
         return self.lift(lambda a, b: self._compared(node, a, b), left, rights[0])
 
     def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
+        result = self._comparison(node, left, right)
+        note_uses(self, (left, right), result)
+        return result
+
+    def _comparison(self, node: ast.Compare, left: Value, right: Value) -> Value:
         op = node.ops[0]
         if isinstance(op, ast.Gt) and isinstance(right, Const) and right.value == 0 and _is_a_length(left):
             return Const(True)  # what is divided by it is there
@@ -796,6 +813,7 @@ class Evaluator:
     def _store_item(self, target: ast.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)
         index = self.evaluate(target.slice)
+        note_uses(self, (index,), base)
         if isinstance(target.value, ast.Name):
             stored = self.lift(lambda one, at: self._with_item(target, one, at, value), base, index)
             self._scope.names[target.value.id] = stored

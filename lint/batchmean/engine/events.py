@@ -125,7 +125,10 @@ def _power(name: str, power: int) -> str:
 
 Kind = Literal[
     "masked mean",
+    "mask mismatch",
     "double division",
+    "missing batch division",
+    "sum beside mean",
     "noop mean",
     "discarded division",
     "outer product",
@@ -143,7 +146,7 @@ class Miscount(Event):
     factor: Mapping[str, int] | None = None
     reduction: Reduction | None = None
     about: str = ""
-    """What the message has to name: a divisor, the code of the finding that it follows from."""
+    """What the message has to name: a divisor, the code of the finding that it follows from, which mismatch it is."""
 
     @property
     def evidence(self) -> tuple[Place, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from batchmean.engine.values import Atom, Place, Role, Tensor, Term, altered, from_atom, intern
+from batchmean.engine.values import SCALAR, Atom, Place, Role, Tensor, Term, altered, from_atom, intern
 
 _VALIDITY: Final = re.compile(
     r"(^|_)(attention|attn|pad|padding|padded|valid|validity|non_?pad|not_?pad|loss|completion|response|action|seq|sequence"
@@ -112,36 +112,78 @@ def is_valid(atom: Atom) -> bool:
     return _is_named(atom)
 
 
-def made(source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True) -> Tensor:
-    """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares."""
+OF_LENGTHS: Final = "lengths"
+"""The kind of a mask that is made of lengths, one for each example: examples first, positions last."""
+
+
+def made(
+    source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True, kind: str = ""
+) -> Tensor:
+    """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares.
+
+    What is true at the padding is the complement of what would be true elsewhere.
+    """
     inner = source.single()
     atom = Atom(
         intern("mask", source.terms, *key),
         Role.MASK,
         source=inner.key if inner is not None else 0,
         place=place,
-        kind="padding" if padding else "",
+        kind=kind,
         shape=source.shape,
         shown=shown,
     )
-    return from_atom(atom, source.shape)
+    mask = from_atom(atom, source.shape)
+    return from_atom(_others(atom, mask), source.shape) if padding else mask
 
 
-def complement(tensor: Tensor) -> Tensor | None:
-    """1 - mask, ~mask: the other positions. None where it is no mask."""
-    atom = mask_of(tensor)
-    if atom is None:
-        return None
+EVERYTHING: Final = "everything"
+"""The kind of a mask that leaves nothing out."""
+
+
+def of_everything(source: Tensor, place: Place) -> Tensor:
+    """A condition that holds everywhere: what it is over is all that it says."""
+    key = intern(EVERYTHING, source.terms)
+    return from_atom(Atom(key, Role.MASK, place=place, kind=EVERYTHING, shape=source.shape), source.shape)
+
+
+def _others(atom: Atom, tensor: Tensor) -> Atom:
+    """The mask of the other positions."""
     of_padding = atom.kind == "padding" if atom.role is Role.MASK else _says_padding(atom.names)
-    other = altered(
+    return altered(
         atom,
         key=intern("not", atom.key),
         role=Role.MASK,
         kind="" if of_padding else "padding",
         shown=is_shown(atom),
-        is_complement=not atom.is_complement,
+        is_complement=True,
+        argument=tensor,
     )
-    return from_atom(other, tensor.shape)
+
+
+def complement(tensor: Tensor) -> Tensor | None:
+    """1 - mask, ~mask: the other positions, which of those are the first again. None where it is no mask."""
+    atom = mask_of(tensor)
+    if atom is None:
+        return None
+    if atom.is_complement and atom.argument is not None:
+        return altered(atom.argument, shape=tensor.shape)
+    return from_atom(_others(atom, tensor), tensor.shape)
+
+
+def count_of_others(valid: Atom) -> Tensor | None:
+    """Of the number of positions that a mask lets through: that of the others."""
+    others = complement(valid.argument) if valid.role is Role.VALID and valid.argument is not None else None
+    if others is None or valid.shape is None:
+        return None
+    atom = others.atoms()[0]
+    key = intern("valid", atom.key, valid.shape.root())
+    return from_atom(altered(valid, key=key, source=atom.key, argument=others), SCALAR)
+
+
+def are_opposite(one: int, other: int) -> bool:
+    """Of two masks, by their keys: does each let through what the other one drops?"""
+    return one == intern("not", other) or other == intern("not", one)
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from batchmean.engine.beside import sums_beside_means, total_for_each
 from batchmean.engine.events import Miscount, SupportEvent, fraction
 from batchmean.engine.factors import (
     divides_a_mean_by_the_support,
@@ -19,8 +20,10 @@ from batchmean.engine.factors import (
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
+from batchmean.engine.mismatches import mismatched
 from batchmean.engine.paths import excludes
-from batchmean.engine.reductions import Reduction, Step, may_count
+from batchmean.engine.reductions import Choices, Reduction, Step, may_count, report_node
+from batchmean.engine.undivided import undivided
 from batchmean.engine.values import Atom, Place, Role, altered
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
@@ -32,6 +35,7 @@ def miscounts(
     """Every such event of a module; a reduction that a `support` event tells of is left to it."""
     told = {event.step.node for event in support}
     padded: list[Miscount] = []
+    choices = Choices(interpreter.ledger)
     counted = [r.counts_masked() for r in final]
     right = {
         id(r.origin)
@@ -44,28 +48,22 @@ def miscounts(
         if reduction.integrand.kind == PAIRS:
             if (paired := _paired(reduction)) is not None:
                 yield paired
+        elif (mismatch := mismatched(interpreter, reduction, choices)) is not None:
+            yield mismatch
         elif counts_masked and id(reduction.origin) not in right:
             if not _is_another_kind(interpreter, reduction):
                 yield (masked := _masked_mean(reduction))
                 padded.append(masked)
-        elif reduction.counts_support():
-            yield _classes_in_the_mask(reduction)
         elif (again := _divided_again(reduction)) is not None:
             yield again
+        elif (missing := undivided(interpreter, reduction) or total_for_each(reduction)) is not None:
+            if not choices.has(reduction):
+                yield missing
         elif (noop := _noop_mean(interpreter, reduction)) is not None:
             yield noop
+    yield from sums_beside_means(interpreter, final, choices)
     yield from interpreter.miscounts
     yield from _perplexities(interpreter, [*support, *padded])
-
-
-def report_node(reduction: Reduction, step: Step) -> ast.AST:
-    """The step, or the call that hands the integrand to the helper in which the step stands."""
-    common = 0
-    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
-        if mine is not theirs:
-            break
-        common += 1
-    return step.stack[common] if len(step.stack) > common else step.node
 
 
 def _masked_mean(reduction: Reduction) -> Miscount:
@@ -85,22 +83,6 @@ def _masked_mean(reduction: Reduction) -> Miscount:
         reduction.integrand.proved and reduction.mask.shown,
         {"n_valid": 1, "N": -1},
         reduction,
-    )
-
-
-def _classes_in_the_mask(reduction: Reduction) -> Miscount:
-    """The sum of a mask that was broadcast to the terms counts every position once for each class."""
-    assert reduction.mask is not None
-    step = reduction.steps[-1]
-    places = (
-        *reduction.integrand.evidence,
-        *reduction.mask.places,
-        Place(step.node, f"this sum of the mask counts {reduction.integrand.support_name} too"),
-    )
-    shown = reduction.integrand.proved and reduction.mask.shown
-    factor: dict[str, int] = {reduction.integrand.symbol: -1}
-    return Miscount(
-        step.node, "masked mean", places, shown, factor, reduction, reduction.integrand.support_name
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
-from batchmean.engine.paths import Path
+from batchmean.engine.paths import Answer, Path, excludes
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import MAX_FACTORS, Atom, Factors, Place, Role, Tensor, Term, altered, product_of
 
@@ -50,6 +50,8 @@ class Integrand:
     """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
     mixed: bool = False
     """Is something added to it, element by element, that is no part of the expectation?"""
+    ignores: bool = False
+    """Does the library leave out some labels unasked, such as -100?"""
 
     @property
     def support_name(self) -> str:
@@ -113,6 +115,10 @@ class Mask:
     places: tuple[Place, ...] = ()
     is_selected: bool = False
     """Were its positions selected, so that no others are left?"""
+    of_lengths: bool = False
+    """Is it made of lengths, with the examples on its first axis?"""
+    on_number: bool = False
+    """Was it laid on one number, with no array beside it?"""
 
 
 @dataclass(eq=False, slots=True)
@@ -136,8 +142,8 @@ class Reduction:
     """Was something else added to it since?"""
     assumes_rank: bool = False
     """Was the first axis reduced by its number, and the support by its own, as if they were two?"""
-    is_spread: bool = False
-    """Was a mask laid on it when it was one number already?"""
+    spread: Mask | None = None
+    """The mask that was laid on it when it was one number already."""
     parent: Reduction | None = None
 
     @property
@@ -160,8 +166,11 @@ class Reduction:
 
     def reduced(self, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
         """After a sum or a mean over `axes` of an array of `shape`."""
-        if self.is_spread and not shape.is_scalar:
-            return altered(self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape)))
+        if self.spread is not None and not shape.is_scalar:
+            whole = axes.kind == "all"
+            return altered(
+                self.withdrawn(), steps=(*self.steps, altered(step, how=how, shape=shape, whole=whole))
+            )
         state = self.support
         support = self.integrand.support
         covered = shape.covers(axes, support) if state == "alive" else None
@@ -244,8 +253,11 @@ class Reduction:
             parent=self,
         )
 
-    def scaled(self, by: Tensor) -> Reduction:
-        """After a multiplication by a number or a count; other arrays leave the account alone."""
+    def scaled(self, by: Tensor, shape: Shape | None = None) -> Reduction:
+        """After a multiplication by a number or a count; other arrays leave the account alone.
+
+        `shape` is that of the array that carries the account.
+        """
         if len(by.terms) != 1 or by.reductions:
             return self
         term = by.terms[0]
@@ -261,8 +273,11 @@ class Reduction:
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             return found.scaled(altered(by, terms=(rest,)))
         if zeroing:
+            first = min(zeroing, key=lambda atom: atom.key)
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
-            return altered(self, is_spread=True, parent=self).scaled(altered(by, terms=(rest,)))
+            spread = mask_fact(first, len(self.units), len(self.steps))
+            spread = altered(spread, on_number=shape is not None and shape.is_scalar)
+            return altered(self, spread=spread, parent=self).scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
         counted = ((_valid_of_each(atom) or atom, power) for atom, power in term.factors)
         factors = tuple(f for f in counted if f[0].role in scalars)
@@ -420,23 +435,6 @@ class Reduction:
             if shape is not None
         )
 
-    def counts_support(self) -> bool:
-        """Is the divisor the sum of a mask that was broadcast over the support, too?"""
-        if (
-            self.mask is None
-            or self.support != "summed"
-            or not self.integrand.symbol
-            or self.integrand.assumed
-        ):
-            return False
-        valid = [(atom, power) for atom, power in self.counts() if atom.role is Role.VALID]
-        if len(valid) != 1 or len(self.scale) != 1 or valid[0][1] != -1 or self.rest != "sum" or self.units:
-            return False
-        shape, own = valid[0][0].shape, self.mask.shape
-        if shape is None or (own is not None and own.is_same(shape)):
-            return False
-        return shape.has(self.integrand.support) is True
-
     def _is_batch(self, axis: Axis) -> bool:
         first = self.integrand.shape.axis(0)
         return first is not None and first.is_same(axis)
@@ -465,6 +463,44 @@ def follows(accounts: Sequence[Reduction]) -> bool:
     return len(accounts) <= MAX_ACCOUNTS and all(
         len(account.steps) <= MAX_STEPS and len(account.scale) <= MAX_FACTORS for account in accounts
     )
+
+
+class Choices:
+    """Which losses the code reduces in one way or another, as an option says."""
+
+    def __init__(self, accounts: Iterable[Reduction]) -> None:
+        self._ways: dict[int, list[Reduction]] = {}
+        for account in accounts:
+            if account.steps:
+                self._ways.setdefault(_made_at(account), []).append(account)
+
+    def has(self, account: Reduction) -> bool:
+        """Is there another way, taken where this one is not, in which the same values are not reduced alike?"""
+        paths = [step.path for step in account.steps]
+        if any(
+            isinstance(d.answer, Answer) and isinstance(d.answer.value, str) for path in paths for d in path
+        ):
+            return True  # `how == "sum"`: what else there is may not be followed
+        return any(
+            other.rest != account.rest and any(excludes(path, other.steps[-1].path) for path in paths)
+            for other in self._ways.get(_made_at(account), ())
+        )
+
+
+def _made_at(account: Reduction) -> int:
+    """Where a loss is made, masked or not, as a number to compare; its key, where nothing shows it."""
+    evidence = account.integrand.evidence
+    return id(evidence[0].node) if evidence else account.integrand.key
+
+
+def report_node(reduction: Reduction, step: Step) -> ast.AST:
+    """The step, or the call that hands the integrand to the helper in which the step stands."""
+    common = 0
+    for mine, theirs in zip(step.stack, reduction.integrand.stack, strict=False):
+        if mine is not theirs:
+            break
+        common += 1
+    return step.stack[common] if len(step.stack) > common else step.node
 
 
 def _valid_of_each(atom: Atom) -> Atom | None:
@@ -496,7 +532,9 @@ def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:
     place = masks.meaning(atom)
     shown = masks.is_shown(atom)
     is_bare = not shown and bool(atom.names) and masks.is_bare_mask_name(atom.names)
-    return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, (place,) if place else ())
+    places = (place,) if place else ()
+    of_lengths = atom.kind == masks.OF_LENGTHS
+    return Mask(shown, atom.key, atom.shape, is_bare, after, after_steps, places, of_lengths=of_lengths)
 
 
 _COUNTS: Final = re.compile(

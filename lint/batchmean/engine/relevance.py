@@ -59,6 +59,7 @@ _SCALERS: Final = frozenset(
     "mul multiply div divide true_divide matmul exp exp2 pow power float_power square".split()
 )
 """What may put a reduction right, or make a perplexity of it."""
+_ADDERS: Final = frozenset("add subtract sub".split())
 _SCALING: Final = (ast.Mult, ast.Div, ast.FloorDiv, ast.MatMult, ast.Pow)
 _CALLING: Final = frozenset("forward apply call __call__".split())
 
@@ -301,7 +302,8 @@ class Relevance:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
         flows = _made_of([f for f in seeds if f.stores], loading)
-        scaled = [f for f in flows if _scales(f, self._scalers, made)]
+        names = {name for facts in (*seeds, *flows) for name in facts.stores}
+        scaled = [f for f in flows if _scales(f, self._scalers, made) or _adds_up(f, names)]
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
@@ -348,6 +350,14 @@ def _scales(facts: _Facts, *scalers: Set[str]) -> bool:
     if any(isinstance(o, ast.BinOp) and isinstance(o.op, _SCALING) for o in facts.operations):
         return True
     return any(facts.calls_any(names) for names in scalers)
+
+
+def _adds_up(facts: _Facts, losses: Set[str]) -> bool:
+    """Does the statement add two of these, or subtract them?"""
+    if len(facts.loads & losses) < 2:
+        return False
+    adds = any(isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add | ast.Sub) for o in facts.operations)
+    return adds or not facts.calls.isdisjoint(_ADDERS)
 
 
 def _unused_call(facts: _Facts, loaded: Set[str], called: bool) -> ast.expr | None:

@@ -11,12 +11,14 @@ from typing import Final
 
 MAX_RANK: Final = 64
 """More axes than any framework allows: what has more, or asks for one further off, has an unknown shape."""
+MAX_MOVES: Final = 8
+"""How often an array may be permuted and reshaped before it is not asked any more what it was."""
 
 
 class Axis:
     """One axis of an array. Axes found to be the same are united, so compare with `is_same`."""
 
-    __slots__ = ("_root", "_size", "_symbols", "parts", "whole")
+    __slots__ = ("_root", "_size", "_symbols", "_twins", "merged_in", "parts", "whole")
 
     def __init__(
         self, size: int | None = None, parts: tuple[Axis, ...] = (), whole: Shape | None = None
@@ -28,6 +30,9 @@ class Axis:
         """The axes that a reshape merged into this one."""
         self.whole = whole
         """The shape that was flattened into this one axis."""
+        self.merged_in: Shape | None = None
+        """The shape that the parts are axes of."""
+        self._twins: tuple[Axis, ...] = ()
 
     def root(self) -> Axis:
         """The representative of all axes united with this one."""
@@ -64,6 +69,12 @@ class Axis:
                 todo += part.parts
         return False
 
+    @property
+    def mergers(self) -> tuple[Axis, ...]:
+        """This axis as other reshapes made it, each of its own parts: their products are equal, if not the parts."""
+        root = self.root()
+        return (root, *root._twins) if root.parts else ()
+
     def unite(self, other: Axis) -> None:
         """Record that both are one axis; a contradiction in their sizes means broadcasting and is left alone."""
         a, b = self.root(), other.root()
@@ -76,7 +87,9 @@ class Axis:
         b._root = a
         a._size = a._size if a._size is not None else b._size
         a._symbols |= b._symbols
-        a.parts = a.parts or b.parts
+        if a.parts and b.parts:
+            a._twins = (*a._twins, b, *b._twins)[:MAX_MOVES]
+        a.parts, a.merged_in = a.parts or b.parts, a.merged_in if a.parts else b.merged_in
         a.whole = a.whole or b.whole
 
 
@@ -111,6 +124,7 @@ class Shape:
 
     __slots__ = (
         "_back",
+        "_before",
         "_front",
         "_least",
         "_may_be_pairs",
@@ -140,6 +154,8 @@ class Shape:
         self._may_be_pairs = False
         self._turned: Shape | None = None
         """The shape that has the same axes in another order."""
+        self._before: Shape | None = None
+        """The shape that this one is a permutation or a reshape of."""
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
 
@@ -272,6 +288,23 @@ class Shape:
         left = [i for i, mine in enumerate(shape._front) if mine.is_same(axis)]
         right = [i - len(shape._back) for i, mine in enumerate(shape._back) if mine.is_same(axis)]
         return left, right
+
+    def made_of(self, other: Shape) -> Shape:
+        """This shape, of which it is known now that it is `other` in another order or in other groups."""
+        if other.root() is not self.root() and other._before is not self:
+            self._before = other
+        return self
+
+    @property
+    def original(self) -> Shape:
+        """The shape before its axes were moved or merged, as far as that is known."""
+        shape = self
+        for _ in range(MAX_MOVES):
+            before = shape._before or shape.root()._before
+            if before is None:
+                break
+            shape = before
+        return shape
 
     @property
     def is_moved(self) -> bool:
@@ -458,7 +491,7 @@ class Shape:
         rank = len(axes)
         if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
-        turned = Shape.of([axes[p] for p in order])
+        turned = Shape.of([axes[p] for p in order]).made_of(self)
         turned._turned = self
         turned._moved = self.is_moved or (rank > 0 and not axes[order[0]].is_same(axes[0]))
         return turned
@@ -468,7 +501,7 @@ class Shape:
         shape = self.root()
         if shape._rank is not None:
             return self.permuted(range(shape._rank)[::-1])
-        turned = Shape(shape._back[::-1], shape._front[::-1], None, shape._unsure)
+        turned = Shape(shape._back[::-1], shape._front[::-1], None, shape._unsure).made_of(self)
         turned._turned, turned._least, turned._moved = self, shape._least, True
         return turned
 

@@ -112,7 +112,8 @@ class Atom:
     kind: str = ""
     """For an INTEGRAND which divergence; for something unknown what it came from: `computed` by an operation in
     sight, so that its name says nothing, `element mean`, `elementwise`, `arange`, `log_prob`, `complement`,
-    `error`; for a MASK `padding` where it is true at the positions that do not count."""
+    `error`; for a MASK `padding` where it is true at the positions that do not count, `everything` where at all,
+    `lengths` where it is made of these."""
     shape: Shape | None = None
     """For a COUNT of all elements: of which shape; for something unknown or an identity matrix: its own."""
     shown: bool = True

@@ -31,8 +31,11 @@ _MODULES = {
     "tensorflow": ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"),
 }
 _NO_FIX = {
+    "mask mismatch": "the code does not show which positions are meant: sum and count the same ones",
     "noop mean": "the code does not show which axes were to be averaged: sum over the others, then take the mean",
     "outer product": "the code does not show which of the two shapes is meant: give both the same shape",
+    "missing batch division": "the caller may divide by the examples: divide here, or there",
+    "sum beside mean": "what the balance of the two terms should be is not shown: average both",
     "perplexity": "mend the loss first",
 }
 

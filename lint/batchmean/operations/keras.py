@@ -123,6 +123,8 @@ _OPS = {
     "moveaxis": "moveaxis(x, source, destination)",
     "expand_dims": "unsqueeze(x, axis)",
     "broadcast_to": "expand(x, *shape)",
+    "tile": "tile(x, *repeats)",
+    "repeat": "repeat(x, repeats, axis)",
     "concatenate": "concatenate(x|xs, axis)",
     "stack": "stack(x, axis)",
     "split": "split(x, sections|indices_or_sections, axis)",

@@ -95,6 +95,8 @@ FRAMEWORK = Framework(
         "numpy.expand_dims": "unsqueeze(x|a, axis)",
         "numpy.squeeze": "squeeze(x|a, axis)",
         "numpy.broadcast_to": "expand(x, *shape)",
+        "numpy.tile": "tile(x|A, *reps)",
+        "numpy.repeat": "repeat(x|a, repeats, axis)",
         "numpy.stack": "stack(x|arrays, axis)",
         "numpy.concatenate": "concatenate(x|arrays, axis)",
         "numpy.vstack": "concatenate(x)",

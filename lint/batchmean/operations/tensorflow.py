@@ -150,6 +150,8 @@ FRAMEWORK = Framework(
         "tensorflow.expand_dims": "unsqueeze(x|input, axis|dim)",
         "tensorflow.squeeze": "squeeze(x|input, axis|squeeze_dims)",
         "tensorflow.broadcast_to": "expand(x|input, *shape)",
+        "tensorflow.tile": "tile(x|input, *multiples)",
+        "tensorflow.repeat": "repeat(x|input, repeats, axis)",
         "tensorflow.stack": "stack(x|values, axis)",
         "tensorflow.concat": "concatenate(x|values, axis)",
         "tensorflow.split": "split(x|value, sections|num_or_size_splits, axis)",

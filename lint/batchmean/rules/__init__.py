@@ -12,11 +12,14 @@ from batchmean.rules.bmn103_library_mean_reduction import LibraryMeanReduction
 from batchmean.rules.bmn104_latent_kl_mean import LatentKlMean
 from batchmean.rules.bmn105_batchmean_rank import BatchmeanRank
 from batchmean.rules.bmn201_masked_mean import MaskedMean
+from batchmean.rules.bmn202_mask_mismatch import MaskMismatch
 from batchmean.rules.bmn301_double_division import DoubleDivision
 from batchmean.rules.bmn302_wrong_axis_division import WrongAxisDivision
 from batchmean.rules.bmn303_noop_mean import NoopMean
 from batchmean.rules.bmn304_discarded_division import DiscardedDivision
 from batchmean.rules.bmn305_outer_product_mean import OuterProductMean
+from batchmean.rules.bmn306_sum_beside_mean import SumBesideMean
+from batchmean.rules.bmn307_missing_batch_division import MissingBatchDivision
 from batchmean.rules.bmn401_meaningless_perplexity import MeaninglessPerplexity
 
 BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
@@ -27,10 +30,13 @@ BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
     WholeShapeDivision(),
     ClassAxisMean(),
     MaskedMean(),
+    MaskMismatch(),
     DoubleDivision(),
     NoopMean(),
     DiscardedDivision(),
     OuterProductMean(),
+    SumBesideMean(),
+    MissingBatchDivision(),
     MeaninglessPerplexity(),
 )
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from batchmean.engine.events import Miscount, fraction
+from batchmean.engine.events import Miscount
 from batchmean.rules.base import MiscountRule
 
 
@@ -52,11 +52,6 @@ def frame_loss(prediction, target, attention_mask):
 """
 
     def message(self, event: Miscount) -> str:
-        if event.about:
-            return (
-                f"the sum of the broadcast mask counts {event.about} too: {fraction(event.factor or {})} of the loss "
-                "per valid position; divide by the sum of the mask before it is broadcast"
-            )
         return (
             "the masked loss is averaged over the masked positions too: n_valid/N of the loss per valid position; "
             "use its sum divided by the sum of the mask"

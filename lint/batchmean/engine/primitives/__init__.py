@@ -95,6 +95,7 @@ from batchmean.engine.primitives import (  # noqa: E402
     losses,
     numbers,
     reducing,
+    repeating,
     transforms,
 )
 
@@ -113,5 +114,6 @@ __all__ = [
     "numbers",
     "primitive",
     "reducing",
+    "repeating",
     "transforms",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from batchmean.engine import algebra, masks
 from batchmean.engine.likelihoods import SOFTPLUS
 from batchmean.engine.primitives import Call, integer, literal, primitive
-from batchmean.engine.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.values import (
     Atom,
     Const,
@@ -133,7 +133,7 @@ def negative(call: Call, x: Value) -> Value:
 def add(call: Call, x: Value, y: Value, alpha: Value | None = None) -> Value:
     b = call.tensor(y)
     return call.interpreter.added(
-        call.tensor(x), algebra.multiply(call.tensor(alpha), b) if alpha is not None else b
+        call.tensor(x), algebra.multiply(call.tensor(alpha), b) if alpha is not None else b, call.node
     )
 
 
@@ -297,7 +297,8 @@ def sequence_mask(call: Call, lengths: Value, length: Value | None = None) -> Va
     """tf.sequence_mask(lengths, T): 1 up to each length."""
     tensor = call.tensor(lengths)
     place = call.place(f"{call.name} says which positions count")
-    return masks.made(algebra.relabelled(tensor, tensor.shape.with_axis(-1, Axis())), place, "sequence_mask")
+    inside = algebra.relabelled(tensor, tensor.shape.with_axis(-1, Axis()))
+    return masks.made(inside, place, "sequence_mask", kind=masks.OF_LENGTHS)
 
 
 @primitive
@@ -368,6 +369,8 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
                 return from_atom(Atom(key, Role.ONE_HOT, atom.axis, place=place), shape)
             if _is_one_hot(classes) and labels.number() == 1:
                 return classes
+    if _holds_for_probabilities(a, op, b.number()):
+        return masks.of_everything(a, Place(node, "this holds for every probability"))
     if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
         return a
     for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
@@ -375,6 +378,17 @@ def comparison(interpreter: Evaluator, op: ast.cmpop, x: Value, y: Value, node: 
         if mask is not None:
             return mask
     return interpreter.computed(a.shape) if not a.shape.is_scalar else interpreter.opaque()
+
+
+def _holds_for_probabilities(a: Tensor, op: ast.cmpop, number: float | None) -> bool:
+    """Is it true of whatever lies between 0 and 1, as `p != 255` is?"""
+    atom = a.single()
+    if number is None or atom is None or atom.role not in (Role.PROBS, Role.ONE_HOT):
+        return False
+    if isinstance(op, ast.NotEq):
+        return not 0 <= number <= 1
+    is_below = isinstance(op, ast.GtE) and number <= 0
+    return is_below or (isinstance(op, ast.Lt) and number > 1)
 
 
 _SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -398,11 +412,9 @@ def _validity(interpreter: Evaluator, a: Tensor, b: Tensor, op: ast.cmpop, node:
             return None
         place = Place(node, "positions compared with the lengths are a validity mask")
         if per_example and inner.axis is not None:
-            first = b.shape.axis(0) if b.shape.rank in (None, 2) else None
-            # Lengths are one for each example: `lengths[:, None]` has two axes.
-            shape = b.shape.without(AxesSpec.at(-1)).with_axis(-1, inner.axis)
-            b = algebra.relabelled(b, Shape.of([first, inner.axis]) if first is not None else shape)
-        return masks.made(b, place, "arange", padding=isinstance(op, ast.Gt | ast.GtE), shown=per_example)
+            b = algebra.relabelled(b, _of_lengths(a.shape, b.shape, inner.axis))
+        padding = isinstance(op, ast.Gt | ast.GtE)
+        return masks.made(b, place, "arange", padding=padding, shown=per_example, kind=masks.OF_LENGTHS)
     number = b.number()
     if masks.mask_of(a) is not None and number in (0.0, 1.0):
         same = isinstance(op, ast.Gt | ast.GtE) or isinstance(op, ast.NotEq) == (number == 0.0)
@@ -424,6 +436,19 @@ def _validity(interpreter: Evaluator, a: Tensor, b: Tensor, op: ast.cmpop, node:
     if ids and number in (0.0, -1.0, -100.0) and (isinstance(op, ast.Gt) or is_not_negative):
         return masks.made(a, place, number, shown=False)
     return None
+
+
+def _of_lengths(positions: Shape, lengths: Shape, axis: Axis) -> Shape:
+    """The shape of `arange(T) < lengths[:, None]`, and with more axes of length 1 around."""
+    own, columns = positions.axes or (), lengths.leading(MAX_RANK)
+    place = next((i - len(own) for i, mine in enumerate(own) if mine.is_same(axis)), -1)
+    if place < -1 and len(columns) > -place and all(column.size == 1 for column in columns[1:]):
+        return Shape.of([axis if i - len(columns) == place else c for i, c in enumerate(columns)])
+    first = lengths.axis(0) if lengths.rank in (None, 2) else None
+    # Lengths are one for each example: `lengths[:, None]` has two axes.
+    if first is not None:
+        return Shape.of([first, axis])
+    return lengths.without(AxesSpec.at(-1)).with_axis(-1, axis)
 
 
 @primitive

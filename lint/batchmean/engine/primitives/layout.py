@@ -52,7 +52,7 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
         length = call.tensor(items[0]).single()
         if length is None or length.role is not Role.COUNT:
             return Shape()  # a number, or a tuple of them
-    return Shape.of([_axis_of_length(call, item) for item in items])
+    return Shape.of([axis_of_length(call, item) for item in items])
 
 
 def _of_spread_sizes(call: Call, sizes: Sequence[Value], old: Sequence[Axis] = ()) -> Shape:
@@ -66,11 +66,12 @@ def _of_spread_sizes(call: Call, sizes: Sequence[Value], old: Sequence[Axis] = (
     if first.stop and shape.axes is not None:
         shape = Shape.of(shape.axes[:-1])
     for size in rest:
-        shape = shape.with_axis(-1, _known_again(_axis_of_length(call, size), old))
+        shape = shape.with_axis(-1, _known_again(axis_of_length(call, size), old))
     return shape
 
 
-def _axis_of_length(call: Call, size: Value) -> Axis:
+def axis_of_length(call: Call, size: Value) -> Axis:
+    """The axis whose length a value is; a new one where it is none of the code's."""
     number = integer(size)
     if number is not None:
         return Axis(number if number >= 0 else None)
@@ -92,7 +93,11 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
         whole = given.start == 0 and given.stop is None
         return algebra.relabelled(tensor, given.shape if whole and not given.shape.is_scalar else Shape())
     items = shape[0].items if len(shape) == 1 and isinstance(shape[0], TupleValue) else shape
-    return algebra.relabelled(tensor, _reshaped(call, tensor.shape, items))
+    result = _reshaped(call, tensor.shape, items).made_of(tensor.shape)
+    for axis in result.shown:
+        if axis.parts and axis.merged_in is None:
+            axis.merged_in = tensor.shape
+    return algebra.relabelled(tensor, result)
 
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
@@ -102,7 +107,7 @@ def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
     old = _distinct(shape.shown)
     if len(sizes) == 1 and free:
         return Shape.of([Axis(parts=tuple(old), whole=shape)])
-    new = [None if integer(size) == -1 else _known_again(_axis_of_length(call, size), old) for size in sizes]
+    new = [None if integer(size) == -1 else _known_again(axis_of_length(call, size), old) for size in sizes]
     if shape.rank is not None:
         return _regrouped(old, new)
     kept_axes = [a for a in new if a is not None]
@@ -250,7 +255,7 @@ def moveaxis(call: Call, x: Value, source: Value | None = None, destination: Val
 def dense(call: Call, x: Value, units: Value | None = None) -> Value:
     """A linear layer: something new whose last axis has `units` elements."""
     shape = call.tensor(x).shape.without(AxesSpec.at(-1))
-    axis = _axis_of_length(call, units) if units is not None else Axis()
+    axis = axis_of_length(call, units) if units is not None else Axis()
     return call.interpreter.opaque(shape=shape.with_axis(-1, axis))
 
 

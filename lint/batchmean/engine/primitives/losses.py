@@ -186,7 +186,10 @@ def _class_loss(
     place = call.place(f"{call.name} sums over the class axis itself")
     stack = call.interpreter.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
-    integrand = Integrand(kind, support, "V", is_shown, (place,), logits.shape, stack, call.name, key)
+    ignores = any("ignore_index" in names for names in call.operation.parameters)
+    integrand = Integrand(
+        kind, support, "V", is_shown, (place,), logits.shape, stack, call.name, key, ignores=ignores
+    )
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
     account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
@@ -296,6 +299,7 @@ def elementwise_loss(
 ) -> Value:
     """mse_loss, binary_cross_entropy: without a support; their mean is over their own elements."""
     name = _reduction_name(call, reduction, size_average, reduce)
+    is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
     if name not in ("none", "mean", "sum") or x is None:
         return call.opaque()
     elements = call.tensor(x)
@@ -318,7 +322,7 @@ def elementwise_loss(
         return result
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
-    integrand = Integrand("loss", Axis(1), "", True, (place,), shape, stack, call.name, key)
+    integrand = Integrand("loss", Axis(1), "", is_shown, (place,), shape, stack, call.name, key)
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:

@@ -113,7 +113,9 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
 def _valid_positions(call: Call, x: Tensor, mask: Atom, how: How) -> Tensor:
     """The sum of a mask is the number of positions that count, its mean their share."""
     key = intern("valid", mask.key, x.shape.root())
-    count = from_atom(Atom(key, Role.VALID, source=mask.key, place=mask.place, shape=x.shape), SCALAR)
+    count = from_atom(
+        Atom(key, Role.VALID, source=mask.key, place=mask.place, shape=x.shape, argument=x), SCALAR
+    )
     if how == "sum":
         return count
     return algebra.divide(count, call.interpreter.count_of(ShapeValue(x.shape)))

@@ -1,0 +1,75 @@
+"""What else a mask is used for than to be counted: then a loss in which it is not seen may be masked after all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from batchmean.engine.masks import are_opposite, mask_of
+from batchmean.engine.values import (
+    Alternatives,
+    Atom,
+    DictValue,
+    ListValue,
+    Role,
+    Tensor,
+    TupleValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from batchmean.engine.evaluator import Evaluator
+
+_DEPTH: Final = 3
+
+
+def note_uses(interpreter: Evaluator, given: Iterable[Value], result: Value) -> None:
+    """Take down the masks that an operation was given, unless it gives no more than these masks or their counts."""
+    for tensor in _arrays(given):
+        atom = tensor.single()
+        if atom is not None and mask_of(tensor) is not None and not _is_no_more_than(result, atom):
+            interpreter.applied.add(_first_of_both(atom).key)
+
+
+def note_handed_over(interpreter: Evaluator, given: Iterable[Value]) -> None:
+    """Take down what an unknown function is given: also the lengths that a mask is made of say where to stop."""
+    for tensor in _arrays(given):
+        atom = tensor.single()
+        if atom is not None:
+            interpreter.applied.add(_first_of_both(atom).key)
+
+
+def is_only_counted(interpreter: Evaluator, mask: Atom) -> bool:
+    """Is a mask, as far as the code shows, used for nothing but its sum?"""
+    one = _first_of_both(mask)
+    return interpreter.applied.isdisjoint((one.key, one.source))
+
+
+def _first_of_both(mask: Atom) -> Atom:
+    """The mask that this one is the complement of, or itself."""
+    other = mask.argument.single() if mask.is_complement and mask.argument is not None else None
+    return other or mask
+
+
+def _is_no_more_than(result: Value, mask: Atom) -> bool:
+    if not isinstance(result, Tensor):
+        return not isinstance(result, Alternatives | TupleValue | ListValue | DictValue)
+    return all(
+        atom.key == mask.key or are_opposite(atom.key, mask.key) or atom.role in (Role.VALID, Role.COUNT)
+        for atom in result.atoms()
+    )
+
+
+def _arrays(values: Iterable[Value], depth: int = 0) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif depth < _DEPTH:
+            if isinstance(value, Alternatives):
+                yield from _arrays(value.values, depth + 1)
+            elif isinstance(value, TupleValue):
+                yield from _arrays(value.items, depth + 1)
+            elif isinstance(value, ListValue):
+                yield from _arrays((value.element,), depth + 1)
+            elif isinstance(value, DictValue):
+                yield from _arrays((item for _, item in value.items), depth + 1)
