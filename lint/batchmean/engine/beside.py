@@ -147,7 +147,8 @@ def _may_have_examples(account: Reduction) -> bool:
     integrand = account.integrand
     if integrand.shape.rank == 1:
         return False
-    return not any(_PARAMETERS.search(spelled_out(place.node)) for place in integrand.evidence)
+    nodes = (*(place.node for place in integrand.evidence), account.steps[0].node)
+    return not any(_PARAMETERS.search(spelled_out(node)) for node in nodes)
 
 
 def _is_over_examples(averaged: Reduction) -> bool:

@@ -126,7 +126,10 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     average = _first_average(reduction, scale)
     if average is None or excludes(average.path, scale.path) or _is_added_up(divided, average, scale):
         return None
-    again = _counted_again(reduction)
+    account = reduction
+    again = _counted_again(account)
+    if again is None and _is_only_divided_after(divided, reduction):
+        account, again = divided, _counted_again(divided)  # by the number of batches, say
     if again is None:
         return None
     powers, about = again
@@ -136,10 +139,17 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         Place(scale.node, f"it is divided by {about} again"),
     )
     node = report_node(reduction, scale)
-    factor = factor_of(reduction)
+    factor = factor_of(account)
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
+
+
+def _is_only_divided_after(account: Reduction, later: Reduction) -> bool:
+    """Is nothing in the later account that could make up for a division too many in the earlier one?"""
+    before = dict(account.scale)
+    grown = [power > before.get(atom, 0) for atom, power in later.scale]
+    return not any(grown) and before.keys() <= dict(later.scale).keys()
 
 
 def _second_division(reduction: Reduction) -> Reduction | None:
