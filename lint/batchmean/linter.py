@@ -65,7 +65,7 @@ def lint(
 
 def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Finding, Event]]:
     """The findings, each with the event that it tells of; a place is reported once, whatever branch it is in."""
-    best: dict[tuple[Span, str], tuple[tuple[bool, bool, int], Finding, Event]] = {}
+    best: dict[tuple[Span, str], tuple[tuple[bool, bool, bool, int], Finding, Event]] = {}
     for event in events:
         for rank, rule in enumerate(BY_PRECEDENCE):
             message = rule.check(event) if isinstance(event, rule.sees) else None
@@ -74,8 +74,8 @@ def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Fi
             finding = _finding(event, rule.code, rule.name, message, path, lines)
             key = (finding.span, "" if isinstance(event, SupportEvent) else finding.code)
             powers = (finding.factor or {}).values()
-            # The mean that is off, before the sum that another branch makes of the same thing.
-            order = finding.confidence == "likely", any(power > 0 for power in powers), rank
+            # What is known by how much; the mean that is off, before the sum that another branch makes of the same.
+            order = (finding.confidence == "likely", not powers, any(power > 0 for power in powers), rank)
             if key not in best or order < best[key][0]:
                 best[key] = order, finding, event
             break

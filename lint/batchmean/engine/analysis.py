@@ -140,9 +140,6 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     for reduction in filter(_is_right, before):
         for step in reduction.steps:
             put_right.setdefault(step.node, set()).add(reduction.steps[-1].node)
-    shown = [
-        {step.node for step in r.steps} for r in before if r.integrand.proved and factor_of(r) is not None
-    ]
     entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
         f.node.name
@@ -157,7 +154,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                 run(function)
     # What a function shows by itself holds although a caller, with concrete values say, shows less.
     interpreter.ledger[first:] = [
-        r for r in interpreter.ledger[first:] if _holds_by_itself(r, known, put_right, shown)
+        r for r in interpreter.ledger[first:] if _holds_by_itself(r, known, put_right, interpreter.mapped)
     ]
 
 
@@ -165,26 +162,18 @@ def _holds_by_itself(
     reduction: Reduction,
     known: Set[ast.AST],
     put_right: Mapping[ast.AST, Set[ast.AST]],
-    shown: Sequence[Set[ast.AST]],
+    mapped: Set[ast.AST],
 ) -> bool:
     """Does what a function shows without its callers stay, whatever these show?
 
     What is proved is so for every argument: only what a caller does afterwards puts it right. `put_right` has the
-    last steps of the right accounts that go through a node; `shown` the steps of those that show as much, and what
-    the values are besides: one example of a batch.
+    last steps of the right accounts that go through a node; of what is `mapped` over a batch the callers know more:
+    it is called with one example.
     """
     nodes = {step.node for step in reduction.steps}
-    if any(nodes <= others for others in shown):
-        return False
-    if not _is_shown(reduction):
+    if not reduction.integrand.proved or not nodes.isdisjoint(mapped):
         return nodes.isdisjoint(known)
     return all(put_right.get(node, set()) <= nodes for node in nodes)
-
-
-def _is_shown(reduction: Reduction) -> bool:
-    """Does nothing about it rest on a name, or on how many axes there are?"""
-    factor = factor_of(reduction)
-    return reduction.integrand.proved and not (factor is not None and factor.assumes_rank)
 
 
 def _is_right(reduction: Reduction) -> bool:

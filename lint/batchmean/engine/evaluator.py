@@ -108,6 +108,8 @@ class Evaluator:
         self.averaged_events: set[int] = set()
         self.labels: set[int] = set()
         """The keys of what one of the classes was chosen by: where it is negative there is no label."""
+        self.mapped: set[ast.AST] = set()
+        """What reduces or divides in a function that is mapped over a batch."""
         self.rounds: list[Axis] = []
         """The axes that loops and comprehensions run through: their lengths are numbers of rounds."""
         """Distributions whose log_prob is averaged over every element."""

@@ -81,7 +81,15 @@ class SupportEvent(Event):
     def sums_the_batch(self) -> bool:
         """Is it summed over the first axis, and the mean then taken over the classes: `.sum(0).mean()`?"""
         mean, first = self.step, self.reduction.steps[0]
-        is_divided = any(atom.role is Role.COUNT for atom, _ in self.reduction.counts())
+        own = self.reduction.integrand.shape.shown
+        is_divided = any(
+            step.how == "scale" for step in self.reduction.steps[: self.reduction.steps.index(mean)]
+        )
+        is_divided |= any(
+            atom.shape is not None or any(axis.is_same(atom.axis) for axis in own if atom.axis is not None)
+            for atom, _ in self.reduction.counts()
+            if atom.role is Role.COUNT
+        )
         is_alone = len(self.reduction.units) == 1 and not is_divided
         is_summed = first.how == "sum" and first.positions == (0,) and is_alone
         return is_summed and mean.how == "mean" and mean.whole

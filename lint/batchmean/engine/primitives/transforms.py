@@ -58,19 +58,20 @@ def vmap(call: Call, function: Value, in_axes: Value | None = None) -> Value:
             else:
                 inner.append(value)
         result = call.interpreter.call(function, inner, kwargs, node)
-        return _with_batch(result, batch)
+        return _with_batch(call, result, batch)
 
     return BuiltinValue("vmap", mapped)
 
 
-def _with_batch(value: Value, batch: Axis) -> Value:
+def _with_batch(call: Call, value: Value, batch: Axis) -> Value:
     if isinstance(value, Alternatives):
-        return Alternatives(tuple(Case(path, _with_batch(v, batch)) for path, v in value.cases))
+        return Alternatives(tuple(Case(path, _with_batch(call, v, batch)) for path, v in value.cases))
     if not isinstance(value, Tensor):
         return value
     accounts = []
     for account in value.reductions:
         # Per example there was no batch axis to reduce: it is still to come.
+        call.interpreter.mapped.update(step.node for step in account.steps)
         integrand = altered(account.integrand, shape=account.integrand.shape.with_axis(0, batch))
         steps = tuple(altered(step, of_scalar=False) for step in account.steps)
         outer = altered(account, integrand=integrand, rest=None, steps=steps, parent=account)
