@@ -188,12 +188,12 @@ def _called_by_name(tree: ast.Module, program: Program) -> ast.Module | None:
 
 # Factors that nobody knows: they are 1 here.
 
-_MISSING: Final = frozenset(("BMN105", "BMN303"))
+_MISSING: Final = frozenset(("BMN105", "BMN303", "BMN306", "BMN307"))
 """Where a division is missing, and an unknown divisor may be it."""
 _DIVIDED: Final = {"BMN302": "BMN102"}
 """What was missing beside the class count may be there."""
-_TOO_MUCH: Final = frozenset(("BMN301",))
-"""Where there is a division too many, and an unknown factor may make up for it."""
+_OFF: Final = frozenset(("BMN301", "BMN306", "BMN307"))
+"""Where there is a division too many or too few, and an unknown factor may make up for it."""
 
 
 def _scaled(template: str) -> Apply:
@@ -222,8 +222,8 @@ rewrite(
 rewrite("over-world-size", "The result divided by the world size.", codes=_DIVIDED, mends=_MISSING)(
     _scaled("VALUE / world_size")
 )
-rewrite("times-weight", "The result times a weight of it.", mends=_TOO_MUCH)(_scaled("VALUE * weight"))
-rewrite("times-lambda", "The result times a coefficient.", mends=_TOO_MUCH)(_scaled("VALUE * beta"))
+rewrite("times-weight", "The result times a weight of it.", mends=_OFF)(_scaled("VALUE * weight"))
+rewrite("times-lambda", "The result times a coefficient.", mends=_OFF)(_scaled("VALUE * beta"))
 
 
 @rewrite(

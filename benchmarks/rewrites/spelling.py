@@ -27,6 +27,8 @@ from benchmarks.rewrites.syntax import (
 
 COUNTED = {"BMN102": "BMN101", "BMN103": "BMN101"}
 """A mean that is written as a division is reported as one."""
+OPTIONAL = frozenset(("BMN306", "BMN307"))
+"""Where a sum stands that was meant to be a mean, unless an option asks for it."""
 NO_MEAN = frozenset(("BMN303",))
 """What tells of the mean of one number: written as a division by 1, there is none."""
 
@@ -161,20 +163,30 @@ def _switched(tree: ast.Module, program: Program, template: str) -> ast.Module |
     return tree if changed else None
 
 
-@rewrite("conditional-methods", "`a.mean() if size_average else a.sum()` for `a.mean()`, by a new parameter.")
+@rewrite(
+    "conditional-methods",
+    "`a.mean() if size_average else a.sum()` for `a.mean()`, by a new parameter.",
+    mends=OPTIONAL,
+)
 def _conditional_methods(tree: ast.Module, program: Program) -> ast.Module | None:
     if program.framework in ("tensorflow", "keras"):
         return _switched(tree, program, "MEAN(A) if FLAG else SUM(A)")
     return _switched(tree, program, "A.mean() if FLAG else A.sum()")
 
 
-@rewrite("conditional-function", "`(np.mean if size_average else np.sum)(a)` for a mean, by a new parameter.")
+@rewrite(
+    "conditional-function",
+    "`(np.mean if size_average else np.sum)(a)` for a mean, by a new parameter.",
+    mends=OPTIONAL,
+)
 def _conditional_function(tree: ast.Module, program: Program) -> ast.Module | None:
     return _switched(tree, program, "(MEAN if FLAG else SUM)(A)")
 
 
 @rewrite(
-    "conditional-name", '`getattr(a, "mean" if size_average else "sum")()` for a mean, by a new parameter.'
+    "conditional-name",
+    '`getattr(a, "mean" if size_average else "sum")()` for a mean, by a new parameter.',
+    mends=OPTIONAL,
 )
 def _conditional_name(tree: ast.Module, program: Program) -> ast.Module | None:
     if program.framework in ("tensorflow", "keras"):
@@ -185,6 +197,7 @@ def _conditional_name(tree: ast.Module, program: Program) -> ast.Module | None:
 @rewrite(
     "conditional-statement",
     "`if size_average: loss = a.mean()` and `else: loss = a.sum()`, by a new parameter.",
+    mends=OPTIONAL,
 )
 def _conditional_statement(tree: ast.Module, program: Program) -> ast.Module | None:
     flag = Names(tree).new("size_average")

@@ -189,6 +189,8 @@ def worth_parsing(text: str) -> bool:
         token in text for token in (*_TARGETS, *_COLUMNS, *_SHAPED)
     ):
         return True
+    if ("entropy()" in text or "exp(" in text) and "mean" in text and any(token in text for token in _SUMS):
+        return True
     if "Categorical" in text and ".logits" in text:
         return True
     return "ross" in text and any(token in text for token in _SUMMED)
