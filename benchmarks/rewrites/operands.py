@@ -104,8 +104,8 @@ def _names_an_axis(node: ast.AST) -> bool:
     if any(k.arg in ("axis", "dim", "axes", "keepdims", "keepdim") for k in node.keywords):
         return True
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    if name in ("softmax", "log_softmax"):
-        return True  # the last one, where none is named
+    if name in ("softmax", "log_softmax", "cross_entropy", "nll_loss"):
+        return True  # the last or the second one, where none is named
     return name in _AXIS_BY_POSITION and any(
         isinstance(a, ast.List | ast.Tuple) or number(a) is not None for a in node.args
     )
