@@ -73,9 +73,9 @@ def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Fi
                 continue
             finding = _finding(event, rule.code, rule.name, message, path, lines)
             key = (finding.span, "" if isinstance(event, SupportEvent) else finding.code)
-            powers = (finding.factor or {}).values()
-            # What is known by how much; the mean that is off, before the sum that another branch makes of the same.
-            order = (finding.confidence == "likely", not powers, any(power > 0 for power in powers), rank)
+            # The mean that is off, before the sum that another branch makes of it; what is known by how much.
+            is_sum = isinstance(event, SupportEvent) and event.is_summed_at_last
+            order = (finding.confidence == "likely", is_sum, not finding.factor, rank)
             if key not in best or order < best[key][0]:
                 best[key] = order, finding, event
             break

@@ -94,6 +94,12 @@ class SupportEvent(Event):
         is_summed = first.how == "sum" and first.positions == (0,) and is_alone
         return is_summed and mean.how == "mean" and mean.whole
 
+    @property
+    def is_summed_at_last(self) -> bool:
+        """Is what is wrong here added up, as the last of all?"""
+        last = self.reduction.steps[-1]
+        return last.how == "sum" and last is not self.step
+
     def _carries_a_number(self) -> bool:
         """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
         number = self.reduction.coefficient
