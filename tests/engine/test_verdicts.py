@@ -30,6 +30,15 @@ SNIPPETS = [
         """,
     ),
     Snippet(
+        "the same, of log-probabilities that are chosen from an array that may be a matrix",
+        """
+        import torch
+        def f(x, actions, returns):
+            log_probs = torch.log_softmax(x, dim=1).gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+            return -torch.mean(log_probs * returns.unsqueeze(1)) / x.size(0)
+        """,
+    ),
+    Snippet(
         "the same, of a library's losses",
         """
         import torch.nn.functional as F

@@ -112,7 +112,7 @@ def _may_pair_up(column: Tensor, other: Tensor) -> bool:
     axes = column.shape.leading(2)
     if column.shape.rank not in (None, 2) or len(axes) < 2 or axes[1].size != 1 or axes[0].size is not None:
         return False
-    if other.shape.rank is not None or len(other.shape.leading(2)) == 2 or masks.mask_of(column) is not None:
+    if other.shape.rank is not None or other.shape.least_rank > 1 or masks.mask_of(column) is not None:
         return False
     return not any(x.axis is not None and other.shape.has(x.axis) for x in other.atoms())
 

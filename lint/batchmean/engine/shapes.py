@@ -312,6 +312,11 @@ class Shape:
         return self.root()._moved
 
     @property
+    def least_rank(self) -> int:
+        """How many axes there are for sure."""
+        return self.root()._least
+
+    @property
     def may_be_pairs(self) -> bool:
         """May every example be paired with every other in it?"""
         return self.root()._may_be_pairs

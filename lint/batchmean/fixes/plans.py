@@ -307,7 +307,7 @@ class _Plan:
         for place in (divisor, count_definition(self._code, divisor)):
             if place is None:
                 continue
-            if place is divisor and self._is_divided_otherwise():
+            if place is divisor and self._is_divided_otherwise() and not self._is_product(divisor):
                 yield from self._without_factor(place)
             yield from self._smaller_products(place)
             if self._event.is_wrong_axis:
@@ -342,6 +342,12 @@ class _Plan:
         reduction = self._event.reduction
         is_mean = reduction.rest == "mean" or any(how == "mean" for _, how in reduction.units)
         return is_mean or len(list(reduction.counts())) > 1
+
+    def _is_product(self, divisor: ast.expr) -> bool:
+        """Does it hold other counts as well, which have to stay?"""
+        places = (divisor, count_definition(self._code, divisor))
+        nodes = [node for place in places if place is not None for node in ast.walk(place)]
+        return any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) for node in nodes)
 
     def _total(self) -> ast.AST | None:
         """What makes one number of everything, by the library or not."""
