@@ -44,8 +44,7 @@ def not_allowed(tally: Tally, *, hides_names: bool) -> list[str]:
 
 
 KNOWN: Mapping[str, Allowed] = {
-    "names-neutral": Allowed(gained=2),
-    "locals-neutral": Allowed(gained=1),
+    "names-neutral": Allowed(gained=1),
     "variables-inlined": Allowed(likely=9),
     "summed-over-loader": Allowed(likely=21),
     "over-accumulation-steps": Allowed(likely=18),
@@ -56,8 +55,6 @@ KNOWN: Mapping[str, Allowed] = {
     "scaled-in-place": Allowed(likely=18),
     "scaled-when-accumulating": Allowed(likely=18),
     "none-default-statement": Allowed(gained=1),
-    "reduction-in-helper": Allowed(proved=1),
-    "reduction-through-helpers": Allowed(proved=1),
     "axes-negative": Allowed(likely=5),
     "called-in-main": Allowed(likely=9),
     "called-with-arrays": Allowed(likely=9),

@@ -226,12 +226,8 @@ def _takes_a_mean(text: str) -> bool:
         return True
     if not ("sum" in text or "dot(" in text):
         return False
-    return any(token in text for token in _COUNTS) or _divides_by_a_sum(text)
-
-
-def _divides_by_a_sum(text: str) -> bool:
-    """Could a sum be divided by another one, such as that of a mask?"""
-    return text.count("sum") > 1 and ("/" in text or "div" in text)
+    # By a count, or by another sum, such as that of a mask.
+    return "/" in text or "div" in text or any(token in text for token in _COUNTS)
 
 
 def _divides_a_mean(text: str) -> bool:

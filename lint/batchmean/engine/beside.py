@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PLAIN: Final = (0.5, 1.0, 2.0)
 """Factors that stand for no count and for no weight: of a square, of a sum of two."""
+_LATENTS: Final = re.compile(r"\bz_|_z\b|latent|(\b|_)(mu|mean|log_?var|log_?sigma|log_?std)(\b|_)", re.I)
+"""What people call the posterior of an example."""
 _PARAMETERS: Final = re.compile(r"weight|bias|param|prior|alpha|theta|embed", re.I)
 """What has no examples: the posterior of a network's own weights."""
 
@@ -144,11 +146,13 @@ def _has_examples(account: Reduction) -> bool:
 
 
 def _may_have_examples(account: Reduction) -> bool:
+    """Do the names say that a latent code is one of each example?"""
     integrand = account.integrand
     if integrand.shape.rank == 1:
         return False
     nodes = (*(place.node for place in integrand.evidence), account.steps[0].node)
-    return not any(_PARAMETERS.search(spelled_out(node)) for node in nodes)
+    texts = [spelled_out(node) for node in nodes]
+    return any(map(_LATENTS.search, texts)) and not any(map(_PARAMETERS.search, texts))
 
 
 def _is_over_examples(averaged: Reduction) -> bool:
