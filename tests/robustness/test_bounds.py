@@ -48,7 +48,7 @@ def test_huge_numbers_and_doubling_cost_next_to_nothing(text: str) -> None:
         return
     lint(text, "huge.py", tree=tree)
     assert calls(lambda: lint(text, "huge.py", tree=tree)) < 1_000_000
-    assert work(text) < 20_000
+    assert work(text) < 25_000  # four for each of 5,000 statements
 
 
 WIDE = wide(120)
