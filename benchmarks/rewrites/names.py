@@ -282,7 +282,7 @@ def _result_aliased(tree: ast.Module, program: Program) -> ast.Module | None:
 
 @rewrite("result-detached", "The value logged through `.item()` or `float`, the result returned.")
 def _result_detached(tree: ast.Module, program: Program) -> ast.Module | None:
-    scalar = "NAME.item() if NAME.ndim == 0 else NAME.tolist()"  # a loss per example has no `.item()`
+    scalar = "NAME if isinstance(NAME, float) or NAME.ndim else NAME.item()"  # of one per example there is no `.item()`
     shown = f"({scalar})" if program.framework in ("torch", "paddle", "mlx", "tinygrad") else "NAME"
     return _at_returns(
         tree, f"NAME = VALUE\nprint('step %s' % {shown})\nreturn NAME", "loss", only_entry=program
