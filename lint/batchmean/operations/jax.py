@@ -80,7 +80,6 @@ _NN = {
     "softmax": "softmax(x, axis; axis=-1)",
     "log_softmax": "log_softmax(x, axis; axis=-1)",
     "logsumexp": "logsumexp(x|a, axis, [b], keepdims)",
-    "logaddexp": "logaddexp(x|x1, y|x2)",
     "one_hot": "one_hot(labels|x, classes|num_classes, [dtype], axis)",
     "sigmoid": "sigmoid(x)",
     "log_sigmoid": "log_sigmoid(x)",
