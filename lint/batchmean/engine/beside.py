@@ -17,8 +17,6 @@ from batchmean.engine.values import Place, Role
 if TYPE_CHECKING:
     from batchmean.engine.evaluator import Evaluator
 
-PLAIN: Final = (0.5, 1.0, 2.0)
-"""Factors that stand for no count and for no weight: of a square, of a sum of two."""
 _LATENTS: Final = re.compile(r"\bz_|_z\b|latent|(\b|_)(mu|mean|log_?var|log_?sigma|log_?std)(\b|_)", re.I)
 """What people call the posterior of an example."""
 _PARAMETERS: Final = re.compile(r"weight|bias|param|prior|alpha|theta|embed", re.I)
@@ -38,7 +36,7 @@ def sums_beside_means(
 ) -> Iterator[Miscount]:
     """Every such event of a module; of several additions of one sum the first is told."""
     told: set[int] = set()
-    lasting = {id(account): last for last in final for account in _line(last)}
+    lasting = {id(account): last for last in final for account in last.line()}
     for addition in interpreter.additions:
         for mine, others in (addition.sides, addition.sides[::-1]):
             for summed in mine:
@@ -107,26 +105,17 @@ def _unbalances(summed: Reduction, averaged: Reduction) -> bool:
 def _is_whole_sum(account: Reduction) -> bool:
     if account.rest != "sum" or account.support != "summed" or account.scale or account.spread is not None:
         return False
-    return all(how == "sum" for _, how in account.units) and _is_plain(account)
+    return all(how == "sum" for _, how in account.units) and account.is_plain
 
 
 def _is_mean(account: Reduction) -> bool:
     """Is it the mean over the examples, with nothing that makes it larger again?"""
-    if (
-        account.support != "summed"
-        or account.spread is not None
-        or not _is_plain(account)
-        or not account.steps
-    ):
+    if account.support != "summed" or account.spread is not None or not account.is_plain or not account.steps:
         return False
     if account.rest == "mean":
         return not account.scale
     factor = factor_of(account)
     return factor is not None and dict(factor.units).get("B") == 0 and not factor.support
-
-
-def _is_plain(account: Reduction) -> bool:
-    return account.coefficient is not None and abs(account.coefficient) in PLAIN
 
 
 def _share_examples(one: Reduction, other: Reduction) -> bool:
@@ -161,10 +150,3 @@ def _is_over_examples(averaged: Reduction) -> bool:
     if integrand.symbol == "D" or (integrand.shape.rank or 0) > 1:
         return True
     return bool(integrand.library or averaged.units or integrand.symbol)
-
-
-def _line(account: Reduction) -> Iterator[Reduction]:
-    found: Reduction | None = account
-    while found is not None:
-        yield found
-        found = found.parent

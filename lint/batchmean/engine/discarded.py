@@ -13,7 +13,7 @@ from batchmean.engine.values import Place, Tensor, Value
 if TYPE_CHECKING:
     from batchmean.engine.reductions import Reduction
 
-_DIVISIONS: Final = frozenset(("div", "divide", "true_divide"))
+DIVISIONS: Final = frozenset(("div", "divide", "true_divide"))
 
 
 def discarded_division(node: ast.expr, value: Value) -> Miscount | None:
@@ -61,7 +61,7 @@ def _dividend(node: ast.expr) -> ast.expr | None:
         return None
     function = node.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if name not in _DIVISIONS:
+    if name not in DIVISIONS:
         return None
     if len(node.args) >= 2:
         return node.args[0]

@@ -106,13 +106,13 @@ class Evaluator:
         self.other_reduced: set[tuple[ast.AST, tuple[ast.AST, ...]]] = set()
         """Where something that is no integrand is reduced."""
         self.averaged_events: set[int] = set()
+        """Distributions whose log_prob is averaged over every element."""
         self.labels: set[int] = set()
         """The keys of what one of the classes was chosen by: where it is negative there is no label."""
         self.mapped: set[ast.AST] = set()
         """What reduces or divides in a function that is mapped over a batch."""
         self.rounds: list[Axis] = []
         """The axes that loops and comprehensions run through: their lengths are numbers of rounds."""
-        """Distributions whose log_prob is averaged over every element."""
         self.applied: set[int] = set()
         """Masks, by key, that are used for something else than to be counted."""
         self.additions: list[Addition] = []

@@ -166,7 +166,7 @@ class _Exponents:
         account = self._account
         roots = {atom for atom, power in account.scale if power % 1}
         if any(atom.role is not Role.OPAQUE for atom in roots):
-            return False
+            return False  # a root of a count
         # A sum of means over how many there are is a mean of them.
         counts = account.over_everything()[1] if account.rest == "mean" else account.counts()
         for atom, exponent in counts:

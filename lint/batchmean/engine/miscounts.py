@@ -155,13 +155,11 @@ def _is_only_divided_after(account: Reduction, later: Reduction) -> bool:
 def _second_division(reduction: Reduction) -> Reduction | None:
     """The account just after the first division that is one too many."""
     found: Reduction | None = None
-    account: Reduction | None = reduction
-    while account is not None:
+    for account in reduction.line():
         is_reduced = account.rest is not None or reduction.rest is None
         is_scaled = bool(account.steps) and account.steps[-1].how == "scale"
         if is_reduced and is_scaled and _counted_again(account) is not None:
             found = account
-        account = account.parent
     return found
 
 
@@ -272,18 +270,9 @@ def _perplexities(interpreter: Interpreter, wrong: Sequence[SupportEvent | Misco
             found = event.reduction
             if found is None or found.integrand.symbol == "D":
                 continue
-            if any(_descends(mine, found) for mine in reductions):
+            if any(account is found for mine in reductions for account in mine.line()):
                 places = (*event.evidence, Place(node, "the exponential of that loss is no perplexity"))
                 yield Miscount(
                     node, "perplexity", places, event.proved, None, found, fraction(event.monomial or {})
                 )
                 break
-
-
-def _descends(reduction: Reduction, ancestor: Reduction) -> bool:
-    found: Reduction | None = reduction
-    while found is not None:
-        if found is ancestor:
-            return True
-        found = found.parent
-    return False

@@ -140,8 +140,8 @@ def _says(valid: Atom) -> bool:
 def _step_that_divides(reduction: Reduction, count: Atom) -> Step:
     """The step that brought a count into the divisor, or the first reduction of what was divided by it before."""
     step = reduction.steps[-1]
-    account: Reduction | None = reduction
-    while account is not None and account.steps and any(atom == count for atom, _ in account.scale):
+    for account in reduction.line():
+        if not account.steps or not any(atom == count for atom, _ in account.scale):
+            break
         step = account.steps[-1]
-        account = account.parent
     return step

@@ -18,6 +18,9 @@ MAX_ACCOUNTS: Final = 64
 MAX_STEPS: Final = 64
 """How many reductions and divisions of one loss are followed."""
 
+PLAIN: Final = (0.5, 1.0, 2.0)
+"""Factors that stand for no count and for no weight: of a square, of a sum of two."""
+
 How: TypeAlias = Literal["sum", "mean"]
 Stack: TypeAlias = tuple[ast.AST, ...]
 
@@ -146,13 +149,23 @@ class Reduction:
     """The mask that was laid on it when it was one number already."""
     parent: Reduction | None = None
 
+    def line(self) -> Iterator[Reduction]:
+        """This account and those that it goes on from, the latest first."""
+        found: Reduction | None = self
+        while found is not None:
+            yield found
+            found = found.parent
+
     @property
     def origin(self) -> Reduction:
         """The first entry of this account."""
-        first = self
-        while first.parent is not None:
-            first = first.parent
+        *_, first = self.line()
         return first
+
+    @property
+    def is_plain(self) -> bool:
+        """Is it multiplied by no number that may stand for a count or a weight?"""
+        return self.coefficient is not None and abs(self.coefficient) in PLAIN
 
     @property
     def is_reported(self) -> bool:

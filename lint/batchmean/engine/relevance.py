@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from batchmean.engine.candidates import Candidates
+from batchmean.engine.discarded import DIVISIONS
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -49,7 +50,6 @@ _HEADS: Final = {
 }
 """Those of a statement outside its blocks."""
 _COMPOUND: Final = frozenset(kind for kind, names in _CHILDREN.items() if len(names) > len(_HEADS[kind]))
-_DIVISIONS: Final = frozenset("div divide true_divide".split())
 _UNRUN: Final = (ast.Raise, ast.Assert)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _NAMING: Final = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
@@ -331,7 +331,7 @@ class Relevance:
 
 def _is_thrown_away(facts: _Facts) -> bool:
     """Is the statement a division and no more?"""
-    return isinstance(facts.node, ast.Expr) and not facts.calls.isdisjoint(_DIVISIONS)
+    return isinstance(facts.node, ast.Expr) and not facts.calls.isdisjoint(DIVISIONS)
 
 
 def _reduces(facts: _Facts, *reducers: Set[str]) -> bool:

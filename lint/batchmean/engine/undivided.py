@@ -21,8 +21,6 @@ _POSITIONS: Final = re.compile(
     re.I,
 )
 _EXAMPLES: Final = re.compile(r"^(b|bs|bsz|n|batch(_?size)?|(n|num)_?(samples|examples)|examples)$", re.I)
-_PLAIN: Final = (0.5, 1.0, 2.0)
-"""Factors that stand for no count."""
 
 
 def undivided(interpreter: Evaluator, reduction: Reduction) -> Miscount | None:
@@ -65,7 +63,7 @@ def _counted(reduction: Reduction) -> list[Axis]:
         return []
     if any(how == "mean" for _, how in reduction.units) or reduction.per_batch:
         return []
-    if reduction.coefficient is None or abs(reduction.coefficient) not in _PLAIN:
+    if not reduction.is_plain:
         return []
     found: list[Axis] = []
     for atom, power in reduction.counts():
@@ -78,10 +76,8 @@ def _counted(reduction: Reduction) -> list[Axis]:
 def _layouts(reduction: Reduction) -> Iterator[_Layout]:
     """The axes of a loss as the code shows them: where it was made, and before these were moved or merged."""
     shape, library = reduction.integrand.shape, reduction.integrand.library
-    if library:
-        yield _Layout(
-            reduction, shape
-        )  # what a library takes has its examples first, wherever they were before
+    if library:  # what it takes has its examples first, wherever they were before
+        yield _Layout(reduction, shape)
     yield _Layout(reduction, shape.original)
     for axis in shape.shown:
         for merger in axis.mergers:

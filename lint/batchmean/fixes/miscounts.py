@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from batchmean.engine.discarded import DIVISIONS
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import factor_of
 from batchmean.engine.reductions import Reduction
@@ -23,7 +24,6 @@ _SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
 _SUMS = frozenset({"sum", "reduce_sum"})
 _PRODUCTS = frozenset({"mul", "multiply"})
 _FLATTEN = frozenset({"reshape", "view", "flatten", "ravel"})
-_DIVISIONS = frozenset({"div", "divide", "true_divide"})
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _MODULES = {
     "numpy": ("numpy", "autograd.numpy", "cupy"),
@@ -133,7 +133,7 @@ class _SecondDivision:
         elif isinstance(node, ast.BinOp) and is_reciprocal(node.left) != is_reciprocal(node.right):
             kept, gone = (node.right, node.left) if is_reciprocal(node.left) else (node.left, node.right)
             yield from self._without_operand(node, kept, gone)
-        elif isinstance(node, ast.Call) and last_name(node.func) in _DIVISIONS:
+        elif isinstance(node, ast.Call) and last_name(node.func) in DIVISIONS:
             divided = dividend(node)
             if divided is not None and node.args and not node.keywords:
                 yield from self._without_operand(node, divided, node.args[-1])
@@ -212,7 +212,7 @@ class _MaskedMean:
         divisor: ast.expr | None = None
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             total, divisor = _operand(node.left), node.right
-        elif isinstance(node, ast.Call) and last_name(node.func) in _DIVISIONS and len(node.args) == 1:
+        elif isinstance(node, ast.Call) and last_name(node.func) in DIVISIONS and len(node.args) == 1:
             total, divisor = dividend(node), node.args[0]
         product = self._reduced(total, _SUM_OF if divisor is None else _SUMS)
         factors = list(_factors(product, is_function=self._full_name(product) is not None)) if product else []
