@@ -64,6 +64,7 @@ from batchmean.engine.values import (
     intern,
     is_unknown,
     named,
+    tensors_in,
 )
 
 if TYPE_CHECKING:
@@ -817,10 +818,11 @@ class Evaluator:
         index = self.evaluate(target.slice)
         note_uses(self, (index,), base)
         if isinstance(target.value, ast.Name):
-            stored = self.lift(lambda one, at: self._with_item(target, one, at, value), base, index)
-            self._scope.names[target.value.id] = stored
+            name = target.value.id
+            stored = self.lift(lambda one, at: self._with_item(name, target, one, at, value), base, index)
+            self._scope.names[name] = stored
 
-    def _with_item(self, target: ast.Subscript, base: Value, index: Value, value: Value) -> Value:
+    def _with_item(self, name: str, target: ast.expr, base: Value, index: Value, value: Value) -> Value:
         """What an array or a dictionary is after something was stored in it."""
         if isinstance(base, DictValue) and isinstance(index, Const):
             items = tuple((k, v) for k, v in base.items if k != index.value)
@@ -841,8 +843,7 @@ class Evaluator:
             return self.placed(algebra.multiply(base, kept), (base, kept), target)
         if type(number) in (int, float) and number != 1:
             return self.computed(base.shape)  # weights that sum to something else, whatever they are called
-        assert isinstance(target.value, ast.Name)
-        return self.opaque((target.value.id,), shape=base.shape)
+        return self.opaque((name,), shape=base.shape)
 
     def element_of(self, iterable: Value) -> Value:
         """What iterating over a value gives each time."""
@@ -912,9 +913,10 @@ class Evaluator:
 
     def unsure(self, values: Iterable[Value]) -> Tensor:
         """Something unknown in place of values that are not followed any further: what was counted in them is open."""
-        for account in _accounts_in(values):
-            self._spend()
-            self.record(account.withdrawn())
+        for tensor in tensors_in(values, MAX_DEPTH):
+            for account in tensor.reductions:
+                self._spend()
+                self.record(account.withdrawn())
         return self.computed()
 
     def as_tensor(self, value: Value) -> Tensor:
@@ -1017,22 +1019,6 @@ def identity_of(value: Value) -> Hashable:
     if isinstance(value, Tensor):
         return value.terms
     return value if isinstance(value, ModuleValue | Condition) else id(value)
-
-
-def _accounts_in(values: Iterable[Value], depth: int = 0) -> Iterable[Reduction]:
-    """The accounts that values carry."""
-    for value in values:
-        if isinstance(value, Tensor):
-            yield from value.reductions
-        elif depth < MAX_DEPTH:
-            if isinstance(value, Alternatives):
-                yield from _accounts_in(value.values, depth + 1)
-            elif isinstance(value, TupleValue):
-                yield from _accounts_in(value.items, depth + 1)
-            elif isinstance(value, ListValue):
-                yield from _accounts_in((value.element,), depth + 1)
-            elif isinstance(value, DictValue):
-                yield from _accounts_in([item for _, item in value.items], depth + 1)
 
 
 def _shape_of_display(value: Value) -> Shape:

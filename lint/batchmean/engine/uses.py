@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.masks import are_opposite, mask_of
@@ -15,6 +15,7 @@ from batchmean.engine.values import (
     Tensor,
     TupleValue,
     Value,
+    tensors_in,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _DEPTH: Final = 3
 
 def note_uses(interpreter: Evaluator, given: Iterable[Value], result: Value) -> None:
     """Take down the masks that an operation was given, unless it gives no more than these masks or their counts."""
-    for tensor in _arrays(given):
+    for tensor in tensors_in(given, _DEPTH):
         atom = tensor.single()
         if atom is not None and mask_of(tensor) is not None and not _is_no_more_than(result, atom):
             interpreter.applied.add(_first_of_both(atom).key)
@@ -33,7 +34,7 @@ def note_uses(interpreter: Evaluator, given: Iterable[Value], result: Value) -> 
 
 def note_handed_over(interpreter: Evaluator, given: Iterable[Value]) -> None:
     """Take down what an unknown function is given: also the lengths that a mask is made of say where to stop."""
-    for tensor in _arrays(given):
+    for tensor in tensors_in(given, _DEPTH):
         atom = tensor.single()
         if atom is not None:
             interpreter.applied.add(_first_of_both(atom).key)
@@ -58,18 +59,3 @@ def _is_no_more_than(result: Value, mask: Atom) -> bool:
         atom.key == mask.key or are_opposite(atom.key, mask.key) or atom.role in (Role.VALID, Role.COUNT)
         for atom in result.atoms()
     )
-
-
-def _arrays(values: Iterable[Value], depth: int = 0) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif depth < _DEPTH:
-            if isinstance(value, Alternatives):
-                yield from _arrays(value.values, depth + 1)
-            elif isinstance(value, TupleValue):
-                yield from _arrays(value.items, depth + 1)
-            elif isinstance(value, ListValue):
-                yield from _arrays((value.element,), depth + 1)
-            elif isinstance(value, DictValue):
-                yield from _arrays((item for _, item in value.items), depth + 1)

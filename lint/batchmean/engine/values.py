@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from operator import attrgetter
@@ -349,6 +349,23 @@ Value: TypeAlias = (
     | DistributionValue
     | Alternatives
 )
+
+
+def tensors_in(values: Iterable[Value], depth: int) -> Iterator[Tensor]:
+    """The arrays among values, and those in cases, tuples, lists and dictionaries, `depth` levels down."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif depth > 0:
+            if isinstance(value, Alternatives):
+                yield from tensors_in(value.values, depth - 1)
+            elif isinstance(value, TupleValue):
+                yield from tensors_in(value.items, depth - 1)
+            elif isinstance(value, ListValue):
+                yield from tensors_in((value.element,), depth - 1)
+            elif isinstance(value, DictValue):
+                yield from tensors_in((item for _, item in value.items), depth - 1)
+
 
 SCALAR: Final = Shape.of([])
 
