@@ -18,6 +18,9 @@ from benchmarks.rewrites.syntax import (
     parameters,
 )
 
+_COUNTED: Final = {"BMN102": "BMN101", "BMN302": "BMN101"}
+"""The class count divides: which of the three says so depends on what else divides, and an unknown number may be it."""
+
 
 @rewrite("batch-as-tuple", "The arguments packed into a tuple and unpacked again.")
 def _batch_as_tuple(tree: ast.Module, program: Program) -> ast.Module | None:
@@ -150,7 +153,13 @@ def _summed_loop(tree: ast.Module, program: Program) -> ast.Module | None:
     return _with_caller(tree, program, text)
 
 
-@rewrite("summed-over-loader", "A caller sums the results over a loader's batches.", moves=True, runs=False)
+@rewrite(
+    "summed-over-loader",
+    "A caller averages the results over a loader's batches.",
+    moves=True,
+    codes=_COUNTED,
+    runs=False,
+)
 def _summed_over_loader(tree: ast.Module, program: Program) -> ast.Module | None:
     entry = program.entry(tree)
     given = parameters(entry)
@@ -190,8 +199,6 @@ def _called_by_name(tree: ast.Module, program: Program) -> ast.Module | None:
 
 _MISSING: Final = frozenset(("BMN105", "BMN303", "BMN306", "BMN307"))
 """Where a division is missing, and an unknown divisor may be it."""
-_DIVIDED: Final = {"BMN302": "BMN102"}
-"""What was missing beside the class count may be there."""
 _OFF: Final = frozenset(("BMN301", "BMN306", "BMN307"))
 """Where there is a division too many or too few, and an unknown factor may make up for it."""
 
@@ -217,19 +224,23 @@ def _scaled(template: str) -> Apply:
 
 
 rewrite(
-    "over-accumulation-steps", "The result divided by the accumulation steps.", codes=_DIVIDED, mends=_MISSING
+    "over-accumulation-steps", "The result divided by the accumulation steps.", codes=_COUNTED, mends=_MISSING
 )(_scaled("VALUE / accumulation_steps"))
-rewrite("over-world-size", "The result divided by the world size.", codes=_DIVIDED, mends=_MISSING)(
+rewrite("over-world-size", "The result divided by the world size.", codes=_COUNTED, mends=_MISSING)(
     _scaled("VALUE / world_size")
 )
-rewrite("times-weight", "The result times a weight of it.", mends=_OFF)(_scaled("VALUE * weight"))
-rewrite("times-lambda", "The result times a coefficient.", mends=_OFF)(_scaled("VALUE * beta"))
+rewrite("times-weight", "The result times a weight of it.", codes=_COUNTED, mends=_OFF)(
+    _scaled("VALUE * weight")
+)
+rewrite("times-lambda", "The result times a coefficient.", codes=_COUNTED, mends=_OFF)(
+    _scaled("VALUE * beta")
+)
 
 
 @rewrite(
     "scaled-apart",
     "`loss = E`, then `loss = loss / accumulation_steps`, then returned.",
-    codes=_DIVIDED,
+    codes=_COUNTED,
     mends=_MISSING,
 )
 def _scaled_apart(tree: ast.Module, program: Program) -> ast.Module | None:
@@ -239,7 +250,7 @@ def _scaled_apart(tree: ast.Module, program: Program) -> ast.Module | None:
 @rewrite(
     "scaled-in-place",
     "`loss = E`, then `loss /= accumulation_steps`, then returned.",
-    codes=_DIVIDED,
+    codes=_COUNTED,
     mends=_MISSING,
 )
 def _scaled_in_place(tree: ast.Module, program: Program) -> ast.Module | None:
@@ -249,7 +260,7 @@ def _scaled_in_place(tree: ast.Module, program: Program) -> ast.Module | None:
 @rewrite(
     "scaled-when-accumulating",
     "Divided by the accumulation steps under an `if accumulation_steps > 1`.",
-    codes=_DIVIDED,
+    codes=_COUNTED,
     mends=_MISSING,
 )
 def _scaled_when(tree: ast.Module, program: Program) -> ast.Module | None:

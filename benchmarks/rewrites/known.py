@@ -25,44 +25,22 @@ class Allowed(NamedTuple):
     raised: int = 0
 
 
-def needed(tally: Tally, *, hides_names: bool) -> Allowed:
+def needed(tally: Tally, *, tells_less: bool) -> Allowed:
     """What a rewrite would have to be allowed."""
     likely = tally.before - tally.before_proved
     most = ceil(likely * LIKELY_PERCENT / 100)
     return Allowed(
         tally.proved_flips,
         tally.gained,
-        0 if hides_names or tally.likely_flips <= most else tally.likely_flips,
-        tally.raised if hides_names else 0,
+        0 if tells_less or tally.likely_flips <= most else tally.likely_flips,
+        tally.raised if tells_less else 0,
     )
 
 
-def not_allowed(tally: Tally, *, hides_names: bool) -> list[str]:
+def not_allowed(tally: Tally, *, tells_less: bool) -> list[str]:
     """The kinds of flips of which there are more than the list allows."""
-    needs, allowed = needed(tally, hides_names=hides_names), KNOWN.get(tally.rewrite, Allowed())
+    needs, allowed = needed(tally, tells_less=tells_less), KNOWN.get(tally.rewrite, Allowed())
     return [kind for kind, need, most in zip(Allowed._fields, needs, allowed, strict=True) if need > most]
 
 
-KNOWN: Mapping[str, Allowed] = {
-    "called-in-main": Allowed(likely=8),
-    "names-neutral": Allowed(gained=1),
-    "variables-inlined": Allowed(likely=8),
-    "summed-over-loader": Allowed(likely=18),
-    "over-accumulation-steps": Allowed(likely=12),
-    "over-world-size": Allowed(likely=12),
-    "times-weight": Allowed(proved=1),
-    "times-lambda": Allowed(proved=1),
-    "scaled-apart": Allowed(likely=12),
-    "scaled-in-place": Allowed(likely=12),
-    "scaled-when-accumulating": Allowed(likely=12),
-    "none-default-statement": Allowed(gained=1),
-    "axes-negative": Allowed(likely=5),
-    "conditional-function": Allowed(likely=5),
-    "conditional-statement": Allowed(likely=5),
-    "mean-as-sum-over-count": Allowed(likely=4),
-    "mean-as-sum-over-named-count": Allowed(likely=4),
-    "mean-as-sum-over-walrus": Allowed(likely=4),
-    "mean-of-walrus": Allowed(likely=4),
-    "mean-as-named-sum-over-count": Allowed(likely=4),
-    "mean-as-product": Allowed(likely=4),
-}
+KNOWN: Mapping[str, Allowed] = {}

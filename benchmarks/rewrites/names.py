@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Callable
 from itertools import pairwise
+
+from batchmean.engine.masks import is_loss_name, is_mask_name
 
 from benchmarks.rewrites.programs import Program, Scope, loaded_by, texts_in
 from benchmarks.rewrites.registry import rewrite
@@ -134,7 +137,7 @@ def _renamed(tree: ast.Module, program: Program, *, helpers: bool) -> ast.Module
 
 
 @rewrite("names-neutral", "Every variable, parameter, attribute, helper and class is v1, v2, ...",
-         moves=True, hides_names=True)  # fmt: skip
+         moves=True, tells_less=True)  # fmt: skip
 def _names_neutral(tree: ast.Module, program: Program) -> ast.Module:
     return _renamed(tree, program, helpers=True)
 
@@ -142,14 +145,14 @@ def _names_neutral(tree: ast.Module, program: Program) -> ast.Module:
 @rewrite(
     "locals-neutral",
     "Every variable and parameter is v1, v2, ...; helpers keep their names.",
-    hides_names=True,
+    tells_less=True,
 )
 def _locals_neutral(tree: ast.Module, program: Program) -> ast.Module:
     return _renamed(tree, program, helpers=False)
 
 
 @rewrite("helpers-renamed", "Functions and classes get names that say nothing; variables keep theirs.",
-         moves=True, hides_names=True)  # fmt: skip
+         moves=True, tells_less=True)  # fmt: skip
 def _helpers_renamed(tree: ast.Module, program: Program) -> ast.Module:
     kept = {k.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg}
     kept |= {a.arg for a in ast.walk(tree) if isinstance(a, ast.arg)}
@@ -327,18 +330,32 @@ def returns_value(node: ast.Return) -> bool:
     return isinstance(node.value, ast.Call | ast.BinOp | ast.UnaryOp | ast.Name | ast.Subscript | ast.IfExp)
 
 
-@rewrite("variables-inlined", "Variables that are bound once and read once, put in place.")
+@rewrite(
+    "variables-inlined",
+    "Variables that are bound once and read once, put in place, but for those that are called a loss or a mask.",
+)
 def _variables_inlined(tree: ast.Module, program: Program) -> ast.Module | None:
+    return _inlined(tree, kept=lambda name: is_loss_name((name,)) or is_mask_name((name,)))
+
+
+@rewrite(
+    "all-variables-inlined", "Variables that are bound once and read once, put in place.", tells_less=True
+)
+def _all_variables_inlined(tree: ast.Module, program: Program) -> ast.Module | None:
+    return _inlined(tree, kept=lambda name: False)
+
+
+def _inlined(tree: ast.Module, kept: Callable[[str], bool]) -> ast.Module | None:
     changed = False
     for function in functions(tree):
         again = True
         while again:
-            again = _inline_one(function)
+            again = _inline_one(function, kept)
             changed = changed or again
     return tree if changed else None
 
 
-def _inline_one(function: ast.FunctionDef) -> bool:
+def _inline_one(function: ast.FunctionDef, kept: Callable[[str], bool]) -> bool:
     """Only into the statement that follows at once, so that nothing can change in between."""
     uses: dict[str, int] = {}
     for node in ast.walk(function):
@@ -357,6 +374,8 @@ def _inline_one(function: ast.FunctionDef) -> bool:
                     continue
                 target = first.targets[0]
                 if not isinstance(target, ast.Name) or uses[target.id] != 2 or target.id in taken:
+                    continue
+                if kept(target.id):
                     continue
                 if not isinstance(then, ast.Assign | ast.Return | ast.Expr | ast.AugAssign) or not then.value:
                     continue

@@ -116,7 +116,11 @@ def _axes_positive(tree: ast.Module, program: Program) -> ast.Module | None:
     return _axes(tree, program, lambda axis, rank: axis % rank)
 
 
-@rewrite("axes-negative", "Positive axes as negative ones, where the declared rank gives them.")
+@rewrite(
+    "axes-negative",
+    "Positive axes as negative ones, where the declared rank gives them: the code shows the rank no more.",
+    tells_less=True,
+)
 def _axes_negative(tree: ast.Module, program: Program) -> ast.Module | None:
     return _axes(tree, program, lambda axis, rank: axis % rank - rank)
 

@@ -18,9 +18,9 @@ class Rewrite:
     `apply` changes a program's tree, or returns None where there is nothing to change. `moves` says that the
     reductions may land in a function of another name. `codes` names codes that stand for others afterwards: a
     mean that is written as a division is reported as one. `mends` names codes whose mistake may be gone
-    afterwards: an unknown divisor may be the one that was missing. `hides_names` says that findings that rest on names
-    may go, and that none may be proved that was not. `runs` is False where the module cannot be executed as
-    before: a batch comes in one argument, say.
+    afterwards: an unknown divisor may be the one that was missing. `tells_less` says that it hides names, or how
+    many axes there are: findings that are not proved may go, and none may be proved that was not. `runs` is False
+    where the module cannot be executed as before: a batch comes in one argument, say.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Rewrite:
     moves: bool = False
     codes: Mapping[str, str] = field(default_factory=dict)
     mends: Set[str] = frozenset()
-    hides_names: bool = False
+    tells_less: bool = False
     runs: bool = True
 
     def rewritten(self, program: Program) -> str | None:
@@ -51,7 +51,7 @@ def rewrite(
     moves: bool = False,
     codes: Mapping[str, str] | None = None,
     mends: Set[str] = frozenset(),
-    hides_names: bool = False,
+    tells_less: bool = False,
     runs: bool = True,
 ) -> Callable[[Apply], Apply]:
     """Register a function as the rewrite of this name."""
@@ -59,7 +59,7 @@ def rewrite(
     def register(apply: Apply) -> Apply:
         if name in REWRITES:
             raise ValueError(f"two rewrites are called {name}")
-        REWRITES[name] = Rewrite(name, sentence, apply, moves, codes or {}, mends, hides_names, runs)
+        REWRITES[name] = Rewrite(name, sentence, apply, moves, codes or {}, mends, tells_less, runs)
         return apply
 
     return register

@@ -40,7 +40,7 @@ class Example(NamedTuple):
     def kind(self) -> str:
         """The worst of what happened."""
         flip = self.flip
-        hides = REWRITES[self.rewrite].hides_names
+        hides = REWRITES[self.rewrite].tells_less
         happened = (
             proved(flip.gained) > 0,
             proved(flip.lost) > 0,
@@ -76,7 +76,7 @@ def table(tallies: Iterable[Tally]) -> str:
 def against_known(tallies: Iterable[Tally]) -> Iterator[str]:
     """Where there are more flips than the list allows, and where it allows more than needed."""
     for tally in tallies:
-        needs = needed(tally, hides_names=REWRITES[tally.rewrite].hides_names)
+        needs = needed(tally, tells_less=REWRITES[tally.rewrite].tells_less)
         allowed = KNOWN.get(tally.rewrite, Allowed())
         for kind, need, most in zip(Allowed._fields, needs, allowed, strict=True):
             if need != most:
@@ -88,7 +88,7 @@ def known_table(tallies: Iterable[Tally]) -> str:
     """The list as it would have to be, as source."""
     lines = []
     for tally in tallies:
-        needs = needed(tally, hides_names=REWRITES[tally.rewrite].hides_names)
+        needs = needed(tally, tells_less=REWRITES[tally.rewrite].tells_less)
         given = ", ".join(f"{k}={n}" for k, n in zip(Allowed._fields, needs, strict=True) if n)
         if given:
             lines.append(f'    "{tally.rewrite}": Allowed({given}),')

@@ -87,11 +87,11 @@ _LOGARITHMS: Final = _Tokens({
 _MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths", "-100", "!= 0", "!= -1")
 """What says which positions count."""
 _SQUARES: Final = _Tokens({
-    "** 2": (), "**2": (), ".pow(": (), "square(": (), "square as": (),
+    "** 2": (), "**2": (), ".pow(": (), "square": ("square(", "square as", "squared_difference"),
 })  # fmt: skip
 """Squared differences; those of one variable are norms."""
 _LOSSES: Final = _Tokens({
-    "oss": ("loss", "Loss", "cross_entropy"), "nll": (),
+    "oss": ("loss", "Loss", "cross_entropy"), "nll": (), "lprob": (),
     "log": ("log_prob", "logp", "log_ratio", "logratio"), "err": ("_err", "err *", "errors"),
     "abs(": (),
 }, _SQUARES)  # fmt: skip

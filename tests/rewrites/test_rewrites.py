@@ -34,7 +34,7 @@ def tally(rewrite: str, chosen: tuple[Program, ...]) -> Tally:
 
 
 def check(rewrite: str, found: Tally) -> None:
-    assert not not_allowed(found, hides_names=REWRITES[rewrite].hides_names), found
+    assert not not_allowed(found, tells_less=REWRITES[rewrite].tells_less), found
 
 
 @pytest.mark.parametrize("rewrite", NAMES)
@@ -99,10 +99,10 @@ def test_what_is_needed_and_what_is_allowed() -> None:
     found = Tally(
         "in-try", changed=200, before=150, before_proved=50, lost=4, lost_proved=1, weakened=1, raised=3
     )
-    assert needed(found, hides_names=False) == Allowed(proved=2, likely=3)
-    assert needed(found, hides_names=True) == Allowed(proved=2, raised=3)
-    assert not_allowed(found, hides_names=False) == ["proved", "likely"]
-    assert not_allowed(Tally("in-try", before=100, lost=2), hides_names=False) == []
+    assert needed(found, tells_less=False) == Allowed(proved=2, likely=3)
+    assert needed(found, tells_less=True) == Allowed(proved=2, raised=3)
+    assert not_allowed(found, tells_less=False) == ["proved", "likely"]
+    assert not_allowed(Tally("in-try", before=100, lost=2), tells_less=False) == []
 
 
 WRONG = next(p for p in EVERY if p.id == "on_numpy/class_axis_mean.py::one_hot_by_eye")

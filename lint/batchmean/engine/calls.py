@@ -33,7 +33,9 @@ from batchmean.engine.values import (
     TupleValue,
     Value,
     altered,
+    from_atom,
     hinted,
+    is_unknown,
     named,
 )
 from batchmean.operations.table import Operation
@@ -339,11 +341,28 @@ def bind_parameters(
         hint = hints.from_annotation(parameter.annotation)
         if not hint and len(interpreter.lines) and parameter.lineno != function.node.lineno:
             hint = hints.from_comment(interpreter.lines, parameter.lineno)
+        if hint:
+            scope.annotated[name] = hint
+        if name in defaults and _is_whole(defaults[name]):
+            value = _as_whole(value)
         scope.names[name] = hinted(named(value, name, parameter), hint)
     if spec.vararg is not None:
         scope.names[spec.vararg.arg] = interpreter.sequence(given[len(positional) :])
     if spec.kwarg is not None:
         scope.names[spec.kwarg.arg] = DictValue(())
+
+
+def _is_whole(default: ast.expr) -> bool:
+    """Is a default a whole number above 1?"""
+    return isinstance(default, ast.Constant) and type(default.value) is int and default.value > 1
+
+
+def _as_whole(value: Value) -> Value:
+    """What a parameter with such a default is given, if nothing else is known of it."""
+    atom = value.single() if isinstance(value, Tensor) and is_unknown(value) else None
+    if atom is None or not isinstance(value, Tensor):
+        return value
+    return from_atom(altered(atom, is_whole=True), value.shape, value.stack)
 
 
 def default_or_unknown(

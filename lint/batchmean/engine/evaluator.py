@@ -61,6 +61,7 @@ from batchmean.engine.values import (
     altered,
     constant,
     from_atom,
+    hinted,
     intern,
     is_unknown,
     named,
@@ -378,9 +379,10 @@ class Evaluator:
     def _as_set(self, value: Value, node: ast.expr) -> Value:
         """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
         if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.is_fixed:
-            if is_class_count_name((node.attr,)):
+            is_whole = type(value.value) is int and value.value > 1
+            if is_whole or is_class_count_name((node.attr,)):
                 key = intern("attribute", node.attr, repr(value.value))
-                return from_atom(Atom(key, names=(node.attr,), shape=SCALAR), SCALAR)
+                return from_atom(Atom(key, names=(node.attr,), shape=SCALAR, is_whole=is_whole), SCALAR)
         return value
 
     def _binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
@@ -504,8 +506,8 @@ class Evaluator:
     def _compare(self, node: ast.Compare) -> Value:
         left = self.evaluate(node.left)
         rights = [self.evaluate(c) for c in node.comparators]
-        if len(rights) != 1:
-            return self.opaque()
+        if len(rights) != 1 or (isinstance(node.left, ast.Name) and node.left.id == "__name__"):
+            return self.opaque()  # how the file is run is no option of a loss
         return self.lift(lambda a, b: self._compared(node, a, b), left, rights[0])
 
     def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
@@ -745,7 +747,10 @@ class Evaluator:
 
     def _bind(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
-            self._scope.names[target.id] = self._named(value, target.id, target)
+            stored = self._named(value, target.id, target)
+            if self._scope.annotated and isinstance(stored, Tensor) and is_unknown(stored):
+                stored = hinted(stored, self._scope.annotated.get(target.id, ()))
+            self._scope.names[target.id] = stored
         elif isinstance(target, ast.Tuple | ast.List):
             self._unpack(target.elts, value)
         elif isinstance(target, ast.Starred):

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from math import log
 from typing import Final
 
-from batchmean.engine.names import is_class_count_name
-from batchmean.engine.reductions import Reduction, Step
+from batchmean.engine.reductions import Reduction, Step, may_be_a_size, may_count
 from batchmean.engine.shapes import Axis, Shape
 from batchmean.engine.values import Role, altered
 
@@ -51,7 +50,7 @@ def factor_of(account: Reduction) -> Factor | None:
     support, units = exponents.support, exponents.units()
     if support < -1 or any(power > 0 for power in units.values()):
         return None  # divided by the support twice, or a sum times a length: more likely something is misread
-    if integrand.assumed and exponents.counted_whole and any(power > 0 for _, power in account.scale):
+    if integrand.assumed and exponents.counted_whole and _is_times_a_count(account):
         return None  # all elements, less those of an axis that may be the support
     if integrand.assumed and account.support == "summed" and support < 0 and not exponents.counted_whole:
         # Nothing but its place at the end shows the support: what was left out of the divisor may be it.
@@ -70,6 +69,11 @@ def factor_of(account: Reduction) -> Factor | None:
         units = {name: min(exponent, -1) for name, exponent in units.items()}
     found = tuple((name, exponent + 1) for name, exponent in units.items())
     return Factor(support, found, exponents.assumes_rank, exponents.is_partial, exponents.is_twice)
+
+
+def _is_times_a_count(account: Reduction) -> bool:
+    """Is it multiplied by what may be the length of an axis? A weight by its name is none."""
+    return any(power > 0 and may_count(atom, power) for atom, power in account.scale)
 
 
 def divided_by(account: Reduction) -> dict[str, int]:
@@ -177,7 +181,7 @@ class _Exponents:
             elif atom.role is Role.OPAQUE:
                 if atom.key in self._axis.symbols:
                     self.support += exponent
-                elif exponent > 0 and is_class_count_name(atom.names):
+                elif exponent > 0 and may_be_a_size(atom, exponent):
                     return False
                 elif exponent < 0:
                     self.is_over_something = True  # which may be any count

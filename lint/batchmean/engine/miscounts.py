@@ -36,6 +36,7 @@ def miscounts(
     told = {event.step.node for event in support}
     padded: list[Miscount] = []
     choices = Choices(interpreter.ledger)
+    final = [_of_one_round(interpreter, reduction) for reduction in final]
     counted = [r.counts_masked() for r in final]
     right = {
         id(r.origin)
@@ -214,11 +215,16 @@ def _is_added_up(reduction: Reduction, first: Step, later: Step) -> bool:
 
     A comprehension over heads or terms does, too; the length of an axis of the loss itself is no number of rounds.
     """
-    rounds = [d.node for d in first.path if d.holds and d not in later.path and isinstance(d.node, _LOOPS)]
+    rounds = _rounds_between(first, later)
     if not rounds:
         return False
     own = all(atom.axis is not None for atom, _ in reduction.over_everything()[1])
     return not (own and all(isinstance(node, ast.ListComp | ast.GeneratorExp) for node in rounds))
+
+
+def _rounds_between(first: Step, later: Step) -> list[ast.AST]:
+    """The loops in which the first step is taken, and the later one is not."""
+    return [d.node for d in first.path if d.holds and d not in later.path and isinstance(d.node, _LOOPS)]
 
 
 def is_class_loss(reduction: Reduction) -> bool:
@@ -233,6 +239,20 @@ def _is_division(node: ast.AST) -> bool:
 def _is_of_rounds(interpreter: Interpreter, count: Atom) -> bool:
     """Is it the number of rounds of a loop, not of what is in one of them?"""
     return count.axis is not None and any(count.axis.is_same(axis) for axis in interpreter.rounds)
+
+
+def _of_one_round(interpreter: Interpreter, account: Reduction) -> Reduction:
+    """An account as it is in one round of a loop that adds it up, where the number of rounds divides the total."""
+    while account.parent is not None and account.steps and account.steps[-1].how == "scale":
+        step, before = account.steps[-1], dict(account.parent.scale)
+        new = [(atom, power) for atom, power in account.scale if before.get(atom) != power]
+        if len(new) != 1 or new[0][1] != -1.0 or not _is_of_rounds(interpreter, new[0][0]):
+            break
+        made = next((s for s in account.steps if s.how != "scale"), None)
+        if made is None or not _rounds_between(made, step):
+            break
+        account = account.parent
+    return account
 
 
 def _noop_mean(interpreter: Interpreter, reduction: Reduction) -> Miscount | None:

@@ -10,7 +10,7 @@ from batchmean.engine.literals import spelled_out
 from batchmean.engine.masks import EVERYTHING, are_opposite, is_shown, meaning
 from batchmean.engine.reductions import Choices, Mask, Reduction, Step, may_count, report_node
 from batchmean.engine.uses import is_only_counted
-from batchmean.engine.values import Atom, Place, Role
+from batchmean.engine.values import Atom, Factors, Place, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,9 @@ _IGNORED: Final = re.compile(r"100|ign", re.I)
 def mismatched(interpreter: Evaluator, reduction: Reduction, choices: Choices) -> Miscount | None:
     """The event of an account whose divisor is the sum of a mask, and of other positions than its sum is over."""
     if reduction.spread is not None:
-        return None if choices.has(reduction) else _on_a_number(reduction, reduction.spread)
+        if choices.has(reduction, lambda other: not _is_masked_as_a_number(other, reduction.steps[-1])):
+            return None
+        return _on_a_number(reduction, reduction.spread)
     valid = _divisor(reduction)
     if valid is None or reduction.rest != "sum" or any(how == "mean" for _, how in reduction.units):
         return None
@@ -35,10 +37,19 @@ def mismatched(interpreter: Evaluator, reduction: Reduction, choices: Choices) -
     return _classes(reduction, reduction.mask, valid)
 
 
-def _divisor(reduction: Reduction) -> Atom | None:
-    """The sum of a mask, where that is the only count in sight."""
+def _is_masked_as_a_number(reduction: Reduction, last: Step) -> bool:
+    """Does another way lead past this step, too, with one number that is masked, were it a sum or a mean before?"""
+    return reduction.steps[-1].node is not last.node or (
+        reduction.spread is not None and reduction.spread.on_number
+    )
+
+
+def _divisor(reduction: Reduction, before: Factors = ()) -> Atom | None:
+    """The sum of a mask, where that is the only count in sight, but for those that were there `before`."""
     valid: Atom | None = None
     for atom, power in reduction.counts():
+        if (atom, float(power)) in before:
+            continue
         if atom.role is Role.VALID and power == -1 and valid is None:
             valid = atom
         elif may_count(atom, power):
@@ -95,9 +106,9 @@ def _on_a_number(reduction: Reduction, mask: Mask) -> Miscount | None:
     if first is None or not mask.on_number or not after or not after[-1].whole:
         return None
     hows = {step.how for step in after}
-    valid = _divisor(reduction)
+    valid = _divisor(reduction, mask.scale)
     cancels = hows == {"sum"} and valid is not None and valid.source == mask.key
-    is_share = hows == {"mean"} and not reduction.scale
+    is_share = hows == {"mean"} and reduction.scale == mask.scale
     if not (cancels or is_share):
         return None
     places = (

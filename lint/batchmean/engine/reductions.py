@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from batchmean.engine import masks
+from batchmean.engine.names import is_class_count_name
 from batchmean.engine.paths import Answer, Path, excludes
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
 from batchmean.engine.values import MAX_FACTORS, Atom, Factors, Place, Role, Tensor, Term, altered, product_of
@@ -122,6 +123,8 @@ class Mask:
     """Is it made of lengths, with the examples on its first axis?"""
     on_number: bool = False
     """Was it laid on one number, with no array beside it?"""
+    scale: Factors = ()
+    """What that number had been multiplied by, and divided by, before."""
 
 
 @dataclass(eq=False, slots=True)
@@ -289,7 +292,8 @@ class Reduction:
             first = min(zeroing, key=lambda atom: atom.key)
             rest = Term(term.coefficient, tuple(f for f in term.factors if f[0] not in zeroing))
             spread = mask_fact(first, len(self.units), len(self.steps))
-            spread = altered(spread, on_number=shape is not None and shape.is_scalar)
+            if shape is not None and shape.is_scalar:
+                spread = altered(spread, on_number=True, scale=self.scale)
             return altered(self, spread=spread, parent=self).scaled(altered(by, terms=(rest,)))
         scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
         counted = ((_valid_of_each(atom) or atom, power) for atom, power in term.factors)
@@ -487,15 +491,20 @@ class Choices:
             if account.steps:
                 self._ways.setdefault(_made_at(account), []).append(account)
 
-    def has(self, account: Reduction) -> bool:
-        """Is there another way, taken where this one is not, in which the same values are not reduced alike?"""
+    def has(self, account: Reduction, differs: Callable[[Reduction], bool] = lambda other: True) -> bool:
+        """Is there another way, taken where this one is not, in which the same values are not reduced alike?
+
+        `differs` says of such a way whether it matters.
+        """
         paths = [step.path for step in account.steps]
         if any(
             isinstance(d.answer, Answer) and isinstance(d.answer.value, str) for path in paths for d in path
         ):
             return True  # `how == "sum"`: what else there is may not be followed
         return any(
-            other.rest != account.rest and any(excludes(path, other.steps[-1].path) for path in paths)
+            other.rest != account.rest
+            and differs(other)
+            and any(excludes(path, other.steps[-1].path) for path in paths)
             for other in self._ways.get(_made_at(account), ())
         )
 
@@ -564,10 +573,25 @@ def is_count_name(names: tuple[str, ...]) -> bool:
     return any(_COUNTS.search(name.lower()) for name in names)
 
 
+def is_part_name(names: tuple[str, ...]) -> bool:
+    """Is a number of this name a weight, a temperature or a number of parts?"""
+    return any(_PARTS.search(name.lower()) for name in names)
+
+
+def may_be_a_size(atom: Atom, power: float = 1) -> bool:
+    """Could a number be the length of a support axis, by its name or its default? No root of one, and no square.
+
+    Used to silence only.
+    """
+    if is_class_count_name(atom.names):
+        return True
+    return atom.is_whole and power == 1 and not is_part_name(atom.names)
+
+
 def may_count(atom: Atom, power: float) -> bool:
     """Could a number be a count that puts the mean over all positions right?"""
     if atom.role is not Role.OPAQUE:
         return True
-    if any(_PARTS.search(name.lower()) for name in atom.names):
+    if is_part_name(atom.names):
         return False
     return power < 0 or not atom.names or is_count_name(atom.names)

@@ -67,6 +67,8 @@ class Scope:
     names: Names = field(default_factory=Names)
     stars: list[str] = field(default_factory=list)
     owner: ClassValue | None = None
+    annotated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What annotations say of the axes of names, whatever is stored under them."""
 
     def find(self, name: str) -> Value | None:
         scope: Scope | None = self

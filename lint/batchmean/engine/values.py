@@ -126,6 +126,8 @@ class Atom:
     """For a MASK: was it written as 1 less another?"""
     is_chosen: bool = False
     """Is it one column of an array, `x[:, 0]`?"""
+    is_whole: bool = False
+    """Is it a parameter whose default is a whole number above 1, such as a class count has?"""
 
     @property
     def shape_is_scalar(self) -> bool:

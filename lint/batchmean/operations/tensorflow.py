@@ -35,7 +35,7 @@ _MATH = {
     "reciprocal_no_nan": "reciprocal(x)",
     "pow": "power(x, y)",
     "square": "square(x)",
-    "squared_difference": "map(x)",
+    "squared_difference": "squared_difference(x, y)",
     "sqrt": "sqrt(x)",
     "xlogy": "xlogy(x, y)",
     "xlog1py": "xlog1py(x, y)",

@@ -170,6 +170,12 @@ def square(call: Call, x: Value) -> Value:
 
 
 @primitive
+def squared_difference(call: Call, x: Value, y: Value) -> Value:
+    """(x - y)**2."""
+    return square(call, subtract(call, x, y))
+
+
+@primitive
 def sqrt(call: Call, x: Value) -> Value:
     return algebra.power(call.tensor(x), 0.5)
 

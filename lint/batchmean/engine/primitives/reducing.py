@@ -5,9 +5,8 @@ from __future__ import annotations
 from batchmean.engine import algebra, masks
 from batchmean.engine.integrands import loss_per_position, recognise
 from batchmean.engine.masks import common_masks, mask_of
-from batchmean.engine.names import is_class_count_name
 from batchmean.engine.primitives import Call, axes_spec, literal, primitive
-from batchmean.engine.reductions import How, Reduction, Stack, follows, mask_fact
+from batchmean.engine.reductions import How, Reduction, Stack, follows, mask_fact, may_be_a_size
 from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
 from batchmean.engine.values import (
     SCALAR,
@@ -52,15 +51,13 @@ def _common_counts(terms: tuple[Term, ...]) -> Factors:
     """Counts that every term was divided by before the reduction."""
     common = None
     for term in terms:
-        counts = tuple(
-            f for f in term.factors if f[0].role in (Role.COUNT, Role.VALID) or _is_named_count(f[0])
-        )
+        counts = tuple(f for f in term.factors if f[0].role in (Role.COUNT, Role.VALID) or _is_a_size(*f))
         common = counts if common is None else tuple(f for f in common if f in counts)
     return common or ()
 
 
-def _is_named_count(atom: Atom) -> bool:
-    return atom.role is Role.OPAQUE and atom.shape is not None and is_class_count_name(atom.names)
+def _is_a_size(atom: Atom, power: float) -> bool:
+    return atom.role is Role.OPAQUE and atom.shape is not None and may_be_a_size(atom, power)
 
 
 def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:
