@@ -111,7 +111,7 @@ def call(
                 bound = altered(method, receiver=function)
                 return interpreter.call_function(bound, args, kwargs, node)
         note_handed_over(interpreter, (*args, *kwargs.values()))
-        return interpreter.opaque()
+        return interpreter.unknown_of(args)
     if isinstance(function, ModuleValue):
         operation = operations.function(function.name)
         if operation is None:
@@ -147,7 +147,7 @@ def _unknown_result(
         place = Place(node, "asked for no reduction, this gives a loss per element")
         loss = interpreter.computed()
         return map_atoms(loss, lambda atom: altered(atom, kind="error", place=place))
-    return interpreter.opaque((name,) if makes_masks(name) else ())
+    return interpreter.unknown_of(args, (name,) if makes_masks(name) else ())
 
 
 def _is_none(value: Value) -> bool:
@@ -170,7 +170,7 @@ def call_method(
         if not isinstance(method, Tensor):
             return call(interpreter, method, args, kwargs, node)
         note_handed_over(interpreter, (*args, *kwargs.values()))
-        return interpreter.opaque((name,))
+        return interpreter.unknown_of(args, (name,))
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
     if isinstance(receiver, DictValue) and name == "get" and args and isinstance(args[0], Const):
@@ -193,7 +193,7 @@ def call_method(
     if operation is None:
         interpreter.as_tensor(receiver)
         note_handed_over(interpreter, (*args, *kwargs.values()))
-        return interpreter.opaque()
+        return interpreter.unknown_of(args)
     result = apply(interpreter, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         interpreter.scope.names[node.func.value.id] = named(result, node.func.value.id)

@@ -113,6 +113,8 @@ class Evaluator:
         """The keys of what one of the classes was chosen by: where it is negative there is no label."""
         self.mapped: set[ast.AST] = set()
         """What reduces or divides in a function that is mapped over a batch."""
+        self.given: dict[int, tuple[Shape, ...]] = {}
+        """The shapes of what unknown functions were given, by the key of what they gave."""
         self.rounds: list[Axis] = []
         """The axes that loops and comprehensions run through: their lengths are numbers of rounds."""
         self.applied: set[int] = set()
@@ -170,6 +172,14 @@ class Evaluator:
         self._serial += 1
         own = shape or Shape()
         return from_atom(Atom(intern("opaque", self._serial), names=names, shape=own), own)
+
+    def unknown_of(self, args: Iterable[Value], names: tuple[str, ...] = ()) -> Tensor:
+        """What an unknown function makes of its arguments."""
+        result = self.opaque(names)
+        shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
+        if shapes:
+            self.given[result.atoms()[0].key] = shapes[:MAX_ITEMS]
+        return result
 
     def computed(self, shape: Shape | None = None) -> Tensor:
         """What an operation in sight made of something: unknown, and not to be judged by a name."""
@@ -427,6 +437,13 @@ class Evaluator:
         """a * b, with an account of the pairs where (B,) meets (B, 1)."""
         product = self.placed(self.formed(algebra.multiply(a, b), a, b), (a, b), node)
         pairs = pairing(a, b, node, self._stack, product.shape)
+        for differences, other in ((a, b), (b, a)):
+            if (
+                pairs is None
+                and differences.pairs is not None
+                and (other.shape.rank or other.shape.least_rank)
+            ):
+                pairs = differences.pairs  # times an array they are no differences of two means any more
         if pairs is None:
             return product
         return altered(

@@ -137,6 +137,8 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
     """Is the first (B, 1) and the second (B,)?"""
     if column.shape.keeps_what_is_dropped(row.shape):
         return "shown"
+    if (is_column := column.shape.is_column_of(row.shape)) is not False:
+        return "shown" if is_column else "by a column"
     axes = column.shape.leading(2)
     if column.shape.rank not in (None, 2) or len(axes) != 2 or axes[1].size != 1 or axes[0].size is not None:
         return None

@@ -131,6 +131,9 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     again = _counted_again(account)
     if again is None and _is_only_divided_after(divided, reduction):
         account, again = divided, _counted_again(divided)  # by the number of batches, say
+    is_of_inputs = again is None and _is_divided_by_the_inputs(reduction)
+    if is_of_inputs:
+        again = {"B": -1}, "the batch"
     if again is None:
         return None
     powers, about = again
@@ -143,7 +146,19 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     factor = factor_of(account)
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
+    shown = shown and not is_of_inputs
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
+
+
+def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
+    """Is a library's mean divided by the number of examples that the model was given?"""
+    counts, inputs = list(reduction.counts()), reduction.integrand.inputs
+    if reduction.rest != "mean" or len(counts) != 1 or reduction.coefficient is None:
+        return False
+    atom, power = counts[0]
+    axis = atom.axis if atom.role is Role.COUNT and power == -1 else None
+    firsts = [first for shape in inputs if (first := shape.axis(0)) is not None]
+    return axis is not None and any(axis.is_same(first) for first in firsts)
 
 
 def _is_only_divided_after(account: Reduction, later: Reduction) -> bool:

@@ -56,6 +56,8 @@ class Integrand:
     """Is something added to it, element by element, that is no part of the expectation?"""
     ignores: bool = False
     """Does the library leave out some labels unasked, such as -100?"""
+    inputs: tuple[Shape, ...] = ()
+    """Of a library loss: the arrays that the model in sight was given, whose examples are most likely the loss's."""
 
     @property
     def support_name(self) -> str:

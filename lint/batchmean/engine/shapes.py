@@ -397,6 +397,17 @@ class Shape:
         (mine, positions, kept), (theirs, others, dropped) = self._reduced, other._reduced
         return kept and not dropped and positions == others and mine.is_same(theirs)
 
+    def is_column_of(self, other: Shape) -> bool | None:
+        """Is `other` this one without its last axis, of length 1? None where only what it was compared with is."""
+        for reduced, known in ((other._reduced, True), (other.root()._reduced, None)):
+            if reduced is None or reduced[2] or not reduced[0].is_same(self):
+                continue
+            last = self.axis(-1)
+            is_last = reduced[1] == (-1,) or (self.rank is not None and reduced[1] == (self.rank - 1,))
+            if is_last and last is not None and last.size == 1:
+                return known
+        return False
+
     def without(self, spec: AxesSpec, keepdims: bool = False) -> Shape:
         """The shape after a reduction over `spec`."""
         result = self._without(spec, keepdims)
@@ -558,6 +569,7 @@ class Shape:
         a._least = max(a._least, b._least)
         a._moved = a._moved or b._moved
         a._may_be_pairs = a._may_be_pairs or b._may_be_pairs
+        a._reduced = a._reduced or b._reduced
         b._root = a
 
 

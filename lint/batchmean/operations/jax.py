@@ -33,7 +33,7 @@ _LOSSES = (
 _CLASS_LOSSES = {
     **dict.fromkeys(
         ("softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"),
-        "class_loss(x|logits, target|labels, axis; axis=-1, extra=none)",
+        "class_loss(x|logits, target|labels, axis, where; axis=-1, extra=none)",
     ),
     "safe_softmax_cross_entropy": "class_loss(x|logits, target|labels; axis=-1, extra=none)",
     "kl_divergence": "class_divergence(x|log_predictions, target|targets, axis; axis=-1, extra=none)",

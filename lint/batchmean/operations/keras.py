@@ -168,6 +168,8 @@ FRAMEWORK = Framework(
         ),
         **{f"keras.losses.{name}": "loss_module" for name in _LOSS_CLASSES},
         "keras.config.epsilon": "constant_number",
+        "keras.Input": "input_of(shape)",
+        "keras.layers.Input": "input_of(shape)",
         "keras.layers.Dense": "dense_layer(units)",
         "keras.utils.to_categorical": "to_categorical(labels|y|x, classes|num_classes)",
         "keras.utils.normalize": "map(x)",

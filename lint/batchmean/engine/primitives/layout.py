@@ -91,6 +91,8 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
     if len(shape) == 1 and isinstance(shape[0], ShapeValue):
         given = shape[0]
         whole = given.start == 0 and given.stop is None
+        if whole and (target := _one_hot_again(tensor, given.shape)) is not None:
+            return target
         return algebra.relabelled(tensor, given.shape if whole and not given.shape.is_scalar else Shape())
     items = shape[0].items if len(shape) == 1 and isinstance(shape[0], TupleValue) else shape
     result = _reshaped(call, tensor.shape, items).made_of(tensor.shape)
@@ -98,6 +100,17 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
         if axis.parts and axis.merged_in is None:
             axis.merged_in = tensor.shape
     return algebra.relabelled(tensor, result)
+
+
+def _one_hot_again(tensor: Tensor, shape: Shape) -> Tensor | None:
+    """`hot.reshape(preds.shape)`: the classes stay last, unless the code shows that the last axis is another one."""
+    atom, last = tensor.single(), shape.axis(-1)
+    if atom is None or atom.role is not Role.ONE_HOT or last is None or shape.is_scalar:
+        return None
+    if atom.axis is None or shape.has(atom.axis) or atom.axis.size not in (None, last.size):
+        return None
+    key = intern("reshaped", atom.key, last.root())
+    return from_atom(altered(atom, key=key, axis=last, shown=False), shape)
 
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
@@ -269,6 +282,15 @@ def dense_layer(call: Call, units: Value | None = None) -> Value:
         return call.interpreter.lift(lambda x: dense(call, x, units), args[0])
 
     return BuiltinValue("dense", forward)
+
+
+@primitive
+def input_of(call: Call, shape: Value | None = None) -> Value:
+    """Input(shape=(64,)): an array of examples, each of that shape."""
+    if not isinstance(shape, TupleValue):
+        return call.opaque()
+    sizes = [Axis() if literal(item) is None else axis_of_length(call, item) for item in shape.items]
+    return call.opaque(Shape.of([Axis(), *sizes]))
 
 
 @primitive

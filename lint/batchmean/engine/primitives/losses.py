@@ -146,12 +146,24 @@ def class_loss(
     reduce: Value | None = None,
     reduction: Value | None = None,
     axis: Value | None = None,
+    where: Value | None = None,
 ) -> Value:
     """cross_entropy, nll_loss: the class axis, the second one in PyTorch, is summed by the library itself."""
     name = _reduction_name(call, reduction, size_average, reduce)
     is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
     ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
-    return _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignored)
+    loss = _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignored)
+    mask = masks.mask_of(where) if isinstance(where, Tensor) else None
+    if mask is None or not isinstance(loss, Tensor) or _is_of_classes(call, x, axis, mask):
+        return loss
+    return algebra.multiply(loss, from_atom(mask, loss.shape))
+
+
+def _is_of_classes(call: Call, x: Value, axis: Value | None, mask: Atom) -> bool:
+    """Does a mask say which classes there are, and not which positions count?"""
+    position = integer(axis) if axis is not None else call.operation.default_axis
+    support = call.tensor(x).shape.axis(position) if position is not None else None
+    return support is None or (mask.shape is not None and mask.shape.has(support) is not False)
 
 
 @primitive
@@ -188,7 +200,17 @@ def _class_loss(
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
     ignores = any("ignore_index" in names for names in call.operation.parameters)
     integrand = Integrand(
-        kind, support, "V", is_shown, (place,), logits.shape, stack, call.name, key, ignores=ignores
+        kind,
+        support,
+        "V",
+        is_shown,
+        (place,),
+        logits.shape,
+        stack,
+        call.name,
+        key,
+        ignores=ignores,
+        inputs=_inputs(call, logits),
     )
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
@@ -201,6 +223,12 @@ def _class_loss(
         account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
         shape = Shape.of([])
     return altered(call.opaque(shape), reductions=(call.interpreter.record(account),), stack=stack)
+
+
+def _inputs(call: Call, prediction: Tensor) -> tuple[Shape, ...]:
+    """The arrays of which an unknown function, such as a model, made the prediction."""
+    atom = prediction.single()
+    return call.interpreter.given.get(atom.key, ()) if atom is not None else ()
 
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
@@ -322,7 +350,10 @@ def elementwise_loss(
         return result
     stack = call.interpreter.stack
     key = intern("elementwise", elements.terms, call.node)
-    integrand = Integrand("loss", Axis(1), "", is_shown, (place,), shape, stack, call.name, key)
+    inputs = _inputs(call, elements)
+    integrand = Integrand(
+        "loss", Axis(1), "", is_shown, (place,), shape, stack, call.name, key, inputs=inputs
+    )
     step = altered(call.interpreter.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:
