@@ -131,9 +131,6 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     again = _counted_again(account)
     if again is None and _is_only_divided_after(divided, reduction):
         account, again = divided, _counted_again(divided)  # by the number of batches, say
-    is_of_inputs = again is None and _is_divided_by_the_inputs(reduction)
-    if is_of_inputs:
-        again = {"B": -1}, "the batch"
     if again is None:
         return None
     powers, about = again
@@ -146,7 +143,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     factor = factor_of(account)
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
-    shown = shown and not is_of_inputs
+    shown = shown and not _is_divided_by_the_inputs(account)
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
@@ -192,6 +189,8 @@ def _first_average(reduction: Reduction, scale: Step) -> Step | None:
 
 def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
     """What a mean was divided by, as powers where these are known, and in words."""
+    if _is_divided_by_the_inputs(reduction):
+        return {"B": -1}, "the batch"
     factor = factor_of(reduction)
     if factor is None:
         is_one_number = is_class_loss(reduction) or not reduction.integrand.symbol
