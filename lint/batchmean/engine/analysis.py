@@ -223,6 +223,8 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
             continue
         elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
             step = _blamed(reduction)
+            if _is_weight_of_a_term(interpreter, reduction, step):
+                continue
             spells_dim = _spells_dim(imported, step.node)
             wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
@@ -236,6 +238,21 @@ def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:
     """Is it a term of a diffusion bound, whose other branch, a likelihood, is averaged in the same place?"""
     step = _blamed(reduction)
     return (step.node, step.stack) in interpreter.other_reduced
+
+
+def _is_weight_of_a_term(interpreter: Interpreter, reduction: Reduction, step: Step) -> bool:
+    """Is it `1 / classes * loss + ...`, a loss that was right and is weighed by a quotient against another one?"""
+    node = step.node
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return False
+    if not any(
+        isinstance(side, ast.BinOp) and isinstance(side.op, ast.Div) for side in (node.left, node.right)
+    ):
+        return False
+    scaled = next((a for a in reduction.line() if a.steps and a.steps[-1] is step), None)
+    if scaled is None or scaled.parent is None or not _is_right(scaled.parent):
+        return False
+    return any(scaled is r for addition in interpreter.additions for side in addition.sides for r in side)
 
 
 def _final(ledger: Sequence[Reduction]) -> list[Reduction]:

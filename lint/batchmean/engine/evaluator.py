@@ -38,6 +38,7 @@ from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
 from batchmean.engine.uses import note_uses
 from batchmean.engine.values import (
     MAX_ITEMS,
+    MAX_TOLD_APART,
     SCALAR,
     Alternatives,
     Atom,
@@ -110,6 +111,10 @@ class Evaluator:
         self.averaged_events: set[int] = set()
         """Distributions whose log_prob is averaged over every element."""
         self.labels: set[int] = set()
+        self.all_valid: set[int] = set()
+        """The keys of labels each of which chose a class, as it is: none of them is negative."""
+        self.picked: set[int] = set()
+        """The keys of rows that other code has picked: none of them is padding, most likely."""
         """The keys of what one of the classes was chosen by: where it is negative there is no label."""
         self.mapped: set[ast.AST] = set()
         """What reduces or divides in a function that is mapped over a batch."""
@@ -708,10 +713,18 @@ class Evaluator:
         self._path = self._decided(path, (Decision((node, self._stack), TRUTHY, True, node),))
         self._scope = Scope(outer)
         try:
-            self._generators(node.generators)
+            first = node.generators[0]
+            items = self.evaluate(first.iter) if len(node.generators) == 1 and not first.ifs else None
+            if isinstance(items, TupleValue) and 0 < len(items.items) <= MAX_TOLD_APART:
+                return TupleValue(tuple(self._element_for(node.elt, first.target, i) for i in items.items))
+            self._generators(node.generators, items)
             return ListValue(self.evaluate(node.elt))
         finally:
             self._scope, self._path = outer, path
+
+    def _element_for(self, element: ast.expr, target: ast.expr, item: Value) -> Value:
+        self._bind(target, item)
+        return self.evaluate(element)
 
     def _dict_comprehension(self, node: ast.DictComp) -> Value:
         outer = self._scope
@@ -723,9 +736,12 @@ class Evaluator:
         finally:
             self._scope = outer
 
-    def _generators(self, generators: list[ast.comprehension]) -> None:
+    def _generators(self, generators: list[ast.comprehension], first: Value | None = None) -> None:
+        """Bind the variables of a comprehension; `first` is what the first one runs through, where that is known."""
         for generator in generators:
-            self._bind(generator.target, self.element_of(self.evaluate(generator.iter)))
+            iterable = first if first is not None else self.evaluate(generator.iter)
+            first = None
+            self._bind(generator.target, self.element_of(iterable))
             for condition in generator.ifs:
                 self.evaluate(condition)
 
@@ -808,6 +824,8 @@ class Evaluator:
         if isinstance(value, TupleValue) and len(value.items) == count and not starred:
             return list(value.items)
         if isinstance(value, ListValue):
+            if isinstance(value.element, Alternatives):  # which of them each item is, is not known
+                return [self.unsure([value.element]) for _ in range(count)]
             return [self._another(value.element) for _ in range(count)]
         if isinstance(value, ShapeValue) and not starred:
             if value.start == 0 and value.stop is None:
@@ -885,10 +903,12 @@ class Evaluator:
             return algebra.relabelled(iterable, inner, self._serial)
         return self.opaque()
 
-    def note_labels(self, index: Value) -> None:
-        """Take down that a class was chosen by this array, clipped or masked as it may be."""
+    def note_labels(self, index: Value, *, each: bool = False) -> None:
+        """Take down that a class was chosen by this array, clipped or masked as it may be; by `each` item, if so."""
         if isinstance(index, Tensor):
             self.labels.update(a.key for a in index.atoms() if a.role is Role.OPAQUE and a.kind != "arange")
+            if each and (atom := index.single()) is not None and atom.role is Role.OPAQUE:
+                self.all_valid.add(atom.key)
 
     def lift(self, function: Callable[..., Value], *values: Value) -> Value:
         """Apply a function to values, case by case; cases that exclude each other do not meet."""

@@ -20,6 +20,7 @@ from batchmean.engine.paths import TRUTHY, Decision, Path, excludes
 from batchmean.engine.relevance import Relevance, Slice, acts, ends_path
 from batchmean.engine.scopes import Changes, Scope
 from batchmean.engine.values import (
+    MAX_TOLD_APART,
     Alternatives,
     BuiltinValue,
     Case,
@@ -243,7 +244,7 @@ class Interpreter(Evaluator):
         iterable = self.evaluate(node.iter)
         if self._is_product_over_shape(node, iterable):
             return True
-        if isinstance(iterable, TupleValue) and len(iterable.items) <= 4:
+        if isinstance(iterable, TupleValue) and len(iterable.items) <= MAX_TOLD_APART:
             for item in iterable.items:
                 self._bind(node.target, item)
                 self._either_way(node, node.body)

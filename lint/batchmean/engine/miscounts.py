@@ -56,7 +56,8 @@ def miscounts(
                 yield (masked := _masked_mean(reduction))
                 padded.append(masked)
         elif (again := _divided_again(reduction)) is not None:
-            yield again
+            if not _divides_a_sum(again, final):
+                yield again
         elif (missing := undivided(interpreter, reduction) or total_for_each(reduction)) is not None:
             if not choices.has(reduction):
                 yield missing
@@ -98,7 +99,9 @@ def _is_another_kind(interpreter: Interpreter, reduction: Reduction) -> bool:
     if reduction.mask is None or not reduction.mask.is_bare:
         return False
     before = reduction.steps[: reduction.mask.after_steps]
-    if any(step.positions == (1,) and not step.library for step in before):
+    axes = reduction.integrand.shape.axes if not reduction.integrand.symbol and not before else None
+    is_vector = axes is not None and len(axes) == 1 and not axes[0].root().parts
+    if is_vector or any(step.positions == (1,) and not step.library for step in before):
         return True  # a loss per example: its mask chooses examples, and why is not shown
     made = [interpreter.origins.get(place.node) for place in reduction.mask.places]
     return any(node is not None and _CHOICES.search(spelled_out(node)) for node in made)
@@ -145,6 +148,14 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
     shown = shown and not _is_divided_by_the_inputs(account)
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
+
+
+def _divides_a_sum(again: Miscount, final: Sequence[Reduction]) -> bool:
+    """Is the same division that of a sum on another way, which it is meant for?"""
+    return any(
+        r.rest == "sum" and r.steps and r.steps[-1].node is again.node and _counted_again(r) is None
+        for r in final
+    )
 
 
 def _is_divided_by_the_inputs(reduction: Reduction) -> bool:

@@ -31,7 +31,9 @@ def mismatched(interpreter: Evaluator, reduction: Reduction, choices: Choices) -
     if valid is None or reduction.rest != "sum" or any(how == "mean" for _, how in reduction.units):
         return None
     if reduction.mask is None:
-        return None if choices.has(reduction) else _all_over_valid(interpreter, reduction, valid)
+        if choices.has(reduction) or choices.lays_a_mask(reduction):
+            return None
+        return _all_over_valid(interpreter, reduction, valid)
     if are_opposite(reduction.mask.key, valid.source):
         return _dropped(reduction, reduction.mask, valid)
     return _classes(reduction, reduction.mask, valid)
@@ -84,6 +86,8 @@ def _classes(reduction: Reduction, mask: Mask, valid: Atom) -> Miscount | None:
     integrand, shape, own = reduction.integrand, valid.shape, mask.shape
     if not integrand.symbol or integrand.assumed or reduction.support != "summed" or reduction.units:
         return None
+    if any(step.library for step in reduction.steps):
+        return None  # a library's loss, whose classes are gone before any mask
     if shape is None or shape.has(integrand.support) is not True:
         return None
     counted = valid.argument.single() if valid.argument is not None else None

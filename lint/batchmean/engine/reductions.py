@@ -510,6 +510,10 @@ class Choices:
             for other in self._ways.get(_made_at(account), ())
         )
 
+    def lays_a_mask(self, account: Reduction) -> bool:
+        """Is the same loss masked on another way?"""
+        return any(other.mask is not None for other in self._ways.get(_made_at(account), ()))
+
 
 def _made_at(account: Reduction) -> int:
     """Where a loss is made, masked or not, as a number to compare; its key, where nothing shows it."""

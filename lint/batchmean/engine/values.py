@@ -26,6 +26,8 @@ MAX_FACTORS: Final = 16
 """A longer product is one unknown, as a longer sum is."""
 MAX_ITEMS: Final = 64
 """The longest tuple and the largest dict whose items are told apart."""
+MAX_TOLD_APART: Final = 4
+"""So many items are followed one by one where a loop runs through them."""
 
 
 class Role(enum.Enum):

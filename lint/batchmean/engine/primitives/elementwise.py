@@ -410,7 +410,7 @@ _SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
 def _validity(interpreter: Evaluator, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | None:
     """`ids != pad_id`, `labels != -100`, `arange(T) < lengths`: which positions count."""
     inner, bound = a.single(), b.single()
-    if inner is None or b.terms == a.terms:
+    if inner is None or b.terms == a.terms or inner.key in interpreter.picked:
         return None
     if inner.kind == "arange" and isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
         per_example = b.shape.is_stretched
@@ -510,7 +510,7 @@ def _axis_text(axis: Value | None, call: Call) -> str:
 def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value | None = None) -> Value:
     """A one-hot target: a new class axis behind those of the labels."""
     tensor = call.tensor(labels)
-    call.interpreter.note_labels(tensor)
+    call.interpreter.note_labels(tensor, each=True)
     size = integer(classes)
     support = Axis(size)
     if classes is not None and size is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
 from batchmean.engine.literals import spelled_out
+from batchmean.engine.integrands import recognise
 from batchmean.engine.masks import is_loss_name, is_shown, mask_of, unmasked
 from batchmean.engine.names import is_log_name
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
@@ -333,7 +334,7 @@ def select(call: Call, x: Value, axis: Value | None = None, index: Value | None 
     tensor = call.tensor(x)
     position = integer(axis)
     if index is not None:
-        call.interpreter.note_labels(index)
+        call.interpreter.note_labels(index, each=True)
     if index is not None and position is not None and position != 0:
         _same_examples(tensor, call.tensor(index), position)
     shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
@@ -410,6 +411,8 @@ def stacked(call: Call, x: Value, position: int = 0) -> Tensor:
         accounts = tuple(r for item in x.items for r in call.tensor(item).reductions)
         if accounts:
             return altered(call.opaque(shape), reductions=accounts, stack=first.stack)
+        if len(x.items) > 1 and all(recognise(call.tensor(item)) is not None for item in x.items):
+            return altered(first, shape=shape)  # expectations all: one stands for the others
         atoms = [call.tensor(item).single() for item in x.items]
         if len(x.items) == 1 or all(a is not None and a.role is Role.PROBS for a in atoms):
             return algebra.relabelled(first, shape, ("stack", *(a.key for a in atoms if a is not None)))
@@ -627,10 +630,17 @@ def _selected_rows(interpreter: Evaluator, tensor: Tensor, index: Tensor, node: 
     """`eye[labels]`, `x[mask]`, `x[indices]`: rows, with the last axis still there."""
     atom = tensor.single()
     if atom is not None and atom.role is Role.ONE_HOT and atom.axis is not None:
-        interpreter.note_labels(index)
+        interpreter.note_labels(index, each=True)
         leading = index.shape
         key = ("rows", *(t for t in index.terms))
         return algebra.relabelled(tensor, leading.with_axis(-1, atom.axis), key)
+    rows = _rows_of(tensor, index)
+    if (picked := rows.single()) is not None:
+        interpreter.picked.add(picked.key)
+    return rows
+
+
+def _rows_of(tensor: Tensor, index: Tensor) -> Tensor:
     shape = tensor.shape
     back = shape.axis(-1) if shape.rank is None or shape.rank >= 2 else None
     tag = ("rows", *(t for t in index.terms))

@@ -235,6 +235,11 @@ def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Ma
     """What `ignore_index=` makes of a loss: one that is zero at some positions."""
     if ignore_index is None or target is None:
         return None
+    labels, ignored = call.tensor(target).single(), integer(ignore_index)
+    if labels is not None and labels.key in call.interpreter.all_valid and (ignored is None or ignored < 0):
+        return None
+    if labels is not None and labels.key in call.interpreter.picked:
+        return None
     key = intern("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
     return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))

@@ -6,6 +6,7 @@ from batchmean.engine import algebra
 from batchmean.engine.primitives import Call, integer, primitive
 from batchmean.engine.shapes import MAX_RANK, Shape
 from batchmean.engine.values import (
+    MAX_TOLD_APART,
     SCALAR,
     Atom,
     Const,
@@ -126,6 +127,9 @@ def enumerate_(call: Call, x: Value) -> Value:
 @primitive
 def map_call(call: Call, function: Value, *rows: Value) -> Value:
     """map(f, x)."""
+    if rows and all(isinstance(r, TupleValue) and len(r.items) <= MAX_TOLD_APART for r in rows):
+        columns = zip(*(r.items for r in rows if isinstance(r, TupleValue)), strict=False)
+        return TupleValue(tuple(call.interpreter.call(function, list(c), {}, call.node) for c in columns))
     items = [call.interpreter.element_of(r) for r in rows]
     return ListValue(call.interpreter.call(function, items, {}, call.node))
 

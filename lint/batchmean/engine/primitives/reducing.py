@@ -176,7 +176,9 @@ def mean(
     if where is not None and not isinstance(where, Const):
         array = masks.unmasked(array)
         if array.reductions:
-            array = altered(array, reductions=tuple(altered(r, mask=None, parent=r) for r in array.reductions))
+            array = altered(
+                array, reductions=tuple(altered(r, mask=None, parent=r) for r in array.reductions)
+            )
     return reduce(call, array, axes_spec(axis), bool(literal(keepdims)), "mean")
 
 
