@@ -696,6 +696,144 @@ SNIPPETS = [
         loss / logits.size(0)
         """,
     ),
+    Snippet(
+        "items of a map are what each of them is: the second is no column, however it is unpacked",
+        """
+        import torch.nn.functional as F
+        def train(batch, model, device, source):
+            gold = batch[1][:, 2:].unsqueeze(1)
+            targets, gold = map(lambda x: x.to(device), [batch[1].unsqueeze(1), gold.contiguous().view(-1)])
+            prediction, *_ = model(source, targets)
+            return F.mse_loss(prediction.contiguous().view(-1), gold)
+        def train_with_a_list(batch, model, source):
+            items = []
+            items.append(batch[1].unsqueeze(1))
+            items.append(batch[2].view(-1))
+            targets, gold = items
+            prediction, *_ = model(source, targets)
+            return F.mse_loss(prediction.view(-1), gold)
+        """,
+    ),
+    Snippet(
+        "a mask that one way lays on the loss and another one counts, with labels that the library leaves out",
+        """
+        import torch.nn.functional as F
+        class Loss:
+            def forward(self, logits, targets, mask=None):
+                if logits.dim() == 3:
+                    batch, steps, vocab = logits.shape
+                    logits, targets = logits.reshape(-1, vocab), targets.reshape(-1)
+                    if mask is not None:
+                        mask = mask.reshape(-1)
+                if self.smoothing > 0:
+                    loss = self.smoothed(logits, targets)
+                else:
+                    loss = F.cross_entropy(logits, targets, ignore_index=self.ignored, reduction="none")
+                if mask is not None:
+                    return (loss * mask).sum() / mask.sum().clamp(min=1.0)
+                return loss.sum() / (targets != self.ignored).sum().clamp(min=1.0)
+            def smoothed(self, logits, targets):
+                log_probs = F.log_softmax(logits, dim=-1)
+                chosen = -log_probs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+                loss = (1 - self.smoothing) * chosen - self.smoothing * log_probs.mean(dim=-1)
+                if self.ignored >= 0:
+                    loss = loss.masked_fill(targets == self.ignored, 0.0)
+                return loss
+        """,
+    ),
+    Snippet(
+        "labels each of which chose a class are not negative; rows that a condition picked are no padding",
+        """
+        import torch.nn.functional as F
+        def calibrated(logits, labels):
+            one_hot = F.one_hot(labels.long(), logits.shape[1])
+            brier = ((logits.softmax(dim=1) - one_hot) ** 2).sum(1)
+            losses = F.cross_entropy(logits, labels.long(), reduction="none", ignore_index=-1)
+            return (brier * losses).mean()
+        def masked_tokens(logits, labels, chosen):
+            losses = F.cross_entropy(logits[chosen], labels[chosen], reduction="none", ignore_index=-1)
+            return losses.mean()
+        def ignored(logits, labels):
+            losses = F.cross_entropy(logits, labels, reduction="none", ignore_index=-1)
+            return losses.mean()
+        """,
+        ((13, "BMN201", "proved"),),
+    ),
+    Snippet(
+        "a quotient that weighs one right loss against another is a weight, by itself it is a division",
+        """
+        import torch.nn.functional as F
+        def entropy(logits):
+            return -(F.softmax(logits, 1) * F.log_softmax(logits, 1)).sum() / logits.shape[0]
+        def weighed(logits, labels, beta):
+            classes = logits.shape[1]
+            return F.cross_entropy(logits, labels) + beta / classes * entropy(logits)
+        def divided(logits):
+            return 1 / logits.shape[1] * entropy(logits)
+        """,
+        ((9, "BMN101", "proved"),),
+    ),
+    Snippet(
+        "a mask of one number for each example chooses examples, and why is not shown",
+        """
+        import numpy as np
+        def one_step(x, y, mask):
+            probs = np.exp(x - np.max(x, axis=1, keepdims=True))
+            probs /= np.sum(probs, axis=1, keepdims=True)
+            return -np.sum(mask * np.log(probs[np.arange(len(x)), y])) / len(x)
+        """,
+    ),
+    Snippet(
+        "a division that serves a sum and a mean alike",
+        """
+        import jax.numpy as jnp
+        import optax
+        def summed(logits, labels):
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            return jnp.sum(losses), losses.shape[0]
+        def averaged(logits, labels):
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            return jnp.mean(losses), losses.shape[0]
+        def evaluate(logits, labels, config):
+            loss = averaged if config.preferences else summed
+            total, weights = loss(logits, labels)
+            return total / weights
+        """,
+    ),
+    Snippet(
+        "the mean over the latent axis of what a layer makes of an input",
+        """
+        from keras import backend as K
+        from keras.layers import Dense, Input
+        def model():
+            x = Input(shape=(64,))
+            mean, log_var = Dense(32)(x), Dense(32)(x)
+            return -0.5 * K.mean(1 + log_var - K.square(mean) - K.exp(log_var), axis=1)
+        """,
+        ((7, "BMN104", "proved"),),
+    ),
+    Snippet(
+        "how a file is run is no option of its losses",
+        """
+        import numpy as np
+        def sequences(losses, loss_mask):
+            return (losses * loss_mask).sum(axis=1).sum() / losses.shape[1]
+        if __name__ == "__main__":
+            print(sequences(np.full((3, 4), 0.5), np.full((3, 4), 0.5)))
+        """,
+        ((4, "BMN307", "likely"),),
+    ),
+    Snippet(
+        "a mean over the rounds of a loader is told once, where a round goes wrong",
+        """
+        def masked(predicted, observed, mask):
+            errors = (predicted - observed) ** 2
+            return (errors * mask).sum() / mask.size
+        def epoch(loader):
+            return sum(masked(a, b, mask) for a, b, mask in loader) / len(loader)
+        """,
+        ((4, "BMN201", "likely"),),
+    ),
 ]
 
 

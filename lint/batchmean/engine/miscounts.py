@@ -152,9 +152,11 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
 
 def _divides_a_sum(again: Miscount, final: Sequence[Reduction]) -> bool:
     """Is the same division that of a sum on another way, which it is meant for?"""
-    return any(
-        r.rest == "sum" and r.steps and r.steps[-1].node is again.node and _counted_again(r) is None
+    mine = again.reduction
+    return mine is not None and any(
+        r.steps[-1].node is again.node and _counted_again(r) is None
         for r in final
+        if r.steps and any(excludes(s.path, t.path) for s, t in zip(r.steps, mine.steps, strict=False))
     )
 
 
