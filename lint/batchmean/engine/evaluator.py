@@ -498,8 +498,19 @@ class Evaluator:
             return self.unsure([result])
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
-        updated = tuple(r if id(r) in known else self.record(placed(r, step)) for r in result.reductions)
-        return altered(result, reductions=updated)
+        updated: list[Reduction] = []
+        for account in result.reductions:
+            if id(account) in known:
+                updated.append(account)
+            elif account.parent is not None and self.is_elsewhere(account):
+                updated.append(account.parent)
+            else:
+                updated.append(self.record(placed(account, step)))
+        return altered(result, reductions=tuple(updated))
+
+    def is_elsewhere(self, account: Reduction) -> bool:
+        """Was it made on a way that this one excludes? One number may stand for several of which one is here."""
+        return bool(self._path) and any(excludes(step.path, self._path) for step in account.steps)
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         def apply(value: Value) -> Value:

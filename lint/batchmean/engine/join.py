@@ -8,26 +8,32 @@ an unknown that stands for several of a kind and has the names of all. More case
 from __future__ import annotations
 
 import enum
-from collections.abc import Hashable, Iterable
-from typing import Final, Literal, TypeAlias
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from batchmean.engine.paths import Path, common, excludes, extended
 from batchmean.engine.shapes import Shape
 from batchmean.engine.values import (
+    SCALAR,
     Alternatives,
     Atom,
     Case,
     Condition,
     Const,
+    DictValue,
     ModuleValue,
     Place,
     Tensor,
     TupleValue,
     Value,
+    altered,
     from_atom,
     intern,
     is_unknown,
 )
+
+if TYPE_CHECKING:
+    from batchmean.engine.reductions import Reduction
 
 MAX_ALTERNATIVES: Final = 16
 """How many values are kept apart where branches join."""
@@ -36,6 +42,8 @@ MAX_CASES: Final = 4 * MAX_ALTERNATIVES
 MAX_CONDITIONS: Final = 32
 """Under how many decisions a value is kept apart."""
 MAX_NAMES: Final = 8
+MAX_DICTIONARIES: Final = 4
+"""How many dictionaries are kept apart: they grow item by item, under one branch after the other."""
 
 
 class Overflow(enum.Enum):
@@ -50,19 +58,63 @@ Joined: TypeAlias = Value | Literal[Overflow.TOO_MANY]
 
 def join(cases: Iterable[Case]) -> Joined:
     """The value that is one of these; `TOO_MANY` where they cannot be told apart any more."""
+    apart = [*_flat(cases)]
+    if sum(isinstance(case.value, DictValue) for case in apart) > MAX_DICTIONARIES:
+        together = _one_dictionary([case for case in apart if isinstance(case.value, DictValue)])
+        if together is None:
+            return TOO_MANY
+        apart = [*(case for case in apart if not isinstance(case.value, DictValue)), together]
     kept = _Kept()
-    for case in _flat(cases):
+    for case in apart:
         kept.enter(case)
         if len(kept.cases) > MAX_CASES and len(_each_once(kept.cases.values())) > MAX_ALTERNATIVES:
-            return TOO_MANY
+            return _one_number(apart) or TOO_MANY
     found = [*kept.cases.values()]
     if len(found) > MAX_ALTERNATIVES:
         found = _each_once(found)
     if len(found) > MAX_ALTERNATIVES or any(len(case.path) > MAX_CONDITIONS for case in found):
-        return TOO_MANY
+        return _one_number(found) or TOO_MANY
     if all(case.value is found[0].value for case in found):
         return found[0].value
     return Alternatives(tuple(found))
+
+
+def _one_dictionary(cases: Sequence[Case]) -> Case | None:
+    """Several dictionaries as one whose items are what they are in each, so that items do not multiply."""
+    items: dict[tuple[type, object], list[Case]] = {}
+    for path, value in cases:
+        assert isinstance(value, DictValue)
+        for key, item in value.items:
+            items.setdefault((type(key), key), []).append(Case(path, item))
+    joined: list[tuple[object, Value]] = []
+    for (_, key), values in items.items():
+        one = join(values)
+        if isinstance(one, Overflow):
+            return None
+        joined.append((key, one))
+    return Case(common([case.path for case in cases]), DictValue(tuple(joined)))
+
+
+def _one_number(cases: Sequence[Case]) -> Value | None:
+    """One unknown number for many, with the accounts of all: whatever is done to it is done to the one that it is.
+
+    None where they are not all numbers, or have more accounts than are followed.
+    """
+    accounts: dict[int, Reduction] = {}
+    for case in cases:
+        if isinstance(case.value, Const) and isinstance(case.value.value, bool | int | float):
+            continue
+        if not isinstance(case.value, Tensor) or any(r.rest is None for r in case.value.reductions):
+            return None
+        accounts.update((id(account), account) for account in case.value.reductions)
+    if not accounts or len(accounts) > MAX_CASES:
+        return None
+    atom = Atom(
+        intern("one number of", *sorted(r.integrand.key for r in accounts.values()), len(cases)),
+        kind="computed",
+    )
+    number = from_atom(altered(atom, shape=SCALAR), SCALAR)
+    return altered(number, reductions=tuple(accounts.values()))
 
 
 def restricted(value: Value, path: Path) -> Value:

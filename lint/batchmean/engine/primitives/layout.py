@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from batchmean.engine import algebra
-from batchmean.engine.literals import spelled_out
 from batchmean.engine.integrands import recognise
+from batchmean.engine.literals import spelled_out
 from batchmean.engine.masks import is_loss_name, is_shown, mask_of, unmasked
 from batchmean.engine.names import is_log_name
 from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive

@@ -71,7 +71,12 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
     if not follows(accounts):
         return call.interpreter.unsure([altered(x, reductions=accounts)])
     step = call.interpreter.step(call.node, how)
-    updated = tuple(call.interpreter.record(r.reduced(x.shape, axes, how, step)) for r in accounts)
+    updated = tuple(
+        r
+        if call.interpreter.is_elsewhere(r)
+        else call.interpreter.record(r.reduced(x.shape, axes, how, step))
+        for r in accounts
+    )
     return altered(result, reductions=updated, stack=x.stack)
 
 
