@@ -92,6 +92,10 @@ class TooDeep(Exception):
     """A function is nested deeper, or decides more, than the engine is willing to follow."""
 
 
+MAX_GUARDED: Final = 3
+"""A test of a count guards so many statements at most."""
+
+
 class Evaluator:
     """Values of expressions in the current scope; `ledger` holds every reduction of an integrand that was seen."""
 
@@ -696,12 +700,15 @@ class Evaluator:
             todo += ast.iter_child_nodes(node)
         return "test", spelled_out(spelled), tuple(loaded)
 
+    def ways_of(self, node: ast.If | ast.IfExp, body: Sequence[ast.AST]) -> tuple[Path | None, Path | None]:
+        """What is decided where the test of a branch gives true, and where it does not."""
+        value = self.evaluate(node.test)
+        return ((), None) if _guards_its_division(node.test, body) else self.ways(value, node.test)
+
     def _if_expression(self, node: ast.IfExp) -> Value:
         path = self._path
         cases: list[Case] = []
-        for way, branch in zip(
-            self.ways(self.evaluate(node.test), node.test), (node.body, node.orelse), strict=True
-        ):
+        for way, branch in zip(self.ways_of(node, [node.body]), (node.body, node.orelse), strict=True):
             if way is not None:
                 self._path = self._decided(path, way)
                 cases.append(Case(self._path[len(path) :], self.evaluate(branch)))
@@ -1044,6 +1051,35 @@ def subject_of(value: Value) -> Hashable:
         return value.subject
     atom = value.single() if isinstance(value, Tensor) and not value.reductions else None
     return ("value", atom.key) if atom is not None else None
+
+
+def _guards_its_division(test: ast.expr, body: Sequence[ast.AST]) -> bool:
+    """`x / n if n > 0 else x`: where there is nothing to count, the sum is nothing, too."""
+    counted = test
+    if isinstance(test, ast.Compare):
+        zero = test.comparators[0]
+        if not isinstance(test.ops[0], ast.Gt | ast.NotEq) or not isinstance(zero, ast.Constant):
+            return False
+        if zero.value != 0 or len(test.ops) != 1:
+            return False
+        counted = test.left
+    if not isinstance(counted, ast.Name | ast.Attribute | ast.Call) or len(body) > MAX_GUARDED:
+        return False
+    wanted: str | None = None
+    for statement in body:
+        if isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
+            continue
+        for inner in ast.walk(statement):
+            divisor: ast.expr | None = None
+            if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Div):
+                divisor = inner.right
+            elif isinstance(inner, ast.AugAssign) and isinstance(inner.op, ast.Div):
+                divisor = inner.value
+            if type(divisor) is type(counted):
+                wanted = wanted or spelled_out(counted)
+                if divisor is not None and spelled_out(divisor) == wanted:
+                    return True
+    return False
 
 
 def _is_a_length(value: Value) -> bool:

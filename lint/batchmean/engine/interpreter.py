@@ -178,7 +178,7 @@ class Interpreter(Evaluator):
         self._bind(node.target, after)
 
     def _if(self, node: ast.If) -> bool:
-        true, false = self.ways(self.evaluate(node.test), node.test)
+        true, false = self.ways_of(node, node.body)
         if true is None or false is None:
             self._path = self._decided(self._path, (true if false is None else false) or ())
             return self._block(node.body if false is None else node.orelse)
