@@ -190,7 +190,7 @@ def settings_of_bytes(data: bytes) -> None:
         assert len(str(error).splitlines()) == 1, str(error)
         return
     for name in ("a.py", "src/a_b.py", "tests/deep/é.ipynb", "a\nb"):
-        path = str(file.with_name(name))
+        path = str(file.parent / name)
         assert config.excludes(path) == any(glob.matches(path) for glob in config.exclude)
         assert config.includes(path) == any(glob.matches(path) for glob in config.extend_include)
         for code in batchmean.rules.RULES:
@@ -331,9 +331,8 @@ def changed_conversation(data: bytes, seed: int) -> bytes:
             lines[at], lines[to] = lines[to], lines[at]
         elif kind == 3:
             numbers = [b"0", b"-1", b"3", b"40", b"99999999999999999999", b"1.5", b"null", b'"x"', b"[]"]
-            lines[at] = re.sub(
-                rb"(?<=: )\d+", lambda _: dice.choice(numbers), lines[at], count=dice.randint(1, 2)
-            )
+            number = dice.choice(numbers)
+            lines[at] = re.sub(rb"(?<=: )\d+", lambda _, number=number: number, lines[at], count=1)  # type: ignore[misc]
         elif kind == 4:
             lines[at] = changed_tokens(lines[at], seed).replace(b"\n", b"")
         else:
@@ -367,7 +366,8 @@ _PIECES = [
     b'"source": ["', b'{"cell_type": "code", ', b"], ",
     b"}", b"# noqa: BMN1\n",
     b"[tool.batchmean]\n", b"[tool.batchmean.per-file-ignores]\n", b"select = [", b'"BMN1"', b'"bmn102, BMN3"',
-    b'exclude = ["', b"preview = true\n", b'min-confidence = "proved"\n', b"respect-gitignore = 1\n", b'extend-include = ["*',
+    b'exclude = ["', b"preview = true\n", b'min-confidence = "proved"\n', b"respect-gitignore = 1\n",
+    b'extend-include = ["*',
 ]  # fmt: skip
 
 

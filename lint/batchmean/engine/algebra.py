@@ -15,6 +15,7 @@ from batchmean.engine.values import (
     SCALAR,
     Atom,
     Factors,
+    GivenUp,
     Place,
     Role,
     Tensor,
@@ -50,8 +51,8 @@ def combine(terms: Sequence[Term]) -> tuple[Term, ...]:
     return tuple(Term(c, f) for f, c in sums.items() if c != 0)
 
 
-def _collapsed(operation: str, parts: tuple[Hashable, ...], shape: Shape) -> Tensor:
-    return from_atom(Atom(intern(operation, *parts)), shape)
+def _collapsed(operation: str, parts: tuple[Hashable, ...], shape: Shape, given_up: GivenUp = 0) -> Tensor:
+    return from_atom(Atom(intern(operation, *parts), given_up=given_up), shape)
 
 
 def _multiply_factors(a: Factors, b: Factors) -> Factors:
@@ -151,7 +152,7 @@ def add(a: Tensor, b: Tensor) -> Tensor:
     terms = _as_log_softmax(combine((*a.terms, *b.terms)))
     shape = joint_shape(a, b)
     if len(terms) > MAX_TERMS:
-        return altered(_collapsed("sum", terms, shape), reductions=reductions)
+        return altered(_collapsed("sum", terms, shape, 1), reductions=reductions)
     return Tensor(terms, shape, reductions)
 
 
@@ -218,7 +219,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     _unite_supports(a, b)
     longest = sum(max((len(term.factors) for term in side.terms), default=0) for side in (a, b))
     if len(a.terms) * len(b.terms) > MAX_TERMS or longest > MAX_FACTORS:
-        product = _collapsed("product", (a.terms, b.terms), shape)
+        product = _collapsed("product", (a.terms, b.terms), shape, 1)
     else:
         terms = combine(
             [

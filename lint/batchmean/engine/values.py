@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from batchmean.engine.paths import Decision, Path
 from batchmean.engine.shapes import Axis, Shape
@@ -94,6 +94,11 @@ def forget_keys() -> None:
     _keys.clear()
 
 
+GivenUp: TypeAlias = Literal[0, 1, 2]
+"""1 for what stands for more cases, terms or factors than are kept. Reckoning with it gives 2: that may have swallowed
+counts, so an account that it is multiplied with is open."""
+
+
 @dataclass(eq=False, slots=True)
 class Atom:
     """A factor that the engine does not look into; equal when `key` is equal."""
@@ -126,6 +131,8 @@ class Atom:
     """For a MASK: was it written as 1 less another?"""
     is_chosen: bool = False
     """Is it one column of an array, `x[:, 0]`?"""
+    given_up: GivenUp = 0
+    """Does it stand for more than is kept apart, and was anything reckoned of it since?"""
 
     @property
     def shape_is_scalar(self) -> bool:
