@@ -432,7 +432,8 @@ class Evaluator:
         losses = [name for atom in other.atoms() for name in atom.names if masks.is_loss_name((name,))]
         names = tuple(dict.fromkeys((*given_up.names, *losses)))[:MAX_NAMES]
         key = intern("opaque", self._serial)
-        return from_atom(altered(given_up, key=key, names=names, shape=shape, given_up=2), shape)
+        how = 2 if algebra.may_hold_a_count(other) else given_up.given_up
+        return from_atom(altered(given_up, key=key, names=names, shape=shape, given_up=how), shape)
 
     def multiplied(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a * b, with an account of the pairs where (B,) meets (B, 1)."""
@@ -919,8 +920,8 @@ class Evaluator:
 
     def _give_up(self, values: Sequence[Value]) -> Tensor:
         """Something unknown in place of more cases than are kept."""
-        unknown = self.unsure(values)
-        return algebra.map_atoms(unknown, lambda atom: altered(atom, given_up=1))
+        how = 2 if any(map(algebra.may_hold_a_count, tensors_in(values, MAX_DEPTH))) else 1
+        return algebra.map_atoms(self.unsure(values), lambda atom: altered(atom, given_up=how))
 
     def one_of(self, values: Sequence[Value]) -> Value:
         """One of several values, and nothing in sight says which."""
@@ -1076,7 +1077,6 @@ def _is_dotted(node: ast.expr) -> bool:
 
 _SWALLOWED: Final = frozenset((ast.Add, ast.Mult, ast.Div))
 """What may be done with what is given up. A difference may be an error, and 1 - x the other positions."""
-_NUMBERS: Final = (Role.COUNT, Role.VALID)
 
 
 def _swallows(one: Tensor, other: Tensor) -> Atom | None:
@@ -1089,7 +1089,7 @@ def _swallows(one: Tensor, other: Tensor) -> Atom | None:
 
 def _is_plain(atom: Atom) -> bool:
     if atom.role is not Role.OPAQUE:
-        return atom.role in _NUMBERS
+        return atom.role in algebra.NUMBERS
     return atom.kind in ("", "computed") and not masks.is_mask_name(atom.names)
 
 

@@ -95,8 +95,8 @@ def forget_keys() -> None:
 
 
 GivenUp: TypeAlias = Literal[0, 1, 2]
-"""1 for what stands for more cases, terms or factors than are kept. Reckoning with it gives 2: that may have swallowed
-counts, so an account that it is multiplied with is open."""
+"""1 for what stands for more cases, terms or factors than are kept, 2 if it has swallowed what may be a count, too: an
+account that it is multiplied with is open."""
 
 
 @dataclass(eq=False, slots=True)
@@ -132,7 +132,7 @@ class Atom:
     is_chosen: bool = False
     """Is it one column of an array, `x[:, 0]`?"""
     given_up: GivenUp = 0
-    """Does it stand for more than is kept apart, and was anything reckoned of it since?"""
+    """Does it stand for more than is kept apart?"""
 
     @property
     def shape_is_scalar(self) -> bool:
