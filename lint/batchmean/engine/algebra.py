@@ -235,8 +235,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     _unite_positions(a, b)
     shape = joint_shape(a, b)
     _unite_supports(a, b)
-    longest = sum(max((len(term.factors) for term in side.terms), default=0) for side in (a, b))
-    if len(a.terms) * len(b.terms) > MAX_TERMS or longest > MAX_FACTORS:
+    if len(a.terms) * len(b.terms) > MAX_TERMS or _longest(a) + _longest(b) > MAX_FACTORS:
         product = _collapsed("product", (a.terms, b.terms), shape, 2 if may_hold_a_count(a, b) else 1)
     else:
         terms = combine(
@@ -251,6 +250,11 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
         scaled = [r.scaled(b, a.shape) for r in a.reductions] + [r.scaled(a, b.shape) for r in b.reductions]
         product = altered(product, reductions=tuple(scaled))
     return product
+
+
+def _longest(tensor: Tensor) -> int:
+    terms = tensor.terms
+    return len(terms[0].factors) if len(terms) == 1 else max((len(t.factors) for t in terms), default=0)
 
 
 def unite_sides(tensor: Tensor) -> None:
