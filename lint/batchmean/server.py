@@ -54,6 +54,10 @@ class Cancelled(BaseException):
     """Nobody waits for this any more."""
 
 
+class Closed(Exception):
+    """The client has not opened this document, or has closed it since."""
+
+
 class Job:
     """Something that the worker does, and that can be called off."""
 
@@ -245,8 +249,8 @@ class BatchmeanServer(LanguageServer):
 
     def look_at_all(self) -> None:
         """The configuration may have changed."""
-        for uri in self.workspace.text_documents:
-            self.look_at(uri)
+        for document in self._open:
+            self.look_at(document.uri)
 
     def forget(self, uri: str) -> None:
         """The document is closed."""
@@ -260,6 +264,8 @@ class BatchmeanServer(LanguageServer):
         await asyncio.sleep(pause)
         try:
             analysis, view = await self._analysis(uri)
+        except Closed:
+            return
         except Exception as error:  # nobody waits for this task, so nobody else would tell
             self._complain(lsp.MessageType.Error, uri, f"{INTERNAL_ERROR}: {type(error).__name__}: {error}")
             return
@@ -273,8 +279,6 @@ class BatchmeanServer(LanguageServer):
 
     async def hover(self, uri: str, position: lsp.Position) -> lsp.Hover | None:
         """What a finding at this place says, in full."""
-        if not self._is_open(uri):
-            return None
         analysis, view = await self._analysis(uri)
         for finding in analysis.findings or ():
             place = view.range(finding.span)
@@ -290,8 +294,6 @@ class BatchmeanServer(LanguageServer):
         ask for them later does so, or else now if they are few or it asks for nothing else.
         """
         uri, only = params.text_document.uri, params.context.only
-        if not self._is_open(uri):
-            return []
         analysis, view = await self._analysis(uri)
         places = frozenset(
             f.span for f in analysis.findings or () if _overlap(view.range(f.span), params.range)
@@ -319,9 +321,10 @@ class BatchmeanServer(LanguageServer):
     async def resolve(self, action: lsp.CodeAction) -> lsp.CodeAction:
         """The safe fixes of a whole document, for an action that was offered without them."""
         uri = action.data
-        if isinstance(uri, str) and self._is_open(uri):
-            analysis, view = await self._analysis(uri, fixes=None)
-            path = self._path(uri)
+        document = self._document(uri) if isinstance(uri, str) else None
+        if document is not None:
+            path = self._path(document)
+            analysis, view = await self._analysis(document.uri, fixes=None)
             after = await self._in_worker(lambda job: fix_all(analysis, path, job))
             if after != analysis.text:
                 action.edit = self._edit(view, view.difference(after))
@@ -358,18 +361,34 @@ class BatchmeanServer(LanguageServer):
 
     # Common to both.
 
-    def _is_open(self, uri: str) -> bool:
-        """Whether the client has opened a document: no other one is read, and it may be a pipe."""
-        return uri in self.workspace.text_documents
+    @property
+    def _open(self) -> list[TextDocument]:
+        """The documents that the client has opened."""
+        try:
+            return [*self.workspace.text_documents.values()]
+        except RuntimeError:  # before the client has said who it is
+            return []
+
+    def _document(self, uri: str) -> TextDocument | None:
+        """A document, if the client has opened it: no other one is read, and it may be a pipe."""
+        # Under which spelling of a URI a document is kept, with `%20` or without, pygls alone knows.
+        found = self.workspace.get_text_document(uri) if self._open else None
+        return found if any(found is document for document in self._open) else None
 
     async def _analysis(
         self, uri: str, *, fixes: frozenset[Span] | None = _NO_FIXES
     ) -> tuple[Analysis, View]:
-        """The analysis of an open document as it is now, with the fixes at some places, or with all (None)."""
-        view = View(self.workspace.get_text_document(uri))
-        path, known = self._path(uri), self._known.get(uri)
+        """The analysis of an open document as it is now, with the fixes at some places, or with all (None).
+
+        Raises `Closed`: between two steps of an answer the client may have closed it.
+        """
+        document = self._document(uri)
+        if document is None:
+            raise Closed
+        view = View(document)
+        path, known = self._path(document), self._known.get(uri)
         analysis = await self._in_worker(lambda job: analyse(view.text, path, known, job, fixes=fixes))
-        if uri in self.workspace.text_documents:  # still open
+        if self._document(uri) is not None:  # still open
             self._known[uri] = analysis
         if analysis.config_problem is not None:
             self._complain(lsp.MessageType.Warning, "configuration", analysis.config_problem)
@@ -381,9 +400,9 @@ class BatchmeanServer(LanguageServer):
             self._complain(level, uri, f"{path}: {analysis.problem}")
         return analysis, view
 
-    def _path(self, uri: str) -> str:
+    def _path(self, document: TextDocument) -> str:
         # A URI names the bytes of a path as UTF-8, whatever the encoding of the locale.
-        path = os.fsdecode(self.workspace.get_text_document(uri).path.encode("utf-8", "surrogateescape"))
+        path = os.fsdecode(document.path.encode("utf-8", "surrogateescape"))
         # What an editor sends under the name of a notebook is one of its cells.
         return f"{path}.py" if path.endswith(".ipynb") else path
 
@@ -485,7 +504,10 @@ def create_server() -> BatchmeanServer:
 
     @server.feature(lsp.TEXT_DOCUMENT_HOVER)
     async def hover(ls: BatchmeanServer, params: lsp.HoverParams) -> lsp.Hover | None:
-        return await ls.hover(params.text_document.uri, params.position)
+        try:
+            return await ls.hover(params.text_document.uri, params.position)
+        except Closed:
+            return None
 
     @server.feature(
         lsp.TEXT_DOCUMENT_CODE_ACTION,
@@ -494,11 +516,17 @@ def create_server() -> BatchmeanServer:
         ),
     )
     async def code_actions(ls: BatchmeanServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
-        return await ls.code_actions(params)
+        try:
+            return await ls.code_actions(params)
+        except Closed:
+            return []
 
     @server.feature(lsp.CODE_ACTION_RESOLVE)
     async def resolve(ls: BatchmeanServer, params: lsp.CodeAction) -> lsp.CodeAction:
-        return await ls.resolve(params)
+        try:
+            return await ls.resolve(params)
+        except Closed:
+            return params
 
     @server.feature(lsp.SHUTDOWN)
     def shut_down(ls: BatchmeanServer, params: None) -> None:

@@ -132,6 +132,48 @@ def test_documents_that_are_not_open_are_not_read(client: Client) -> None:
         assert "edit" not in client.request("codeAction/resolve", action)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_document_that_is_gone_when_its_turn_comes_is_not_read(client: Client) -> None:
+    """A client that says anew who it is has nothing open, but a look at what it had may be still to come."""
+    os.mkfifo(client.root / "pipe.py")
+    for number in range(5):
+        uri = client.open(client.root / "pipe.py", WRONG)
+        assert len(client.diagnostics(uri, 1)) == 1
+        client.change(uri, RIGHT)
+        client.initialize()
+        assert len(client.diagnostics(client.open(client.root / f"a{number}.py", WRONG), 1)) == 1
+    said = [m["params"]["message"] for m in client.notifications if m["method"] == "window/logMessage"]
+    assert said == []
+
+
+@pytest.mark.parametrize("name", ["a b.py", "é%20+.py", "%25.py"])
+def test_a_document_is_found_however_its_name_is_spelled(client: Client, name: str) -> None:
+    uri = client.open(client.root / name, WRONG)
+    [found] = client.diagnostics(uri, 1)
+    assert [a["title"] for a in client.request("textDocument/codeAction", asked(uri, found["range"]))] != []
+    asking = {"textDocument": {"uri": uri}, "position": found["range"]["start"]}
+    assert "BMN102" in client.request("textDocument/hover", asking)["contents"]["value"]
+    client.notify("workspace/didChangeConfiguration", {"settings": None})
+    assert client.diagnostics(uri, 1) == [found]
+
+
+def test_questions_before_the_client_has_said_who_it_is(tmp_path: Path) -> None:
+    with Client([program("batchmean"), "server"], tmp_path) as client:
+        uri = (tmp_path / "a.py").as_uri()
+        where = {"start": {"line": 0, "character": 0}, "end": {"line": 9, "character": 0}}
+        assert client.request("textDocument/codeAction", asked(uri, where)) == []
+        assert (
+            client.request("textDocument/hover", {"textDocument": {"uri": uri}, "position": where["end"]})
+            is None
+        )
+        assert "edit" not in client.request("codeAction/resolve", {"title": "Fix all", "data": uri})
+        client.notify("workspace/didChangeConfiguration", {"settings": None})
+        client.initialize()
+        assert len(client.diagnostics(client.open(tmp_path / "a.py", WRONG), 1)) == 1
+        assert client.leave() == 0
+    assert (tmp_path / "stderr.txt").read_text() == ""
+
+
 def test_a_message_that_is_too_large_is_answered_and_left_out(tmp_path: Path) -> None:
     with Client([program("batchmean"), "server"], tmp_path) as client:
         client.initialize()

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
 from batchmean.engine.paths import TRUTHY, Answer, Decision, excludes
 from batchmean.engine.shapes import Shape
-from batchmean.engine.values import Alternatives, Atom, Case, Const, Role, Tensor, Value, from_atom, intern
+from batchmean.engine.values import (
+    Alternatives,
+    Atom,
+    Case,
+    Const,
+    GivenUp,
+    Role,
+    Tensor,
+    Value,
+    from_atom,
+    intern,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,6 +131,21 @@ def test_more_cases_than_are_kept_are_no_value() -> None:
     ]
     assert join(several) is TOO_MANY
     assert join(several[:-1]) is not TOO_MANY
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"), [(0, 0, 0), (0, 1, 0), (1, 1, 1), (0, 2, 2), (1, 2, 2), (2, 2, 2)]
+)
+def test_what_may_have_swallowed_a_count_stays_so(one: GivenUp, other: GivenUp, both: GivenUp) -> None:
+    """And what stands for too many values, where there is nothing else."""
+    cases = [
+        Case((), from_atom(Atom(intern("given up", index), given_up=how), SHAPE))
+        for index, how in enumerate((one, other))
+    ]
+    for order in (cases, cases[::-1]):
+        value = join(order)
+        assert isinstance(value, Tensor)
+        assert [atom.given_up for atom in value.atoms()] == [both]
 
 
 def test_unknown_values_of_a_kind_are_one_whatever_comes_first() -> None:

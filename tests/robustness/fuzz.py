@@ -1,15 +1,15 @@
 """Coverage-guided fuzzing. Not a test: it runs for as long as it is let.
 
     pip install atheris
-    python -m tests.robustness.fuzz FOLDER [lint|fixes|documents|patterns|messages] [-max_total_time=3600 ...]
+    python -m tests.robustness.fuzz FOLDER [TARGET] [-max_total_time=600 ...]
 
 Options are libFuzzer's.
 
 `lint` is the path from bytes to findings and fixes; `fixes` asks whether a fix is the one that it would be if no other
 were tried with it; `documents` is the path from notebooks and Markdown to reports and back to edits; `patterns` is what
-git ignores and what settings exclude; `messages` is what the server is sent. The corpus is kept in FOLDER/corpus and
-starts with the fixtures; every different failure is written to FOLDER/failures, the input beside its traceback, and the
-run goes on.
+git ignores and what settings exclude; `settings` is a pyproject.toml; `messages` is what the server is sent, as bytes,
+and `conversations` what it does about it. The corpus is kept in FOLDER/corpus and starts with the fixtures; every
+different failure is written to FOLDER/failures, the input beside its traceback, and the run goes on.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import random
 import re
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -39,12 +41,14 @@ with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.noqa
     import batchmean.output
     import batchmean.rewrite
+    import batchmean.rules
     import batchmean.server
     import batchmean.source
     from batchmean.findings import Finding, Span
     from batchmean.fixes import search
 
 _ALONE = search.ALONE
+_FOLDER = tempfile.TemporaryDirectory()
 _LONG = 5.0
 """Seconds of CPU after which an input counts as a failure."""
 
@@ -176,6 +180,173 @@ def messages_of_bytes(data: bytes) -> None:
         json.loads(answers.read(int(line.split()[1])))
 
 
+def settings_of_bytes(data: bytes) -> None:
+    """A pyproject.toml says what is wanted of a file, or one line says why it does not."""
+    file = Path(_FOLDER.name, "pyproject.toml")
+    file.write_bytes(data)
+    try:
+        config = batchmean.config.Settings().inside(_FOLDER.name)
+    except batchmean.config.ConfigError as error:
+        assert len(str(error).splitlines()) == 1, str(error)
+        return
+    for name in ("a.py", "src/a_b.py", "tests/deep/é.ipynb", "a\nb"):
+        path = str(file.parent / name)
+        assert config.excludes(path) == any(glob.matches(path) for glob in config.exclude)
+        assert config.includes(path) == any(glob.matches(path) for glob in config.extend_include)
+        for code in batchmean.rules.RULES:
+            ignored = any(
+                code.startswith(codes) and glob.matches(path) for glob, codes in config.per_file_ignores
+            )
+            assert not (ignored and config.selects(code, path))
+
+
+class _Lines(io.BytesIO):
+    """What a client sends, line by line a message. It stays until the server has nothing more to do."""
+
+    def __init__(self, data: bytes, server: batchmean.server.BatchmeanServer) -> None:
+        bodies = [line for line in data.split(b"\n") if line]
+        super().__init__(b"".join(b"Content-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies))
+        self._server = server
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        quiet = 0
+        while not line and quiet < 2:
+            time.sleep(2 * batchmean.server.PAUSE)
+            tasks = [*self._server._pending.values()]
+            is_busy = bool(self._server._jobs) or not all(task.done() for task in tasks)
+            quiet = 0 if is_busy else quiet + 1
+        return line
+
+
+class _Channel(io.BytesIO):
+    """What the server answers, also when it has closed the channel."""
+
+    def close(self) -> None:
+        pass
+
+
+class _Log(logging.Handler):
+    """The errors that go through our code."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        frames = traceback.extract_tb(error.__traceback__ if error is not None else None)
+        if error is not None and any("/batchmean/" in frame.filename for frame in frames):
+            self.errors.append(error)
+
+
+def conversation_of_bytes(data: bytes) -> None:
+    """A client says what it likes. Nothing of ours raises, and no question is answered twice."""
+    log, channel = _Log(), _Channel()
+    logger = logging.getLogger("pygls")
+    logger.handlers, logger.propagate = [log], False
+    server = batchmean.server.create_server()
+    try:
+        server.start_io(batchmean.server.Inbox(_Lines(data, server), channel), channel)  # type: ignore[arg-type]
+    finally:
+        server.call_off()
+        server._worker.shutdown()
+    if log.errors:
+        raise log.errors[0]
+    answers = io.BytesIO(channel.getvalue())
+    answered: dict[str, int] = {}
+    while line := answers.readline():
+        while header := answers.readline().strip():
+            line = header if header.startswith(b"Content-Length") else line
+        answer = json.loads(answers.read(int(line.split()[1])))
+        if answer.get("method") == "window/logMessage":
+            assert batchmean.check.INTERNAL_ERROR not in answer["params"]["message"], answer
+        elif "method" not in answer:
+            key = json.dumps(answer.get("id"))
+            answered[key] = answered.get(key, 0) + 1
+    for key, times in answered.items():
+        if key != "null":
+            assert times <= data.count(key.encode()), (key, times)
+
+
+def conversation(text: str, number: int) -> bytes:
+    """An editor that opens a file, looks at it, changes it and closes it."""
+    uri = f"file:///fuzzed/a{number % 3}.py"
+    document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+    whole = {"start": {"line": 0, "character": 0}, "end": {"line": 999, "character": 0}}
+    acting: dict[str, object] = {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}
+    if number % 2:
+        acting |= {"dataSupport": True, "resolveSupport": {"properties": ["edit"]}}
+    capabilities = {
+        "general": {"positionEncodings": [["utf-8", "utf-16", "utf-32"][number % 3]]},
+        "textDocument": {
+            "codeAction": acting,
+            "publishDiagnostics": {"relatedInformation": bool(number % 2)},
+        },
+        "workspace": {"workspaceEdit": {"documentChanges": bool(number % 3)}},
+    }
+    asked: dict[str, object] = {"textDocument": {"uri": uri}, "range": whole, "context": {"diagnostics": []}}
+    if number % 4 == 0:
+        asked["context"] = {"diagnostics": [], "only": ["source.fixAll"]}
+    changes = [{"text": text.replace("mean", "sum", 1)}]
+    return b"\n".join(
+        json.dumps({"jsonrpc": "2.0", **message}).encode()
+        for message in (
+            {"id": 1, "method": "initialize", "params": {"processId": None, "capabilities": capabilities}},
+            {"method": "initialized", "params": {}},
+            {"method": "textDocument/didOpen", "params": {"textDocument": document}},
+            {
+                "id": 2,
+                "method": "textDocument/hover",
+                "params": {"textDocument": {"uri": uri}, "position": {"line": number % 9, "character": 12}},
+            },
+            {"id": 3, "method": "textDocument/codeAction", "params": asked},
+            {"id": 4, "method": "codeAction/resolve", "params": {"title": "x", "data": uri}},
+            {
+                "method": "textDocument/didChange",
+                "params": {"textDocument": {"uri": uri, "version": 2}, "contentChanges": changes},
+            },
+            {"id": 5, "method": "textDocument/codeAction", "params": asked},
+            {"method": "$/cancelRequest", "params": {"id": 5}},
+            {"method": "workspace/didChangeConfiguration", "params": {"settings": None}},
+            {"method": "textDocument/didClose", "params": {"textDocument": {"uri": uri}}},
+            {"id": 6, "method": "shutdown"},
+            {"method": "exit"},
+        )
+    )
+
+
+def changed_conversation(data: bytes, seed: int) -> bytes:
+    """Messages in another order, twice or not at all, with other numbers or another text."""
+    dice = random.Random(seed)
+    lines = data.split(b"\n")
+    for _ in range(dice.randint(1, 3)):
+        at, to = dice.randrange(len(lines)), dice.randrange(len(lines))
+        kind = dice.randrange(6)
+        if kind == 0:
+            lines.insert(to, lines[at])
+        elif kind == 1 and len(lines) > 1:
+            del lines[at]
+        elif kind == 2:
+            lines[at], lines[to] = lines[to], lines[at]
+        elif kind == 3:
+            numbers = [b"0", b"-1", b"3", b"40", b"99999999999999999999", b"1.5", b"null", b'"x"', b"[]"]
+            number = dice.choice(numbers)
+            lines[at] = re.sub(rb"(?<=: )\d+", lambda _, number=number: number, lines[at], count=1)  # type: ignore[misc]
+        elif kind == 4:
+            lines[at] = changed_tokens(lines[at], seed).replace(b"\n", b"")
+        else:
+            try:
+                message = json.loads(lines[at])
+                document = message["params"].get("textDocument", {})
+                place = document if "text" in document else message["params"]["contentChanges"][0]
+                place["text"] = mutate(place["text"], seed)
+                lines[at] = json.dumps(message).encode()
+            except (ValueError, LookupError, TypeError, AttributeError):
+                lines[at] = lines[at].replace(b"/a", b"/b")
+    return b"\n".join(lines)
+
+
 def changed_tokens(data: bytes, seed: int) -> bytes:
     """A few pieces of the format put in, taken out or doubled."""
     dice = random.Random(seed)
@@ -194,6 +365,9 @@ _PIECES = [
     b"%%time\n", b"!ls \\\n", b"x?\n", b"\'\'\'", b'\\u00e9', b'\\n', b'", "',
     b'"source": ["', b'{"cell_type": "code", ', b"], ",
     b"}", b"# noqa: BMN1\n",
+    b"[tool.batchmean]\n", b"[tool.batchmean.per-file-ignores]\n", b"select = [", b'"BMN1"', b'"bmn102, BMN3"',
+    b'exclude = ["', b"preview = true\n", b'min-confidence = "proved"\n', b"respect-gitignore = 1\n",
+    b'extend-include = ["*',
 ]  # fmt: skip
 
 
@@ -209,6 +383,15 @@ def seeds(target: str) -> Iterator[bytes]:
         elif target == "messages":
             body = json.dumps({"jsonrpc": "2.0", "text": text}).encode()
             yield b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    if target == "conversations":
+        yield from (conversation(text, number) for number, text in enumerate(excerpts()[::8]))
+    if target == "settings":
+        yield from (
+            b'[tool.batchmean]\nselect = ["BMN1", "bmn201"]\nignore = ["BMN102"]\nexclude = ["*/b/**", "a.py"]\n',
+            b'[tool]\nbatchmean = {preview = true, min-confidence = "proved", respect-gitignore = false}\n',
+            b'[tool.batchmean.per-file-ignores]\n"tests/*" = ["BMN"]\n"[a-c]?.py" = ["BMN3"]\n',
+            b'[tool.batchmean]\nextend-include = ["*.pyx"]\nselct = []\n',
+        )
     if target == "fixes":
         some = excerpts()
         for index, text in enumerate(some):
@@ -227,7 +410,9 @@ _TARGETS = {
     "fixes": fixes_of_bytes,
     "documents": document_of_bytes,
     "patterns": patterns_of_bytes,
+    "settings": settings_of_bytes,
     "messages": messages_of_bytes,
+    "conversations": conversation_of_bytes,
 }
 
 
@@ -258,6 +443,8 @@ def main() -> None:
     def changed(data: bytes, max_size: int, seed: int) -> bytes:
         if seed % 10 == 0:
             return bytes(atheris.Mutate(data, max_size))
+        if target == "conversations":
+            return changed_conversation(data, seed)[:max_size]
         if target not in ("lint", "fixes") and seed % 3:
             return changed_tokens(data, seed)[:max_size]
         return mutate(data.decode("utf-8", "replace"), seed).encode("utf-8", "replace")[:max_size]

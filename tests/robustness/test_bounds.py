@@ -89,6 +89,19 @@ def test_large_files_need_a_bounded_memory(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d+\tBMN102\tclass-axis-mean\n", done.stdout)
 
 
+@pytest.mark.parametrize("branches", [1, 3, 5, 6, 12, 30])
+@pytest.mark.parametrize(
+    ("factor", "is_told"), [("b[#]", True), ("x.shape[0]", False), ("num_classes", False), ("mask", True)]
+)
+def test_what_may_have_been_multiplied_by_a_count_is_told_in_no_number_of_branches(
+    branches: int, factor: str, is_told: bool
+) -> None:
+    """Of more than 16 values none is known any more, but a weight stays a weight, and what may be V stays so."""
+    weighed = "\n".join(f"    if c[{n}]: w = w * {factor.replace('#', str(n))}" for n in range(branches))
+    loss = f"    logp = np.log(p)\n    w = 2.0\n{weighed}\n    return -(p * logp).mean() * w\n"
+    assert bool(lint(f"import numpy as np\ndef f(p, b, c, x, mask):\n{loss}", "weighed.py")) == is_told
+
+
 def test_a_function_that_is_not_read_to_its_end_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last statement may put the loss right."""
     head = "import numpy as np\ndef f(p):\n    loss = -(p * np.log(p)).mean()\n"

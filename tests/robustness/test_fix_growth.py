@@ -46,6 +46,24 @@ SHAPES: Final[dict[str, Callable[[int], str]]] = {
     ),
     "one function": _function(f"z# = {LOSS}", "\n    "),
     "one name": _function(f"z = {LOSS}\n    print(z)", "\n    "),
+    "one line": _function(f"s = 'é日本'; z# = {LOSS}", "; "),
+    "a tuple": lambda count: (
+        f"{HEAD}def f(logits, labels):\n{BOTH}    return ({_repeated(LOSS, count, ', ')})\n"
+    ),
+    "a sum": lambda count: (
+        f"{HEAD}def f(logits, labels):\n{BOTH}    return {_repeated(LOSS, count, ' + ')}\n"
+    ),
+    "a list of the module": lambda count: (
+        f"{HEAD}logits = torch.rand(3, 4)\n{BOTH.replace('    ', '')}z = [{_repeated(LOSS, count, ', ')}]\n"
+    ),
+    "lambdas in one line": lambda count: (
+        HEAD + _repeated("f# = lambda p: -(p.softmax(-1) * p.log_softmax(-1)).mean()", count, "; ") + "\n"
+    ),
+    "masked in one line": lambda count: (
+        f"{HEAD}def f(logits, labels):\n    mask = (labels != -100).float()\n"
+        "    loss = F.cross_entropy(logits, labels, reduction='none')\n"
+        f"    return ({_repeated('(loss * mask).mean()', count, ', ')})\n"
+    ),
     "branches": _function(f"if c == #:\n        return {LOSS}", "\n    ", BOTH + "    z = 1\n"),
     "the module": lambda count: (
         f"{HEAD}logits = torch.rand(3, 4)\n{BOTH.replace('    ', '')}" + _repeated(f"z# = {LOSS}", count)
@@ -113,9 +131,10 @@ def test_ten_copies_cost_ten_times_what_one_does() -> None:
 
 
 def test_what_cannot_be_tried_together_is_bounded(tries: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of what stands in one line no two are tried at once."""
+    """Of what goes through one step no two are tried at once."""
     monkeypatch.setattr(search, "MAX_CHARACTERS", 0)
-    found = lint(_function(f"z# = {LOSS}", "; ")(40), "a.py", fixes=True)
+    divided = _function("z# = loss / len(labels)", "\n    ", "    loss = F.cross_entropy(logits, labels)\n")
+    found = lint(divided(40), "a.py", fixes=True)
     assert len(tries) == search.MAX_TRIES < 40
     assert sum(finding.fix is not None for finding in found) == search.MAX_TRIES
     assert {finding.no_fix for finding in found} == {None, "too many rewrites of this file were tried before"}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence, Set
+from typing import Final
 
 from batchmean.engine import masks
-from batchmean.engine.names import is_log_name, is_small_name, is_target_name
+from batchmean.engine.names import is_class_count_name, is_log_name, is_small_name, is_target_name
 from batchmean.engine.reductions import Reduction
 from batchmean.engine.shapes import MAX_RANK, Axis, Shape
 from batchmean.engine.values import (
@@ -15,6 +16,7 @@ from batchmean.engine.values import (
     SCALAR,
     Atom,
     Factors,
+    GivenUp,
     Place,
     Role,
     Tensor,
@@ -50,8 +52,20 @@ def combine(terms: Sequence[Term]) -> tuple[Term, ...]:
     return tuple(Term(c, f) for f, c in sums.items() if c != 0)
 
 
-def _collapsed(operation: str, parts: tuple[Hashable, ...], shape: Shape) -> Tensor:
-    return from_atom(Atom(intern(operation, *parts)), shape)
+def _collapsed(operation: str, parts: tuple[Hashable, ...], shape: Shape, given_up: GivenUp = 0) -> Tensor:
+    return from_atom(Atom(intern(operation, *parts), given_up=given_up), shape)
+
+
+NUMBERS: Final = (Role.COUNT, Role.VALID)
+
+
+def may_hold_a_count(*tensors: Tensor) -> bool:
+    """Is the length of an axis in it, or what may be the number of classes?"""
+    return any(
+        atom.role in NUMBERS or atom.given_up == 2 or is_class_count_name(atom.names)
+        for tensor in tensors
+        for atom in tensor.atoms()
+    )
 
 
 def _multiply_factors(a: Factors, b: Factors) -> Factors:
@@ -151,7 +165,9 @@ def add(a: Tensor, b: Tensor) -> Tensor:
     terms = _as_log_softmax(combine((*a.terms, *b.terms)))
     shape = joint_shape(a, b)
     if len(terms) > MAX_TERMS:
-        return altered(_collapsed("sum", terms, shape), reductions=reductions)
+        return altered(
+            _collapsed("sum", terms, shape, 2 if may_hold_a_count(a, b) else 1), reductions=reductions
+        )
     return Tensor(terms, shape, reductions)
 
 
@@ -164,10 +180,13 @@ def _other_positions(one: Tensor, minus_mask: Tensor) -> Tensor | None:
 
 def _less_the_valid(all_of_them: Tensor, minus_valid: Tensor) -> Tensor | None:
     """mask.numel() - mask.sum() is the number of the other positions."""
-    whole, valid = all_of_them.single(), negate(minus_valid).single()
-    if whole is None or valid is None or valid.role is not Role.VALID or valid.shape is None:
+    whole = all_of_them.single()
+    if whole is None or whole.role is not Role.COUNT:
         return None
-    is_all = whole.role is Role.COUNT and whole.shape is not None and whole.shape.is_flat(valid.shape)
+    valid = negate(minus_valid).single()
+    if valid is None or valid.role is not Role.VALID or valid.shape is None:
+        return None
+    is_all = whole.shape is not None and whole.shape.is_flat(valid.shape)
     return masks.count_of_others(valid) if is_all else None
 
 
@@ -216,9 +235,8 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     _unite_positions(a, b)
     shape = joint_shape(a, b)
     _unite_supports(a, b)
-    longest = sum(max((len(term.factors) for term in side.terms), default=0) for side in (a, b))
-    if len(a.terms) * len(b.terms) > MAX_TERMS or longest > MAX_FACTORS:
-        product = _collapsed("product", (a.terms, b.terms), shape)
+    if len(a.terms) * len(b.terms) > MAX_TERMS or _longest(a) + _longest(b) > MAX_FACTORS:
+        product = _collapsed("product", (a.terms, b.terms), shape, 2 if may_hold_a_count(a, b) else 1)
     else:
         terms = combine(
             [
@@ -232,6 +250,11 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
         scaled = [r.scaled(b, a.shape) for r in a.reductions] + [r.scaled(a, b.shape) for r in b.reductions]
         product = altered(product, reductions=tuple(scaled))
     return product
+
+
+def _longest(tensor: Tensor) -> int:
+    terms = tensor.terms
+    return len(terms[0].factors) if len(terms) == 1 else max((len(t.factors) for t in terms), default=0)
 
 
 def unite_sides(tensor: Tensor) -> None:

@@ -39,7 +39,7 @@ def sums_beside_means(
     lasting = {id(account): last for last in final for account in last.line()}
     for addition in interpreter.additions:
         for mine, others in (addition.sides, addition.sides[::-1]):
-            for summed in mine:
+            for summed in filter(_is_whole_sum, mine):  # few are: the others need not be compared with all
                 averaged = next((other for other in others if _unbalances(summed, other)), None)
                 if averaged is None or id(summed.origin) in told:
                     continue
@@ -89,10 +89,8 @@ def _event(node: ast.AST, summed: Reduction, averaged: Reduction) -> Miscount:
 
 
 def _unbalances(summed: Reduction, averaged: Reduction) -> bool:
-    """Is the first summed over its examples and the second averaged over its own, with no weight on either?"""
-    if not (_is_whole_sum(summed) and _is_mean(averaged)):
-        return False
-    if summed.integrand.key == averaged.integrand.key:
+    """Beside a whole sum, is the second averaged over its own examples, with no weight on it?"""
+    if not _is_mean(averaged) or summed.integrand.key == averaged.integrand.key:
         return False
     if _share_examples(summed, averaged) and _has_examples(summed):
         return True

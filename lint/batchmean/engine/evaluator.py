@@ -14,7 +14,7 @@ from batchmean.engine import algebra, calls, masks
 from batchmean.engine.beside import Addition
 from batchmean.engine.factors import placed
 from batchmean.engine.integrands import pairing, recognise
-from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
+from batchmean.engine.join import MAX_ALTERNATIVES, MAX_NAMES, TOO_MANY, join, restricted, something
 from batchmean.engine.literals import compare, fold, spelled_out
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.paths import (
@@ -424,6 +424,8 @@ class Evaluator:
                 return self.sequence(left.items + right.items)
             return ListValue(self.one_of([self.element_of(left), self.element_of(right)]))
         a, b = self.as_tensor(left), self.as_tensor(right)
+        if op in _SWALLOWED and (given_up := _swallows(a, b) or _swallows(b, a)) is not None:
+            return self._swallowing(given_up, b if given_up is a.single() else a, algebra.joint_shape(a, b))
         if op is ast.Add:
             total = self.added(a, b, node)
             return altered(total, pairs=pairing(a, b, node, self._stack, total.shape))
@@ -441,6 +443,18 @@ class Evaluator:
         if op is ast.MatMult:
             return matmul(self, a, b, node)
         return self.computed(algebra.joint_shape(a, b))
+
+    def _swallowing(self, given_up: Atom, other: Tensor, shape: Shape) -> Tensor:
+        """What was given up, after something was done with it: another unknown, a loss by its name if one of both is.
+
+        Were it followed from here on, it would be as many cases again after a few branches, and again.
+        """
+        self._serial += 1
+        losses = [name for atom in other.atoms() for name in atom.names if masks.is_loss_name((name,))]
+        names = tuple(dict.fromkeys((*given_up.names, *losses)))[:MAX_NAMES]
+        key = intern("opaque", self._serial)
+        how = 2 if algebra.may_hold_a_count(other) else given_up.given_up
+        return from_atom(altered(given_up, key=key, names=names, shape=shape, given_up=how), shape)
 
     def multiplied(self, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
         """a * b, with an account of the pairs where (B,) meets (B, 1)."""
@@ -498,7 +512,8 @@ class Evaluator:
         """Enter the divisions and multiplications that changed an account, with the place they were made at."""
         if not result.reductions:
             return result
-        if not follows(result.reductions):
+        operands = tuple(operands)
+        if not follows(result.reductions) or any(atom.given_up == 2 for o in operands for atom in o.atoms()):
             return self.unsure([result])
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
@@ -947,7 +962,7 @@ class Evaluator:
             else:
                 rows = [(path, (*row, value)) for path, row in rows]
             if len(rows) > MAX_ROWS:
-                return self.unsure(values)
+                return self._give_up(values)
         path = self._path
         cases: list[Case] = []
         self._spend(len(rows) // _ROWS_PER_NODE)
@@ -961,7 +976,12 @@ class Evaluator:
         """One value for what is one of several; of too many nothing is known."""
         self._spend(len(cases) // _ROWS_PER_NODE)
         value = join(cases)
-        return self.unsure([case.value for case in cases]) if value is TOO_MANY else value
+        return self._give_up([case.value for case in cases]) if value is TOO_MANY else value
+
+    def _give_up(self, values: Sequence[Value]) -> Tensor:
+        """Something unknown in place of more cases than are kept."""
+        how = 2 if any(map(algebra.may_hold_a_count, tensors_in(values, MAX_DEPTH))) else 1
+        return algebra.map_atoms(self.unsure(values), lambda atom: altered(atom, given_up=how))
 
     def one_of(self, values: Sequence[Value]) -> Value:
         """One of several values, and nothing in sight says which."""
@@ -1142,6 +1162,24 @@ def _is_dotted(node: ast.expr) -> bool:
     while isinstance(node, ast.Attribute):
         node = node.value
     return isinstance(node, ast.Name)
+
+
+_SWALLOWED: Final = frozenset((ast.Add, ast.Mult, ast.Div))
+"""What may be done with what is given up. A difference may be an error, and 1 - x the other positions."""
+
+
+def _swallows(one: Tensor, other: Tensor) -> Atom | None:
+    """The atom that `one` is, if it was given up and `other` holds numbers and plain unknowns, but no mask."""
+    atom = one.single()
+    if atom is None or not atom.given_up or one.reductions or other.reductions:
+        return None
+    return atom if all(map(_is_plain, other.atoms())) else None
+
+
+def _is_plain(atom: Atom) -> bool:
+    if atom.role is not Role.OPAQUE:
+        return atom.role in algebra.NUMBERS
+    return atom.kind in ("", "computed") and not masks.is_mask_name(atom.names)
 
 
 def _counted(a: Tensor, b: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from batchmean.engine.values import (
     Condition,
     Const,
     DictValue,
+    GivenUp,
     ModuleValue,
     Place,
     Tensor,
@@ -251,6 +252,7 @@ def _one_unknown(a: Value, b: Value, of_one_shape: bool = True) -> Value | None:
     if mine is None or theirs is None or mine.kind != theirs.kind or mine.hint != theirs.hint:
         return None
     same_shape = a.shape.is_same(b.shape)
+    of_one_shape = of_one_shape and not (mine.given_up and theirs.given_up)
     if of_one_shape and not same_shape and (a.shape.shown or b.shape.shown or a.shape.rank != b.shape.rank):
         return None
     if mine.key == theirs.key and same_shape:
@@ -260,6 +262,18 @@ def _one_unknown(a: Value, b: Value, of_one_shape: bool = True) -> Value | None:
     place: Place | None = mine.place or theirs.place
     shape = a.shape if same_shape else Shape(rank=a.shape.rank) if a.shape.rank == 0 else Shape()
     atom = Atom(
-        intern("one of", first, last), names=names, kind=mine.kind, place=place, hint=mine.hint, shape=shape
+        intern("one of", first, last),
+        names=names,
+        kind=mine.kind,
+        place=place,
+        hint=mine.hint,
+        shape=shape,
+        given_up=_given_up(mine, theirs),
     )
     return from_atom(atom, shape)
+
+
+def _given_up(one: Atom, other: Atom) -> GivenUp:
+    """What has swallowed counts stays so; what stands for too many cases does if there is nothing else."""
+    most = max(one.given_up, other.given_up)
+    return most if most == 2 or (one.given_up and other.given_up) else 0

@@ -57,12 +57,13 @@ class Axis:
 
     def holds(self, other: Axis) -> bool:
         """Is `other` this axis, or was it merged into it?"""
-        if self.is_same(other):
-            return True
-        todo, seen = list(self.root().parts), {id(self.root())}
+        mine, wanted = self.root(), other.root()
+        if mine is wanted or not mine.parts:
+            return mine is wanted
+        todo, seen = list(mine.parts), {id(mine)}
         while todo:
             part = todo.pop().root()
-            if part is other.root():
+            if part is wanted:
                 return True
             if id(part) not in seen:
                 seen.add(id(part))
@@ -264,7 +265,7 @@ class Shape:
         shape = self.root()
         if any(axis.is_same(other) for other in shape._unsure):
             return None
-        return any(mine.holds(axis) for mine in self.shown)
+        return any(mine.holds(axis) for mine in (*shape._front, *shape._back))
 
     def position_of(self, axis: Axis) -> int | None:
         """Where the axis stands, as the code would write it: from the right where only that is known."""

@@ -27,8 +27,8 @@ _DEPTH: Final = 3
 def note_uses(interpreter: Evaluator, given: Iterable[Value], result: Value) -> None:
     """Take down the masks that an operation was given, unless it gives no more than these masks or their counts."""
     for tensor in tensors_in(given, _DEPTH):
-        atom = tensor.single()
-        if atom is not None and mask_of(tensor) is not None and not _is_no_more_than(result, atom):
+        atom = mask_of(tensor)
+        if atom is not None and not _is_no_more_than(result, atom):
             interpreter.applied.add(_first_of_both(atom).key)
 
 

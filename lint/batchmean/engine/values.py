@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from batchmean.engine.paths import Decision, Path
 from batchmean.engine.shapes import Axis, Shape
@@ -96,6 +96,11 @@ def forget_keys() -> None:
     _keys.clear()
 
 
+GivenUp: TypeAlias = Literal[0, 1, 2]
+"""1 for what stands for more cases, terms or factors than are kept, 2 if it has swallowed what may be a count, too: an
+account that it is multiplied with is open."""
+
+
 @dataclass(eq=False, slots=True)
 class Atom:
     """A factor that the engine does not look into; equal when `key` is equal."""
@@ -130,6 +135,8 @@ class Atom:
     """Is it one column of an array, `x[:, 0]`?"""
     is_whole: bool = False
     """Is it a parameter whose default is a whole number above 1, such as a class count has?"""
+    given_up: GivenUp = 0
+    """Does it stand for more than is kept apart?"""
 
     @property
     def shape_is_scalar(self) -> bool:

@@ -1,7 +1,7 @@
 """Whether rewritten code is right: it parses, the finding is gone, nothing new is found, and the engine accounts
 for the reduction in the new code as exactly the right one, every sign and coefficient kept.
 
-A file is analysed once for many fixes, each in a part of it that the others are no matter to.
+A file is analysed once for many fixes, each in a part of it that the others are no matter to, or in a place of its own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from batchmean.engine.analysis import Miscount, SupportEvent, accounts
 from batchmean.engine.factors import Factor, factor_of
 from batchmean.engine.reductions import Reduction
 from batchmean.engine.values import Role
-from batchmean.findings import Edit, Finding
+from batchmean.findings import Edit, Finding, Span
 from batchmean.fixes.code import Code, Edits, comments
 from batchmean.fixes.parts import Parts
-from batchmean.linter import lint
+from batchmean.linter import lint, span_of
 from batchmean.rules.axes import shows_its_units, summing_step
 from batchmean.source import apply
 
@@ -38,9 +38,25 @@ class Proposal:
     edits: Edits
 
 
-def lines_of(edits: Iterable[Edit]) -> set[int]:
-    """The lines that some edits touch."""
-    return {line for edit in edits for line in range(edit.span.line, edit.span.end_line + 1)}
+Place: TypeAlias = tuple[int, int]
+"""Where in a text something begins and where it ends, in characters from its start."""
+
+
+class _Places:
+    """Where things stand in a text."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._starts = [0, *accumulate(len(line) + 1 for line in lines)]
+
+    def of(self, span: Span) -> Place:
+        """The place of a range."""
+        starts = self._starts
+        return starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
+
+    def of_node(self, node: ast.AST) -> Place:
+        """The place of a node that stands somewhere."""
+        return self.of(span_of(node, self._lines))
 
 
 class Prover:
@@ -68,11 +84,19 @@ class Prover:
 
     @cached_property
     def _before(self) -> _View:
-        return _View(self._parts, self._code.tree, self._parts.starts, lambda: self._accounts)
+        return _View(self._parts, self._code.tree, self._parts.starts, lambda: self._accounts, self._places)
 
     @cached_property
     def _codes(self) -> dict[int, Counter[str]]:
         return _by_part((finding for finding, _ in self._found), self._before)
+
+    @cached_property
+    def _places(self) -> _Places:
+        return _Places(self._code.lines)
+
+    def places(self, edits: Iterable[Edit]) -> list[Place]:
+        """What some edits replace."""
+        return [self._places.of(edit.span) for edit in edits]
 
     def part(self, finding: Finding) -> int:
         """The part of the file that a finding is in: what is tried in other parts is no matter to it."""
@@ -81,7 +105,7 @@ class Prover:
     def verdicts(self, proposals: Sequence[Proposal]) -> list[bool | None] | None:
         """Whether each proposal holds when all are applied; None where, or if, they do not go together.
 
-        No two may touch one line, unless by the same edit.
+        No two may touch, unless by the same edit; those of one part have places of their own.
         """
         edits = list(dict.fromkeys(edit for proposal in proposals for edit in proposal.edits))
         text = apply(self._code.text, edits)
@@ -92,9 +116,10 @@ class Prover:
             return None
         if not keeps_comments:
             return None
-        moved = _Moved(edits)
-        starts = [moved.start(line) for line in self._parts.starts]
-        after = _View(self._parts, tree, starts, lambda: accounts(tree, text.split("\n")))
+        moved = _Moved(edits, self.places(edits))
+        starts = [moved.first_line(line) for line in self._parts.starts]
+        lines = text.split("\n")
+        after = _View(self._parts, tree, starts, lambda: accounts(tree, lines), _Places(lines))
         found = _by_part(lint(text, proposals[0].finding.path, tree=tree), after)
         tried: dict[int, list[Proposal]] = {}
         for proposal in proposals:
@@ -105,7 +130,9 @@ class Prover:
             is_as_it_should_be = found.get(part, Counter()) <= self._codes.get(part, Counter()) - fixed
             if not fixed and not is_as_it_should_be:
                 return None  # nothing says whose doing that is
-            if not is_as_it_should_be or after.dump(part) == self._before.dump(part):
+            is_changed = is_as_it_should_be and after.dump(part) != self._before.dump(part)
+            own = tried.get(part, [])
+            if not is_changed or not (len(own) < 2 or self._leaves_the_rest(part, own, after, moved)):
                 failed.add(part)
         verdicts: list[bool | None] = []
         for proposal in proposals:
@@ -119,57 +146,107 @@ class Prover:
 
     def _is_right(self, proposal: Proposal, after: _View, part: int, moved: _Moved, is_alone: bool) -> bool:
         event = proposal.event
-        if isinstance(event, SupportEvent):
-            return self._averages(proposal, event, after, part, moved)
-        if is_alone:
+        if is_alone and isinstance(event, Miscount):
             return _counts_right(event, self._before.accounts(part), after.accounts(part))
-        first, last = self.window(proposal)
-        now = after.within(part, moved.start(first), moved.end(last, proposal.edits))
-        return _counts_right(event, self._before.within(part, first, last), now)
+        if is_alone:
+            first, last = self._lines(proposal)
+            before = self._before.within(part, first, last)
+            now = after.within(part, moved.first_line(first), moved.last_line(last, proposal.edits))
+        else:
+            place = self.place(proposal)
+            before, now = self._before.inside(part, place), after.inside(part, moved.place(place))
+        if isinstance(event, Miscount):
+            return _counts_right(event, before, now)
+        return _averages(event, before, now)
 
-    def _averages(
-        self, proposal: Proposal, event: SupportEvent, after: _View, part: int, moved: _Moved
-    ) -> bool:
-        """Does the same statement now sum over the support and average the rest, and is all else as it was?"""
-        wanted = next(_signatures([event.reduction]), None)
-        if wanted is None or not (event.sums_the_batch or shows_its_units(event.reduction)):
-            return False
-        wanted = _put_right(wanted)
-        total = summing_step(event.reduction, event.step)
-        loses_a_mean = event.step.how == "scale" and total is not None and total.how == "mean"
-        if event.step.per_batch or event.is_wrong_axis or event.sums_the_batch or loses_a_mean:
-            # The positions are averaged now, too, and once only.
-            wanted = wanted._replace(factor=replace(wanted.factor, units=wanted.factor.units and (("B", 0),)))
-        statement = self._code.statement(event.node)
-        last = statement.end_lineno or statement.lineno
-        edited = lines_of(proposal.edits)
-        first = min(statement.lineno, *edited, *_lines_of_steps(self._code, event.reduction, statement))
-        # Other findings may stand there, too.
-        before = set(_signatures(self._before.within(part, first, last)))
-        now = set(_signatures(after.within(part, moved.start(first), moved.end(last, proposal.edits))))
-        # `mean((0, 1))` may become a mean over everything; what was a mean of all may not lose it.
-        either = {wanted, wanted._replace(is_whole=True)}
-        allowed = before | either | set(map(_put_right, before))
-        return wanted.is_right and not either.isdisjoint(now) and now <= allowed
+    def _leaves_the_rest(self, part: int, proposals: Sequence[Proposal], after: _View, moved: _Moved) -> bool:
+        """In the lines of some proposals, is what is in the place of none of them as it was, or right?"""
+        places = [self.place(proposal) for proposal in proposals]
+        judged = self._before.ids_inside(places)
+        judged_now = after.ids_inside(map(moved.place, places))
+        before: set[_Signature] = set()
+        now: set[_Signature] = set()
+        for first, last, edits in _merged(
+            (*self._lines(proposal), proposal.edits)
+            for proposal in proposals
+            if isinstance(proposal.event, SupportEvent)
+        ):
+            rest = (r for r in self._before.within(part, first, last) if id(r) not in judged)
+            before.update(_signatures(rest))
+            new_first, new_last = moved.first_line(first), moved.last_line(last, edits)
+            rest = (r for r in after.within(part, new_first, new_last) if id(r) not in judged_now)
+            now.update(_signatures(rest))
+        return now <= before | set(map(_put_right, before))
 
-    def window(self, proposal: Proposal) -> tuple[int, int]:
-        """The lines that tell whether a proposal is right where others of its part are tried, too."""
-        event = proposal.event
-        statement = self._code.statement(event.node)
-        lines = [statement.lineno, statement.end_lineno or statement.lineno, *lines_of(proposal.edits)]
-        reduction = event.reduction
-        if reduction is not None and not (isinstance(event, Miscount) and event.kind == "masked mean"):
-            lines += _lines_of_steps(self._code, reduction, statement)
-        return min(lines), max(lines)
+    def _lines(self, proposal: Proposal) -> tuple[int, int]:
+        """The lines that tell whether a proposal is right where no other of its part is tried."""
+        statement = self._code.statement(proposal.event.node)
+        lines = {line for edit in proposal.edits for line in (edit.span.line, edit.span.end_line)}
+        lines.update(self._code.statement(node).lineno for node in self._steps(proposal))
+        return min(statement.lineno, *lines), statement.end_lineno or statement.lineno
+
+    def place(self, proposal: Proposal) -> Place:
+        """The place that tells whether a proposal is right where others of its part are tried, too."""
+        is_masked_mean = isinstance(proposal.event, Miscount) and proposal.event.kind == "masked mean"
+        steps = () if is_masked_mean else self._steps(proposal)
+        places = [self._places.of_node(node) for node in (proposal.event.node, *steps)]
+        places += self.places(proposal.edits)
+        return min(first for first, _ in places), max(last for _, last in places)
+
+    def _steps(self, proposal: Proposal) -> Iterator[ast.AST]:
+        """The steps of the account in the same function: of a division that goes, they are what is left."""
+        reduction = proposal.event.reduction
+        function = self._code.function(self._code.statement(proposal.event.node))
+        for step in reduction.steps if reduction is not None else ():
+            if self._code.function(step.node) is function:
+                yield step.node
+
+
+def _averages(event: SupportEvent, before: Sequence[Reduction], now: Sequence[Reduction]) -> bool:
+    """Is the support summed and the rest averaged in these accounts now, and is all else as it was?"""
+    wanted = next(_signatures([event.reduction]), None)
+    if wanted is None or not (event.sums_the_batch or shows_its_units(event.reduction)):
+        return False
+    wanted = _put_right(wanted)
+    total = summing_step(event.reduction, event.step)
+    loses_a_mean = event.step.how == "scale" and total is not None and total.how == "mean"
+    if event.step.per_batch or event.is_wrong_axis or event.sums_the_batch or loses_a_mean:
+        # The positions are averaged now, too, and once only.
+        wanted = wanted._replace(factor=replace(wanted.factor, units=wanted.factor.units and (("B", 0),)))
+    was, found = set(_signatures(before)), set(_signatures(now))
+    # `mean((0, 1))` may become a mean over everything; what was a mean of all may not lose it.
+    either = {wanted, wanted._replace(is_whole=True)}
+    allowed = was | either | set(map(_put_right, was))  # other findings may stand there, too
+    return wanted.is_right and not either.isdisjoint(found) and found <= allowed
+
+
+def _merged(lines: Iterable[tuple[int, int, Edits]]) -> Iterator[tuple[int, int, Edits]]:
+    """Ranges of lines, those that have some in common as one, with the edits of all."""
+    current: tuple[int, int, Edits] | None = None
+    for first, last, edits in sorted(lines, key=lambda some: some[:2]):
+        if current is not None and first <= current[1]:
+            current = current[0], max(current[1], last), (*current[2], *edits)
+        else:
+            if current is not None:
+                yield current
+            current = first, last, edits
+    if current is not None:
+        yield current
 
 
 class _View:
     """A text, or one that was made of it, by its parts."""
 
     def __init__(
-        self, parts: Parts, tree: ast.Module, starts: Sequence[int], get: Callable[[], Sequence[Reduction]]
+        self,
+        parts: Parts,
+        tree: ast.Module,
+        starts: Sequence[int],
+        get: Callable[[], Sequence[Reduction]],
+        places: _Places,
     ) -> None:
         """`starts` are the first lines of the statements of the module, and `get` gives the accounts."""
+        self._places = places
         self._parts = parts
         self._tree = tree
         self._starts = starts
@@ -190,12 +267,36 @@ class _View:
         here = {key: None for line in range(first, last + 1) for key in by_line.get(line, ())}
         return [own[key] for key in here if key in own]
 
+    def inside(self, part: int, place: Place) -> list[Reduction]:
+        """The accounts of a part that have a step in a place."""
+        own = self._accounts[0].get(part, {})
+        return [own[key] for key in self.ids_inside([place]) if key in own]
+
+    def ids_inside(self, places: Iterable[Place]) -> dict[int, None]:
+        """The identities of the accounts that have a step in one of these places."""
+        starts, ids = self._steps
+        found: dict[int, None] = {}
+        for first, last in places:
+            found.update(dict.fromkeys(ids[bisect_left(starts, first) : bisect_left(starts, last)]))
+        return found
+
+    @cached_property
+    def _all(self) -> Sequence[Reduction]:
+        return self._get()
+
+    @cached_property
+    def _steps(self) -> tuple[list[int], list[int]]:
+        """Where the steps of the accounts begin, in their order, and the identity of the account of each."""
+        found = {(self._places.of_node(node)[0], id(r)) for r in self._all for node in _nodes_of(r)}
+        ordered = sorted(found)
+        return [start for start, _ in ordered], [key for _, key in ordered]
+
     @cached_property
     def _accounts(self) -> tuple[dict[int, dict[int, Reduction]], dict[int, list[int]]]:
         """The accounts of each part by their identity, and the identities of those that have a step in a line."""
         by_part: dict[int, dict[int, Reduction]] = {}
         by_line: dict[int, list[int]] = {}
-        for reduction in self._get():
+        for reduction in self._all:
             for line in _lines_through(reduction):
                 by_line.setdefault(line, []).append(id(reduction))
                 by_part.setdefault(self.part(line), {})[id(reduction)] = reduction
@@ -216,16 +317,28 @@ class _View:
 class _Moved:
     """Where lines are after some edits."""
 
-    def __init__(self, edits: Iterable[Edit]) -> None:
-        ordered = sorted(edits, key=lambda edit: edit.span.line)
-        self._lines = [edit.span.line for edit in ordered]
-        self._added = [0, *accumulate(map(_added_lines, ordered))]
+    def __init__(self, edits: Sequence[Edit], places: Sequence[Place]) -> None:
+        """`places` are those that the edits replace."""
+        ordered = sorted(zip(places, edits, strict=True), key=lambda pair: pair[0])
+        self._firsts = [first for (first, _), _ in ordered]
+        self._lasts = [last for (_, last), _ in ordered]
+        self._longer = [0, *accumulate(len(edit.text) - (last - first) for (first, last), edit in ordered)]
+        self._lines = [edit.span.line for _, edit in ordered]
+        self._added = [0, *accumulate(_added_lines(edit) for _, edit in ordered)]
 
-    def start(self, line: int) -> int:
+    def place(self, place: Place) -> Place:
+        """Where a place is that edits are in, or do not touch."""
+        first, last = place
+        return (
+            first + self._longer[bisect_left(self._lasts, first)],
+            last + self._longer[bisect_right(self._firsts, last)],
+        )
+
+    def first_line(self, line: int) -> int:
         """Where a line is that edits begin with."""
         return line + self._added[bisect_left(self._lines, line)]
 
-    def end(self, line: int, own: Sequence[Edit]) -> int:
+    def last_line(self, line: int, own: Sequence[Edit]) -> int:
         """Where the last line is that edits end with; `own` count wherever they are."""
         beyond = sum(_added_lines(edit) for edit in own if edit.span.line > line)
         return line + self._added[bisect_right(self._lines, line)] + beyond
@@ -243,18 +356,16 @@ def _by_part(findings: Iterable[Finding], view: _View) -> dict[int, Counter[str]
     return found
 
 
+def _nodes_of(reduction: Reduction) -> Iterator[ast.AST]:
+    """The steps of an account, and the calls that lead to them."""
+    for step in reduction.steps:
+        yield step.node
+        yield from step.stack
+
+
 def _lines_through(reduction: Reduction) -> set[int]:
     """The lines that an account has a step in."""
-    nodes = (node for step in reduction.steps for node in (step.node, *step.stack))
-    return {getattr(node, "lineno", 0) for node in nodes}
-
-
-def _lines_of_steps(code: Code, reduction: Reduction, statement: ast.stmt) -> Iterator[int]:
-    """Where the steps of the account stand: of a division that goes with its line, they are what is left."""
-    function = code.function(statement)
-    for step in reduction.steps:
-        if code.function(step.node) is function:
-            yield code.statement(step.node).lineno
+    return {getattr(node, "lineno", 0) for node in _nodes_of(reduction)}
 
 
 def _counts_right(event: Miscount, before: Sequence[Reduction], after: Sequence[Reduction]) -> bool:

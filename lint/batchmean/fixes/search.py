@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +11,7 @@ from typing import Final
 
 from batchmean.findings import Edit, Finding, Fix
 from batchmean.fixes.code import Edits, Unfixable
-from batchmean.fixes.proof import Judged, Proposal, Prover, lines_of
+from batchmean.fixes.proof import Judged, Place, Proposal, Prover
 
 ALONE = 8
 """How many proposals of one part of a file are tried each by itself, before several are tried together."""
@@ -67,28 +67,44 @@ class Search:
             self.give_up(f"internal error: {type(error).__name__}: {error}")
 
 
+class _Taken:
+    """Places in a text that do not touch."""
+
+    def __init__(self) -> None:
+        self._places: list[Place] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def touches(self, place: Place) -> bool:
+        """Does one of them touch this one?"""
+        at = bisect_left(self._places, place)
+        if at and self._places[at - 1][1] >= place[0]:
+            return True
+        return at < len(self._places) and self._places[at][0] <= place[1]
+
+    def add(self, place: Place) -> None:
+        """Take one more."""
+        insort(self._places, place)
+
+
 class _Part:
     """What was tried in one part of the file."""
 
     def __init__(self) -> None:
         self.tries = 0
         self._most = sys.maxsize
-        self._windows: list[tuple[int, int]] = []
+        self._taken = _Taken()
 
     def begin(self) -> None:
         """Choose anew."""
-        self._windows.clear()
+        self._taken = _Taken()
 
-    def takes(self, window: tuple[int, int]) -> bool:
-        """Can a proposal that is judged by these lines be tried, too?"""
-        if len(self._windows) >= (self._most if self.tries >= ALONE else 1):
+    def takes(self, place: Place) -> bool:
+        """Can a proposal that is judged by this place be tried, too?"""
+        if len(self._taken) >= (self._most if self.tries >= ALONE else 1) or self._taken.touches(place):
             return False
-        at = bisect_left(self._windows, window)
-        if at and self._windows[at - 1][1] >= window[0]:
-            return False
-        if at < len(self._windows) and self._windows[at][0] <= window[1]:
-            return False
-        self._windows.insert(at, window)
+        self._taken.add(place)
         return True
 
     def learn(self, verdicts: Sequence[bool | None]) -> None:
@@ -126,20 +142,23 @@ class Searches:
         """Those that can be tried at once: one of each part or, where there are many, some that do not touch."""
         chosen: list[Search] = []
         edits: set[Edit] = set()
-        lines: set[int] = set()
+        replaced = _Taken()
         for part in self._parts.values():
             part.begin()
         for search in waiting:
             proposal = search.proposal
             assert proposal is not None
             new = [edit for edit in proposal.edits if edit not in edits]
-            if not lines.isdisjoint(lines_of(new)):
-                continue
             with search.giving_reasons():
-                if self._part(search).takes(self._prover.window(proposal)):
-                    edits.update(new)
-                    lines |= lines_of(new)
-                    chosen.append(search)
+                places = self._prover.places(new)
+                if any(map(replaced.touches, places)) or not self._part(search).takes(
+                    self._prover.place(proposal)
+                ):
+                    continue
+                edits.update(new)
+                for place in places:
+                    replaced.add(place)
+                chosen.append(search)
         return chosen
 
     def _part(self, search: Search) -> _Part:
