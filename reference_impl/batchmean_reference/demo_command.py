@@ -22,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, metavar="DIR", help="write a page (index.html) and results.json there"
     )
     parser.add_argument(
+        "--all", action="store_true", help="print what the page has: findings, trainings, measurements"
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="short trainings: a quarter of a minute instead of one"
     )
     parser.add_argument(
@@ -40,10 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.out is not None:
             import batchmean_reference.page  # noqa: F401 - needs matplotlib: better said now than at the end
     except ImportError as error:
-        return _complain(f"the demo needs {error.name}: pip install 'batchmean[reference]'")
+        return _complain(
+            f"the demo needs {error.name}: pip install '.[reference]' in a checkout of batchmean"
+        )
     try:
         settings = QUICK if options.quick else FULL
-        run_demo(Console(), settings, out=options.out, fixtures=options.fixtures)
+        run_demo(Console(), settings, everything=options.all, out=options.out, fixtures=options.fixtures)
     except BrokenPipeError:  # the reader has gone: no error of ours, the command knows what to do
         raise
     except OSError as error:
