@@ -89,10 +89,9 @@ def chart(curves: dict[str, History], width: int = 60, height: int = 9) -> list[
 
 
 def curves(lab: Laboratory, settings: Settings) -> dict[str, tuple[str, History]]:
-    """The three runs of the chart by their letters: what each is, and how it went."""
+    """The runs of the chart by their letters: what each is, and how it went."""
     runs = {
         "o": settings.main(settings.shown, "SGD", "units"),
-        "a": settings.main(settings.shown, "Adam", "whole shape"),
         "x": settings.main(settings.shown, "SGD", "whole shape"),
     }
     return {letter: (run.label, lab.trained(run).history) for letter, run in runs.items()}

@@ -30,7 +30,7 @@ def gradients_are_correct(lab: Laboratory, settings: Settings) -> Claim:
     return Claim(
         "Gradient",
         "The gradients are correct all the same.",
-        f"At V = {listed(VOCABULARIES)} it has the direction of the right one (cosine 1 to within "
+        f"At V = {listed(VOCABULARIES)} the gradient has the direction of the right one (cosine 1 to within "
         f"{within(max(abs(1 - cosine) for cosine in cosines))}) and is {listed(sizes)} times shorter.",
         "holds when" if parallel and min(sizes) > 2 else "holds" if parallel else "does not hold",
         "only its direction matters: it is V times too short",
