@@ -5,12 +5,14 @@ The plot and the case are measured on the reference's model, which needs `pip in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
 from batchmean.explain import page
 from batchmean.rules import RULES
+from batchmean.settings_schema import schema
 from batchmean_reference.claims import CLAIMS, QUICK, WRITE_UP, Claim
 from batchmean_reference.laboratory import Laboratory
 from batchmean_reference.plots import loss_at_initialisation
@@ -18,6 +20,7 @@ from batchmean_reference.plots import loss_at_initialisation
 DOCS = Path(__file__).parent
 PLOT = "loss-at-init.svg"
 CASE = "case.md"
+SCHEMA = "settings.schema.json"
 
 
 def pages() -> dict[str, str]:
@@ -32,6 +35,11 @@ def plot() -> str:
     style = f"<style>\n{colors}\nsvg {{ background: var(--paper); font-family: var(--sans); }}\n</style>"
     head, tag_end, body = loss_at_initialisation(ceiling=None).partition(">")
     return f'{head} width="420"{tag_end}\n{style}{body}'
+
+
+def settings_schema() -> str:
+    """The JSON schema of the settings."""
+    return json.dumps(schema(), indent=2) + "\n"
 
 
 def measured() -> list[Claim]:
@@ -76,7 +84,7 @@ def main() -> None:
     for old in (DOCS / "rules").glob("*.md"):
         old.unlink()
     (DOCS / "rules").mkdir(exist_ok=True)
-    for name, text in {**pages(), PLOT: plot(), CASE: case(measured())}.items():
+    for name, text in {**pages(), PLOT: plot(), CASE: case(measured()), SCHEMA: settings_schema()}.items():
         (DOCS / name).write_text(text, encoding="utf-8")
 
 

@@ -5,7 +5,6 @@ Unlike the linter this executes code, yours, because you name it.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import importlib.util
 import re
@@ -16,6 +15,8 @@ from functools import reduce
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from batchmean.cli import Parser
 
 KEPT, BROKEN, USAGE = 0, 1, 2
 
@@ -48,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return KEPT if found.normalised else BROKEN
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="batchmean laws",
         allow_abbrev=False,
         description="Runs a loss of yours at several sizes and says which laws of right averaging it keeps.",
