@@ -6,12 +6,13 @@ The linter finds and mends the source below here and now; both versions are then
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchmean.check import Check
 from batchmean.config import Settings as LinterSettings
 from batchmean.output import render
+from batchmean.output.style import PLAIN
 from batchmean.source import apply
 
 from batchmean_reference.claims import Settings
@@ -57,7 +58,9 @@ def tell() -> Story:
     inputs, targets = first_batch(VOCABULARY, 8, 32)
     logits = Run(VOCABULARY, model="main").fresh_model().forward(inputs)
     wrong, right = (_function(text)(logits, targets.argmax(axis=-1)) for text in (SOURCE, fixed))
-    return Story(render(report, "full").partition("\nFound")[0], fixed, float(wrong), float(right))
+    shown = [replace(finding, fix=None) for finding in report.findings]  # the fix is shown by itself
+    found = render(report._replace(findings=shown), "full", PLAIN._replace(counts=False))
+    return Story(found, fixed, float(wrong), float(right))
 
 
 def _function(text: str) -> Callable[..., Any]:
