@@ -19,6 +19,7 @@ from batchmean_reference.plots import loss_at_initialisation
 
 DOCS = Path(__file__).parent
 PLOT = "loss-at-init.svg"
+TITLE = "Who knows nothing should pay log V"
 CASE = "case.md"
 SCHEMA = "settings.schema.json"
 
@@ -33,7 +34,7 @@ def plot() -> str:
     css = resources.files("batchmean_reference").joinpath("data/page.css").read_text(encoding="utf-8")
     colors, _, _ = css.partition("\n\n")
     style = f"<style>\n{colors}\nsvg {{ background: var(--paper); font-family: var(--sans); }}\n</style>"
-    head, tag_end, body = loss_at_initialisation(ceiling=None).partition(">")
+    head, tag_end, body = loss_at_initialisation(None, TITLE).partition(">")
     return f'{head} width="420"{tag_end}\n{style}{body}'
 
 

@@ -484,12 +484,13 @@ def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
     try:
         import shtab
     except ModuleNotFoundError as error:
-        raise _UsageError(f"completion needs {error.name}: {_extra('completion')}") from None
+        raise _UsageError(f"completion needs {error.name}: {extra('completion')}") from None
     print(shtab.complete(parser, shell=shell))
     return CLEAN
 
 
-def _extra(name: str) -> str:
+def extra(name: str) -> str:
+    """How to get what an extra brings: there is no package index to have it from."""
     return f"pip install '.[{name}]' in a checkout of batchmean"
 
 
@@ -497,7 +498,7 @@ def _server() -> int:
     try:
         from batchmean.server import main as serve
     except ModuleNotFoundError as error:
-        raise _UsageError(f"the server needs {error.name}: {_extra('server')}") from None
+        raise _UsageError(f"the server needs {error.name}: {extra('server')}") from None
     if sys.stdin is None:
         raise _UsageError("standard input is closed")
     return serve()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from batchmean.cli import Parser
+from batchmean.cli import Parser, extra
 from batchmean.source import reason
 
 FINE, USAGE = 0, 2
@@ -49,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.out is not None:
             import batchmean_reference.page  # noqa: F401 - needs matplotlib: better said now than at the end
     except ImportError as error:
-        return _complain(
-            f"the demo needs {error.name}: pip install '.[reference]' in a checkout of batchmean"
-        )
+        return _complain(f"the demo needs {error.name}: {extra('reference')}")
     try:
         settings = QUICK if options.quick else FULL
         run_demo(Console(), settings, everything=options.all, out=options.out, fixtures=options.fixtures)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from batchmean.cli import Parser
+from batchmean.cli import Parser, extra
 
 KEPT, BROKEN, USAGE = 0, 1, 2
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from batchmean_reference.examine import examine
     except ImportError as error:
-        return _complain(f"the laws need {error.name}: pip install 'batchmean[reference]'")
+        return _complain(f"the laws need {error.name}: {extra('reference')}")
     print(f"Running {options.function}: its module is imported and the function is called.\n")
     try:
         found = examine(

@@ -459,5 +459,5 @@ def test_the_demo_says_what_it_lacks(batchmean: Run, write: Write) -> None:
     done = batchmean("demo", PYTHONPATH="lacking")
     assert (done.returncode, done.stdout) == (2, "")
     assert "the demo needs numpy" in done.stderr
-    assert "pip install 'batchmean[reference]'" in done.stderr
+    assert "pip install '.[reference]' in a checkout of batchmean" in done.stderr
     assert len(done.stderr.splitlines()) == 1
