@@ -34,7 +34,7 @@ help:
 	@touch $@
 
 demo: .venv/.dev
-	$(BIN)/batchmean demo
+	$(BIN)/batchmean demo --out demo-out
 
 test: lint
 	$(PYTEST)
@@ -73,4 +73,4 @@ bench-speed: .venv/.dev
 	$(BIN)/python -m benchmarks.speed
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build demo-out dist

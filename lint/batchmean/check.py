@@ -30,6 +30,7 @@ _WORTH_PROCESSES = 400_000
 INTERNAL_ERROR = "internal error"
 """How the message begins where a file has no verdict through a fault of ours."""
 
+_CUT_SHORT = "larger than one analysis: what comes after its bound has no verdict (docs/limits.md)"
 _NO_MEMORY = "not enough memory"
 _PARSED = 200  # bytes of memory that the parser may want for one of a file
 _NAMED = 3  # links that the warning about them names
@@ -48,6 +49,8 @@ class Report(NamedTuple):
     findings: list[Finding]
     errors: list[FileError]
     texts: dict[str, str]
+    checked: int = 0
+    """Files that were read."""
 
 
 class Check:
@@ -76,6 +79,7 @@ class Check:
         self._folders: tuple[str, ...] = ()
         self._outside: list[str] = []
         self._errors: list[FileError] = []
+        self._checked = 0
         self._suspicious: dict[str, str] = {}
         self._documents: dict[str, Document] = {}
 
@@ -183,6 +187,7 @@ class Check:
 
     def _consider(self, path: str, get: Callable[[], str]) -> None:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
+        self._checked += 1
         try:
             text = get()
             document = opened(text, path)
@@ -209,13 +214,15 @@ class Check:
         for path, verdict in zip(self._suspicious, verdicts, strict=True):
             if verdict.error is not None:
                 self._errors.append(FileError(path, verdict.error))
+            if verdict.is_cut_short:
+                self._warn(f"{legible(path)}: {_CUT_SHORT}")
             if verdict.findings:
                 document = self._documents.get(path)
                 texts |= {path: self._suspicious[path]} if document is None else document.sources
                 findings += self._wanted(verdict.findings, path, self._suspicious[path], document)
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
-        return Report(findings, self._errors, texts)
+        return Report(findings, self._errors, texts, self._checked)
 
     def _wanted(
         self, findings: list[Finding], path: str, text: str, document: Document | None
@@ -290,6 +297,7 @@ def unparsable(text: str) -> str | None:
 class _Verdict(NamedTuple):
     findings: list[Finding]
     error: str | None
+    is_cut_short: bool = False
 
 
 def _lint_all(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
@@ -384,8 +392,10 @@ def _linted(path: str, text: str, fixes: _Fixes) -> _Verdict:
         return _Verdict([], str(error))
     from batchmean.linter import InternalError, lint
 
+    bounds: list[bool] = []
     try:
-        return _Verdict(lint(text, path, tree=tree, fixes=fixes), None)
+        findings = lint(text, path, tree=tree, fixes=fixes, on_bound=lambda: bounds.append(True))
+        return _Verdict(findings, None, bool(bounds))
     except MemoryError:
         return _Verdict([], f"cannot be analysed: {_NO_MEMORY}")
     except InternalError as error:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from batchmean import __version__
 from batchmean.__main__ import INTERRUPTED
-from batchmean.config import CONFIDENCES, ConfigError, Glob, Globs, Settings, codes_from, hint, rule_names
+from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from, globs_from, hint, rule_names
 from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, printable, render
+from batchmean.output.style import COLORS, style_of
 from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
 
 if TYPE_CHECKING:
     from batchmean.check import Check, Report
+    from batchmean.rules import Rule
 
 CLEAN, FOUND, USAGE = 0, 1, 2
 
@@ -112,22 +115,56 @@ def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["check"] and "--" in arguments:  # what follows is files, whatever it looks like
         end = arguments.index("--")
         arguments, named = arguments[:end], arguments[end + 1 :]
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _refuse(options.parser if options.command else parser, unknown)
     if options.command == "check":
         options.paths += [os.path.join(os.curdir, name) if name == "-" else name for name in named]
-        return _check(options)
+        return _to_file(options, _check)
     if options.command == "explain":
-        return _explain(options.code)
+        return _explain(options.code, as_json=options.output_format == "json")
     if options.command == "rules":
-        return _rules()
+        return _rules(as_json=options.output_format == "json")
     if options.command == "server":
         return _server()
+    if options.command == "completion":
+        return _completion(parser, options.shell)
     parser.print_help(sys.stderr)
     return USAGE
 
 
+def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
+    """End with the usage of the command that does not know an argument, and with the option that may be meant."""
+    known = [option for action in parser._actions for option in action.option_strings]
+    meant = hint(unknown[0].partition("=")[0], known) if unknown[0].startswith("-") else ""
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+
+
+def _to_file(options: argparse.Namespace, run: Callable[[argparse.Namespace], int]) -> int:
+    """Run with what would go to standard output going to `--output-file`, if there is one."""
+    if options.output_file is None:
+        return run(options)
+    try:
+        with (
+            open(options.output_file, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
+            redirect_stdout(file),
+        ):
+            return run(options)
+    except OSError as error:
+        if error.filename is None:  # a full disk
+            error.filename = options.output_file
+        raise
+
+
+class Parser(argparse.ArgumentParser):
+    """One that does not pass over what it cannot write."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="batchmean",
         allow_abbrev=False,
         description="Finds losses that divide by the wrong count.",
@@ -144,13 +181,29 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_check(check)
-    explain = commands.add_parser("explain", help="what a rule finds, why, and what to write instead")
-    explain.add_argument("code", metavar="CODE", help="a code (BMN102) or a name (class-axis-mean)")
-    commands.add_parser("rules", help="list the rules")
+    explain = commands.add_parser(
+        "explain", help="what a rule finds, why, and what to write instead", allow_abbrev=False
+    )
+    explain.add_argument(
+        "code",
+        metavar="CODE",
+        help="a code (BMN102), a name (class-axis-mean), or the beginning of codes, whose rules are listed (BMN1)",
+    )
+    rules = commands.add_parser("rules", help="list the rules", allow_abbrev=False)
+    for command in (explain, rules):
+        command.add_argument(
+            "--output-format", choices=("text", "json"), default="text", help="default: text"
+        )
+    completion = commands.add_parser(
+        "completion", help="what a shell completes this command with (needs batchmean[completion])"
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
     server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
     commands.add_parser("laws", help="run a loss of yours against the laws (needs batchmean[reference])")
     commands.add_parser("demo", help="the bug, its size and its fix, measured (needs batchmean[reference])")
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
 
 
@@ -179,6 +232,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     )
     add("--preview", action="store_true", default=None, help="report rules that are still on trial, too")
     add("--output-format", choices=FORMATS, default="concise", help="default: concise")
+    add("--output-file", metavar="FILE", help="write the report there, not to standard output")
+    add("--color", choices=COLORS, default="auto", help="default: auto; NO_COLOR and FORCE_COLOR are heeded")
+    add("--quiet", "-q", action="store_true", help="only findings and errors: no warnings, notes and counts")
     fixing = parser.add_mutually_exclusive_group()
     fixing.add_argument(
         "--fix", action="store_true", help="rewrite the files where a fix is shown to be right"
@@ -222,13 +278,19 @@ def _check(options: argparse.Namespace) -> int:
         raise _UsageError("--unsafe-fixes needs --fix or --diff")
     if options.statistics and options.output_format not in (*TO_BE_READ, "json"):
         raise _UsageError(f"--statistics has no {options.output_format} form, only text and json")
+    if options.diff and options.output_format not in (*TO_BE_READ, "json"):
+        raise _UsageError(f"--diff has no {options.output_format} form, only text and json")
+    if options.output_file is not None and paths == ["-"] and (options.fix or options.add_noqa):
+        raise _UsageError(
+            "--output-file is for a report; what standard input becomes goes to standard output"
+        )
     settings = Settings(_overrides(options), file=options.config, isolated=options.no_config)
     check = Check(
         settings,
         force_exclude=options.force_exclude,
         jobs=options.jobs or _cpus(),
         fixes=is_fixing or options.output_format in WITH_FIXES,
-        warn=lambda message: _complain("warning", message),
+        warn=lambda message: None if options.quiet else _complain("warning", message),
     )
     if options.diff or options.output_format not in TO_BE_READ:
         _write_utf_8()
@@ -293,7 +355,8 @@ def _show_files(paths: list[str], check: Check, options: argparse.Namespace) -> 
 
 def _rendered(report: Report, options: argparse.Namespace) -> str:
     if not options.statistics:
-        return render(report, options.output_format)
+        style = style_of(sys.stdout, options.color)._replace(counts=not options.quiet)
+        return render(report, options.output_format, style)
     return _statistics(report, as_json=options.output_format == "json")
 
 
@@ -317,7 +380,11 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
         _complain("error", f"{legible(error.path)}: {error.message}")
-    if options.diff:
+    if options.diff and options.output_format == "json":
+        from batchmean.output.json import with_patch
+
+        sys.stdout.write(with_patch(done.report, done.fixed, "".join(map(diff, done.changes))))
+    elif options.diff:
         shown = _for_terminal if sys.stdout.isatty() else str
         for change in done.changes:
             sys.stdout.write(shown(diff(change)))
@@ -325,9 +392,10 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         sys.stdout.write(_rendered(done.report, options))
     else:
         sys.stdout.buffer.write(done.changes[0].after if done.changes else given)
-        sys.stdout.buffer.flush()  # what is said below must be true
+        sys.stdout.buffer.flush()
         sys.stderr.write(_rendered(done.report, options))
-    if options.add_noqa and done.fixed:
+    sys.stdout.flush()  # what is said below must be true
+    if options.add_noqa and done.fixed and not options.quiet:
         lines = len({(finding.where, finding.span.line) for finding in done.fixed})
         _complain("note", f"added # noqa comments for {lines} line{'' if lines == 1 else 's'}")
     if options.add_noqa:
@@ -335,7 +403,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
             if finding.path not in done.unwritten:
                 place = f"{legible(finding.where)}:{finding.span.line}"
                 _complain("warning", f"{place}: no # noqa comment can be put there")
-    elif done.fixed:
+    elif done.fixed and not options.quiet:
         _complain("note", scale_note(done.fixed, pending=options.diff))
     unsolved = done.changes if options.diff else done.report.findings
     return FOUND if done.report.errors or (unsolved and not options.exit_zero) else CLEAN
@@ -349,8 +417,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     given = {
         "select": select,
         "ignore": options.ignore and codes_from(options.ignore, "--ignore"),
-        "exclude": options.exclude
-        and Globs(Glob(legible(text), os.getcwd()) for texts in options.exclude for text in texts.split(",")),
+        "exclude": options.exclude and globs_from(options.exclude, os.getcwd(), "--exclude"),
         "min_confidence": options.min_confidence,
         "preview": options.preview,
         "respect_gitignore": options.respect_gitignore,
@@ -372,32 +439,66 @@ def _statistics(report: Report, *, as_json: bool) -> str:
     return "".join(f"{count}\t{code}\t{name}\n" for (code, name), count in ordered)
 
 
-def _explain(asked: str) -> int:
-    from batchmean.explain import page
+def _explain(asked: str, *, as_json: bool) -> int:
+    from batchmean.explain import facts, page
     from batchmean.rules import RULES
 
     names = rule_names()
     code = names.get(asked.upper()) or names.get(asked.lower())
-    if code is None:
+    family = [rule for rule in RULES.values() if rule.code.startswith(asked.upper())] if asked else []
+    if code is None and not family:
         raise _UsageError(f"no rule {asked!r}{hint(asked, names)}; `batchmean rules` lists them")
-    sys.stdout.write(page(RULES[code]))
+    if as_json:
+        import json
+
+        chosen = family if code is None else [RULES[code]]
+        print(json.dumps([facts(rule) | {"page": page(rule)} for rule in chosen], indent=2))
+    elif code is not None:
+        sys.stdout.write(page(RULES[code]))
+    else:
+        _list(family)
     return CLEAN
 
 
-def _rules() -> int:
+def _rules(*, as_json: bool) -> int:
+    from batchmean.explain import facts
     from batchmean.rules import RULES
 
-    width = max(len(rule.name) for rule in RULES.values())
-    for rule in RULES.values():
-        print(f"{rule.code}  {rule.name:{width}}  {rule.summary}{' (preview)' if rule.preview else ''}")
+    if as_json:
+        import json
+
+        print(json.dumps([facts(rule) for rule in RULES.values()], indent=2))
+    else:
+        _list(RULES.values())
     return CLEAN
+
+
+def _list(rules: Iterable[Rule[Any]]) -> None:
+    rules = list(rules)
+    width = max(len(rule.name) for rule in rules)
+    for rule in rules:
+        print(f"{rule.code}  {rule.name:{width}}  {rule.summary}{' (preview)' if rule.preview else ''}")
+
+
+def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
+    try:
+        import shtab
+    except ModuleNotFoundError as error:
+        raise _UsageError(f"completion needs {error.name}: {extra('completion')}") from None
+    print(shtab.complete(parser, shell=shell))
+    return CLEAN
+
+
+def extra(name: str) -> str:
+    """How to get what an extra brings: there is no package index to have it from."""
+    return f"pip install '.[{name}]' in a checkout of batchmean"
 
 
 def _server() -> int:
     try:
         from batchmean.server import main as serve
     except ModuleNotFoundError as error:
-        raise _UsageError(f"the server needs {error.name}: pip install 'batchmean[server]'") from None
+        raise _UsageError(f"the server needs {error.name}: {extra('server')}") from None
     if sys.stdin is None:
         raise _UsageError("standard input is closed")
     return serve()

@@ -254,6 +254,11 @@ def _read(path: str, *, required: bool = False) -> Config | None:
         if required:
             raise ConfigError(f"{where}: {reason(error)}") from None
         return None
+    except PermissionError as error:
+        folder = os.path.dirname(os.path.abspath(path))
+        if not required and not os.access(folder, os.X_OK):
+            return None  # nothing in that folder can be read, which is said where its files are
+        raise ConfigError(f"{where}: {reason(error)}") from None
     except OSError as error:
         raise ConfigError(f"{where}: {reason(error)}") from None
     if b"batchmean" not in data and len(data) <= source.MAX_BYTES:  # spares most projects the TOML parser
@@ -266,7 +271,9 @@ def _read(path: str, *, required: bool = False) -> Config | None:
         import tomli as tomllib
 
     try:
-        document = tomllib.loads(data.decode("utf-8"))
+        document = tomllib.loads(
+            data.decode("utf-8-sig")
+        )  # editors on Windows begin a file with a byte order mark
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
         raise ConfigError(f"{where}: {error}") from None
     except RecursionError:
@@ -288,12 +295,14 @@ def _from_table(table: object, root: str, where: str) -> Config:
         if key in ("select", "ignore"):
             values[key] = codes_from(_strings(value, place), place)
         elif key in ("exclude", "extend-include"):
-            values[key.replace("-", "_")] = Globs(_glob(text, root, place) for text in _strings(value, place))
+            values[key.replace("-", "_")] = Globs(
+                glob_from(text, root, place, is_setting=True) for text in _strings(value, place)
+            )
         elif key == "per-file-ignores":
             if not isinstance(value, dict):
                 raise ConfigError(f"{place} must be a table of patterns and codes")
             values["per_file_ignores"] = PerFileIgnores(
-                (_glob(text, root, place), codes_from(_strings(codes, place), place))
+                (glob_from(text, root, place, is_setting=True), codes_from(_strings(codes, place), place))
                 for text, codes in value.items()
             )
         elif key == "min-confidence":
@@ -305,11 +314,11 @@ def _from_table(table: object, root: str, where: str) -> Config:
                 raise ConfigError(f"{place} must be true or false")
             values[key.replace("-", "_")] = value
         else:
-            raise ConfigError(f"{where} has no setting {key!r}{hint(key, _KEYS)}")
+            raise ConfigError(f"{where} has no setting {key!r}{hint(key, KEYS)}")
     return Config(**values)
 
 
-_KEYS = (
+KEYS = (
     "select",
     "ignore",
     "exclude",
@@ -321,10 +330,45 @@ _KEYS = (
 )
 
 
-def _glob(text: str, root: str, place: str) -> Glob:
+def globs_from(texts: Iterable[str], root: str, place: str) -> Globs:
+    """Patterns from the command line, several in a text with commas between them."""
+    texts = [legible(text) for text in texts]
+    for text in texts:
+        _refuse_braces(text, place)
+    return Globs(glob_from(part.strip(), root, place) for text in texts for part in text.split(","))
+
+
+def glob_from(text: str, root: str, place: str, *, is_setting: bool = False) -> Glob:
+    """A pattern; one that can name no file is an error. Settings hold below their own folder, so theirs stay there."""
+    import re
+
+    _refuse_braces(text, place)
     if not text.strip("./ "):
-        raise ConfigError(f"{place}: the pattern {text!r} names no file")
-    return Glob(text, root)
+        problem = "names no file"
+    elif text.startswith("!"):
+        problem = "begins with !, but patterns leave out and take nothing back"
+    elif text.startswith("~"):
+        problem = "begins with ~, which is no home folder here"
+    elif os.sep == "/" and re.search(r"[\w*]\\[\w*]", text):
+        problem = "has a backslash; / is what parts folders"
+    elif re.search(r"\[(?!!?\]?[^\]]*\])", text):
+        problem = "has a [ without its ]"
+    elif "//" in text or "/./" in text or re.search(r"[^./][^/]*/\.\.(/|$)", text):
+        problem = "has a part that no path has (//, /./ or /../)"
+    elif is_setting and text.startswith("../"):
+        problem = "leads out of the folder that the settings are for"
+    else:
+        return Glob(text, root)
+    raise ConfigError(f"{place}: the pattern {text!r} {problem}")
+
+
+def _refuse_braces(text: str, place: str) -> None:
+    import re
+
+    if re.search(r"\{[^{}]*,[^{}]*\}", text):
+        raise ConfigError(
+            f"{place}: the pattern {text!r} has braces; write a pattern for each of what they part"
+        )
 
 
 def _strings(value: object, place: str) -> tuple[str, ...]:

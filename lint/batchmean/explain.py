@@ -162,6 +162,19 @@ def wilson(right: int, judged: int, z: float = 1.96) -> tuple[float, float]:
     return middle - half, middle + half
 
 
+def facts(rule: Rule[Any]) -> dict[str, Any]:
+    """What programs are told about a rule."""
+    measured = rule.first_contact
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "summary": rule.summary,
+        "preview": rule.preview,
+        "laws": rule.law.split(" and "),
+        "first_contact": None if measured is None else {"right": measured[0], "judged": measured[1]},
+    }
+
+
 def page(rule: Rule[Any]) -> str:
     """What the rule finds, why it matters, by how much, wrong, right, when to suppress it; in Markdown."""
     what_and_why, heading, when = rule.documentation.partition(_SUPPRESS)

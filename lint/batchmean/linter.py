@@ -28,6 +28,7 @@ def lint(
     *,
     tree: ast.Module | None = None,
     fixes: bool | Callable[[Finding], bool] = False,
+    on_bound: Callable[[], None] = lambda: None,
 ) -> list[Finding]:
     """Every finding in a file, in the order of the text; `# noqa` and the configuration are the caller's.
 
@@ -36,6 +37,7 @@ def lint(
         path: how the findings name the file.
         tree: the file's syntax tree, where the caller has it; it is not asked again whether that is worth having.
         fixes: work out the fixes, too: all of them, or those of the findings for which this holds.
+        on_bound: called where the file has more to read than one analysis reads.
 
     Raises:
         SyntaxError, ValueError, RecursionError: when the text must be parsed here and cannot be.
@@ -48,7 +50,7 @@ def lint(
         tree = ast.parse(text)
     lines = text.split("\n")
     try:
-        found = _findings(analyse(tree, lines), path, lines)
+        found = _findings(analyse(tree, lines, on_bound), path, lines)
         if found and fixes:
             from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
 

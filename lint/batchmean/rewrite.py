@@ -101,7 +101,7 @@ def _settle(
         fixed += done
         remaining += left
     remaining.sort(key=lambda finding: finding.sort_key)
-    left_over = Report(remaining, sorted(errors, key=lambda error: error.path), texts)
+    left_over = Report(remaining, sorted(errors, key=lambda error: error.path), texts, report.checked)
     return Rewriting(changes, fixed, left_over, frozenset(unwritten))
 
 

@@ -1,28 +1,34 @@
-"""The demo: lints and runs the fixtures, trains the models, measures the claims, and writes what it saw."""
+"""The demo: tells the story, runs the fixtures, trains the models, measures the claims, writes what it saw."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from batchmean import __version__
 from rich.console import Console
+from rich.text import Text
 
 from batchmean_reference.claims import CLAIMS, FULL, QUICK, Claim, Settings
 from batchmean_reference.examine import fraction
-from batchmean_reference.exhibits import Exhibition, collect, find_fixtures
+from batchmean_reference.exhibits import SHOWN, Exhibition, collect, find_fixtures
 from batchmean_reference.laboratory import Laboratory, Run
 from batchmean_reference.report import (
     print_claims,
     print_exhibition,
     print_opening,
+    print_story,
+    print_summary,
     print_training,
+    print_verdicts,
     progress_of,
 )
+from batchmean_reference.story import tell
 
 
 @dataclass
@@ -45,9 +51,14 @@ class Results:
 
 
 def run_demo(
-    console: Console, settings: Settings = FULL, *, out: Path | None = None, fixtures: Path | None = None
+    console: Console,
+    settings: Settings = FULL,
+    *,
+    everything: bool = False,
+    out: Path | None = None,
+    fixtures: Path | None = None,
 ) -> Results:
-    """Runs all three parts, prints them, and writes `index.html` and `results.json` into `out`.
+    """Runs all parts, prints the story in a page, or `everything`, and writes `index.html` and `results.json`.
 
     Raises `FileNotFoundError` where `fixtures` does not exist, `OSError` where `out` cannot be written.
     """
@@ -56,37 +67,52 @@ def run_demo(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     results = Results(settings, Laboratory())
-    print_opening(console, quick=settings is QUICK)
-    if folder is None:
-        console.print(
-            "[yellow]No fixtures here[/yellow]: they come with the source, not with the installed package. "
-            "Part 1 is left out."
-        )
-        console.print("Say where they are with --fixtures DIR.\n")
-    else:
-        results.exhibition = _visit(console, folder)
-        print_exhibition(console, results.exhibition)
+    story = tell()
+    print_opening(console, story, quick=settings is QUICK)
+    if folder is not None:
+        results.exhibition = _visit(console, folder, SHOWN[:1] if settings is QUICK else SHOWN)
     _measure(console, results)
-    print_training(console, results.lab, results.settings, results.samples)
-    print_claims(console, results.claims)
+    print_story(console, story, results.lab, settings)
+    if everything:
+        print_training(console, results.lab, results.settings, results.samples)
+        print_claims(console, results.claims)
+    else:
+        print_verdicts(console, results.claims)
+    if results.exhibition is None:
+        console.print(Text(NO_FIXTURES, "yellow"))
+    elif everything:
+        print_exhibition(console, results.exhibition)
+    else:
+        print_summary(console, results.exhibition)
     results.seconds = time.monotonic() - began
     if out is not None:
         write(results, out)
         results.seconds = time.monotonic() - began
-        wrote = f"Wrote {out / 'index.html'} and {out / 'results.json'}."
-        console.print(wrote, highlight=False, markup=False, soft_wrap=True)
     console.print(f"{results.seconds:.0f} seconds, {len(results.lab.kept)} training runs.", style="dim")
+    if not everything:
+        console.print("The measurements behind each line: --all, or the page.", style="dim")
+    if out is not None:
+        page = (out / "index.html").resolve()
+        console.print(
+            f"The page, with every number and plot: {page}", highlight=False, markup=False, soft_wrap=True
+        )
     return results
 
 
-def _visit(console: Console, folder: Path) -> Exhibition:
+NO_FIXTURES = (
+    "No fixtures here: they come with the source, not with the installed package. Say where they are with "
+    "--fixtures DIR."
+)
+
+
+def _visit(console: Console, folder: Path, shown: Sequence[str]) -> Exhibition:
     with progress_of(console) as progress:
         task = progress.add_task("Running fixtures", detail="")
 
         def told(name: str, number: int, total: int) -> None:
             progress.update(task, completed=number, total=total, detail=name)
 
-        return collect(folder, told)
+        return collect(folder, told, shown)
 
 
 def _measure(console: Console, results: Results) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from batchmean_reference.laboratory import VOCABULARIES
 from batchmean_reference.laws import Loss
 
 SHOWN = ("on_numpy", "on_torch")
-"""The folders that are run. Other frameworks take longer to import than the whole demo takes."""
+"""The folders that are run, the quickest first. Other frameworks take longer to import than the whole demo takes."""
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,22 @@ class Exhibition:
         )
 
     @property
-    def left_out(self) -> list[str]:
-        """What is not shown, and why: a sentence for each reason."""
-        reasons: dict[str, list[str]] = {}
-        for name, why in self.skipped.items():
-            reasons.setdefault(why, []).append(name)
-        sentences = [f"Skipped {', '.join(names)}: {why}." for why, names in reasons.items()]
+    def left_out(self) -> str:
+        """What is not shown, and why, in a line; empty where all is."""
+        reasons = Counter(self.skipped.values())
+        parts = [f"{_modules(count)} ({why})" for why, count in reasons.items()]
         if self.elsewhere:
-            sentences.append(f"{self.elsewhere} modules for other frameworks are run by the tests only.")
-        return sentences
+            parts.append(f"{_modules(self.elsewhere)} of other frameworks (run by the tests)")
+        return f"Not run: {', '.join(parts)}." if parts else ""
 
     @property
     def farthest(self) -> float:
         """The largest relative distance of any measured ratio from the linter's factor."""
         return max((exhibit.off for exhibit in self.exhibits if exhibit.off is not None), default=0.0)
+
+
+def _modules(count: int) -> str:
+    return "1 module" if count == 1 else f"{count} modules"
 
 
 def find_fixtures(asked: Path | None = None) -> Path | None:
@@ -115,13 +118,17 @@ def find_fixtures(asked: Path | None = None) -> Path | None:
     return next((folder for folder in candidates if folder.is_dir() and find_modules(folder)), None)
 
 
-def collect(folder: Path, progress: Callable[[str, int, int], None] = lambda *_: None) -> Exhibition:
-    """Lints and runs every fixture. `progress` is told each module, its number and how many there are.
+def collect(
+    folder: Path,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    shown: Sequence[str] = SHOWN,
+) -> Exhibition:
+    """Lints and runs every fixture below `shown`. `progress` is told each module, its number and how many there are.
 
     A module whose framework is not installed is skipped, and says so.
     """
     found = find_modules(folder)
-    modules = [path for path in found if path.parent.name in SHOWN]
+    modules = [path for path in found if path.parent.name in shown]
     exhibition = Exhibition(elsewhere=len(found) - len(modules))
     for number, path in enumerate(modules):
         name = path.relative_to(folder).as_posix()

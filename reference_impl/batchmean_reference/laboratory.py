@@ -158,3 +158,14 @@ def bits_per_character(run: Trained) -> float:
     held_out = text(run.run.vocabulary)
     tokens = len(held_out.held_out)
     return run.history.held_out * tokens / held_out.held_out_characters / math.log(2)
+
+
+@cache
+def guessing_by_frequency(vocabulary: int) -> float:
+    """What the held-out text costs, in nats per token, by how often each token occurs in the training text.
+
+    Each count is one higher than it is, so that no token is impossible.
+    """
+    book = text(vocabulary)
+    counts = np.bincount(book.training, minlength=vocabulary) + 1.0  # (V,)
+    return -float(np.mean(np.log(counts / counts.sum())[book.held_out]))

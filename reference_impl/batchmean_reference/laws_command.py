@@ -5,7 +5,6 @@ Unlike the linter this executes code, yours, because you name it.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import importlib.util
 import re
@@ -16,6 +15,8 @@ from functools import reduce
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from batchmean.cli import Parser, extra
 
 KEPT, BROKEN, USAGE = 0, 1, 2
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from batchmean_reference.examine import examine
     except ImportError as error:
-        return _complain(f"the laws need {error.name}: pip install 'batchmean[reference]'")
+        return _complain(f"the laws need {error.name}: {extra('reference')}")
     print(f"Running {options.function}: its module is imported and the function is called.\n")
     try:
         found = examine(
@@ -48,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return KEPT if found.normalised else BROKEN
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="batchmean laws",
         allow_abbrev=False,
         description="Runs a loss of yours at several sizes and says which laws of right averaging it keeps.",

@@ -107,22 +107,23 @@ def cross_entropy(targets: Array, logits: Array, mask: Mask | None = None) -> fl
     return mean_over_units(_expected(targets, -log_softmax(logits)), mask)
 
 
-def clipped_cross_entropy(targets: Array, probabilities: Array, epsilon: float = 1e-7) -> float:
+def clipped_cross_entropy(targets: Array, probabilities: Array, epsilon: float = 1e-12) -> float:
     """`mean over units ( -sum_v y_v log clip(p_v) )`: the right reduction of the integrand of
     `whole_shape_cce`.
 
-    `targets` and `probabilities` (..., V); probabilities are clipped to `[epsilon, 1 - epsilon]`, so this
-    differs from `cross_entropy` by what the clipping changes and by nothing else.
+    `targets` and `probabilities` (..., V); probabilities are clipped to `[epsilon, 1]`, so this differs from
+    `cross_entropy` by what the clipping changes and by nothing else.
     """
     return mean_over_units(_expected(targets, -_clipped_log(probabilities, epsilon)))
 
 
-def whole_shape_cce(targets: Array, probabilities: Array, epsilon: float = 1e-7) -> float:
+def whole_shape_cce(targets: Array, probabilities: Array, epsilon: float = 1e-12) -> float:
     """WRONG on purpose: `sum(-y log clip(p)) / (product of the whole shape)`, `V` times too small.
 
-    The categorical cross-entropy of the Rust program that this project grew from, step for step: clip,
-    logarithm, multiply by the targets, negate, scale by one over the product of `get_shape()`, sum. The
-    divisor counts the classes as if they were examples, so for (B, V) it is `B * V` instead of `B`.
+    The categorical cross-entropy of the Rust program that this project grew from, step for step: clip to
+    `[1e-12, 1]`, logarithm, multiply by the targets, the product of `get_shape()`, scale by -1, sum, scale by
+    one over that product. It counts the classes as if they were examples: for (B, V) it is `B * V` instead of
+    `B`. `fixtures/on_numpy/whole_shape_tensor.py` has the same steps as methods of a tensor.
 
     `targets` and `probabilities` (..., V). Compare `clipped_cross_entropy`, the same integrand rightly
     reduced.
@@ -131,9 +132,9 @@ def whole_shape_cce(targets: Array, probabilities: Array, epsilon: float = 1e-7)
     >>> round(whole_shape_cce(one_hot([0] * 32, 100), uniform), 6)  # log(100) / 100, not log(100)
     0.046052
     """
-    elements = math.prod(probabilities.shape)  # B * V: the mistake
-    integrand = -targets * _clipped_log(probabilities, epsilon)  # (..., V)
-    return float(np.sum(integrand * (1.0 / elements)))  # noqa: BMN101 - the very bug, kept to be looked at
+    product = targets * _clipped_log(probabilities, epsilon)  # (..., V)
+    length = math.prod(probabilities.shape)  # B * V: the mistake
+    return float(np.sum(product * -1.0) * (1.0 / length))  # noqa: BMN101 - the very bug, kept to be looked at
 
 
 def entropy(probabilities: Array) -> float:
@@ -200,8 +201,8 @@ def _expected(weights: Array, values: Array) -> Array:
 
 
 def _clipped_log(probabilities: Array, epsilon: float) -> Array:
-    """Logarithm of the probabilities, clipped to `[epsilon, 1 - epsilon]` first, (..., V) -> (..., V)."""
-    if not 0 < epsilon < 0.5:
-        raise ValueError(f"epsilon must lie between 0 and 0.5, got {epsilon}")
-    clipped: Array = np.log(np.clip(probabilities, epsilon, 1 - epsilon))
+    """Logarithm of the probabilities, clipped to `[epsilon, 1]` first, (..., V) -> (..., V)."""
+    if not 0 < epsilon < 1:
+        raise ValueError(f"epsilon must lie between 0 and 1, got {epsilon}")
+    clipped: Array = np.log(np.clip(probabilities, epsilon, 1.0))
     return clipped

@@ -7,9 +7,10 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from batchmean import __version__
+from batchmean.rules import RULES
 
 from batchmean_reference import plots
-from batchmean_reference.claims import Claim, short
+from batchmean_reference.claims import Claim, short, source
 from batchmean_reference.examine import fraction
 from batchmean_reference.exhibits import Exhibit, Exhibition
 from batchmean_reference.laboratory import VOCABULARIES
@@ -109,12 +110,13 @@ def _charts(results: Results) -> str:
 
 def _claims(claims: list[Claim]) -> str:
     rows = "\n".join(
-        f"<tr><td><small>{escape(claim.topic)}</small>{escape(claim.statement)}</td><td>{escape(claim.measured)}</td>"
+        f"<tr><td>{escape(claim.statement)}<small>{escape(source(claim))}</small></td><td>{escape(claim.measured)}</td>"
         f'<td><span class="verdict {CLASSES[claim.verdict]}">{claim.verdict}</span>'
         f"{' ' + escape(claim.when) if claim.verdict == 'holds when' else ''}</td></tr>"
         for claim in claims
     )
     return f"""<h2>What has been said about it</h2>
+<p>By the write-up in which the mistake was first described, and in the discussions that it started.</p>
 <table class="claims"><thead><tr><th>claim</th><th>measured</th><th>verdict</th></tr></thead>
 <tbody>
 {rows}
@@ -143,10 +145,14 @@ def _exhibition(exhibition: Exhibition | None) -> str:
     parts = [head, f"<p>{escape(exhibition.summary)}</p>"]
     for label, names in (("Missed", exhibition.missed), ("False alarm", exhibition.alarms)):
         parts += [f'<p class="not">{label}: {escape(name)}</p>' for name in names]
-    parts += [f'<p class="muted">{escape(sentence)}</p>' for sentence in exhibition.left_out]
-    for module in dict.fromkeys(exhibit.module for exhibit in exhibition.exhibits):
-        parts.append(f"<h3>{escape(module)}</h3>")
-        parts += [_exhibit(exhibit) for exhibit in exhibition.exhibits if exhibit.module == module]
+    if exhibition.left_out:
+        parts.append(f'<p class="muted">{escape(exhibition.left_out)}</p>')
+    for code, rule in RULES.items():
+        found = [exhibit for exhibit in exhibition.exhibits if exhibit.finding.code == code]
+        if found:
+            parts.append(f'<h3>{code} {escape(rule.name)} <span class="muted">({len(found)})</span></h3>')
+            parts.append(f"<p>{escape(rule.summary[0].upper())}{escape(rule.summary[1:])}.</p>")
+            parts += map(_exhibit, found)
     return "\n".join(parts)
 
 
@@ -173,9 +179,10 @@ def _exhibit(exhibit: Exhibit) -> str:
         for name, cells, tag in rows
     )
     because = "".join(f"<li>line {reason.line}: {escape(reason.text)}</li>" for reason in finding.because)
-    return f"""<details><summary><b class="wrong">{escape(finding.code)}</b>
-<span>{escape(fraction(exhibit.factor))}</span><code>{escape(exhibit.line)}</code></summary>
-<p>{escape(finding.message)} <span class="muted">({finding.confidence})</span></p>
+    return f"""<details><summary><b class="wrong">{escape(fraction(exhibit.factor))}</b>
+<code>{escape(exhibit.line)}</code></summary>
+<p class="muted">{escape(exhibit.module)}, {escape(exhibit.function)}</p>
+<p>{escape(finding.code)} {escape(finding.message)} <span class="muted">({finding.confidence})</span></p>
 <pre>{chr(10).join(lines)}</pre>
 <ul class="because">{because}</ul>
 <table class="numbers">{table}</table>

@@ -164,7 +164,7 @@ def loss_against_step(lab: Laboratory, settings: Settings) -> str:
     )
 
 
-def loss_at_initialisation(ceiling: float | None = 0.007) -> str:
+def loss_at_initialisation(ceiling: float | None = 0.007, title: str | None = None) -> str:
     """Untrained losses against V: measured points on the curves of the formulas, and the claimed ceiling."""
     sizes = (65, 100, 200, 350, 500, 700, 985, 1000)
 
@@ -189,6 +189,8 @@ def loss_at_initialisation(ceiling: float | None = 0.007) -> str:
         axes.set_xticks([100, 200, 500, 1000])
         axes.set_xlabel("vocabulary V")
         axes.set_ylabel("loss of the untrained model")
+        if title is not None:
+            axes.set_title(title, loc="left")
 
     return svg("fresh", "Loss of the untrained model against vocabulary size, measured and by formula", draw)
 

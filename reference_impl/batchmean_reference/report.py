@@ -1,22 +1,23 @@
-"""What the demo prints: findings with their measured factors, trainings, and claims with verdicts."""
+"""What the demo prints: the story in a page, and behind `--all` findings, trainings and measurements."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from batchmean_reference.claims import Claim, Settings, short
+from batchmean_reference.claims import Claim, Settings, short, source
 from batchmean_reference.examine import fraction
 from batchmean_reference.exhibits import Exhibit, Exhibition
 from batchmean_reference.laboratory import VOCABULARIES, Laboratory
+from batchmean_reference.story import VOCABULARY, Story, chart, curves
 
 VERDICT_STYLES = {"holds": "bold green", "holds when": "bold yellow", "does not hold": "bold red"}
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
@@ -35,32 +36,98 @@ def sparkline(values: list[float], width: int, low: float, high: float, bars: st
 
 @contextmanager
 def progress_of(console: Console) -> Iterator[Progress]:
-    """A progress bar that leaves nothing behind."""
+    """A progress bar that leaves nothing behind. What it is at is cut short where the line is; the time is not."""
     columns = (
-        TextColumn("[progress.description]{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[detail]}", markup=False),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, width=16)),
+        BarColumn(bar_width=18),
+        TextColumn(
+            "{task.fields[detail]}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        ),
+        TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    if not console.is_terminal:  # a log would get an empty line for each bar
+        with Progress(*columns, console=Console(file=io.StringIO()), disable=True) as progress:
+            yield progress
+        return
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
         yield progress
 
 
-def print_opening(console: Console, quick: bool) -> None:
-    """What this is about, in a few lines."""
-    text = Text.assemble(
-        ("A cross-entropy is summed over its classes and averaged over its examples.\n", "bold"),
-        "Divide by the whole shape instead, B x V or B x T x V, and the loss is V times too small. It "
-        "still falls, the model may still learn, and that is why nobody notices. Everything below is "
-        "measured now, on this machine.",
-        ("\nA quick run: short trainings, the same checks." if quick else "", "dim"),
+def print_opening(console: Console, story: Story, quick: bool) -> None:
+    """The bug, and what the linter says about it."""
+    console.rule("[bold]A loss divided by the wrong count")
+    text = (
+        "A cross-entropy is summed over its classes and averaged over its examples. Averaged over both, it is V "
+        "times too small. It still falls and nothing crashes, so nobody notices. All of this is measured now, on "
+        f"this machine.{' A quick run: short trainings, the same checks.' if quick else ''}"
     )
-    console.print(Panel(text, title="batchmean demo", border_style="blue", padding=(1, 2)))
+    console.print(Text(text))
+    console.print()
+    console.print(Text(story.finding))
+
+
+def print_story(console: Console, story: Story, lab: Laboratory, settings: Settings) -> None:
+    """The fix, one plot and three numbers."""
+    for before, after in story.fix:
+        console.print(Text(f"-{before}", "red"))
+        console.print(Text(f"+{after}", "green"))
+    shown = curves(lab, settings)
+    console.print()
+    console.print(Text(f"Nats per token in {settings.main_steps} steps, V = {settings.shown}:", "bold"))
+    width = min(console.width - 8, 64)
+    for line in chart({letter: history for letter, (_, history) in shown.items()}, width):
+        console.print(Text(line), soft_wrap=True)
+    for letter, (name, _) in shown.items():
+        console.print(Text(f"     {letter} {name}"))
+    kept = {
+        optimizer: lab.trained(settings.main(settings.shown, optimizer, "whole shape")).drop
+        / lab.trained(settings.main(settings.shown, optimizer, "units")).drop
+        for optimizer in ("SGD", "Adam")
+    }
+    starts = f"is the loss of an untrained model at V = {VOCABULARY}; it should be {short(story.right)}"
+    numbers = (
+        (short(story.wrong), starts),
+        (f"{kept['SGD']:.1%}", "of what SGD learns with the right loss it learns with this one"),
+        (f"{kept['Adam']:.1%}", "of it with Adam, which hides the factor until its epsilon shows"),
+    )
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(justify="right", style="bold")
+    table.add_column(ratio=1)
+    for number, meaning in numbers:
+        table.add_row(number, meaning)
+    console.print()
+    console.print(table)
+
+
+def print_verdicts(console: Console, claims: list[Claim]) -> None:
+    """Each claim with its verdict, in as few lines as that takes."""
+    console.print()
+    console.rule("[bold]What has been said about it")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    for claim in claims:
+        said = Text(claim.statement)
+        if claim.verdict == "holds when":
+            said = Text.assemble(claim.statement.rstrip("."), (f" (when {claim.when})", "yellow"))
+        table.add_row(Text(claim.verdict, VERDICT_STYLES[claim.verdict]), said)
+    console.print(table)
+    console.print()
+
+
+def print_summary(console: Console, exhibition: Exhibition) -> None:
+    """What the linter finds in all fixtures, in a few lines."""
+    console.print(Text(exhibition.summary))
+    if exhibition.left_out:
+        console.print(Text(exhibition.left_out, "dim"))
 
 
 def print_exhibition(console: Console, exhibition: Exhibition) -> None:
-    """Part 1: each finding with the loss as written, as it should be, and their ratio."""
-    console.rule("[bold]1. What the linter finds, and the factor that running it shows")
+    """Each finding with the loss as written, as it should be, and their ratio."""
+    console.print()
+    console.rule("[bold]What the linter finds, and the factor that running it shows")
     for module in dict.fromkeys(exhibit.module for exhibit in exhibition.exhibits):
         table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False, header_style="dim", expand=True)
         table.add_column(module, ratio=1, header_style="bold")
@@ -75,8 +142,8 @@ def print_exhibition(console: Console, exhibition: Exhibition) -> None:
     for label, names in (("Not found", exhibition.missed), ("False alarm", exhibition.alarms)):
         for name in names:
             console.print(f"[red]{label}:[/red] {name}", highlight=False)
-    for sentence in exhibition.left_out:
-        console.print(sentence, style="dim", markup=False, highlight=False)
+    if exhibition.left_out:
+        console.print(Text(exhibition.left_out, "dim"))
 
 
 def _exhibit(exhibit: Exhibit) -> tuple[Text, ...]:
@@ -99,8 +166,8 @@ def _exhibit(exhibit: Exhibit) -> tuple[Text, ...]:
 
 
 def print_training(console: Console, lab: Laboratory, settings: Settings, samples: dict[str, str]) -> None:
-    """Part 2: the same training with both denominators."""
-    console.rule("[bold]2. The same training, divided by the tokens and by the whole shape")
+    """The same training with both denominators."""
+    console.rule("[bold]The same training, divided by the tokens and by the whole shape")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("V", "optimizer", "divided by"):
         table.add_column(name, no_wrap=True)
@@ -126,8 +193,8 @@ def print_training(console: Console, lab: Laboratory, settings: Settings, sample
 
 
 def print_claims(console: Console, claims: list[Claim]) -> None:
-    """Part 3: claim, measured, verdict."""
-    console.rule("[bold]3. What has been said about it, and what was measured")
+    """Claim, measured, verdict."""
+    console.rule("[bold]What has been said about it, and what was measured")
     for claim in claims:
         verdict = Text(claim.verdict, VERDICT_STYLES[claim.verdict])
         if claim.verdict == "holds when":
@@ -136,6 +203,7 @@ def print_claims(console: Console, claims: list[Claim]) -> None:
         table.add_column(width=9, style="dim")
         table.add_column(ratio=1)
         table.add_row("claim", Text(claim.statement, "bold"))
+        table.add_row("from", Text(source(claim), "dim"))
         table.add_row("measured", Text(claim.measured))
         table.add_row("verdict", verdict)
         console.print(Padding(table, (1, 0, 0, 0)))

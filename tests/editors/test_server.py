@@ -401,7 +401,10 @@ def test_without_pygls_one_line_says_what_to_install(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: the server needs lsprotocol: pip install 'batchmean[server]'\n"
+    assert (
+        done.stderr
+        == "error: the server needs lsprotocol: pip install '.[server]' in a checkout of batchmean\n"
+    )
 
 
 def test_nothing_of_it_is_imported_otherwise(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_full_shows_the_place_and_what_it_rests_on(
     lines = done.stdout.splitlines()
     concise = batchmean("check", "a.py").stdout.strip()
     place, code, message = concise.split(": ", 2)[0], *concise.split(": ", 1)[1].split(" ", 1)
-    assert f"{lines[0]}; {lines[-3].split('= help: ')[1]}" == f"{code} {message}"
+    assert f"{lines[0]}; {lines[-4].split('= help: ')[1]}" == f"{code} [*] {message}"
     assert lines[1] == f" --> {place}"
     code_line = next(line for line in lines if line.startswith("8 |"))
     marks = lines[lines.index(code_line) + 1]
@@ -116,7 +116,7 @@ def test_full_shows_the_place_and_what_it_rests_on(
     assert marks.count("^") == len("(target * logp).mean()")
     because = [line for line in lines if "= because: line " in line]
     assert any("line 7: " in line for line in because)
-    assert lines[-1] == "Found 1 finding in 1 file."
+    assert lines[-2:] == ["Found 1 finding in 1 file.", "[*] 1 fixable with --fix"]
 
 
 def test_statistics_count_by_code(batchmean: Run, write: Write) -> None:
@@ -167,6 +167,18 @@ def test_selection(batchmean: Run, write: Write, options: list[str], expected: l
         ),
         (["check", "--select", ""], "error: --select names no code"),
         (["check", "--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["check", "--statistcs"], "unrecognized arguments: --statistcs; did you mean --statistics?"),
+        (["check", "--statistcs"], "usage: batchmean check [-h]"),
+        (["rules", "--jsn"], "usage: batchmean rules [-h]"),
+        (
+            ["check", "--diff", "--output-format", "sarif"],
+            "error: --diff has no sarif form, only text and json",
+        ),
+        (["check", "--exclude", "src/{a,b}"], "error: --exclude: the pattern 'src/{a,b}' has braces"),
+        (
+            ["check", "--output-file", "nowhere/report.txt"],
+            "error: nowhere/report.txt: no such file or directory",
+        ),
         (["check", "--jobs", "0"], "argument --jobs: not a whole number"),
         (["check", "-", "a.py"], "error: standard input (-) cannot be combined with other paths"),
         (["check", "--config", "nowhere.toml"], "error: nowhere.toml: no such file or directory"),
@@ -447,5 +459,5 @@ def test_the_demo_says_what_it_lacks(batchmean: Run, write: Write) -> None:
     done = batchmean("demo", PYTHONPATH="lacking")
     assert (done.returncode, done.stdout) == (2, "")
     assert "the demo needs numpy" in done.stderr
-    assert "pip install 'batchmean[reference]'" in done.stderr
+    assert "pip install '.[reference]' in a checkout of batchmean" in done.stderr
     assert len(done.stderr.splitlines()) == 1

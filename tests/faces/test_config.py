@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
+import jsonschema
 import pytest
+from batchmean.settings_schema import schema
 
-from tests.faces.support import TWO_KINDS, WRONG, Run, Write, lines_of
+from docs.generate import DOCS, SCHEMA, settings_schema
+from tests.faces.support import TWO_KINDS, WRONG, Run, Write, lines_of, run_program
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def reported(run: Run, *arguments: str) -> list[str]:
@@ -99,6 +111,14 @@ def test_confidence(batchmean: Run, write: Write) -> None:
         ("preview = " + "[" * 100_000, "nested too deeply"),
         ("[[tool.batchmean.select]]", "select must be a list of strings"),
         ("select = [", "Invalid"),
+        ('exclude = ["!kept.py"]', "the pattern '!kept.py' begins with !"),
+        ('exclude = ["~/code"]', "the pattern '~/code' begins with ~"),
+        ("exclude = ['src\\generated']", "has a backslash; / is what parts folders"),
+        ('exclude = ["src/[ab"]', "the pattern 'src/[ab' has a [ without its ]"),
+        ('exclude = ["src/{a,b}"]', "the pattern 'src/{a,b}' has braces"),
+        ('exclude = ["src//a"]', "has a part that no path has"),
+        ('exclude = ["src/../a"]', "has a part that no path has"),
+        ('extend-include = ["../docs"]', "leads out of the folder that the settings are for"),
     ],
 )
 def test_a_setting_that_means_nothing_stops_the_run(
@@ -128,6 +148,88 @@ def test_a_file_that_is_no_project_file_stops_the_run(
     done = batchmean("check")
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert complaint in done.stderr
+
+
+@pytest.mark.parametrize(
+    "pattern", ["./sub/", "sub", "s[ux]b", "s[!a]b/*", "**/sub", "*/sub/*", "{{x}}", "sub, other"]
+)
+def test_patterns_that_can_work_are_none_of_those(batchmean: Run, write: Write, pattern: str) -> None:
+    write({"top/sub/a.py": WRONG, "sub/a.py": WRONG, "{{x}}/a.py": WRONG})
+    done = batchmean("check", "--exclude", pattern)
+    assert done.returncode == 1  # something is left
+    assert 0 < len(done.stdout.splitlines()) < 3
+    assert done.stderr == ""
+
+
+def test_a_pattern_of_the_command_may_lead_up(write: Write, tmp_path: Path) -> None:
+    write({"src/a.py": WRONG, "src/b.py": WRONG, "here/c.py": WRONG})
+    done = run_program("batchmean", "check", "--exclude", "../src/a.py", "../src", cwd=tmp_path / "here")
+    assert [line.path for line in lines_of(done.stdout)] == ["../src/b.py"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(batchmean: Run, write: Write) -> None:
+    write({"pyproject.toml": b'\xef\xbb\xbf[tool.batchmean]\nignore = ["BMN102"]\n', "a.py": WRONG})
+    done = batchmean("check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_folder_that_cannot_be_read_costs_only_itself(write: Write, tmp_path: Path) -> None:
+    """As somebody for whom permissions count, and in a folder that anybody may enter."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("no permissions of this kind")
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        for name in ("locked", "open"):
+            (here / name).mkdir()
+            (here / name / "a.py").write_text(WRONG, encoding="utf-8")
+        here.chmod(0o755)
+        (here / "locked").chmod(0)
+        program = (
+            "import os\nimport batchmean.gitignore, batchmean.linter, batchmean.noqa\n"
+            "from batchmean.check import Check\nfrom batchmean.config import Settings\n"
+            "if os.geteuid() == 0:\n    os.setuid(65534)\n"
+            "report = Check(Settings(), warn=lambda message: None).files(['locked', 'open'])\n"
+            "print([finding.path for finding in report.findings], report.errors)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=here, capture_output=True, text=True, check=False
+        )
+        (here / "locked").chmod(0o755)
+    assert done.stderr == ""
+    assert done.stdout == "['open/a.py'] [FileError(path='locked', message='permission denied')]\n"
+
+
+def test_the_schema_of_the_settings_is_the_generated_one() -> None:
+    assert (DOCS / SCHEMA).read_text(encoding="utf-8") == settings_schema()
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'select = ["BMN1", "bmn102, BMN201"]\nignore = []\nexclude = ["a"]\nextend-include = ["*.md"]\n'
+        'min-confidence = "proved"\npreview = true\nrespect-gitignore = false\n'
+        'per-file-ignores = { "tests/*" = ["BMN"] }',
+        'selct = ["BMN101"]',
+        'select = ["BMN12"]',
+        'select = ["BMN102 X"]',
+        'select = "BMN101"',
+        'per-file-ignores = {"a.py" = ["X1"]}',
+        'per-file-ignores = {"" = ["BMN1"]}',
+        'per-file-ignores = ["a.py"]',
+        'min-confidence = "sure"',
+        'preview = "yes"',
+        "respect-gitignore = 1",
+        'exclude = [""]',
+        'exclude = ["a", 1]',
+    ],
+)
+def test_the_schema_accepts_what_the_code_accepts(batchmean: Run, write: Write, table: str) -> None:
+    write({"pyproject.toml": f"[tool.batchmean]\n{table}\n", "a.py": ""})
+    is_accepted = batchmean("check").returncode == 0
+    assert is_accepted is table.startswith('select = ["BMN1",')
+    settings = tomllib.loads(table)
+    assert jsonschema.Draft202012Validator(schema()).is_valid(settings) is is_accepted
 
 
 def test_a_folder_is_no_project_file(batchmean: Run, write: Write) -> None:

@@ -269,3 +269,18 @@ def test_no_name_breaks_out_of_a_format(batchmean: Run, write: Write, tmp_path: 
     uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert unquote(uri) == name
     assert re.fullmatch(r"[\w.~/%-]+", uri, re.ASCII)
+
+
+def test_a_likely_finding_is_a_warning_wherever_there_are_warnings(batchmean: Run, write: Write) -> None:
+    by_names = (
+        "import numpy as np\n\n\ndef loss(y_true, y_pred):\n    return -(y_true * np.log(y_pred)).mean()\n"
+    )
+    write({"a_proved.py": WRONG, "likely.py": by_names})
+
+    def report(output_format: str) -> str:
+        return batchmean("check", "--output-format", output_format).stdout
+
+    assert [line.split()[0] for line in report("github").splitlines()] == ["::error", "::warning"]
+    assert [issue["severity"] for issue in json.loads(report("gitlab"))] == ["major", "minor"]
+    [run] = json.loads(report("sarif"))["runs"]
+    assert [result["level"] for result in run["results"]] == ["error", "warning"]

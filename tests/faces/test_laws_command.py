@@ -73,7 +73,9 @@ def test_it_says_what_it_lacks(batchmean: Run, write: Write) -> None:
     write({"lacking/numpy.py": "raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n"})
     done = batchmean("laws", "losses:wrong", PYTHONPATH="lacking")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: the laws need numpy: pip install 'batchmean[reference]'\n"
+    assert (
+        done.stderr == "error: the laws need numpy: pip install '.[reference]' in a checkout of batchmean\n"
+    )
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_report_says_which_cell(batchmean: Run, write: Write) -> None:
     assert (
         full
         == """\
-BMN102 cross-entropy is averaged over the class axis too: 10 times too small
+BMN102 [*] cross-entropy is averaged over the class axis too: 10 times too small
  --> n.ipynb:cell 6:3:19
   |
 2 | if é:
@@ -64,6 +64,7 @@ BMN102 cross-entropy is averaged over the class axis too: 10 times too small
   = help: use .sum(axis=-1).mean()
 
 Found 1 finding in 1 file.
+[*] 1 fixable with --fix
 """
     )
     [finding] = json.loads(batchmean("check", "--output-format", "json").stdout)["findings"]

@@ -5,16 +5,30 @@ from __future__ import annotations
 import math
 
 import pytest
-from batchmean_reference.claims import Claim, short, stops_at
+from batchmean_reference.claims import CLAIMS, FULL, WRITE_UP, Claim, short
+from batchmean_reference.claims.reading import stops_at
 from batchmean_reference.demo import Results
+from batchmean_reference.laboratory import Laboratory, guessing_by_frequency, text
+
+from docs.generate import CASE, DOCS, case
 
 VERDICTS = {
+    "A ceiling": "does not hold",
+    "Input columns": "holds when",
+    "Batch size": "holds when",
+    "Training progress": "holds when",
+    "A flat loss": "holds when",
     "Expected loss": "does not hold",
-    "A ceiling": "holds when",
+    "The observation": "holds when",
     "What its scale depends on": "holds when",
+    "Capacity": "does not hold",
+    "Absolute values": "holds when",
+    "Where others start": "holds when",
     "Gradient": "holds when",
     "Half precision": "does not hold",
-    "SGD at the same rate": "does not hold",
+    "Convergence": "holds when",
+    "Learning": "holds when",
+    "Generated text": "holds when",
     "SGD at rate x V": "holds when",
     "Adam": "holds when",
     "L2 penalty": "holds when",
@@ -25,8 +39,13 @@ VERDICTS = {
     "Perplexity": "holds",
     "Early stopping": "holds",
     "Comparing vocabularies": "holds",
+    "Caught by log V": "holds",
+    "Caught by a baseline": "holds",
+    "Caught by two vocabularies": "holds",
+    "Caught by the laws": "holds",
     "The repair": "holds when",
-    "Generated text": "holds when",
+    "The one-line fix": "holds when",
+    "The decision": "holds when",
 }
 
 
@@ -37,6 +56,19 @@ def claims(results: Results) -> dict[str, Claim]:
 
 def test_every_claim_has_its_verdict(claims: dict[str, Claim]) -> None:
     assert {topic: claim.verdict for topic, claim in claims.items()} == VERDICTS
+
+
+@pytest.mark.heavy
+def test_every_claim_has_its_verdict_at_full_size() -> None:
+    lab = Laboratory()
+    full = [measure(lab, FULL) for measure in CLAIMS]
+    assert {claim.topic: claim.verdict for claim in full} == VERDICTS
+
+
+def test_every_line_of_the_write_up_has_a_claim_that_answers() -> None:
+    topics = [topic for _, topic in WRITE_UP]
+    assert set(topics) <= set(VERDICTS)
+    assert len(set(topics)) == len(topics)
 
 
 def test_a_condition_is_given_where_a_claim_holds_under_one(claims: dict[str, Claim]) -> None:
@@ -58,6 +90,70 @@ def test_below_0_007_from_985_up(claims: dict[str, Claim]) -> None:
     assert figures["largest_seen"] < 0.007 < figures["worst"]
 
 
+def test_an_axis_of_the_input_does_not_move_the_loss_across_the_bound(claims: dict[str, Claim]) -> None:
+    for topic in ("Input columns", "Batch size"):
+        figures = claims[topic].figures
+        for when in ("untrained", "trained_SGD", "trained_Adam"):
+            small, large = figures[when]
+            assert max(large) < 0.007 < min(small)
+        for losses in figures["untrained"]:
+            assert max(losses) / min(losses) < 1.01
+
+
+def test_the_case_in_the_docs_has_these_verdicts(results: Results) -> None:
+    assert (DOCS / CASE).read_text(encoding="utf-8") == case(results.claims)
+
+
+def test_the_tables_entry_is_32_times_below_the_bound(claims: dict[str, Claim]) -> None:
+    off, mended, model = claims["The observation"].figures["times_below_the_bound"]
+    assert off == pytest.approx(32 * mended)
+    assert (mended, model) == pytest.approx((1.013, 1.012), abs=0.005)
+
+
+def test_ten_times_the_vocabulary_is_not_a_tenth_of_the_loss(claims: dict[str, Claim]) -> None:
+    figures = claims["Capacity"].figures
+    assert figures["smaller"] == pytest.approx(figures["formula"], rel=0.005)
+    assert figures["formula"] == pytest.approx(10 * math.log(100) / math.log(1000))
+
+
+def test_v_times_the_loss_is_in_nats(claims: dict[str, Claim]) -> None:
+    for vocabulary, off, right in claims["Absolute values"].figures["pairs"]:
+        assert vocabulary * off == pytest.approx(right, rel=1e-9)
+
+
+def test_mending_the_loss_alone_diverges(claims: dict[str, Claim]) -> None:
+    figures = claims["The one-line fix"].figures
+    assert 0 < figures["diverges_at"] < 20
+    assert figures["apart"] < 1e-12
+    before, after = figures["ends"]
+    assert after == pytest.approx(before, rel=1e-9)
+
+
+def test_of_the_laws_the_null_class_is_broken(claims: dict[str, Claim]) -> None:
+    figures = claims["Caught by the laws"].figures
+    assert figures["broken"] == ["null class"]
+    assert "null class" in figures["kept"]
+
+
+def test_a_baseline_of_frequencies_is_the_entropy_of_the_text() -> None:
+    book = text(100)
+    counts = dict.fromkeys(range(100), 1)
+    for token in book.training.tolist():
+        counts[token] += 1
+    total = sum(counts.values())
+    costs = [-math.log(counts[token] / total) for token in book.held_out.tolist()]
+    assert guessing_by_frequency(100) == pytest.approx(sum(costs) / len(costs), rel=1e-12)
+
+
+def test_the_decision_rests_on_reasons_that_have_conditions(claims: dict[str, Claim]) -> None:
+    figures = claims["The decision"].figures
+    assert figures["reasons"] == {
+        topic: claims[topic].verdict for topic in ("Gradient", "Convergence", "Generated text", "Learning")
+    }
+    assert figures["changed"] == ["L2 penalty", "A second loss term", "Clipping"]
+    assert figures["lost"] == ["Perplexity", "Early stopping", "Comparing vocabularies"]
+
+
 def test_the_gradient_is_v_times_shorter_in_the_same_direction(claims: dict[str, Claim]) -> None:
     figures = claims["Gradient"].figures
     assert figures["times_shorter"] == pytest.approx([100, 500, 1000], rel=1e-12)
@@ -65,7 +161,7 @@ def test_the_gradient_is_v_times_shorter_in_the_same_direction(claims: dict[str,
 
 
 def test_sgd_is_v_times_slower_and_at_rate_times_v_the_same(claims: dict[str, Claim]) -> None:
-    one_batch = claims["SGD at the same rate"].figures["one_batch"]
+    one_batch = claims["Convergence"].figures["one_batch"]
     learned = one_batch["start"] - one_batch["right"]
     assert one_batch["start"] - one_batch["wrong"] == pytest.approx(learned / 100, rel=0.05)
     assert one_batch["start"] - one_batch["wrong_V_times"] == pytest.approx(learned, rel=0.05)

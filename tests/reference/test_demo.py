@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,12 +14,24 @@ from pathlib import Path
 import pytest
 from batchmean_reference import demo, demo_command, exhibits
 from batchmean_reference.audit import Monomial
-from batchmean_reference.claims import CLAIMS, Settings
+from batchmean_reference.claims import CLAIMS, WRITE_UP, Settings, short
 from batchmean_reference.demo import Results, as_json, run_demo
 from batchmean_reference.examine import fraction
 from batchmean_reference.exhibits import Exhibition, collect, find_fixtures
 from batchmean_reference.page import page
-from batchmean_reference.report import print_claims, print_exhibition, print_training, sparkline
+from batchmean_reference.report import (
+    print_claims,
+    print_exhibition,
+    print_opening,
+    print_story,
+    print_summary,
+    print_training,
+    print_verdicts,
+    progress_of,
+    sparkline,
+)
+from batchmean_reference.story import chart, tell
+from batchmean_reference.training import History
 from rich.console import Console
 
 from tests.fixtures.specification import CASES
@@ -59,7 +72,7 @@ class TestExhibits:
         assert "no_such_framework" in exhibition.skipped["on_numpy/needs.py"]
         to = console()
         print_exhibition(to, exhibition)
-        assert "Skipped on_numpy/needs.py" in printed(to)
+        assert "Not run: 1 module (No module named 'no_such_framework')." in printed(to)
 
     def test_the_fixtures_of_the_checkout_are_measured_as_the_linter_says(self) -> None:
         found = find_fixtures()
@@ -75,15 +88,14 @@ class TestExhibits:
         of_numpy = [module for module in exhibition.skipped if module.startswith("on_numpy/")]
         assert of_numpy == []
 
-    def test_what_is_left_out_is_said_once_for_each_reason(self) -> None:
+    def test_what_is_left_out_is_said_in_one_line(self) -> None:
         exhibition = Exhibition(
             skipped={"a.py": "no torch", "b.py": "no torch", "c.py": "no jax"}, elsewhere=3
         )
-        assert exhibition.left_out == [
-            "Skipped a.py, b.py: no torch.",
-            "Skipped c.py: no jax.",
-            "3 modules for other frameworks are run by the tests only.",
-        ]
+        assert exhibition.left_out == (
+            "Not run: 2 modules (no torch), 1 module (no jax), 3 modules of other frameworks (run by the tests)."
+        )
+        assert Exhibition().left_out == ""
 
     def test_what_is_shown_of_the_right_twin_differs_from_the_wrong_function(self, results: Results) -> None:
         assert results.exhibition is not None
@@ -131,7 +143,7 @@ class TestReport:
         to = console()
         print_claims(to, results.claims)
         text = printed(to)
-        for word in ("claim", "measured", "verdict"):
+        for word in ("claim", "from", "measured", "verdict"):
             assert len(re.findall(rf"^{word} ", text, re.MULTILINE)) == len(results.claims)
         assert "does not hold" in text
 
@@ -142,6 +154,10 @@ class TestReport:
         print_exhibition(to, results.exhibition)
         print_training(to, results.lab, results.settings, results.samples)
         print_claims(to, results.claims)
+        print_opening(to, tell(), quick=True)
+        print_story(to, tell(), results.lab, results.settings)
+        print_verdicts(to, results.claims)
+        print_summary(to, results.exhibition)
         assert max(map(len, printed(to).splitlines())) <= width
 
     @pytest.mark.parametrize(
@@ -160,6 +176,80 @@ class TestReport:
 
     def test_sparklines_stay_in_range(self) -> None:
         assert sparkline([0.0, 5.0, 99.0, -9.0], 4, 0.0, 10.0) == "▁▅█▁"
+
+
+class TestStory:
+    def test_the_finding_the_fix_and_both_losses_are_real(self) -> None:
+        story = tell()
+        assert story.finding.startswith(
+            "BMN102 cross-entropy is averaged over the class axis too: 1000 times"
+        )
+        [(before, after)] = story.fix
+        assert "(target * logp).mean()" in before
+        assert "(target * logp).sum(axis=-1).mean()" in after
+        assert story.right == pytest.approx(1000 * story.wrong, rel=1e-5)
+        assert story.right == pytest.approx(math.log(1000), rel=0.02)
+
+    def test_the_first_screen_has_the_bug_the_finding_a_plot_the_fix_and_three_numbers(
+        self, results: Results
+    ) -> None:
+        to = console()
+        story = tell()
+        print_opening(to, story, quick=True)
+        print_story(to, story, results.lab, results.settings)
+        text = printed(to)
+        assert story.finding in text
+        assert f"+{story.fix[0][1]}" in text
+        assert "     x SGD, V = 500, divided by B T V" in text
+        assert re.search(r"^6\.\d \|x{20}", text, re.MULTILINE)  # the wrong run stays where it was
+        numbers = re.findall(r"^ *([\d.]+%?) (?:is|of) ", text, re.MULTILINE)
+        assert numbers[0] == short(story.wrong)
+        assert len(numbers) == 3
+
+    def test_fits_150_lines_and_says_where_the_rest_is(self, results: Results) -> None:
+        to = console()
+        assert results.exhibition is not None
+        print_opening(to, tell(), quick=False)
+        print_story(to, tell(), results.lab, results.settings)
+        print_verdicts(to, results.claims)
+        print_summary(to, results.exhibition)
+        lines = printed(to).splitlines()
+        assert len(lines) <= 140  # and a few about where the page is
+        verdicts = [re.match("does not hold|holds when|holds", line) for line in lines]
+        assert [found[0] for found in verdicts if found] == [claim.verdict for claim in results.claims]
+
+    def test_a_chart_is_as_wide_and_as_high_as_it_is_asked_to_be(self) -> None:
+        falling = History(nats=[6.0 - i / 50 for i in range(200)])
+        flat = History(nats=[6.0] * 200)
+        lines = chart({"o": falling, "x": flat}, width=40, height=7)
+        assert len(lines) == 8
+        assert {len(line) for line in lines} == {5 + 40}
+        assert lines[0] == "6.0 |" + "x" * 40
+        assert lines[-2].rstrip().endswith("o")
+
+
+class TestProgress:
+    def frames(self, width: int) -> list[str]:
+        to = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+        with progress_of(to) as progress:
+            task = progress.add_task("Measuring claims", total=10, detail="")
+            for done in range(10):
+                progress.update(task, completed=done, detail="what is measured, in a sentence " * 3)
+                progress.refresh()
+        return [line for line in re.split(r"[\r\n]+", printed(to)) if "Measuring" in line]
+
+    def test_keeps_its_time_in_a_narrow_terminal_and_moves(self) -> None:
+        frames = self.frames(80)
+        plain = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", frame) for frame in frames]
+        assert all(re.search(r"\d:\d\d:\d\d\s*$", frame) for frame in plain)
+        assert {len(frame) for frame in plain} == {80}
+        assert len(set(plain)) >= 9
+
+    def test_leaves_nothing_in_a_log(self) -> None:
+        to = console()
+        with progress_of(to) as progress:
+            progress.update(progress.add_task("Training", detail=""), completed=1, detail="more")
+        assert printed(to) == ""
 
 
 class Elements(HTMLParser):
@@ -204,6 +294,9 @@ class TestPage:
         assert html.count("<figure>") == 6
         assert html.count('class="verdict') == len(results.claims)
         assert html.count("<details>") == 1
+        assert re.findall("<h3>([^<]*)", html) == ["BMN102 class-axis-mean "]
+        assert html.count("<small>the write-up: ") == len(WRITE_UP)
+        assert html.count("<small>the discussions") == len(results.claims) - len(WRITE_UP)
         assert "log(V)/V" in html
 
     def test_escapes_what_comes_from_files(self, html: str) -> None:
@@ -278,7 +371,7 @@ class TestCommand:
     def test_without_fixtures_it_says_so_and_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(demo, "find_fixtures", lambda asked: None)
         monkeypatch.setattr(demo, "CLAIMS", CLAIMS[:1])
-        monkeypatch.setattr(demo, "print_training", lambda *_: None)
+        monkeypatch.setattr(demo, "print_story", lambda *_: None)
         to = console()
         results = run_demo(to, TINY)
         assert "No fixtures here" in printed(to)

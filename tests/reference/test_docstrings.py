@@ -11,9 +11,9 @@ import batchmean_reference
 import pytest
 
 MODULES = sorted(
-    module.name
-    for module in pkgutil.iter_modules(batchmean_reference.__path__)
-    if not module.name.startswith("__")
+    module.name.removeprefix("batchmean_reference.")
+    for module in pkgutil.walk_packages(batchmean_reference.__path__, "batchmean_reference.")
+    if not module.name.endswith("__main__")
 )
 
 

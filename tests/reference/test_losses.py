@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import runpy
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ import scipy.special
 import scipy.stats
 from batchmean_reference import losses
 from batchmean_reference.losses import Array
+
+PORT = Path(__file__).parents[2] / "fixtures" / "on_numpy" / "whole_shape_tensor.py"
 
 SHAPES = [(1, 2), (3, 5), (7, 11), (2, 3, 5)]
 
@@ -67,6 +72,53 @@ class TestAgainstScipy:
         assert wrong * shape[-1] == pytest.approx(right, rel=1e-13)
 
 
+class TestTheRustProgramsLoss:
+    """`whole_shape_cce` and the port with a tensor class, against the steps of the program."""
+
+    def test_both_ports_take_the_steps_of_the_program_in_its_order(self) -> None:
+        steps: list[tuple[str, tuple[object, ...], Array]] = []
+        port = runpy.run_path(str(PORT))
+        tensor_class = port["Tensor"]
+
+        def noted(name: str) -> Callable[..., object]:
+            method = getattr(tensor_class, name)
+
+            def step(tensor: object, *arguments: object) -> object:
+                result = method(tensor, *arguments)
+                steps.append((name, arguments, np.array(getattr(result, "data", result))))
+                return result
+
+            return step
+
+        p = losses.one_hot([1, 0, 2], 4)
+        q = np.array([[0.1, 0.2, 0.3, 0.4], [0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 1.0, 0.0]])
+        y_true, y_pred = tensor_class(p), tensor_class(q)
+        for name in ("clip", "ln", "mul", "get_shape", "scale", "sum"):
+            setattr(tensor_class, name, noted(name))
+        result = port["cce"](y_true, y_pred).item()
+
+        clipped = np.maximum(q, 1e-12)  # no probability is above 1
+        product = p * np.log(clipped)
+        expected: list[tuple[str, tuple[object, ...], Array]] = [
+            ("clip", (1e-12, 1.0), clipped),
+            ("ln", (), np.log(clipped)),
+            ("mul", (y_true,), product),
+            ("get_shape", (), np.array([3, 4])),
+            ("scale", (-1.0,), -product),
+            ("sum", (), np.array(-product.sum())),
+            ("scale", (1.0 / 12,), np.array(-product.sum() / 12)),
+        ]
+        assert [step[:2] for step in steps] == [step[:2] for step in expected]
+        for (name, _, found), (_, _, right) in zip(steps, expected, strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-14, err_msg=name)
+        assert result == pytest.approx((-math.log(0.2) - math.log(1e-12)) / 12, rel=1e-14)
+        assert losses.whole_shape_cce(p, q) == pytest.approx(result, rel=1e-14)
+
+    def test_the_largest_loss_is_that_of_the_clip(self) -> None:
+        sure, other = losses.one_hot([0], 1000), losses.one_hot([1], 1000)
+        assert losses.whole_shape_cce(sure, other) == pytest.approx(-math.log(1e-12) / 1000, rel=1e-14)
+
+
 class TestCrossEntropy:
     def test_of_one_hot_targets_is_the_negative_log_likelihood_of_the_label(self) -> None:
         logits, labels = logits_of((6, 4)), np.array([0, 3, 1, 2, 2, 0])
@@ -118,7 +170,7 @@ class TestClipping:
             -math.log(1e-7)
         )
 
-    @pytest.mark.parametrize("epsilon", [0.0, -1e-7, 0.5])
+    @pytest.mark.parametrize("epsilon", [0.0, -1e-7, 1.0])
     def test_refuses_an_epsilon_that_cannot_clip(self, epsilon: float) -> None:
         with pytest.raises(ValueError, match="epsilon"):
             losses.whole_shape_cce(np.ones((1, 2)) / 2, np.ones((1, 2)) / 2, epsilon)

@@ -93,7 +93,19 @@ def test_closed_streams(write: Write, tmp_path: Path, command: str, code: int, c
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize(
-    "command", ["check wrong.py", "check --output-format json wrong.py", "check --fix - < wrong.py", "rules"]
+    "command",
+    [
+        "check wrong.py",
+        "check --output-format json wrong.py",
+        "check --diff --output-format json wrong.py",
+        "check --fix - < wrong.py",
+        "check --help",
+        "--version",
+        "rules",
+        "explain --output-format json BMN1",
+        "demo --quick",
+        "demo --help",
+    ],
 )
 def test_a_full_disk_for_the_output(write: Write, tmp_path: Path, command: str, buffered: bool) -> None:
     write({"wrong.py": WRONG})
@@ -126,7 +138,7 @@ def test_a_full_disk_for_the_files(write: Write, tmp_path: Path, option: str) ->
 @posix
 def test_a_working_directory_that_is_gone(write: Write, tmp_path: Path) -> None:
     write({"wrong.py": WRONG})
-    for command in ("check", f"check {tmp_path / 'wrong.py'}", f"check --show-settings {tmp_path}"):
+    for command in ("check", f"check {tmp_path / 'wrong.py'}", f"check --show-settings {tmp_path}", "demo"):
         gone = tmp_path / "gone"
         gone.mkdir()
         done = in_shell(command, gone, before="rmdir ../gone;")
@@ -202,7 +214,7 @@ def test_memory_that_ends_in_the_analysis_is_no_bug_of_ours(monkeypatch: pytest.
 
     monkeypatch.setattr("batchmean.linter.analyse", fail)
     verdict = check._lint("a.py", WRONG, fixes=False)
-    assert verdict == ([], "cannot be analysed: not enough memory")
+    assert verdict == ([], "cannot be analysed: not enough memory", False)
 
 
 def in_shell(

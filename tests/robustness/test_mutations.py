@@ -282,6 +282,7 @@ def test_neither_the_hash_seed_nor_the_number_of_processes_changes_a_report(tmp_
     from batchmean import check as module
 
     assert size > module._WORTH_PROCESSES  # or --jobs would mean nothing
-    for folder, output_format, seeds in ((every, "full", "0 1 77 4242 65535"), (some, "json", "0 2")):
+    # junit tells of a finding what full does, but for the fixes, which take their time; json has these.
+    for folder, output_format, seeds in ((every, "junit", "0 1 77 4242 65535"), (some, "json", "0 2")):
         runs = [(1 if number % 2 else 8, seed) for number, seed in enumerate(seeds.split())]
         assert len({_report(folder, output_format, jobs, seed) for jobs, seed in runs}) == 1

@@ -28,9 +28,20 @@ _LOCK: Final = threading.Lock()
 T = TypeVar("T")
 
 
-def analyse(tree: ast.Module, lines: Sequence[str]) -> list[Event]:
-    """Every reduction of an integrand in the module that divides by its support, in source order."""
-    return _asked(tree, lines, lambda interpreter: list(_events(interpreter)))
+def analyse(
+    tree: ast.Module, lines: Sequence[str], on_bound: Callable[[], None] = lambda: None
+) -> list[Event]:
+    """Every reduction of an integrand in the module that divides by its support, in source order.
+
+    `on_bound` is called where the module has more to read than is read.
+    """
+
+    def events(interpreter: Interpreter) -> list[Event]:
+        if interpreter.is_out_of_work:
+            on_bound()
+        return list(_events(interpreter))
+
+    return _asked(tree, lines, events)
 
 
 def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
@@ -74,7 +85,7 @@ def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False)
     try:
         _run(interpreter, tree, candidates, relevance)
     except OutOfWork:
-        pass
+        interpreter.is_out_of_work = True
     return interpreter
 
 

@@ -139,6 +139,8 @@ class Evaluator:
         self._path: Path = ()
         self._serial = 0
         self._work = 0
+        self.is_out_of_work = False
+        """Whether there was more to read than `MAX_WORK`."""
         self._nesting = 0
         self._packages: tuple[int, Set[str]] = 0, frozenset()
         self._reports = False

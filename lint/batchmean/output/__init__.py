@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from batchmean.check import Report
+    from batchmean.output.style import Style
 
 # By module name, so that only the one in use is imported.
 FORMATS = {
@@ -29,14 +30,19 @@ FORMATS = {
 TO_BE_READ = ("concise", "full")
 """Those for people; the others are for programs."""
 
-WITH_FIXES = frozenset({"json", "sarif"})
+WITH_FIXES = frozenset({"full", "json", "sarif"})
 """Those that say how to fix a finding, which takes work."""
 
 
-def render(report: Report, output_format: str) -> str:
-    """The report in one of `FORMATS`, each line ended."""
-    renderer: Callable[[Report], str] = import_module(FORMATS[output_format]).render
-    return renderer(report)
+def render(report: Report, output_format: str, style: Style | None = None) -> str:
+    """The report in one of `FORMATS`, each line ended; `style` is for those that are `TO_BE_READ`."""
+    module = import_module(FORMATS[output_format])
+    text: str = (
+        module.render(report, style)
+        if style is not None and output_format in TO_BE_READ
+        else module.render(report)
+    )
+    return text
 
 
 def lines_of(report: Report) -> Callable[[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Annotations for the log of a GitHub workflow: one `::error` command per finding."""
+"""Annotations for the log of a GitHub workflow: `::error` for a proved finding, `::warning` for a likely one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def render(report: Report) -> str:
     """Workflow commands, for findings and for files without a verdict."""
     errors = [
-        _command(error.message, file=portable(error.path), title="batchmean could not check a file")
+        _command("error", error.message, file=portable(error.path), title="batchmean could not check a file")
         for error in report.errors
     ]
     return "".join([*map(_finding, report.findings), *errors])
@@ -29,16 +29,19 @@ def _finding(finding: Finding) -> str:
     }
     if span.line == span.end_line:  # columns of a range over several lines are refused
         place |= {"col": span.column, "endColumn": span.end_column}
-    return _command(f"{finding.code} {finding.message}", **place, title=f"{finding.code} {finding.name}")
+    level = "error" if finding.confidence == "proved" else "warning"
+    return _command(
+        level, f"{finding.code} {finding.message}", **place, title=f"{finding.code} {finding.name}"
+    )
 
 
-def _command(message: str, **properties: str | int) -> str:
+def _command(level: str, message: str, **properties: str | int) -> str:
     """One line; whatever could end it or the properties early is escaped, in the order that GitHub undoes."""
     shown = ",".join(
         f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
         for name, value in properties.items()
     )
-    return f"::error {shown}::{_escaped(message)}\n"
+    return f"::{level} {shown}::{_escaped(message)}\n"
 
 
 def _escaped(text: str) -> str:

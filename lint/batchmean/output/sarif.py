@@ -66,7 +66,7 @@ def _result(finding: Finding, fingerprint: str, rule_index: int) -> dict[str, An
     result = {
         "ruleId": finding.code,
         "ruleIndex": rule_index,
-        "level": "warning" if finding.confidence == "proved" else "note",
+        "level": "error" if finding.confidence == "proved" else "warning",
         "message": {"text": finding.message},
         "locations": [_location(finding.path, _region(finding.region))],
         "relatedLocations": [
