@@ -90,7 +90,7 @@ class Exhibition:
         reasons = Counter(self.skipped.values())
         parts = [f"{_modules(count)} ({why})" for why, count in reasons.items()]
         if self.elsewhere:
-            parts.append(f"{_modules(self.elsewhere)} of other frameworks (run by the tests)")
+            parts.append(f"{self.elsewhere} of other frameworks (tests run these)")
         return f"Not run: {', '.join(parts)}." if parts else ""
 
     @property
@@ -137,6 +137,8 @@ def collect(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PyTorch itself warns of what some fixtures do
                 _add_module(exhibition, path, name)
+        except ModuleNotFoundError as error:
+            exhibition.skipped[name] = f"no {error.name}"
         except (ImportError, CaseError) as error:
             exhibition.skipped[name] = str(error)
     return exhibition

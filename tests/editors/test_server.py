@@ -346,11 +346,11 @@ SABOTAGE = dedent(
     import batchmean.linter as linter
     from batchmean.server import main
 
-    def boom(tree, lines, analyse=analysis.analyse):
+    def boom(tree, lines, *bound, analyse=analysis.analyse):
         print("stray words")
         if "crash" in lines[0]:
             raise RuntimeError("boom")
-        return analyse(tree, lines)
+        return analyse(tree, lines, *bound)
 
     linter.analyse = boom
     raise SystemExit(main())
