@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean import gate
-from batchmean.config import Settings
+from batchmean.config import Config, Settings
 from batchmean.memory import suffices, without_collection
 from batchmean.source import DOCUMENTS, SourceError, decode, leads_out, legible, read, real_folders, walk
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from batchmean.documents import Document
     from batchmean.findings import Finding
+    from batchmean.project import Project
 
     _Fixes = bool | Callable[[Finding], bool]
 
@@ -81,6 +82,7 @@ class Check:
         self._errors: list[FileError] = []
         self._checked = 0
         self._suspicious: dict[str, str] = {}
+        self._projects: dict[str, Project] = {}
         self._documents: dict[str, Document] = {}
 
     def files(self, paths: Iterable[str]) -> Report:
@@ -139,7 +141,7 @@ class Check:
             text = document.text
             if callable(fixes):
                 fixes = partial(_is_wanted_in, document, fixes)
-        verdict = _lint(path, text, fixes=fixes)
+        verdict = _lint(path, text, fixes=fixes, project=project_of(path, self._settings.of(path)))
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict.findings, path, text, document)
@@ -199,18 +201,31 @@ class Check:
             return
         if document is not None:
             self._errors += [FileError(path, problem) for problem in document.problems]
-            if gate.worth_parsing(document.text):
+            if self._is_suspicious(document.text, path):
                 self._suspicious[path] = document.text
                 self._documents[path] = document
-        elif gate.worth_parsing(text):
+        elif self._is_suspicious(text, path):
             self._suspicious[path] = text
         elif (problem := unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
 
+    def _is_suspicious(self, text: str, path: str) -> bool:
+        """Could a loss be in the text, or does it call for one in another module of its project?"""
+        is_worth_it = gate.worth_parsing(text)
+        if not is_worth_it and not gate.reduces(text):
+            return False
+        project = project_of(path, self._settings.of(path))
+        from batchmean.engine.imports import leads_to_losses
+
+        if project is not None and (is_worth_it or leads_to_losses(text, project)):
+            self._projects[path] = project
+            return True
+        return is_worth_it
+
     def _report(self) -> Report:
         findings: list[Finding] = []
         texts: dict[str, str] = {}
-        verdicts = _lint_all(self._suspicious, self._jobs, self._fixes)
+        verdicts = _lint_all(self._suspicious, self._jobs, self._fixes, self._projects)
         for path, verdict in zip(self._suspicious, verdicts, strict=True):
             if verdict.error is not None:
                 self._errors.append(FileError(path, verdict.error))
@@ -243,6 +258,15 @@ def _is_wanted_in(document: Document, wanted: Callable[[Finding], bool], finding
 def _about_links(outside: list[str]) -> str:
     more = f" and {len(outside) - _NAMED} more" if outside[_NAMED:] else ""
     return f"left out, as links that lead out of the paths given: {', '.join(map(legible, outside[:_NAMED]))}{more}"
+
+
+def project_of(path: str, config: Config) -> Project | None:
+    """Where the modules are that a file imports; None where they are not to be read."""
+    if not config.follow_imports:
+        return None
+    from batchmean.project import Project
+
+    return Project(path)
 
 
 def opened(content: str, path: str) -> Document | None:
@@ -300,15 +324,23 @@ class _Verdict(NamedTuple):
     is_cut_short: bool = False
 
 
-def _lint_all(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
+def _lint_all(
+    texts: dict[str, str], jobs: int, fixes: _Fixes, projects: Mapping[str, Project]
+) -> Iterator[_Verdict]:
     """The verdicts in the order of the files, from processes where that pays."""
     jobs = min(jobs, len(texts))
     if jobs < 2 or sum(map(len, texts.values())) < _WORTH_PROCESSES:
-        return map(partial(_lint, fixes=fixes), texts, texts.values())
-    return _lint_in_processes(texts, jobs, fixes)
+        return _lint_here(texts, fixes, projects)
+    return _lint_in_processes(texts, jobs, fixes, projects)
 
 
-def _lint_in_processes(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
+def _lint_here(texts: dict[str, str], fixes: _Fixes, projects: Mapping[str, Project]) -> Iterator[_Verdict]:
+    return (_lint(path, text, fixes=fixes, project=projects.get(path)) for path, text in texts.items())
+
+
+def _lint_in_processes(
+    texts: dict[str, str], jobs: int, fixes: _Fixes, projects: Mapping[str, Project]
+) -> Iterator[_Verdict]:
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import Pipe
@@ -317,11 +349,14 @@ def _lint_in_processes(texts: dict[str, str], jobs: int, fixes: _Fixes) -> Itera
 
     with _safe_start() as is_safe:
         if not is_safe:
-            yield from map(partial(_lint, fixes=fixes), texts, texts.values())
+            yield from _lint_here(texts, fixes, projects)
             return
         told, tell = Pipe(duplex=False)
         with told, tell, ProcessPoolExecutor(jobs, initializer=_end_with_parent, initargs=(told,)) as pool:
-            futures = [pool.submit(_lint, path, text, fixes=fixes) for path, text in texts.items()]
+            futures = [
+                pool.submit(_lint, path, text, fixes=fixes, project=projects.get(path))
+                for path, text in texts.items()
+            ]
             try:
                 for future in futures:
                     try:
@@ -380,12 +415,12 @@ def _await_end(told: Connection) -> None:
     os._exit(1)
 
 
-def _lint(path: str, text: str, *, fixes: _Fixes) -> _Verdict:
+def _lint(path: str, text: str, *, fixes: _Fixes, project: Project | None = None) -> _Verdict:
     with without_collection():
-        return _linted(path, text, fixes)
+        return _linted(path, text, fixes, project)
 
 
-def _linted(path: str, text: str, fixes: _Fixes) -> _Verdict:
+def _linted(path: str, text: str, fixes: _Fixes, project: Project | None) -> _Verdict:
     try:
         tree = parse(text)
     except ValueError as error:
@@ -394,7 +429,9 @@ def _linted(path: str, text: str, fixes: _Fixes) -> _Verdict:
 
     bounds: list[bool] = []
     try:
-        findings = lint(text, path, tree=tree, fixes=fixes, on_bound=lambda: bounds.append(True))
+        findings = lint(
+            text, path, tree=tree, fixes=fixes, on_bound=lambda: bounds.append(True), project=project
+        )
         return _Verdict(findings, None, bool(bounds))
     except MemoryError:
         return _Verdict([], f"cannot be analysed: {_NO_MEMORY}")

@@ -133,6 +133,7 @@ class Config(NamedTuple):
     min_confidence: Confidence = "likely"
     preview: bool = False
     respect_gitignore: bool = True
+    follow_imports: bool = True
     extend_include: Globs = Globs()
     file: str | None = None
     """Where this was read; None for the defaults."""
@@ -309,7 +310,7 @@ def _from_table(table: object, root: str, where: str) -> Config:
             if value not in CONFIDENCES:
                 raise ConfigError(f'{place} must be "likely" or "proved"')
             values["min_confidence"] = value
-        elif key in ("preview", "respect-gitignore"):
+        elif key in ("preview", "respect-gitignore", "follow-imports"):
             if not isinstance(value, bool):
                 raise ConfigError(f"{place} must be true or false")
             values[key.replace("-", "_")] = value
@@ -327,6 +328,7 @@ KEYS = (
     "min-confidence",
     "preview",
     "respect-gitignore",
+    "follow-imports",
 )
 
 

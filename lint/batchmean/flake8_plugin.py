@@ -36,7 +36,7 @@ class Plugin:
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line, column from 0 (flake8 adds 1), message with its code, and the plugin."""
-        if not gate.worth_parsing(self._text):
+        if not (gate.worth_parsing(self._text) or gate.reduces(self._text)):
             return
         try:
             reports = self._reports()
@@ -45,10 +45,11 @@ class Plugin:
         yield from reports
 
     def _reports(self) -> list[tuple[int, int, str, type[Plugin]]]:
-        from batchmean.linter import lint
+        from batchmean.engine.imports import leads_to_losses
+        from batchmean.project import Project
 
-        findings = lint(self._text, self._filename, tree=self._tree)
-        if not findings:
+        project = Project(self._filename)
+        if not (gate.worth_parsing(self._text) or leads_to_losses(self._text, project)):
             return []
         from batchmean.config import Config, ConfigError, Settings
 
@@ -56,6 +57,12 @@ class Plugin:
             config = Settings().of(self._filename)
         except ConfigError:  # the command says what is wrong with it
             config = Config()
+        if not config.follow_imports and not gate.worth_parsing(self._text):
+            return []
+        from batchmean.linter import lint
+
+        project_read = project if config.follow_imports else None
+        findings = lint(self._text, self._filename, tree=self._tree, project=project_read)
         if config.excludes(self._filename):
             return []
         if self._is_selected_by_flake8:  # then it decides alone

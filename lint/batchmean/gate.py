@@ -84,7 +84,18 @@ _LOGARITHMS: Final = _Tokens({
     "ogsigmoid": (), "og_sigmoid": (), "ogSigmoid": (), "softplus": (),
 })  # fmt: skip
 """What a function must hold for its losses to be worth a look: a logarithm, a divergence, a log-variance."""
-_MASKS: Final = ("mask", "ignore_index", "is_pad", "pad_id", "lengths", "-100", "!= 0", "!= -1")
+_MASKS: Final = (
+    "mask",
+    "ignore_index",
+    "is_pad",
+    "padding",
+    "where=",
+    "pad_id",
+    "lengths",
+    "-100",
+    "!= 0",
+    "!= -1",
+)
 """What says which positions count."""
 _SQUARES: Final = _Tokens({
     "** 2": (), "**2": (), ".pow(": (), "square": ("square(", "square as", "squared_difference"),
@@ -194,6 +205,14 @@ def worth_parsing(text: str) -> bool:
     if "Categorical" in text and ".logits" in text:
         return True
     return "ross" in text and any(token in text for token in _SUMMED)
+
+
+def holds_a_loss(text: str) -> bool:
+    """Does the text name a divergence, a logarithm of arrays or a library loss, not only a part of one?"""
+    if _MEANS.are_in(text) or "entropy(" in text:
+        return True
+    lines = _Lines(text)
+    return any(lines.may_be_of_arrays(at) for at in _DIVERGENCES.places_in(text))
 
 
 def reduces(text: str) -> bool:

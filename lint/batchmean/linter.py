@@ -8,9 +8,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 
-from batchmean.engine.analysis import Event, SupportEvent, analyse
+from batchmean.engine.analysis import Event, Miscount, SupportEvent, analyse
+from batchmean.engine.imports import leads_to_losses
 from batchmean.findings import Because, Finding, Span
 from batchmean.gate import worth_parsing
+from batchmean.project import Project, is_foreign
 from batchmean.rules import BY_PRECEDENCE
 
 
@@ -29,6 +31,7 @@ def lint(
     tree: ast.Module | None = None,
     fixes: bool | Callable[[Finding], bool] = False,
     on_bound: Callable[[], None] = lambda: None,
+    project: Project | None = None,
 ) -> list[Finding]:
     """Every finding in a file, in the order of the text; `# noqa` and the configuration are the caller's.
 
@@ -38,6 +41,7 @@ def lint(
         tree: the file's syntax tree, where the caller has it; it is not asked again whether that is worth having.
         fixes: work out the fixes, too: all of them, or those of the findings for which this holds.
         on_bound: called where the file has more to read than one analysis reads.
+        project: where to look for the modules of its own project that the file imports; without it none is read.
 
     Raises:
         SyntaxError, ValueError, RecursionError: when the text must be parsed here and cannot be.
@@ -45,12 +49,14 @@ def lint(
         InternalError: when the analysis fails.
     """
     if tree is None:
-        if not worth_parsing(text):
+        if not (worth_parsing(text) or (project is not None and leads_to_losses(text, project))):
             return []
         tree = ast.parse(text)
     lines = text.split("\n")
     try:
-        found = _findings(analyse(tree, lines, on_bound), path, lines)
+        found = _findings(analyse(tree, lines, on_bound, project), path, lines)
+        elsewhere = [(finding, event) for finding, event in found if _is_partly_elsewhere(event)]
+        found = [each for each in found if each not in elsewhere] if elsewhere else found
         if found and fixes:
             from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
 
@@ -58,6 +64,7 @@ def lint(
             findings = fixer.with_fixes(found, fixes) if callable(fixes) else fixer.with_fixes(found)
         else:
             findings = [finding for finding, _ in found]
+        findings += [finding for finding, _ in elsewhere]
         return sorted(findings, key=lambda f: f.sort_key)
     except MemoryError:
         raise
@@ -87,6 +94,8 @@ def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Fi
 def _finding(event: Event, code: str, name: str, message: str, path: str, lines: list[str]) -> Finding:
     because: list[Because] = []
     for place in event.evidence:
+        if is_foreign(place.node):
+            continue  # it is told by the call that leads there
         span = span_of(place.node, lines)
         because.append(Because(span.line, span.column, place.text))
     return Finding(
@@ -100,6 +109,15 @@ def _finding(event: Event, code: str, name: str, message: str, path: str, lines:
         because=tuple(because),
         known_sizes=event.known_sizes,
     )
+
+
+def _is_partly_elsewhere(event: Event) -> bool:
+    """Does another module have a part in it? Then no rewrite of this file alone is tried."""
+    nodes = [place.node for place in event.evidence]
+    if isinstance(event, SupportEvent | Miscount) and event.reduction is not None:
+        nodes += [place.node for place in event.reduction.integrand.evidence]
+        nodes += [step.node for step in event.reduction.steps]
+    return any(map(is_foreign, nodes))
 
 
 def span_of(node: ast.AST, lines: list[str]) -> Span:

@@ -27,7 +27,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.workspace import TextDocument
 
 from batchmean import __version__, gate
-from batchmean.check import INTERNAL_ERROR, Check, Report
+from batchmean.check import INTERNAL_ERROR, Check, Report, project_of
 from batchmean.config import Config, ConfigError, Settings
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Span
@@ -109,7 +109,11 @@ def analyse(
         if known.has_fixes(fixes):
             return known
         before = {(f.span, f.code): f for f in known.findings or () if f.span in (known.fixed or ())}
-    if not gate.worth_parsing(text) or config.excludes(path):
+    project = project_of(path, config)
+    from batchmean.engine.imports import leads_to_losses
+
+    is_suspicious = gate.worth_parsing(text) or (project is not None and leads_to_losses(text, project))
+    if not is_suspicious or config.excludes(path):
         return Analysis(*question, None, [])
 
     def wanted(finding: Finding) -> bool:

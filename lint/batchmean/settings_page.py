@@ -30,6 +30,7 @@ def _lines(path: str, config: Config) -> Iterator[str]:
     yield f"min-confidence = {_string(config.min_confidence)}"
     yield f"preview = {_bool(config.preview)}"
     yield f"respect-gitignore = {_bool(config.respect_gitignore)}"
+    yield f"follow-imports = {_bool(config.follow_imports)}"
     rules = [
         code
         for code, rule in RULES.items()

@@ -16,6 +16,7 @@ _TITLES = {
     "min-confidence": "Report what rests on names, too (likely), or only what is proved",
     "preview": "Report rules that are still on trial, too",
     "respect-gitignore": "Leave out of folders what git ignores",
+    "follow-imports": "Read the modules of the same project that a file imports",
 }
 
 
@@ -36,6 +37,7 @@ def schema() -> dict[str, Any]:
         "min-confidence": {"enum": list(CONFIDENCES)},
         "preview": {"type": "boolean"},
         "respect-gitignore": {"type": "boolean"},
+        "follow-imports": {"type": "boolean"},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

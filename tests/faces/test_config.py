@@ -208,7 +208,7 @@ def test_the_schema_of_the_settings_is_the_generated_one() -> None:
     "table",
     [
         'select = ["BMN1", "bmn102, BMN201"]\nignore = []\nexclude = ["a"]\nextend-include = ["*.md"]\n'
-        'min-confidence = "proved"\npreview = true\nrespect-gitignore = false\n'
+        'min-confidence = "proved"\npreview = true\nrespect-gitignore = false\nfollow-imports = false\n'
         'per-file-ignores = { "tests/*" = ["BMN"] }',
         'selct = ["BMN101"]',
         'select = ["BMN12"]',

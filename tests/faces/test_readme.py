@@ -61,7 +61,10 @@ def test_the_example_in_pytorch_is_found_and_fixed(batchmean: Run, write: Write,
 
 def test_how_often_it_is_right_is_said_with_its_interval() -> None:
     said = " ".join(README.split())
-    [figures] = re.findall(r"(\d+) of (\d+) findings were right \(95 % interval (\d+) to (\d+) %\)", said)
+    [figures] = re.findall(
+        r"(\d+) of (\d+) findings of the rules that are on were right \(95 % interval (\d+) to (\d+) %\)",
+        said,
+    )
     right, judged, low, high = map(int, figures)
     assert (low, high) == tuple(round(100 * end) for end in wilson(right, judged))
 

@@ -40,7 +40,7 @@ from tests.robustness.hostile import GROWING
 CALLS: Final = 90
 """Calls of functions for each character of a program: in each of 16 values of a branch everything is done anew, but
 no more than that."""
-SUMS_OF_BRANCHES: Final = 140
+SUMS_OF_BRANCHES: Final = 160
 """Those of a loss that is added in every branch: each of the values has the accounts of other losses."""
 
 

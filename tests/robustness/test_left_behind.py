@@ -20,7 +20,7 @@ import multiprocessing, os, sys, time
 from pathlib import Path
 import batchmean.check
 
-def stuck(path, text, fixes):
+def stuck(path, text, fixes, project):
     Path(path).with_suffix(".begun").touch()
     time.sleep(600)
 

@@ -7,13 +7,16 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
+from batchmean import operations
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.factors import divides_a_mean_by_the_support, factor_of
+from batchmean.engine.imports import names_of
 from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.miscounts import is_class_loss, miscounts
@@ -22,6 +25,7 @@ from batchmean.engine.reductions import Reduction, Stack, Step, report_node
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
 from batchmean.memory import without_collection
+from batchmean.project import Project, is_foreign
 
 _LOCK: Final = threading.Lock()
 
@@ -29,24 +33,28 @@ T = TypeVar("T")
 
 
 def analyse(
-    tree: ast.Module, lines: Sequence[str], on_bound: Callable[[], None] = lambda: None
+    tree: ast.Module,
+    lines: Sequence[str],
+    on_bound: Callable[[], None] = lambda: None,
+    project: Project | None = None,
 ) -> list[Event]:
     """Every reduction of an integrand in the module that divides by its support, in source order.
 
-    `on_bound` is called where the module has more to read than is read.
+    `on_bound` is called where the module has more to read than is read; the modules of `project` are read where
+    the module calls into them, and what is wrong in them is told where they are linted.
     """
 
     def events(interpreter: Interpreter) -> list[Event]:
         if interpreter.is_out_of_work:
             on_bound()
-        return list(_events(interpreter))
+        return [event for event in _events(interpreter) if not is_foreign(event.node)]
 
-    return _asked(tree, lines, events)
+    return _asked(tree, lines, events, project=project)
 
 
-def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
+def accounts(tree: ast.Module, lines: Sequence[str], project: Project | None = None) -> list[Reduction]:
     """Every reduction of an integrand in its final state, the right ones too: what a fix is checked against."""
-    return _asked(tree, lines, lambda interpreter: _final(interpreter.ledger), thorough=True)
+    return _asked(tree, lines, lambda interpreter: _final(interpreter.ledger), thorough=True, project=project)
 
 
 def work(tree: ast.Module, lines: Sequence[str]) -> int:
@@ -61,12 +69,16 @@ def work(tree: ast.Module, lines: Sequence[str]) -> int:
 
 
 def _asked(
-    tree: ast.Module, lines: Sequence[str], ask: Callable[[Interpreter], T], thorough: bool = False
+    tree: ast.Module,
+    lines: Sequence[str],
+    ask: Callable[[Interpreter], T],
+    thorough: bool = False,
+    project: Project | None = None,
 ) -> T:
     """What is asked of the module's interpretation, which is gone before the collector is let loose again."""
 
     def answer() -> T:
-        interpreter = _interpreted(tree, lines, thorough)
+        interpreter = _interpreted(tree, lines, thorough, project)
         given = ask(interpreter)
         interpreter.let_go()
         return given
@@ -75,11 +87,14 @@ def _asked(
         return answer()
 
 
-def _interpreted(tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> Interpreter:
+def _interpreted(
+    tree: ast.Module, lines: Sequence[str], thorough: bool = False, project: Project | None = None
+) -> Interpreter:
     forget_keys()
-    candidates = Candidates(tree, lines, thorough)
+    imported = partial(names_of, project=project) if project is not None else None
+    candidates = Candidates(tree, lines, thorough, imported)
     relevance = Relevance(candidates)
-    interpreter = Interpreter(lines, relevance)
+    interpreter = Interpreter(lines, relevance, project)
     if candidates.is_empty:
         return interpreter
     try:
@@ -216,6 +231,9 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     wrong: list[SupportEvent] = []
     too_large: list[SupportEvent] = []
     imported = {n: v.name for n, v in interpreter.module.names.items() if isinstance(v, ModuleValue)}
+    if theirs := interpreter.imported_elsewhere:  # by the modules that it calls
+        own = {name: module for name, module in imported.items() if _is_of_a_framework(module)}
+        imported = own or theirs
     for reduction in final:
         if reduction.support in ("alive", "maybe averaged"):
             continue
@@ -243,6 +261,10 @@ def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Ite
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
     yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
+
+
+def _is_of_a_framework(name: str) -> bool:
+    return operations.has_functions(name) or operations.has_functions(name.rpartition(".")[0])
 
 
 def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:

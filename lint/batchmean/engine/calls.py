@@ -118,6 +118,9 @@ def call(
             operation = _compatibility(interpreter, function.name)
         if operation is not None:
             return apply(interpreter, operation, args, kwargs, node)
+        own = interpreter.imported(function.name)
+        if own is not None and not isinstance(own, ModuleValue | Tensor):
+            return call(interpreter, own, args, kwargs, node)
     return _unknown_result(interpreter, args, kwargs, node)
 
 

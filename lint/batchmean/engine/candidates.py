@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
 from batchmean.gate import losses, makes_means, means_what_it_is_given, reduces, sums
@@ -32,8 +32,22 @@ _BLOCKS_OF: Final = {kind: tuple(name for name in _BLOCKS if name in kind._field
 class Candidates:
     """The functions that reduce a logarithm or a divergence, their own or one that they call, and their callers."""
 
-    def __init__(self, tree: ast.Module, lines: Sequence[str], thorough: bool = False) -> None:
-        """Read a module; `thorough` takes in functions that only sum, such as those a fix has put right."""
+    def __init__(
+        self,
+        tree: ast.Module,
+        lines: Sequence[str],
+        thorough: bool = False,
+        imported: Callable[[ast.stmt], tuple[Set[str], Set[str]]] | None = None,
+    ) -> None:
+        """Read a module.
+
+        Args:
+            tree: the module.
+            lines: its text.
+            thorough: take in functions that only sum, such as those a fix has put right.
+            imported: of an import, which of its names take a logarithm or a divergence in a module of the project,
+                and which reduce.
+        """
         self._lines = lines
         text = "\n".join(lines)
         self._marks = _line_numbers(text, losses(text))
@@ -41,6 +55,7 @@ class Candidates:
         inert: list[ast.stmt] = []
         takers: set[str] = set()
         reducers: set[str] = set()
+        classes: dict[str, set[str]] = {}
         own = list(_own_statements(tree))
         lasting = {id(node) for node in own}
         place: tuple[int, int | None] | None = None
@@ -52,6 +67,10 @@ class Candidates:
             elif isinstance(node, _IMPORTS):
                 if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
                     inert.append(node)
+                if imported is not None:
+                    theirs = imported(node)
+                    takers |= theirs[0]
+                    reducers |= theirs[1]
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if alias.asname and losses(f" {alias.name}("):
@@ -60,6 +79,7 @@ class Candidates:
                         reducers.add(alias.asname)
             elif isinstance(node, ast.ClassDef):
                 lasting.update(id(inner) for inner in node.body)
+                classes[node.name] = {inner.name for inner in node.body if isinstance(inner, _FUNCTIONS)}
                 if self.takes_logarithm(node):
                     takers.add(node.name)
             elif isinstance(node, ast.Assign) and self.takes_logarithm(node):
@@ -82,10 +102,17 @@ class Candidates:
         takers.update(f.name for f in takes_it)
         texts = {f: self._text(f) for f in functions} if takers else {}
         reduces_it = {f for f, text in texts.items() if reduces(text) or means_what_it_is_given(text)}
+        means = {
+            f.name for f, text in texts.items() if makes_means(text)
+        }  # a helper that gives a library's mean
         self.calls: dict[Function, set[str]] = {}
         """The names that each function calls; functions that call none of those below are left out."""
         giving = {f: text for f, text in texts.items() if _gives(text)}
         self._close(giving, takers)
+        # A criterion whose `forward` calls a helper.
+        while new := {name for name, methods in classes.items() if not methods.isdisjoint(takers)} - takers:
+            takers |= new
+            self._close(giving, takers)
         place = None
         takes = False
         for node in own if takers else ():
@@ -101,6 +128,7 @@ class Candidates:
                 if does:
                     reducers |= names
         reducers.update(f.name for f, text in texts.items() if f in reduces_it or sums(text))
+        reducers |= means
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
         self._read_calls(texts, takers | reducers)

@@ -262,7 +262,16 @@ class Evaluator:
                 return ModuleValue(f"{module}.{node.id}")
         if operations.function(f"builtins.{node.id}") is not None:
             return ModuleValue(f"builtins.{node.id}")
+        if (own := self._starred(self._scope, node.id)) is not None:
+            return own
         return self.shown_opaque("name", node.id, names=(node.id,))
+
+    def _starred(self, scope: Scope, name: str) -> Value | None:
+        """What a name is by `from losses import *`, of a module of the project."""
+        if not self.follows_imports:
+            return None
+        found = (self.imported(f"{module}.{name}") for module in scope.all_project_stars())
+        return next((value for value in found if value is not None), None)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         base = something(self.evaluate(node.value))
@@ -334,6 +343,10 @@ class Evaluator:
             for base in reversed(current.node.bases if depth < MAX_DEPTH else ()):
                 self._spend()
                 value = current.scope.find(base.id) if isinstance(base, ast.Name) else None
+                if value is None and isinstance(base, ast.Name):
+                    value = self._starred(current.scope, base.id)
+                if isinstance(value, ModuleValue):
+                    value = self.imported(value.name)
                 if isinstance(value, ClassValue) and value not in seen:
                     seen.add(value)
                     todo.append((value, depth + 1))
@@ -804,6 +817,15 @@ class Evaluator:
     ) -> Value:
         """Follow a call into a function of this module."""
         raise NotImplementedError
+
+    @property
+    def follows_imports(self) -> bool:
+        """Are other modules of the project read?"""
+        return False
+
+    def imported(self, name: str) -> Value | None:
+        """What a dotted name stands for in another module of the project; None where that is not known."""
+        return None
 
     def _call(self, node: ast.Call) -> Value:
         self.seen.add(node)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from batchmean import operations
 from batchmean.engine import algebra, calls, hints
 from batchmean.engine.discarded import discarded_division, is_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, TooDeep
+from batchmean.engine.imports import gives_a_loss, relevance_of
 from batchmean.engine.masks import is_loss_name, is_mask_name
 from batchmean.engine.names import is_log_name
 from batchmean.engine.paths import TRUTHY, Decision, Path, excludes
@@ -54,11 +55,32 @@ class _Followed(NamedTuple):
     """The arguments: as long as they live, no other value has their identity."""
 
 
+if TYPE_CHECKING:
+    from batchmean.project import Module, Project
+
+MAX_MODULES: Final = 12
+"""So many modules of a project are read for one file."""
+_DEFINING: Final = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign,
+    ast.If, ast.Try,
+)  # fmt: skip
+
+
 class Interpreter(Evaluator):
     """Runs the functions of one module."""
 
-    def __init__(self, lines: Sequence[str] = (), relevance: Relevance | None = None) -> None:
+    def __init__(
+        self, lines: Sequence[str] = (), relevance: Relevance | None = None, project: Project | None = None
+    ) -> None:
         super().__init__(lines)
+        self._lines = lines
+        self._project = project
+        self._files = [project.path] if project is not None else []
+        """The modules that are read, by the number that names imported in them carry."""
+        self._imported: dict[str, Value | None] = {}
+        self._foreign: dict[str, Scope] = {}
+        self._relevances: dict[int, Relevance] = {}
+        """Of the modules of the project that are read, by their numbers."""
         self.entered: set[ast.AST] = set()
         """The functions that another one called."""
         self._run_alone: set[tuple[ast.AST, int]] = set()
@@ -79,6 +101,9 @@ class Interpreter(Evaluator):
             scope.owner = None
         for instance in self.instances:
             instance.attributes.clear()
+        for scope in self._foreign.values():
+            scope.names.clear()
+        self._imported.clear()
         self._followed.clear()
         self._returned.clear()
 
@@ -358,13 +383,77 @@ class Interpreter(Evaluator):
                 first = alias.name.partition(".")[0]
                 self._scope.names[first] = ModuleValue(first)
 
+    @property
+    def follows_imports(self) -> bool:
+        """Are other modules of the project read?"""
+        return self._project is not None
+
+    def imported(self, name: str) -> Value | None:
+        """What a dotted name stands for in another module of the project; None where that is not known."""
+        if self._project is None:
+            return None
+        if name not in self._imported:
+            self._imported[name] = None  # modules that import each other
+            self._imported[name] = self._found(name)
+        return self._imported[name]
+
+    def _found(self, name: str) -> Value | None:
+        number, dotted = _numbered(name)
+        found = self._project.find(dotted, self._files[number]) if self._project is not None else None
+        if found is None or not found[1] or len(self._files) > MAX_MODULES:
+            return None
+        module, (first, *rest) = found
+        scope = self._foreign_scope(module)
+        value = scope.names.get(first)
+        if isinstance(value, FunctionValue | ClassValue) and not gives_a_loss(module, first):
+            return None
+        if value is None:
+            value = next(
+                (v for s in scope.project_stars if (v := self.imported(f"{s}.{first}")) is not None), None
+            )
+        for attribute in rest:
+            if isinstance(value, ModuleValue):
+                value = ModuleValue(f"{value.name}.{attribute}")
+            else:
+                value = value.scope.names.get(attribute) if isinstance(value, ClassValue) else None
+        if isinstance(value, ModuleValue) and operations.function(value.name) is None:
+            return self.imported(value.name)
+        return value
+
+    @property
+    def imported_elsewhere(self) -> dict[str, str]:
+        """The names of frameworks in the modules that were read."""
+        names = (item for scope in self._foreign.values() for item in scope.names.items())
+        return {name: value.name for name, value in names if isinstance(value, ModuleValue)}
+
+    def _foreign_scope(self, module: Module) -> Scope:
+        """The names of another module, whose definitions, imports and assignments are read."""
+        if module.path in self._foreign:
+            return self._foreign[module.path]
+        scope = self._foreign[module.path] = Scope(number=len(self._files))
+        self._relevances[scope.number] = relevance_of(module)
+        self._files.append(module.path)
+        outer = (self._scope, self._stack, self._returns, self._path, self._relevant, self.lines)
+        defined, recorded = len(self.defined), len(self.ledger)
+        self._scope, self._stack, self._returns, self._path = scope, (), [], ()
+        self._relevant, self.lines = None, ()
+        try:
+            self._block([s for s in module.tree.body if isinstance(s, _DEFINING)])
+        finally:
+            self._scope, self._stack, self._returns, self._path, self._relevant, self.lines = outer
+            del self.defined[defined:]  # they are judged where they stand
+            del self.ledger[recorded:]
+        return scope
+
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
+        if node.level and (number := self._scope.file_number):
+            module = f".@{number}{module}"
         for alias in node.names:
             if alias.name == "*":
                 self._scope.add_star(module)
             else:
-                full = f"{module}.{alias.name}"
+                full = f"{module}{alias.name}" if module.endswith(".") else f"{module}.{alias.name}"
                 value = Const(None) if operations.is_new_axis(full) else ModuleValue(full)
                 self._scope.names[alias.asname or alias.name] = value
 
@@ -404,8 +493,10 @@ class Interpreter(Evaluator):
         is_used = not standalone and (self._is_used(node) or _hands_on(function, args, kwargs))
         by_itself = (function.node, id(function.receiver))
         relevant: Slice | None = None
-        if self._relevance is not None and not isinstance(function.node, ast.Lambda):
-            relevant = self._relevance.of(function.node, is_used)
+        number = function.scope.file_number
+        relevance = self._relevances[number] if number else self._relevance
+        if relevance is not None and not isinstance(function.node, ast.Lambda):
+            relevant = relevance.of(function.node, is_used)
         given = None if standalone else _given(function, args, kwargs, relevant)
         if given is not None and not is_used and by_itself in self._run_alone:
             if _says_no_more_than_names(given):
@@ -425,7 +516,8 @@ class Interpreter(Evaluator):
         if not standalone:
             self.entered.add(function.node)
         outer = (self._scope, self._stack, self._returns, self._path, self._relevant)
-        reports = self._reports
+        reports, lines = self._reports, self.lines
+        self.lines = () if number else self._lines
         scope = Scope(function.scope)
         calls.bind_parameters(self, function, args, kwargs, scope)
         self._scope, self._returns = scope, []
@@ -452,7 +544,7 @@ class Interpreter(Evaluator):
         finally:
             self._active.pop()
             self._scope, self._stack, self._returns, self._path, self._relevant = outer
-            self._reports = reports
+            self._reports, self.lines = reports, lines
 
     def _is_used(self, call: ast.AST) -> bool:
         """Does something that matters need what a call gives?"""
@@ -469,6 +561,14 @@ class Interpreter(Evaluator):
             return value
         fresh = self.computed()
         return algebra.map_atoms(fresh, lambda new: altered(new, names=atom.names, kind=atom.kind))
+
+
+def _numbered(name: str) -> tuple[int, str]:
+    """The number of the module in which a name was imported, and the name as that says it."""
+    if not name.startswith(".@"):
+        return 0, name
+    digits = name[2:].partition(".")[0]
+    return int(digits), name[2 + len(digits) :]
 
 
 def _hands_on(function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> bool:

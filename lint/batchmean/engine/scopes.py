@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from batchmean import operations
 from batchmean.engine.values import ClassValue, ModuleValue, Value
 
 Changes: TypeAlias = dict[str, Value | None]
+
+
+MAX_STARS: Final = 8
+"""So many modules that may be the project's own give all of their names."""
 
 
 class Names(dict[str, Value]):
@@ -66,9 +70,21 @@ class Scope:
     parent: Scope | None = None
     names: Names = field(default_factory=Names)
     stars: list[str] = field(default_factory=list)
+    project_stars: list[str] = field(default_factory=list)
+    """Modules that may be the project's own, all of whose names are imported."""
     owner: ClassValue | None = None
     annotated: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What annotations say of the axes of names, whatever is stored under them."""
+    number: int = 0
+    """Of the scope of a module: 0 for the one that is linted, else which of those that it imports."""
+
+    @property
+    def file_number(self) -> int:
+        """The number of the module that the scope belongs to."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope.number
 
     def find(self, name: str) -> Value | None:
         scope: Scope | None = self
@@ -84,6 +100,14 @@ class Scope:
             self.stars.remove(module)
         if operations.has_functions(module):
             self.stars.append(module)
+        elif module not in self.project_stars and len(self.project_stars) < MAX_STARS:
+            self.project_stars.append(module)
+
+    def all_project_stars(self) -> Iterable[str]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield from reversed(scope.project_stars)
+            scope = scope.parent
 
     def all_stars(self) -> Iterable[str]:
         scope: Scope | None = self

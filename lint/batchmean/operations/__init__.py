@@ -74,6 +74,13 @@ def has_functions(module: str, hops: int = 4) -> bool:
 
 
 @lru_cache(maxsize=1024)
+@lru_cache(maxsize=1)
+def packages() -> frozenset[str]:
+    """The packages that the tables tell of, under every name."""
+    names = (name for framework in FRAMEWORKS for name in (*framework.functions, *framework.aliases))
+    return frozenset(name.partition(".")[0] for name in names)
+
+
 def is_new_axis(name: str) -> bool:
     """Is a name of a framework, such as `numpy.newaxis`, another one for None?"""
     return any(name in framework.new_axes for framework in FRAMEWORKS)

@@ -26,6 +26,7 @@ class WholeShapeDivision(SupportRule):
     code = "BMN101"
     name = "whole-shape-division"
     law = "null class"
+    first_contact = (0, 1)
     summary = "a summed cross-entropy, KL or entropy divided by the product of the whole shape"
     wrong = """\
 import numpy as np

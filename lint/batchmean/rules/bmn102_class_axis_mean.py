@@ -25,7 +25,7 @@ class ClassAxisMean(SupportRule):
     code = "BMN102"
     name = "class-axis-mean"
     law = "null class"
-    first_contact = (1, 1)
+    first_contact = (7, 7)
     summary = "a cross-entropy, KL or entropy under a mean that covers the class axis"
     wrong = """\
 import numpy as np

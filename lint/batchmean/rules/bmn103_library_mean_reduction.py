@@ -25,7 +25,7 @@ class LibraryMeanReduction(SupportRule):
     code = "BMN103"
     name = "library-mean-reduction"
     law = "null class"
-    first_contact = (2, 2)
+    first_contact = (10, 10)
     summary = 'a library KL whose "mean" divides by the class count'
     wrong = """\
 import torch.nn.functional as F

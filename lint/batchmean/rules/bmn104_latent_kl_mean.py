@@ -25,7 +25,7 @@ class LatentKlMean(SupportRule):
     code = "BMN104"
     name = "latent-kl-mean"
     law = "null class"
-    first_contact = (6, 6)
+    first_contact = (14, 15)
     summary = "a Gaussian KL averaged over the latent dimensions"
     wrong = """\
 import torch

@@ -30,7 +30,7 @@ class MaskedMean(MiscountRule):
     code = "BMN201"
     name = "masked-mean"
     law = "padding"
-    first_contact = (3, 6)
+    first_contact = (11, 19)
     preview = True
     kind = "masked mean"
     summary = "a masked loss averaged over the masked positions too"

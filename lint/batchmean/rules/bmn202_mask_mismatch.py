@@ -37,6 +37,7 @@ class MaskMismatch(MiscountRule):
     code = "BMN202"
     name = "mask-mismatch"
     law = "padding"
+    first_contact = (0, 2)
     preview = True
     kind = "mask mismatch"
     summary = "a masked loss whose divisor counts other positions than its sum"

@@ -29,6 +29,7 @@ class DoubleDivision(MiscountRule):
     code = "BMN301"
     name = "double-division"
     law = "duplication"
+    first_contact = (3, 4)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"

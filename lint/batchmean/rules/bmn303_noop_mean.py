@@ -24,6 +24,7 @@ class NoopMean(MiscountRule):
     code = "BMN303"
     name = "noop-mean"
     law = "duplication"
+    first_contact = (2, 2)
     preview = True
     kind = "noop mean"
     summary = "a mean of a scalar that is already a full sum"

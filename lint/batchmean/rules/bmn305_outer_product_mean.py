@@ -24,6 +24,7 @@ class OuterProductMean(MiscountRule):
     code = "BMN305"
     name = "outer-product-mean"
     law = "pointwise"
+    first_contact = (0, 7)
     preview = True
     kind = "outer product"
     summary = "(B,) times (B, 1): every example is paired with every other before the mean"

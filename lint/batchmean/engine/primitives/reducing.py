@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from batchmean.engine import algebra, masks
 from batchmean.engine.integrands import loss_per_position, recognise
 from batchmean.engine.masks import common_masks, mask_of
@@ -150,13 +152,17 @@ def sum_(
 def builtin_sum(call: Call, x: Value) -> Value:
     """Python's sum: over the items of a list, or the leading axis of an array."""
     if isinstance(x, TupleValue) and x.items:
-        total = call.tensor(x.items[0])
-        for item in x.items[1:]:
-            total = algebra.add(total, call.tensor(item))
-        return total
+        return call.interpreter.lift(lambda *items: _sum_of(call, items), *x.items)
     if isinstance(x, ListValue):
         return _added_up(call, x.element)
     return reduce(call, call.tensor(x), AxesSpec.at(0), False, "sum")
+
+
+def _sum_of(call: Call, items: Sequence[Value]) -> Tensor:
+    total = call.tensor(items[0])
+    for item in items[1:]:
+        total = algebra.add(total, call.tensor(item))
+    return total
 
 
 def _added_up(call: Call, element: Value) -> Value:

@@ -1,0 +1,159 @@
+"""The modules of a project that a file imports: read, never executed.
+
+Losses live in `losses.py` and their means in `train.py`. A name that is imported from the same project is looked for
+beside the importing file, and in the folders above it up to that of the nearest pyproject.toml; without one, up to
+the folder that holds the outermost package. What cannot be read or parsed, or is too large, is as unknown as what
+is installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from batchmean import gate, operations
+from batchmean.source import SourceError, decode, read_regular
+
+MAX_BYTES: Final = 500_000
+"""A larger module is not read."""
+MAX_FOLDERS: Final = 12
+"""So many folders above a file are looked into."""
+MAX_NAMES: Final = 20
+_WORD: Final = re.compile(r"\w+")
+_IMPORT: Final = re.compile(
+    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([^#\n\\]*)|import[ \t]+([\w.]+))", re.M
+)
+
+
+class Module:
+    """A module of the project: its path, its tree, whose nodes are marked as those of another file, its lines."""
+
+    def __init__(self, path: str, tree: ast.Module, text: str) -> None:
+        self.path = path
+        self.tree = tree
+        self.lines = text.split("\n")
+
+
+def is_foreign(node: ast.AST) -> bool:
+    """Does a node stand in another file than the one that is linted?"""
+    return getattr(node, "_is_foreign", False)
+
+
+class Project:
+    """Where the names that one file imports are found."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self._listed: dict[str, frozenset[str]] = {}
+
+    def find(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
+        """The module that a dotted name leads into, where a loss is in it, and what is left of the name."""
+        stripped = name.lstrip(".")
+        level, parts = len(name) - len(stripped), tuple(stripped.split(".")) if stripped else ()
+        if not (level or parts) or (not level and parts[0] in operations.packages()):
+            return None
+        if level:
+            folder = os.path.dirname(importer)
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            return self._below(folder, parts, importer, is_package=True)
+        for folder in _roots(os.path.dirname(importer)):
+            if folder not in self._listed:
+                self._listed[folder] = _names_in(folder)
+            if parts[0] not in self._listed[folder] and f"{parts[0]}.py" not in self._listed[folder]:
+                continue
+            found = self._below(folder, parts, importer, is_package=False)
+            if found is not None:
+                return found
+        return None
+
+    def _below(
+        self, folder: str, parts: tuple[str, ...], importer: str, *, is_package: bool
+    ) -> tuple[Module, tuple[str, ...]] | None:
+        for length in range(len(parts), -1 if is_package else 0, -1):
+            stem = os.path.join(folder, *parts[:length])
+            for path in (f"{stem}.py", os.path.join(stem, "__init__.py")):
+                if os.path.abspath(path) == importer:
+                    return None
+                module = _module(path)
+                if module is not None:
+                    return module, parts[length:]
+        return None
+
+
+def imported(text: str) -> Iterator[str]:
+    """The dotted names that a text imports, those in brackets over several lines as far as their first line."""
+    for found in _IMPORT.finditer(text):
+        if found[3] or "*" in found[2]:
+            yield found[3] or found[1]
+        else:
+            for name in _WORD.findall(found[2])[:MAX_NAMES]:
+                yield _joined(found[1], name)
+
+
+def _joined(module: str, name: str) -> str:
+    return f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
+
+
+def _names_in(folder: str) -> frozenset[str]:
+    try:
+        return _listing(folder, os.stat(folder).st_mtime_ns)
+    except OSError:
+        return frozenset()
+
+
+@lru_cache(maxsize=256)
+def _listing(folder: str, _changed: int) -> frozenset[str]:
+    return frozenset(os.listdir(folder))
+
+
+@lru_cache(maxsize=256)
+def _roots(folder: str) -> tuple[str, ...]:
+    """The folders in which an absolute import may begin, the nearest first."""
+    above = [folder, *_above(folder)]
+    top = next((i for i, f in enumerate(above) if os.path.isfile(os.path.join(f, "pyproject.toml"))), None)
+    if top is not None:
+        return (*above[: top + 1], os.path.join(above[top], "src"))
+    top = next((i for i, f in enumerate(above) if not os.path.isfile(os.path.join(f, "__init__.py"))), 0)
+    return tuple(above[: top + 1])
+
+
+def _above(folder: str) -> Iterator[str]:
+    for _ in range(MAX_FOLDERS):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return
+        folder = parent
+        yield folder
+
+
+def _module(path: str) -> Module | None:
+    try:
+        state = os.lstat(path)
+    except OSError:
+        return None
+    return _loaded(path, state.st_mtime_ns, state.st_size) if state.st_size <= MAX_BYTES else None
+
+
+@lru_cache(maxsize=128)
+def _loaded(path: str, _changed: int, _size: int) -> Module | None:
+    """A module in which there is a loss, or that may hand one on; None for every other. A link is not followed."""
+    if os.path.islink(path):
+        return None
+    try:
+        text = decode(read_regular(path, MAX_BYTES), path)
+        if not gate.holds_a_loss(text) and os.path.basename(path) != "__init__.py":
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (SourceError, OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    for node in ast.walk(tree):
+        node._is_foreign = True  # type: ignore[attr-defined]
+    return Module(path, tree, text)
