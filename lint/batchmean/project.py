@@ -13,7 +13,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from batchmean import gate, operations
@@ -31,12 +31,30 @@ _IMPORT: Final = re.compile(
 
 
 class Module:
-    """A module of the project: its path, its tree, whose nodes are marked as those of another file, its lines."""
+    """A module of the project. Its tree is made when it is asked for; the nodes are marked as those of another file."""
 
-    def __init__(self, path: str, tree: ast.Module, text: str) -> None:
+    def __init__(self, path: str, text: str) -> None:
         self.path = path
-        self.tree = tree
+        self.text = text
         self.lines = text.split("\n")
+
+    @cached_property
+    def may_give_a_loss(self) -> bool:
+        """Is there a loss in it, or may it hand one on?"""
+        return gate.holds_a_loss(self.text) or os.path.basename(self.path) == "__init__.py"
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """What is written there; nothing, where that cannot be parsed."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.Module([], [])
+        for node in ast.walk(tree):
+            node._is_foreign = True  # type: ignore[attr-defined]
+        return tree
 
 
 def is_foreign(node: ast.AST) -> bool:
@@ -52,7 +70,7 @@ class Project:
         self._listed: dict[str, frozenset[str]] = {}
 
     def find(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
-        """The module that a dotted name leads into, where a loss is in it, and what is left of the name."""
+        """The module that a dotted name leads into, and what is left of the name."""
         stripped = name.lstrip(".")
         level, parts = len(name) - len(stripped), tuple(stripped.split(".")) if stripped else ()
         if not (level or parts) or (not level and parts[0] in operations.packages()):
@@ -142,18 +160,10 @@ def _module(path: str) -> Module | None:
 
 @lru_cache(maxsize=128)
 def _loaded(path: str, _changed: int, _size: int) -> Module | None:
-    """A module in which there is a loss, or that may hand one on; None for every other. A link is not followed."""
+    """A module that can be read. A link is not followed."""
     if os.path.islink(path):
         return None
     try:
-        text = decode(read_regular(path, MAX_BYTES), path)
-        if not gate.holds_a_loss(text) and os.path.basename(path) != "__init__.py":
-            return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SourceError, OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return Module(path, decode(read_regular(path, MAX_BYTES), path))
+    except (SourceError, OSError):
         return None
-    for node in ast.walk(tree):
-        node._is_foreign = True  # type: ignore[attr-defined]
-    return Module(path, tree, text)

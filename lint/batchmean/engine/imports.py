@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Set
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -12,6 +13,9 @@ from batchmean.engine.relevance import Relevance
 from batchmean.gate import holds_a_loss, reduces
 from batchmean.project import Module, Project, imported
 
+MAX_LINES: Final = 25
+"""No helper is longer, unless it gives a loss itself."""
+_HELPERS: Final = re.compile(r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(")
 MAX_HOPS: Final = 2
 """Through so many modules that hand a name on it is followed."""
 
@@ -28,9 +32,14 @@ def relevance_of(module: Module) -> Relevance:
     return _read(module).relevance
 
 
-def gives_a_loss(module: Module, name: str) -> bool:
-    """Does a function or a class of another module give a loss? No other is followed."""
-    return name in _read(module).names[0]
+def is_followed(module: Module, name: str) -> bool:
+    """Does a function or a class of another module give a loss, or is it a short helper: a mask, a target, a mean?"""
+    if name in _read(module).names[0]:
+        return True
+    node = next((n for n in module.tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
+    if node is None or (node.end_lineno or 0) - node.lineno > MAX_LINES:
+        return False
+    return _HELPERS.search("\n".join(module.lines[node.lineno : node.end_lineno])) is not None
 
 
 def names_of(node: ast.stmt, project: Project) -> tuple[Set[str], Set[str]]:
@@ -64,6 +73,8 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     if found is None:
         return frozenset()
     module, rest = found
+    if not module.may_give_a_loss:
+        return frozenset()
     mine = _read(module).names[which]
     if not rest:
         return frozenset(mine)

@@ -14,7 +14,7 @@ from batchmean import operations
 from batchmean.engine import algebra, calls, hints
 from batchmean.engine.discarded import discarded_division, is_division
 from batchmean.engine.evaluator import MAX_DEPTH, MAX_NESTING, Evaluator, TooDeep
-from batchmean.engine.imports import gives_a_loss, relevance_of
+from batchmean.engine.imports import is_followed, relevance_of
 from batchmean.engine.masks import is_loss_name, is_mask_name
 from batchmean.engine.names import is_log_name
 from batchmean.engine.paths import TRUTHY, Decision, Path, excludes
@@ -405,7 +405,7 @@ class Interpreter(Evaluator):
         module, (first, *rest) = found
         scope = self._foreign_scope(module)
         value = scope.names.get(first)
-        if isinstance(value, FunctionValue | ClassValue) and not gives_a_loss(module, first):
+        if isinstance(value, FunctionValue | ClassValue) and not is_followed(module, first):
             return None
         if value is None:
             value = next(
