@@ -784,7 +784,7 @@ SNIPPETS = [
         """,
     ),
     Snippet(
-        "a division that serves a sum and a mean alike",
+        "a division that serves the sum of one loss and the mean of another",
         """
         import jax.numpy as jnp
         import optax
@@ -792,7 +792,7 @@ SNIPPETS = [
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
             return jnp.sum(losses), losses.shape[0]
         def averaged(logits, labels):
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            losses = optax.sigmoid_binary_cross_entropy(logits, labels)
             return jnp.mean(losses), losses.shape[0]
         def evaluate(logits, labels, config):
             loss = averaged if config.preferences else summed

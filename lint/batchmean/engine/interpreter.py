@@ -648,7 +648,7 @@ def _unknown_call(given: Sequence[tuple[str, Value]]) -> tuple[object, ...] | No
         if isinstance(value, Const) and not isinstance(value.value, slice):
             key.append((name, type(value.value), value.value))
         elif isinstance(value, Tensor) and is_unknown(value):
-            key.append(name)
+            key.append((name, tuple(atom.names for atom in value.atoms())))
         else:
             return None
     return tuple(key)

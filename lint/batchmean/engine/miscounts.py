@@ -22,7 +22,7 @@ from batchmean.engine.interpreter import Interpreter
 from batchmean.engine.literals import spelled_out
 from batchmean.engine.mismatches import mismatched
 from batchmean.engine.paths import excludes
-from batchmean.engine.reductions import Choices, Reduction, Step, may_count, report_node
+from batchmean.engine.reductions import Choices, Integrand, Reduction, Step, may_count, report_node
 from batchmean.engine.undivided import undivided
 from batchmean.engine.values import Atom, Place, Role, altered
 
@@ -151,13 +151,22 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
 
 
 def _divides_a_sum(again: Miscount, final: Sequence[Reduction]) -> bool:
-    """Is the same division that of a sum on another way, which it is meant for?"""
+    """Is the same division that of another loss, a sum, on another way, which it is meant for?"""
     mine = again.reduction
     return mine is not None and any(
         r.steps[-1].node is again.node and _counted_again(r) is None
         for r in final
-        if r.steps and any(excludes(s.path, t.path) for s, t in zip(r.steps, mine.steps, strict=False))
+        if r.steps
+        and _is_another_functions(r.integrand, mine.integrand)
+        and any(excludes(s.path, t.path) for s, t in zip(r.steps, mine.steps, strict=False))
     )
+
+
+def _is_another_functions(one: Integrand, other: Integrand) -> bool:
+    """Are they made in two functions that are called, one or the other?"""
+    if not (one.stack and other.stack and one.evidence and other.evidence):
+        return False
+    return one.key != other.key and one.evidence[0].node is not other.evidence[0].node
 
 
 def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
