@@ -52,7 +52,13 @@ def build(to: Path) -> str:
     """Build the site; what Sphinx complained about, which is nothing if all is well."""
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "--fresh-env", "--quiet", "-b", "html"]
     doctrees = to.parent / f"{to.name}-doctrees"
-    done = subprocess.run([*command, "-d", doctrees, DOCS, to], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "-d", doctrees, DOCS, to],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     return done.stdout + done.stderr if done.returncode else ""
 
 

@@ -144,6 +144,14 @@ class Page:
             assert time.monotonic() < last, f"never came: {condition}\n{self.complaints}"
             time.sleep(0.02)
 
+    def wait_for_complaint(self, text: str) -> None:
+        """Wait until one has this in it."""
+        last = time.monotonic() + PATIENCE
+        while not any(text in complaint for complaint in self.complaints):
+            assert time.monotonic() < last, f"never heard: {text}\n{self.complaints}"
+            self.run("0")
+            time.sleep(0.02)
+
     def picture(self, path: Path) -> None:
         """The whole page as a PNG."""
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)

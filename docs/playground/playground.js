@@ -9,6 +9,7 @@ const LONG_PAUSE = 600; // and before its fixes are worked out, which takes long
 const byId = (id) => document.getElementById(id);
 const [text, paint, numbers, status, list] = ["text", "paint", "numbers", "status", "findings"].map(byId);
 
+status.textContent = "Loading Python…";
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 const waiting = new Map();
 let isReady = false;
@@ -43,7 +44,7 @@ const ready = new Promise((resolve, reject) => {
   worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
 });
 ready.catch((error) => {
-  status.textContent = `The linter did not start: ${error.message}. Opened from a file? Serve the folder: python -m http.server`;
+  status.textContent = `The linter did not start: ${error.message}.`;
 });
 
 // An element with its children; strings become text, so nothing that is typed becomes HTML.
@@ -153,22 +154,29 @@ function show(report) {
 
 let timer;
 let asked = 0;
+let running = null;
 
-// Lints the text as it is now; the milliseconds that the linter took.
+// Lints the text as it is now; the milliseconds that the linter took. One at a time, and only the newest waits.
 async function lint(fixes = false) {
   if (!isReady) return undefined;
+  clearTimeout(timer);
   const mine = ++asked;
+  while (running !== null) {
+    await running;
+    if (mine !== asked) return undefined;
+  }
+  const answer = ask({ text: text.value, preview: byId("preview").checked, fixes });
+  running = answer.then(() => {}, () => {}).finally(() => (running = null));
   let told;
   try {
-    told = await ask({ text: text.value, preview: byId("preview").checked, fixes });
+    told = await answer;
   } catch (error) {
-    if (mine === asked) status.textContent = `No verdict: ${error.message}`;
+    if (mine === asked && !fixes) status.textContent = `No verdict: ${error.message}`;
     return undefined;
   }
-  if (mine === asked) {
-    show(told.answer); // else there is a newer text
-    if (hasFixes && !fixes && findings.length) later(LONG_PAUSE, true);
-  }
+  if (mine !== asked || (fixes && told.answer.errors.length)) return undefined; // a newer text, or findings without fixes
+  show(told.answer);
+  if (hasFixes && !fixes && findings.length) later(LONG_PAUSE, true);
   return told.milliseconds;
 }
 

@@ -45,12 +45,12 @@ export function drawn(v, room) {
     const steps = Array.from({ length: 121 }, (_, n) => SMALLEST * (LARGEST / SMALLEST) ** (n / 120));
     put("path", { class: kind, d: `M${steps.map((at) => `${x(at).toFixed(1)},${y(curve(at)).toFixed(1)}`).join("L")}` });
   }
-  put("text", { class: "right", x: x(2.5), y: y(60) }, "log V: mean over the examples");
+  put("text", { class: "right", x: x(2.5), y: y(250) }, "log V: mean over the examples");
   put("text", { class: "wrong", x: x(2.5), y: y(3e-6) }, "log(V)/V: over the classes, too");
   put("line", { class: "here", x1: x(v), x2: x(v), y1: box.top, y2: box.bottom });
   const isFar = x(v) > box.right - 70;
   const beside = { x: x(v) + (isFar ? -10 : 10), "text-anchor": isFar ? "end" : "start" };
-  for (const [curve, kind, below] of [[right, "right", 20], [wrong, "wrong", isFar ? 20 : -8]]) {
+  for (const [curve, kind, below] of [[right, "right", -10], [wrong, "wrong", isFar ? 20 : -8]]) {
     put("circle", { class: kind, cx: x(v), cy: y(curve(v)), r: 5 });
     put("text", { class: kind, ...beside, y: y(curve(v)) + below }, short(curve(v)));
   }

@@ -46,17 +46,20 @@ def loss(logits, labels):
 # What the page asks of the linter.
 
 
-@pytest.mark.parametrize("code", RULES)
-def test_it_says_what_the_command_says(code: str, tmp_path: Path) -> None:
-    text = RULES[code].wrong
-    (tmp_path / face.PATH).write_text(text, encoding="utf-8")
-    done = run_program("batchmean", "check", "--preview", "--output-format", "json", face.PATH, cwd=tmp_path)
-    told, here = json.loads(done.stdout), json.loads(face.check(text, True, True))
-    for finding in here["findings"]:
-        assert finding.pop("preview") == RULES[finding["code"]].preview
-        del finding["sizes"]
-    assert {key: here[key] for key in told} == told
-    assert here["findings"] != []
+def test_it_says_what_the_command_says(tmp_path: Path) -> None:
+    for code, rule in RULES.items():
+        (tmp_path / f"{code}.py").write_text(rule.wrong, encoding="utf-8")
+    done = run_program("batchmean", "check", "--preview", "--output-format", "json", cwd=tmp_path)
+    told = json.loads(done.stdout)
+    for code, rule in RULES.items():
+        here = json.loads(face.check(rule.wrong, True, True))
+        for finding in here["findings"]:
+            assert finding.pop("preview") == RULES[finding["code"]].preview
+            assert finding.pop("path") == face.PATH
+            del finding["sizes"]
+        there = [finding for finding in told["findings"] if finding["path"] == f"{code}.py"]
+        assert here["findings"] == [{k: v for k, v in f.items() if k != "path"} for f in there] != []
+        assert here.keys() - {"nothing_to_read"} == told.keys()
 
 
 def test_rules_in_preview_are_asked_for() -> None:
@@ -232,7 +235,7 @@ def test_what_is_typed_never_becomes_html(page: Page, address: str) -> None:
     evil = "'<img src=x onerror=document.title=`caught`>'"
     text = TEN.replace("target", "𝔱").replace("np.eye(10)", f"np.eye(10 + len({evil}))")
     type_in(page, text)
-    page.wait("document.querySelector('#findings li') !== null")
+    page.wait(f"{MARKED} !== ''")
     assert page.run("document.querySelectorAll('img').length") == 0
     assert "caught" not in page.run("document.title")
 
@@ -274,6 +277,27 @@ def test_the_plot_is_for_the_readers_v(page: Page, address: str) -> None:
         page.run(f"document.getElementById('size').value = '{wrong}'")
         page.run("document.getElementById('size').dispatchEvent(new Event('input'))")
         assert "V = 1,000" in page.run(numbers)
+
+
+@heavy
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_words_in_the_plot_are_apart(page: Page, address: str, width: int) -> None:
+    started(page, address, width=width)
+    for size in (2, 3, 10, 100, 1000, 50257, 1000000, 10000000):
+        page.run(f"document.getElementById('size').value = '{size}'")
+        page.run("document.getElementById('size').dispatchEvent(new Event('input'))")
+        boxes = page.run(
+            """[...document.querySelectorAll('#plot text')].filter(t => t.textContent).map(t => {
+                const b = t.getBBox();
+                return [b.x, b.x + b.width, b.y + 3, b.y + b.height - 3, t.textContent];
+            })"""
+        )
+        room = page.run("document.querySelector('#plot svg').viewBox.baseVal.width")
+        for n, (left, right, top, bottom, word) in enumerate(boxes):
+            assert left >= 0 and right <= room, (size, word)
+            for other in boxes[:n]:
+                is_apart = right <= other[0] or other[1] <= left or bottom <= other[2] or other[3] <= top
+                assert is_apart, (size, word, other[4])
 
 
 @heavy
@@ -377,6 +401,39 @@ def test_it_can_be_read(page: Page, address: str, tmp_path: Path, width: int, sc
     page.picture(tmp_path / f"{width}-{scheme}.png")
     pixels = matplotlib.image.imread(tmp_path / f"{width}-{scheme}.png")[..., :3]
     assert (pixels.mean() > 0.8) if scheme == "light" else (pixels.mean() < 0.3)
+
+
+@heavy
+def test_opened_as_a_file_it_says_what_to_do(browser: Page, tmp_path: Path) -> None:
+    assemble.own_files(tmp_path)
+    browser.open((tmp_path / "index.html").as_uri())
+    assert "serve its folder" in browser.run(STATUS)
+
+
+@heavy
+def test_a_linter_that_does_not_start_is_said(browser: Page, tmp_path: Path) -> None:
+    assemble.own_files(tmp_path)  # without Python
+    with served(tmp_path) as address:
+        browser.open(address)
+        browser.wait(f"{STATUS}.startsWith('The linter did not start')")
+
+
+@heavy
+def test_only_the_newest_text_waits(page: Page, address: str) -> None:
+    started(page, address)
+    asked = page.run(
+        """(async () => {
+            const text = document.getElementById("text");
+            const all = [];
+            for (let n = 0; n < 20; n++) {
+                text.setRangeText("#", text.value.length, text.value.length);
+                all.push(playground.lint());
+            }
+            return (await Promise.all(all)).filter((took) => took !== undefined).length;
+        })()"""
+    )
+    assert asked == 1
+    page.wait(f"{STATUS} === '1 finding'")
 
 
 # The real one.
