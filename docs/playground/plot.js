@@ -1,7 +1,7 @@
 // The loss of a model that knows nothing against V: log V, and log(V)/V where the mean takes in the classes, too.
 const HEIGHT = 320;
 const [SMALLEST, LARGEST] = [2, 1e7];
-const [LOW, HIGH] = [1e-6, 1000];
+const [LOW, HIGH] = [1e-7, 1000];
 const SVG = "http://www.w3.org/2000/svg";
 
 const right = (v) => Math.log(v);
@@ -46,7 +46,7 @@ export function drawn(v, room) {
     put("path", { class: kind, d: `M${steps.map((at) => `${x(at).toFixed(1)},${y(curve(at)).toFixed(1)}`).join("L")}` });
   }
   put("text", { class: "right", x: x(2.5), y: y(250) }, "log V: mean over the examples");
-  put("text", { class: "wrong", x: x(2.5), y: y(3e-6) }, "log(V)/V: over the classes, too");
+  put("text", { class: "wrong", x: box.right, y: y(0.6), "text-anchor": "end" }, "log(V)/V: over classes, too");
   put("line", { class: "here", x1: x(v), x2: x(v), y1: box.top, y2: box.bottom });
   const isFar = x(v) > box.right - 70;
   const beside = { x: x(v) + (isFar ? -10 : 10), "text-anchor": isFar ? "end" : "start" };

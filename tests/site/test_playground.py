@@ -15,7 +15,9 @@ from typing import Any
 import matplotlib.image
 import pytest
 from batchmean import __version__
+from batchmean.findings import Edit, Span
 from batchmean.rules import RULES
+from batchmean.source import apply
 
 from benchmarks import playground
 from benchmarks.editor import module
@@ -251,7 +253,7 @@ def test_the_page_of_the_rule(page: Page, address: str) -> None:
         page.wait("!document.getElementById('page').hidden")
         shown = page.run("document.getElementById('page').innerText")
         assert shown.startswith(f"{code} {rule.name}")
-        assert "```" not in shown and "|" not in shown.replace("||", "") and "##" not in shown
+        assert not any(sign in shown for sign in ("```", "| ", "##", "---"))
         assert page.run("document.querySelectorAll('#page h3').length") == 6
         wanted = [rule.wrong.strip(), rule.right.strip()]
         pres = page.run("[...document.querySelectorAll('#page pre')].map(p => p.textContent)")
@@ -283,7 +285,7 @@ def test_the_plot_is_for_the_readers_v(page: Page, address: str) -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_words_in_the_plot_are_apart(page: Page, address: str, width: int) -> None:
     started(page, address, width=width)
-    for size in (2, 3, 10, 100, 1000, 50257, 1000000, 10000000):
+    for size in (2, 3, 6, 10, 20, 50, 100, 200, 500, 1000, 5000, 50257, 1000000, 10000000):
         page.run(f"document.getElementById('size').value = '{size}'")
         page.run("document.getElementById('size').dispatchEvent(new Event('input'))")
         boxes = page.run(
@@ -334,6 +336,23 @@ def test_a_link_cannot_unfold_without_end(page: Page, address: str) -> None:
     assert len(bomb) < 100_000
     started(page, f"{address}#{bomb}")
     assert "cut off or altered" in page.run("document.getElementById('shared').textContent")
+
+
+@heavy
+def test_fixes_are_those_of_the_command(page: Page, address: str) -> None:
+    for rule in RULES.values():
+        fixes = [finding["fix"] for finding in json.loads(face.check(rule.wrong, True, True))["findings"]]
+        if not any(fixes):
+            continue
+        started(page, address)
+        type_in(page, rule.wrong)
+        page.wait("document.querySelector('#findings .fix') !== null")
+        page.run("document.querySelector('#findings .fix').click()")
+        edits = [
+            Edit(Span(e["line"], e["column"], e["end_line"], e["end_column"]), e["text"])
+            for e in next(filter(None, fixes))["edits"]
+        ]
+        assert page.run("document.getElementById('text').value") == apply(rule.wrong, edits), rule.code
 
 
 @heavy
@@ -421,6 +440,7 @@ def test_a_linter_that_does_not_start_is_said(browser: Page, tmp_path: Path) -> 
 @heavy
 def test_only_the_newest_text_waits(page: Page, address: str) -> None:
     started(page, address)
+    before = sum(request.endswith("/linter") for request in page.requested)
     asked = page.run(
         """(async () => {
             const text = document.getElementById("text");
@@ -433,6 +453,8 @@ def test_only_the_newest_text_waits(page: Page, address: str) -> None:
         })()"""
     )
     assert asked == 1
+    # What is newest at once is asked first, then what is newest when that is answered.
+    assert sum(request.endswith("/linter") for request in page.requested) <= before + 2
     page.wait(f"{STATUS} === '1 finding'")
 
 
