@@ -54,7 +54,7 @@ test-elsewhere: .venv/.dev
 	HOME="$$home" TZ=Pacific/Chatham LC_ALL=C PYTHONUTF8=0 \
 	OPENBLAS_CORETYPE=Prescott \
 	$(PYTEST) tests/benchmarks tests/editors tests/faces tests/fixes/test_fix_command.py tests/fixtures \
-	tests/reference tests/reference_laws tests/robustness/test_isolation.py
+	tests/reference tests/reference_laws tests/robustness/test_isolation.py tests/site
 
 test-versions:
 	$(PYTHON) tests/versions.py
