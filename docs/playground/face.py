@@ -23,7 +23,7 @@ def check(text: str, preview: bool, fixes: bool = False) -> str:
     `fixes`, which need LibCST, take longer than the findings.
     """
     text = unify_line_ends(text)
-    settings = Settings({"preview": preview}, isolated=True)
+    settings = Settings({"preview": preview, "follow_imports": False}, isolated=True)
     try:
         found = Check(settings, fixes=fixes, warn=lambda line: None).again(text, PATH)
         report = Report(found, [], {})

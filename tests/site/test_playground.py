@@ -89,6 +89,18 @@ def test_what_has_no_verdict_is_said(text: str) -> None:
     assert len(told["errors"]) == 1
 
 
+def test_nothing_beside_the_text_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    each = TEN.replace("def loss", "def each").replace(
+        "return -(target * logp).mean()", "return target * logp"
+    )
+    (tmp_path / "own.py").write_text(each, encoding="utf-8")
+    text = "from own import each\n\n\ndef loss(logits, labels):\n    return -each(logits, labels).mean()\n"
+    (tmp_path / face.PATH).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert "BMN102" in run_program("batchmean", "check", face.PATH, cwd=tmp_path).stdout
+    assert json.loads(face.check(text, True))["findings"] == []
+
+
 def test_a_text_without_a_loss_is_told_apart() -> None:
     assert json.loads(face.check("x = 1\n", True))["nothing_to_read"]
     assert not json.loads(face.check(RULES["BMN102"].right, True))["nothing_to_read"]
