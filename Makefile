@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test test-heavy test-elsewhere test-versions lint fmt docs bench bench-speed clean
+.PHONY: help demo test test-heavy test-elsewhere test-versions lint fmt docs site playground bench bench-speed clean
 
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
@@ -15,6 +15,8 @@ help:
 	@echo "make test-versions  the tests on every Python here, with the oldest and newest libcst and flake8"
 	@echo "make fmt         format the code"
 	@echo "make docs        the generated pages in docs/ and the plot in README"
+	@echo "make site        the pages of docs/ as a website in build/site, every link checked"
+	@echo "make playground  the same, with the linter as a page that runs in the browser (needs npm)"
 	@echo "make bench       the linter on published packages"
 	@echo "make bench-speed what it costs beside flake8, ruff and torchfix"
 
@@ -24,7 +26,11 @@ help:
 	@touch $@
 
 .venv/.heavy: .venv/.dev tests/requirements-heavy.txt
-	$(PIP_INSTALL) --requirement tests/requirements-heavy.txt --editable ".[dev]"
+	$(PIP_INSTALL) --requirement tests/requirements-heavy.txt --editable ".[dev,docs]"
+	@touch $@
+
+.venv/.docs: .venv/.dev
+	$(PIP_INSTALL) --editable ".[dev,docs]"
 	@touch $@
 
 # python-lsp-server in an environment of its own, as people have it.
@@ -48,7 +54,7 @@ test-elsewhere: .venv/.dev
 	HOME="$$home" TZ=Pacific/Chatham LC_ALL=C PYTHONUTF8=0 \
 	OPENBLAS_CORETYPE=Prescott \
 	$(PYTEST) tests/benchmarks tests/editors tests/faces tests/fixes/test_fix_command.py tests/fixtures \
-	tests/reference tests/reference_laws tests/robustness/test_isolation.py
+	tests/reference tests/reference_laws tests/robustness/test_isolation.py tests/site
 
 test-versions:
 	$(PYTHON) tests/versions.py
@@ -64,6 +70,13 @@ fmt: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python -m docs.generate
+
+site: .venv/.docs
+	$(BIN)/python -m docs.website build/site
+
+playground: .venv/.docs
+	$(BIN)/python -m docs.playground.assemble build/site/playground
+	$(BIN)/python -m docs.website build/site
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks.real_code
