@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from batchmean import gate
 from batchmean.config import Config, Settings
 from batchmean.memory import suffices, without_collection
-from batchmean.source import DOCUMENTS, SourceError, decode, leads_out, legible, read, real_folders, walk
+from batchmean.source import DOCUMENTS, SourceError, as_text, leads_out, legible, read, real_folders, walk
 
 if TYPE_CHECKING:
     import ast
@@ -24,17 +26,23 @@ if TYPE_CHECKING:
     from batchmean.project import Project
 
     _Fixes = bool | Callable[[Finding], bool]
+    _Named = tuple[str, str, Project | None]
+
+_Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
 
 # Below this many characters of code to analyse, starting processes costs more than it saves.
 _WORTH_PROCESSES = 400_000
 
 INTERNAL_ERROR = "internal error"
 """How the message begins where a file has no verdict through a fault of ours."""
+DIED = f"{INTERNAL_ERROR}: a worker process died; please report it"
+NO_MEMORY = "not enough memory"
 
 _CUT_SHORT = "larger than one analysis: what comes after its bound has no verdict (docs/limits.md)"
-_NO_MEMORY = "not enough memory"
 _PARSED = 200  # bytes of memory that the parser may want for one of a file
 _NAMED = 3  # links that the warning about them names
+_AHEAD = 32  # items that each process is given before the first answer is asked for
 
 
 class FileError(NamedTuple):
@@ -115,15 +123,24 @@ class Check:
             target = os.path.realpath(path)
             raise SourceError(path, f"is a link that leads out, to {legible(target)}, so it is left as it is")
 
+    def wants(self, finding: Finding) -> bool:
+        """Whether the settings of the finding's file ask for it."""
+        return self._settings.of(finding.path).wants(finding)
+
     @property
     def errors(self) -> list[FileError]:
         """What has no verdict so far, as far as looking for files has shown it."""
         return sorted(self._errors)
 
-    def text(self, data: bytes, path: str) -> Report:
-        """Lint the bytes of one file that is called `path` in the report and in the settings."""
+    def text(self, content: bytes | str, path: str) -> Report:
+        """Lint the content of one file that is called `path` in the report and in the settings."""
         if not (self._force_exclude and self._excludes(path)):
-            self._consider(path, partial(decode, data, path))
+            self._consider(path, partial(as_text, content, path))
+        return self._report()
+
+    def file(self, path: str) -> Report:
+        """Lint one file, whatever it is called, and whatever is excluded."""
+        self._consider(path, partial(read, path))
         return self._report()
 
     def again(self, text: str, path: str) -> list[Finding]:
@@ -141,7 +158,7 @@ class Check:
             text = document.text
             if callable(fixes):
                 fixes = partial(_is_wanted_in, document, fixes)
-        verdict = _lint(path, text, fixes=fixes, project=project_of(path, self._settings.of(path)))
+        verdict = _lint((path, text, project_of(path, self._settings.of(path))), fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict.findings, path, text, document)
@@ -160,12 +177,14 @@ class Check:
                     is_outside=self._is_outside,
                     warn=self._warn,
                 )
-                files = list(found)
-                if not files:
+                is_empty = True
+                for file in found:
+                    is_empty = False
+                    yield file
+                if is_empty:
                     hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
                     remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
                     self._warn(f"no Python files to check under {legible(path)}{remedy}")
-                yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")
 
@@ -197,7 +216,7 @@ class Check:
             self._failed(error)
             return
         except MemoryError:
-            self._errors.append(FileError(path, _NO_MEMORY))
+            self._errors.append(FileError(path, NO_MEMORY))
             return
         if document is not None:
             self._errors += [FileError(path, problem) for problem in document.problems]
@@ -294,7 +313,7 @@ def parse(text: str) -> ast.Module:
     except MemoryError as error:
         # Python's parser says the same of its own stack, since 3.13 with a word about it.
         is_nested = str(error) or suffices(_PARSED * len(text))
-        why = "nested too deeply" if is_nested else _NO_MEMORY
+        why = "nested too deeply" if is_nested else NO_MEMORY
         raise ValueError(f"cannot be parsed: {why}") from None
 
 
@@ -329,40 +348,68 @@ def _lint_all(
 ) -> Iterator[_Verdict]:
     """The verdicts in the order of the files, from processes where that pays."""
     jobs = min(jobs, len(texts))
+    run = partial(_lint, fixes=fixes)
+    items = [(path, text, projects.get(path)) for path, text in texts.items()]
     if jobs < 2 or sum(map(len, texts.values())) < _WORTH_PROCESSES:
-        return _lint_here(texts, fixes, projects)
-    return _lint_in_processes(texts, jobs, fixes, projects)
+        return map(run, items)
+    import batchmean.linter  # noqa: F401 - forked processes have it for nothing then
+
+    return in_processes(run, items, jobs, lambda _: _Verdict([], DIED))
 
 
-def _lint_here(texts: dict[str, str], fixes: _Fixes, projects: Mapping[str, Project]) -> Iterator[_Verdict]:
-    return (_lint(path, text, fixes=fixes, project=projects.get(path)) for path, text in texts.items())
+def in_processes(
+    run: Callable[[_Item], _Answer],
+    items: Iterable[_Item],
+    jobs: int,
+    lost: Callable[[_Item], _Answer],
+) -> Iterator[_Answer]:
+    """What `run` makes of each item, in their order and each as soon as it is there.
+
+    Where processes cannot be started in a safe way, this one does the work. An item that ends its process has the
+    answer of `lost`, and the others go on.
+    """
+    items = iter(items)
+    while unanswered := (yield from _in_pool(run, items, jobs)):
+        while unanswered:  # one of these has ended its process, and one at a time they show which
+            waiting = iter(unanswered)
+            tried = yield from _in_pool(run, waiting, 1)
+            if not tried:
+                break
+            yield lost(tried[0])
+            unanswered = [*tried[1:], *waiting]
 
 
-def _lint_in_processes(
-    texts: dict[str, str], jobs: int, fixes: _Fixes, projects: Mapping[str, Project]
-) -> Iterator[_Verdict]:
-    from concurrent.futures import ProcessPoolExecutor
+def _in_pool(
+    run: Callable[[_Item], _Answer], items: Iterator[_Item], jobs: int
+) -> Generator[_Answer, None, list[_Item]]:
+    """Answers until there are no more items, or a process dies: what was begun and has no answer is returned then."""
+    from concurrent.futures import Future, ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import Pipe
 
-    import batchmean.linter  # noqa: F401 - forked processes have it for nothing then
-
     with _safe_start() as is_safe:
         if not is_safe:
-            yield from _lint_here(texts, fixes, projects)
-            return
+            yield from map(run, items)
+            return []
         told, tell = Pipe(duplex=False)
         with told, tell, ProcessPoolExecutor(jobs, initializer=_end_with_parent, initargs=(told,)) as pool:
-            futures = [
-                pool.submit(_lint, path, text, fixes=fixes, project=projects.get(path))
-                for path, text in texts.items()
-            ]
+            begun: deque[tuple[_Item, Future[_Answer]]] = deque()
             try:
-                for future in futures:
+                while True:
+                    for item in islice(items, jobs * _AHEAD - len(begun)):
+                        try:
+                            begun.append((item, pool.submit(run, item)))
+                        except BrokenProcessPool as error:
+                            begun.append((item, Future()))
+                            begun[-1][1].set_exception(error)
+                    if not begun:
+                        return []
                     try:
-                        yield future.result()
+                        answer = begun[0][1].result()
                     except BrokenProcessPool:
-                        yield _Verdict([], f"{INTERNAL_ERROR}: a worker process died; please report it")
+                        return [item for item, _ in begun]
+                    begun.popleft()
+                    yield answer
             except BaseException:  # Ctrl-C, above all: what is begun or queued is not worth waiting for
                 tell.send_bytes(b"end")
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -415,7 +462,9 @@ def _await_end(told: Connection) -> None:
     os._exit(1)
 
 
-def _lint(path: str, text: str, *, fixes: _Fixes, project: Project | None = None) -> _Verdict:
+def _lint(named: _Named, *, fixes: _Fixes) -> _Verdict:
+    """The verdict on a path and its text, with the project that it is in."""
+    path, text, project = named
     with without_collection():
         return _linted(path, text, fixes, project)
 
@@ -434,7 +483,7 @@ def _linted(path: str, text: str, fixes: _Fixes, project: Project | None) -> _Ve
         )
         return _Verdict(findings, None, bool(bounds))
     except MemoryError:
-        return _Verdict([], f"cannot be analysed: {_NO_MEMORY}")
+        return _Verdict([], f"cannot be analysed: {NO_MEMORY}")
     except InternalError as error:
         problem = error.message
     except Exception as error:

@@ -27,6 +27,9 @@ MAX_DOTS = 500
 class ConfigError(Exception):
     """A setting that means nothing. One line, with a suggestion where there is a near one."""
 
+    file: str | None = None
+    """Where it stands; None on the command line."""
+
 
 class Glob(NamedTuple):
     """A pattern of paths; `*` crosses slashes, as in flake8."""
@@ -170,12 +173,21 @@ class Config(NamedTuple):
 
 
 class Settings:
-    """The configuration of every file of one run: the nearest `[tool.batchmean]`, then the command line's."""
+    """The configuration of every file of one run: the nearest `[tool.batchmean]`, then the command line's.
+
+    Settings that mean nothing end the run, unless `on_problem` takes them: then they count as absent.
+    """
 
     def __init__(
-        self, overrides: Mapping[str, Any] | None = None, *, file: str | None = None, isolated: bool = False
+        self,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        file: str | None = None,
+        isolated: bool = False,
+        on_problem: Callable[[ConfigError], None] | None = None,
     ) -> None:
         self._overrides = dict(overrides or {})
+        self._on_problem = on_problem
         self._by_folder: dict[str, Config] = {}
         self._everywhere: Config | None = None
         if file is not None:
@@ -185,7 +197,7 @@ class Settings:
 
     def of(self, path: str) -> Config:
         """The configuration that holds for the file or folder at `path`."""
-        return self.inside(os.path.dirname(os.path.abspath(path)))
+        return self._everywhere or self.inside(os.path.dirname(os.path.abspath(path)))
 
     def inside(self, folder: str) -> Config:
         """The configuration that holds for what is in a folder."""
@@ -196,7 +208,7 @@ class Settings:
             str
         ] = []  # folders without a word about batchmean; there may be more than Python's stack holds
         while (config := self._by_folder.get(folder)) is None:
-            own = _read(os.path.join(folder, "pyproject.toml"))
+            own = self._read(os.path.join(folder, "pyproject.toml"))
             parent = os.path.dirname(folder)
             silent.append(folder)
             if own is not None or parent == folder:
@@ -205,6 +217,16 @@ class Settings:
             folder = parent
         self._by_folder.update(dict.fromkeys(silent, config))
         return config
+
+    def _read(self, path: str) -> Config | None:
+        try:
+            return _read(path)
+        except ConfigError as problem:
+            if self._on_problem is None:
+                raise
+            problem.file = path
+            self._on_problem(problem)
+            return Config()
 
     def _override(self, config: Config) -> Config:
         """The command line wins: its `--select` starts anew, its `--ignore` takes away more."""

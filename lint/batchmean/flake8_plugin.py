@@ -51,12 +51,10 @@ class Plugin:
         project = Project(self._filename)
         if not (gate.worth_parsing(self._text) or leads_to_losses(self._text, project)):
             return []
-        from batchmean.config import Config, ConfigError, Settings
+        from batchmean.config import Settings
 
-        try:
-            config = Settings().of(self._filename)
-        except ConfigError:  # the command says what is wrong with it
-            config = Config()
+        # The command says what is wrong with settings.
+        config = Settings(on_problem=lambda problem: None).of(self._filename)
         if not config.follow_imports and not gate.worth_parsing(self._text):
             return []
         from batchmean.linter import lint

@@ -97,13 +97,10 @@ def analyse(
 
     `known` comes back if that is what this would return, and its fixes are kept in any case.
     """
-    settings, config_problem = Settings(), None
-    try:
-        config = settings.of(path)
-    except ConfigError as error:
-        settings, config_problem = Settings(isolated=True), str(error)
-        config = settings.of(path)
-    question = (text, config, config_problem)
+    problems: list[ConfigError] = []
+    settings = Settings(on_problem=problems.append)
+    config = settings.of(path)
+    question = (text, config, str(problems[0]) if problems else None)
     before: dict[tuple[Span, str], Finding] = {}
     if known is not None and known[:3] == question:
         if known.has_fixes(fixes):
@@ -132,7 +129,7 @@ def analyse(
 
 def fix_all(analysis: Analysis, path: str, job: Job) -> str:
     """The text with every safe fix applied."""
-    settings = Settings(isolated=analysis.config_problem is not None)
+    settings = Settings(on_problem=lambda problem: None)
     report = Report(analysis.findings or [], [], {path: analysis.text})
 
     def wanted(finding: Finding) -> bool:
