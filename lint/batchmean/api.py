@@ -114,20 +114,20 @@ def _each(
     paths: list[str], settings: Settings, problems: list[ConfigError], jobs: int, fixes: bool
 ) -> Iterator[Result]:
     """The results of files, each behind those of the folders and settings that were looked at on the way to it."""
+    from batchmean.baseline import Baselines
+
     notes: list[str] = []
+    baselines = Baselines(settings, on_problem=problems.append)
     check = Check(settings, warn=notes.append)
     run = partial(_examined, fixes=fixes)
     found = ((path, settings.of(path).follow_imports) for path in check.found(paths))
-    results = (
-        map(run, found)
-        if jobs == 1
-        else in_processes(run, found, jobs, lambda named: _failure(named[0], DIED))
-    )
-    for result in results:
-        findings = [finding for finding in result.findings if check.wants(finding)]
+    examined = map(run, found) if jobs == 1 else in_processes(run, found, jobs, _lost)
+    for path, report, warnings in examined:
+        wanted = [finding for finding in report.findings if check.wants(finding)]
+        findings = baselines.new(report._replace(findings=wanted))
         while problems:
             yield _about(problems.pop(0))
-        yield Result(result.path, findings, result.errors, result.warnings)
+        yield Result(path, findings, report.errors, warnings)
     while problems:
         yield _about(problems.pop(0))
     for error in check.errors:
@@ -136,7 +136,7 @@ def _each(
         yield Result(os.curdir, warnings=notes)
 
 
-def _examined(named: tuple[str, bool], *, fixes: bool) -> Result:
+def _examined(named: tuple[str, bool], *, fixes: bool) -> tuple[str, Report, list[str]]:
     """All findings in one file, whatever its settings but one; this may run in a process of its own."""
     path, follow_imports = named
     warnings: list[str] = []
@@ -145,10 +145,18 @@ def _examined(named: tuple[str, bool], *, fixes: bool) -> Result:
     try:
         report = check.file(path)
     except MemoryError:
-        return _failure(path, NO_MEMORY)
+        report = _without_verdict(path, NO_MEMORY)
     except Exception as error:
-        return _failure(path, _internal(error))
-    return Result(path, report.findings, report.errors, warnings)
+        report = _without_verdict(path, _internal(error))
+    return path, report, warnings
+
+
+def _lost(named: tuple[str, bool]) -> tuple[str, Report, list[str]]:
+    return named[0], _without_verdict(named[0], DIED), []
+
+
+def _without_verdict(path: str, message: str) -> Report:
+    return Report([], [FileError(path, message)], {})
 
 
 def _about(problem: ConfigError) -> Result:

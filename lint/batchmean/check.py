@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from batchmean.documents import Document
     from batchmean.findings import Finding
+    from batchmean.output.fingerprint import Mark
     from batchmean.project import Project
 
     _Fixes = bool | Callable[[Finding], bool]
@@ -62,6 +63,13 @@ class Report(NamedTuple):
     """Files that were read."""
 
 
+class _Aside(NamedTuple):
+    """Which of so many findings that look alike in a file are set aside."""
+
+    which: frozenset[int]
+    of: int
+
+
 class Check:
     """One run. Nothing is silently clean: what cannot be read, parsed or analysed is an error.
 
@@ -85,10 +93,12 @@ class Check:
         self._fixes = fixes
         self._warn = warn
         self._go_on = go_on
+        self._given_folders: list[str] = []
         self._folders: tuple[str, ...] = ()
         self._outside: list[str] = []
         self._errors: list[FileError] = []
-        self._checked = 0
+        self._considered: list[str] = []
+        self._aside: dict[str, dict[Mark, _Aside]] = {}
         self._suspicious: dict[str, str] = {}
         self._projects: dict[str, Project] = {}
         self._documents: dict[str, Document] = {}
@@ -102,7 +112,8 @@ class Check:
     def found(self, paths: Iterable[str]) -> Iterator[str]:
         """What `files` lints."""
         paths = list(paths)
-        self._folders = real_folders(path for path in paths if os.path.isdir(path))
+        self._given_folders = [path for path in paths if os.path.isdir(path)]
+        self._folders = real_folders(self._given_folders)
         seen: set[str] = set()
         for path in self._found(paths):
             if path not in seen:
@@ -143,13 +154,52 @@ class Check:
         self._consider(path, partial(read, path))
         return self._report()
 
-    def again(self, text: str, path: str) -> list[Finding]:
+    @property
+    def considered(self) -> Sequence[str]:
+        """The files that were looked at."""
+        return self._considered
+
+    @property
+    def folders(self) -> Sequence[str]:
+        """The folders among the paths that were given."""
+        return self._given_folders
+
+    def keep(self, report: Report, kept: Iterable[Finding]) -> Report:
+        """The report on some of its findings. `again` knows the others from now on, and leaves them out."""
+        from batchmean.output.fingerprint import marks
+
+        ids = {id(finding) for finding in kept}
+        alike: dict[tuple[str, Mark], list[bool]] = {}
+        for finding, mark in marks(report):
+            alike.setdefault((finding.path, mark), []).append(id(finding) in ids)
+        for (path, mark), are_kept in alike.items():
+            which = frozenset(index for index, is_kept in enumerate(are_kept) if not is_kept)
+            if which:
+                self._aside.setdefault(path, {})[mark] = _Aside(which, len(are_kept))
+        return report._replace(findings=[finding for finding in report.findings if id(finding) in ids])
+
+    def _kept_again(self, report: Report, path: str) -> list[Finding]:
+        """What is not set aside of the findings in a file that has changed."""
+        from batchmean.output.fingerprint import marks
+
+        alike: dict[Mark, list[Finding]] = {}
+        for finding, mark in marks(report):
+            alike.setdefault(mark, []).append(finding)
+        dropped: set[int] = set()
+        for mark, aside in self._aside[path].items():
+            findings = alike.get(mark, [])
+            which = aside.which if len(findings) == aside.of else range(len(aside.which))
+            dropped.update(id(finding) for index, finding in enumerate(findings) if index in which)
+        return [finding for finding in report.findings if id(finding) not in dropped]
+
+    def again(self, content: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
         self._go_on()
         try:
-            document = opened(text, path)
+            document = opened(content, path)
         except SourceError as error:
             raise ValueError(error.message) from None
+        text = content
         fixes = self._fixes
         if document is not None:
             before = self._documents.get(path)
@@ -162,7 +212,10 @@ class Check:
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict.findings, path, text, document)
-        return sorted(wanted, key=lambda finding: finding.sort_key)
+        findings = sorted(wanted, key=lambda finding: finding.sort_key)
+        if path not in self._aside:
+            return findings
+        return self._kept_again(Report(findings, [], sources(content, path)), path)
 
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
@@ -208,7 +261,7 @@ class Check:
 
     def _consider(self, path: str, get: Callable[[], str]) -> None:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
-        self._checked += 1
+        self._considered.append(path)
         try:
             text = get()
             document = opened(text, path)
@@ -256,7 +309,7 @@ class Check:
                 findings += self._wanted(verdict.findings, path, self._suspicious[path], document)
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
-        return Report(findings, self._errors, texts, self._checked)
+        return Report(findings, self._errors, texts, len(self._considered))
 
     def _wanted(
         self, findings: list[Finding], path: str, text: str, document: Document | None
@@ -295,6 +348,12 @@ def opened(content: str, path: str) -> Document | None:
     from batchmean.documents import Document
 
     return Document(content, path)
+
+
+def sources(content: str, path: str) -> dict[str, str]:
+    """What the findings in a file count in, by `Finding.where`."""
+    document = opened(content, path)
+    return {path: content} if document is None else document.sources
 
 
 def parse(text: str) -> ast.Module:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from batchmean import __version__
 from batchmean.__main__ import INTERRUPTED
 from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from, globs_from, hint, rule_names
-from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, printable, render
+from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, portable, printable, render
 from batchmean.output.style import COLORS, style_of
 from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
 
 if TYPE_CHECKING:
+    from batchmean.baseline import Baselines
     from batchmean.check import Check, Report
     from batchmean.rules import Rule
 
 CLEAN, FOUND, USAGE = 0, 1, 2
+_STALE_NAMED = 20  # entries of baselines
 
 _EXIT_CODES = "exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage"
 _EXAMPLES = f"""\
@@ -42,6 +44,8 @@ examples:
   batchmean check --stdin-filename src/model.py - < src/model.py
   batchmean check --show-settings src/                      which settings hold, and where they are from
   batchmean check --add-noqa src/                           start from what is there now
+  batchmean check --write-baseline known.json src/          or from a list of it
+  batchmean check --baseline known.json src/                and report what is new
 
 {_EXIT_CODES}"""
 
@@ -254,6 +258,22 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --fix or --diff: also likely findings, and terms whose balance with others changes",
     )
+    based = parser.add_mutually_exclusive_group()
+    based.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="do not report what --write-baseline has put there; name what is gone",
+    )
+    based.add_argument(
+        "--no-baseline",
+        dest="baseline",
+        action="store_const",
+        const="",
+        help="report what a baseline covers, too",
+    )
+    based.add_argument(
+        "--write-baseline", metavar="FILE", help="write the findings there instead of reporting them"
+    )
     add("--statistics", action="store_true", help="count the findings by code instead of listing them")
     add("--exit-zero", action="store_true", help="exit 0 even with findings")
     add("--jobs", type=_positive, metavar="N", help="processes at most (default: the number of CPUs)")
@@ -284,6 +304,12 @@ def _check(options: argparse.Namespace) -> int:
         raise _UsageError(
             "--output-file is for a report; what standard input becomes goes to standard output"
         )
+    if options.write_baseline is not None:
+        _refuse_beside_baseline(options, paths)
+    if options.baseline:
+        from batchmean.baseline import Baseline
+
+        Baseline(options.baseline)  # what is wrong with it is said before anything is linted
     settings = Settings(_overrides(options), file=options.config, isolated=options.no_config)
     check = Check(
         settings,
@@ -309,12 +335,71 @@ def _check(options: argparse.Namespace) -> int:
         report = check.text(given, options.stdin_filename or "<stdin>")
     else:
         report = check.files(paths)
+    if options.write_baseline is not None:
+        return _write_baseline(report, options)
+    looked_at = [*check.considered, *(os.path.join(folder, "any") for folder in check.folders)]
+    if any(settings.of(path).baseline for path in looked_at):  # or its module is not even imported
+        from batchmean.baseline import Baselines
+
+        baselines = Baselines(settings)
+        for path in looked_at:
+            baselines.of(path)  # where nothing is found, all its entries are stale
+        report = _without_known(report, check, baselines, options)
     if is_fixing or options.add_noqa:
         return _rewrite(report, check, options, given)
     for error in report.errors:
         _complain("error", f"{legible(error.path)}: {error.message}")
     sys.stdout.write(_rendered(report, options))
     return FOUND if report.errors or (report.findings and not options.exit_zero) else CLEAN
+
+
+def _refuse_beside_baseline(options: argparse.Namespace, paths: list[str]) -> None:
+    """Refuse what makes no sense beside `--write-baseline`, before anything is linted for nothing."""
+    from batchmean.baseline import refuse_to_replace
+
+    for name in ("fix", "diff", "add_noqa", "show_files", "show_settings", "statistics"):
+        if getattr(options, name):
+            raise _UsageError(f"--write-baseline cannot be combined with --{name.replace('_', '-')}")
+    if paths == ["-"]:
+        raise _UsageError("--write-baseline needs files and folders, not standard input (-)")
+    refuse_to_replace(options.write_baseline)
+
+
+def _write_baseline(report: Report, options: argparse.Namespace) -> int:
+    from batchmean.baseline import content
+    from batchmean.source import create
+
+    for error in report.errors:
+        _complain("error", f"{legible(error.path)}: {error.message}")
+    file = options.write_baseline
+    try:
+        create(file, content(report, file))
+    except SourceError as problem:
+        raise _UsageError(f"{legible(file)}: {problem.message}") from None
+    except OSError as problem:
+        raise _UsageError(f"{legible(file)}: {reason(problem)}") from None
+    if not options.quiet:
+        count = len(report.findings)
+        _complain("note", f"wrote {count} finding{'' if count == 1 else 's'} to {legible(file)}")
+    return FOUND if report.errors else CLEAN
+
+
+def _without_known(report: Report, check: Check, baselines: Baselines, options: argparse.Namespace) -> Report:
+    """What no baseline covers; the entries that cover nothing any more are named."""
+    report = check.keep(report, baselines.new(report))
+    if options.quiet:
+        return report
+    failed = [error.path for error in report.errors]
+    stale = list(baselines.stale(check.considered, check.folders, failed))
+    for baseline, entry, count in stale[:_STALE_NAMED]:
+        times = f" ({count} times)" if count > 1 else ""
+        within = f" in {entry.within}" if entry.within else ""
+        place = f"{entry.path}: {entry.code}{within}: {entry.source}{times}"
+        _complain("note", f"{portable(baseline.file)}: is found no more: {place}")
+    if stale[_STALE_NAMED:]:
+        more = len(stale) - _STALE_NAMED
+        _complain("note", f"and {more} more that are found no more; --write-baseline forgets them")
+    return report
 
 
 def _standard_input() -> bytes:
@@ -421,6 +506,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         "min_confidence": options.min_confidence,
         "preview": options.preview,
         "respect_gitignore": options.respect_gitignore,
+        "baseline": options.baseline and os.path.abspath(options.baseline),
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -138,6 +138,8 @@ class Config(NamedTuple):
     respect_gitignore: bool = True
     follow_imports: bool = True
     extend_include: Globs = Globs()
+    baseline: str | None = None
+    """The file whose findings are reported no more."""
     file: str | None = None
     """Where this was read; None for the defaults."""
 
@@ -151,25 +153,25 @@ class Config(NamedTuple):
 
     def wants(self, finding: Finding) -> bool:
         """Whether the finding is to be reported, as far as settings decide it."""
-        return (
-            self.is_confident(finding)
-            and self.is_released(finding)
-            and self.selects(finding.code, finding.path)
-        )
+        return self.asks_for(finding.code, finding.confidence, finding.path)
+
+    def asks_for(self, code: str, confidence: str, path: str) -> bool:
+        """Whether a finding with this code, and so sure, is to be reported in a file."""
+        return self.is_confident(confidence) and self.is_released(code) and self.selects(code, path)
 
     def selects(self, code: str, path: str) -> bool:
         """Whether a rule is asked for in a file."""
         return _is_selected(code, self.select, self.ignore) and not self.per_file_ignores.ignores(code, path)
 
-    def is_confident(self, finding: Finding) -> bool:
-        """Whether the finding is as sure as `min-confidence` asks."""
-        return CONFIDENCES.index(finding.confidence) >= CONFIDENCES.index(self.min_confidence)
+    def is_confident(self, confidence: str) -> bool:
+        """Whether that is as sure as `min-confidence` asks."""
+        return CONFIDENCES.index(confidence) >= CONFIDENCES.index(self.min_confidence)
 
-    def is_released(self, finding: Finding) -> bool:
-        """Whether the finding's rule is stable, or preview rules are asked for."""
+    def is_released(self, code: str) -> bool:
+        """Whether the rule is stable, or preview rules are asked for."""
         from batchmean.rules import RULES
 
-        return self.preview or not RULES[finding.code].preview
+        return self.preview or not RULES[code].preview
 
 
 class Settings:
@@ -328,6 +330,8 @@ def _from_table(table: object, root: str, where: str) -> Config:
                 (glob_from(text, root, place, is_setting=True), codes_from(_strings(codes, place), place))
                 for text, codes in value.items()
             )
+        elif key == "baseline":
+            values["baseline"] = _inside(value, root, place)
         elif key == "min-confidence":
             if value not in CONFIDENCES:
                 raise ConfigError(f'{place} must be "likely" or "proved"')
@@ -351,6 +355,7 @@ KEYS = (
     "preview",
     "respect-gitignore",
     "follow-imports",
+    "baseline",
 )
 
 
@@ -393,6 +398,16 @@ def _refuse_braces(text: str, place: str) -> None:
         raise ConfigError(
             f"{place}: the pattern {text!r} has braces; write a pattern for each of what they part"
         )
+
+
+def _inside(value: object, root: str, place: str) -> str:
+    """A file below the folder that the settings are for."""
+    if not isinstance(value, str) or not value.strip("./ ") or "\0" in value:
+        raise ConfigError(f"{place} must be the name of a file")
+    file = os.path.join(root, value)
+    if source.leads_out(file, source.real_folders([root])):
+        raise ConfigError(f"{place} leads out of the folder that the settings are for")
+    return file
 
 
 def _strings(value: object, place: str) -> tuple[str, ...]:

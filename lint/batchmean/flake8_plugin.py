@@ -10,9 +10,13 @@ from __future__ import annotations
 import ast
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from batchmean import __version__, gate
+
+if TYPE_CHECKING:
+    from batchmean.config import Settings
+    from batchmean.findings import Finding
 
 
 class Plugin:
@@ -54,7 +58,8 @@ class Plugin:
         from batchmean.config import Settings
 
         # The command says what is wrong with settings.
-        config = Settings(on_problem=lambda problem: None).of(self._filename)
+        settings = Settings(on_problem=lambda problem: None)
+        config = settings.of(self._filename)
         if not config.follow_imports and not gate.worth_parsing(self._text):
             return []
         from batchmean.linter import lint
@@ -65,8 +70,22 @@ class Plugin:
             return []
         if self._is_selected_by_flake8:  # then it decides alone
             config = config._replace(select=None, ignore=())
+        findings = [finding for finding in findings if config.wants(finding)]
+        if config.baseline:
+            findings = self._new(findings, settings)
         return [
             (finding.span.line, finding.span.column - 1, f"{finding.code} {finding.message}", type(self))
             for finding in findings
-            if config.wants(finding)
         ]
+
+    def _new(self, findings: list[Finding], settings: Settings) -> list[Finding]:
+        """What the baseline does not cover. Here it has to be known what flake8 will silence."""
+        from batchmean.baseline import Baselines
+        from batchmean.check import Report
+        from batchmean.noqa import Noqa
+
+        noqa = Noqa(self._text)
+        heard = [finding for finding in findings if not noqa.silences(finding.code, finding.span.line)]
+        return Baselines(settings, on_problem=lambda problem: None).new(
+            Report(heard, [], {self._filename: self._text})
+        )

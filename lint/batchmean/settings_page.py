@@ -31,6 +31,11 @@ def _lines(path: str, config: Config) -> Iterator[str]:
     yield f"preview = {_bool(config.preview)}"
     yield f"respect-gitignore = {_bool(config.respect_gitignore)}"
     yield f"follow-imports = {_bool(config.follow_imports)}"
+    yield (
+        f"baseline = {_string(legible(config.baseline))}"
+        if config.baseline
+        else "# baseline: every finding is reported"
+    )
     rules = [
         code
         for code, rule in RULES.items()

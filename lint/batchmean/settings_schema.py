@@ -17,6 +17,7 @@ _TITLES = {
     "preview": "Report rules that are still on trial, too",
     "respect-gitignore": "Leave out of folders what git ignores",
     "follow-imports": "Read the modules of the same project that a file imports",
+    "baseline": "A file that --write-baseline has written, whose findings are reported no more",
 }
 
 
@@ -38,6 +39,7 @@ def schema() -> dict[str, Any]:
         "preview": {"type": "boolean"},
         "respect-gitignore": {"type": "boolean"},
         "follow-imports": {"type": "boolean"},
+        "baseline": {"type": "string", "minLength": 1},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

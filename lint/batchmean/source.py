@@ -212,6 +212,23 @@ def write(path: str, data: bytes) -> None:
         raise SourceError(path, f"cannot be written: {reason(error)}") from None
 
 
+def create(path: str, data: bytes) -> None:
+    """Make a file, or replace what is there: all of it or nothing. `SourceError` or `OSError` say why it cannot be."""
+    target = os.path.realpath(path)
+    if os.path.lexists(target):
+        write(path, data)
+        return
+    draft = os.path.join(os.path.dirname(target), f".batchmean-{os.getpid()}")
+    with open(draft, "xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.replace(draft, target)
+        except BaseException:
+            os.unlink(draft)
+            raise
+
+
 def _dress(draft: str, target: str, before: os.stat_result) -> None:
     """Give a new file the owner, the extended attributes (access lists among them) and the mode of another."""
     made = os.stat(draft)

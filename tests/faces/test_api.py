@@ -304,6 +304,18 @@ def test_files_are_what_the_command_finds(batchmean: Run, write: Write, tmp_path
     assert [error for result in results for error in result["errors"]] == written["errors"]
 
 
+def test_files_have_their_baseline(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    write({"pyproject.toml": '[tool.batchmean]\nbaseline = "b.json"\n', "a.py": WRONG, "b.py": RIGHT})
+    batchmean("check", "--write-baseline", "b.json")
+    write({"b.py": WRONG})
+    assert [codes(result) for result in check_files(tmp_path)] == [[], ["BMN102"]]
+    write({"b.json": "{"})
+    problem, *results = check_files(tmp_path, jobs=2)
+    assert problem.path == str(tmp_path / "b.json")
+    assert the_error(problem).startswith("is no baseline of batchmean, and no JSON: ")
+    assert [codes(result) for result in results] == [["BMN102"], ["BMN102"]]
+
+
 def test_files_are_yielded_as_they_come(write: Write, tmp_path: Path) -> None:
     write({f"{n:04}.py": "x = 1\n" for n in range(300)})
     results = check_files(tmp_path)
