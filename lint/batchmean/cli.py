@@ -19,7 +19,9 @@ from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
 if TYPE_CHECKING:
     from batchmean.baseline import Baselines
     from batchmean.check import Check, Report
+    from batchmean.findings import Finding
     from batchmean.rules import Rule
+    from batchmean.since import Since
 
 CLEAN, FOUND, USAGE = 0, 1, 2
 _STALE_NAMED = 20  # entries of baselines
@@ -274,6 +276,11 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     based.add_argument(
         "--write-baseline", metavar="FILE", help="write the findings there instead of reporting them"
     )
+    add(
+        "--since",
+        metavar="REV",
+        help="only findings on lines that have changed since this revision of git branched off from HEAD",
+    )
     add("--statistics", action="store_true", help="count the findings by code instead of listing them")
     add("--exit-zero", action="store_true", help="exit 0 even with findings")
     add("--jobs", type=_positive, metavar="N", help="processes at most (default: the number of CPUs)")
@@ -324,6 +331,7 @@ def _check(options: argparse.Namespace) -> int:
         return _show_settings(paths, settings, options)
     if options.show_files:
         return _show_files(paths, check, options)
+    since = None if options.since is None else _since(options, paths)
     given = None
     if paths == ["-"]:
         try:
@@ -337,6 +345,7 @@ def _check(options: argparse.Namespace) -> int:
         report = check.files(paths)
     if options.write_baseline is not None:
         return _write_baseline(report, options)
+    kept = report.findings
     looked_at = [*check.considered, *(os.path.join(folder, "any") for folder in check.folders)]
     if any(settings.of(path).baseline for path in looked_at):  # or its module is not even imported
         from batchmean.baseline import Baselines
@@ -344,7 +353,11 @@ def _check(options: argparse.Namespace) -> int:
         baselines = Baselines(settings)
         for path in looked_at:
             baselines.of(path)  # where nothing is found, all its entries are stale
-        report = _without_known(report, check, baselines, options)
+        kept = _without_known(report, check, baselines, options)
+    if since is not None:
+        kept = _changed(since, report._replace(findings=kept))
+    if len(kept) < len(report.findings):
+        report = check.keep(report, kept)
     if is_fixing or options.add_noqa:
         return _rewrite(report, check, options, given)
     for error in report.errors:
@@ -353,11 +366,35 @@ def _check(options: argparse.Namespace) -> int:
     return FOUND if report.errors or (report.findings and not options.exit_zero) else CLEAN
 
 
+def _since(options: argparse.Namespace, paths: list[str]) -> Since:
+    """What has changed. That it cannot be known is said before anything is linted."""
+    from batchmean.since import Since, SinceError
+
+    if paths == ["-"] and options.stdin_filename is None:
+        raise _UsageError("--since needs to know by --stdin-filename what standard input is called")
+    try:
+        since = Since(options.since)
+        for path in [options.stdin_filename] if paths == ["-"] else paths:
+            since.repository(path)
+    except SinceError as problem:
+        raise _UsageError(f"--since: {problem}") from None
+    return since
+
+
+def _changed(since: Since, report: Report) -> list[Finding]:
+    from batchmean.since import SinceError
+
+    try:
+        return since.changed(report)
+    except SinceError as problem:
+        raise _UsageError(f"--since: {problem}") from None
+
+
 def _refuse_beside_baseline(options: argparse.Namespace, paths: list[str]) -> None:
     """Refuse what makes no sense beside `--write-baseline`, before anything is linted for nothing."""
     from batchmean.baseline import refuse_to_replace
 
-    for name in ("fix", "diff", "add_noqa", "show_files", "show_settings", "statistics"):
+    for name in ("fix", "diff", "add_noqa", "show_files", "show_settings", "statistics", "since"):
         if getattr(options, name):
             raise _UsageError(f"--write-baseline cannot be combined with --{name.replace('_', '-')}")
     if paths == ["-"]:
@@ -384,11 +421,13 @@ def _write_baseline(report: Report, options: argparse.Namespace) -> int:
     return FOUND if report.errors else CLEAN
 
 
-def _without_known(report: Report, check: Check, baselines: Baselines, options: argparse.Namespace) -> Report:
+def _without_known(
+    report: Report, check: Check, baselines: Baselines, options: argparse.Namespace
+) -> list[Finding]:
     """What no baseline covers; the entries that cover nothing any more are named."""
-    report = check.keep(report, baselines.new(report))
+    new = baselines.new(report)
     if options.quiet:
-        return report
+        return new
     failed = [error.path for error in report.errors]
     stale = list(baselines.stale(check.considered, check.folders, failed))
     for baseline, entry, count in stale[:_STALE_NAMED]:
@@ -399,7 +438,7 @@ def _without_known(report: Report, check: Check, baselines: Baselines, options: 
     if stale[_STALE_NAMED:]:
         more = len(stale) - _STALE_NAMED
         _complain("note", f"and {more} more that are found no more; --write-baseline forgets them")
-    return report
+    return new
 
 
 def _standard_input() -> bytes:
