@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from batchmean.explain import page
-from batchmean.rules import RULES
+from batchmean.rules import EVERY
 from batchmean.settings_schema import schema
 from batchmean_reference.claims import CLAIMS, QUICK, WRITE_UP, Claim
 from batchmean_reference.laboratory import Laboratory
@@ -26,7 +26,7 @@ SCHEMA = "settings.schema.json"
 
 def pages() -> dict[str, str]:
     """The page of each rule, by its path below docs/."""
-    return {f"rules/{code}.md": page(rule) for code, rule in RULES.items()}
+    return {f"rules/{code}.md": page(rule) for code, rule in EVERY.items()}
 
 
 def plot() -> str:

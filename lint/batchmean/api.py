@@ -46,14 +46,14 @@ def check_source(
     select: Iterable[str] | str | None = None,
     min_confidence: Confidence = "likely",
 ) -> Result:
-    """Lint the content of one file. It reads no file and no settings, runs nothing, and never raises.
+    """Lint the content of one file. It reads no file, no import and no settings, runs nothing, and never raises.
 
     Args:
         source: the text of the file, or its bytes, which are decoded as Python does it.
         path: how the file is called in the result. What ends in .ipynb, .md, .markdown or .qmd is read as that.
         fixes: work out the fixes, too.
-        select: codes or their beginnings; rules in preview are reported where their whole code is given.
-            Without it all rules that are not in preview are.
+        select: codes or their beginnings; rules in preview, and BMN901 about comments, are reported where their
+            whole code is given. Without it all other rules are.
         min_confidence: `"likely"`, also what rests on names, or `"proved"`.
 
     Whatever is wrong with the arguments or with the content is one of the `errors`, never silence.
@@ -166,13 +166,17 @@ def _about(problem: ConfigError) -> Result:
 
 
 def _settings(select: Iterable[str] | str | None, min_confidence: Confidence) -> Settings:
-    """Settings of no file, under which a rule in preview is reported where its code is asked for in full."""
-    from batchmean.rules import RULES
+    """Settings of no file, under which a rule in preview is reported where its code is asked for in full.
+
+    So is a comment that silences nothing: it may silence what shows when imports are followed.
+    """
+    from batchmean.rules import EVERY, UNUSED_NOQA
 
     given = _overrides(select, min_confidence)
     asked = given.get("select", ())
-    on_trial = tuple(code for code, rule in RULES.items() if rule.preview and code not in asked)
-    return Settings(given | {"preview": True, "ignore": on_trial, "follow_imports": False}, isolated=True)
+    by_code = {code for code, rule in EVERY.items() if rule.preview or rule is UNUSED_NOQA}
+    left_out = tuple(by_code.difference(asked))
+    return Settings(given | {"preview": True, "ignore": left_out, "follow_imports": False}, isolated=True)
 
 
 def _overrides(select: Iterable[str] | str | None, min_confidence: Confidence | None) -> dict[str, Any]:

@@ -153,9 +153,9 @@ class Baselines:
 
     def _is_asked_for(self, entry: Entry, path: str) -> bool:
         """Whether a finding like this would be reported today."""
-        from batchmean.rules import RULES
+        from batchmean.rules import EVERY
 
-        is_known = entry.code in RULES
+        is_known = entry.code in EVERY
         return not is_known or self._settings.of(path).asks_for(entry.code, entry.confidence, path)
 
 

@@ -211,7 +211,7 @@ class Check:
         verdict = _lint((path, text, project_of(path, self._settings.of(path))), fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
-        wanted = self._wanted(verdict.findings, path, text, document)
+        wanted = self._wanted(verdict, path, text, document)
         findings = sorted(wanted, key=lambda finding: finding.sort_key)
         if path not in self._aside:
             return findings
@@ -283,7 +283,7 @@ class Check:
 
     def _is_suspicious(self, text: str, path: str) -> bool:
         """Could a loss be in the text, or does it call for one in another module of its project?"""
-        is_worth_it = gate.worth_parsing(text)
+        is_worth_it = gate.worth_parsing(text) or gate.names_codes(text)
         if not is_worth_it and not gate.reduces(text):
             return False
         project = project_of(path, self._settings.of(path))
@@ -303,24 +303,37 @@ class Check:
                 self._errors.append(FileError(path, verdict.error))
             if verdict.is_cut_short:
                 self._warn(f"{legible(path)}: {_CUT_SHORT}")
-            if verdict.findings:
-                document = self._documents.get(path)
+            document = self._documents.get(path)
+            wanted = list(self._wanted(verdict, path, self._suspicious[path], document))
+            if wanted:
                 texts |= {path: self._suspicious[path]} if document is None else document.sources
-                findings += self._wanted(verdict.findings, path, self._suspicious[path], document)
+                findings += wanted
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
         return Report(findings, self._errors, texts, len(self._considered))
 
     def _wanted(
-        self, findings: list[Finding], path: str, text: str, document: Document | None
+        self, verdict: _Verdict, path: str, text: str, document: Document | None
     ) -> Iterator[Finding]:
-        from batchmean.noqa import Noqa
+        if not (verdict.findings or gate.names_codes(text)):
+            return
+        from dataclasses import replace
+
+        from batchmean.noqa import Noqa, unused_noqa
 
         config = self._settings.of(path)
         noqa = Noqa(text)
-        for finding in findings:
-            if config.wants(finding) and not noqa.silences(finding.code, finding.span.line):
-                yield finding if document is None else document.mapped(finding)
+
+        def kept(findings: Iterable[Finding]) -> Iterator[Finding]:
+            for finding in findings:
+                if config.wants(finding) and not noqa.silences(finding.code, finding.span.line):
+                    yield finding if document is None else document.mapped(finding)
+
+        yield from kept(verdict.findings)
+        if verdict.error is None and not verdict.is_cut_short:
+            for unused in kept(unused_noqa(text, path, verdict.findings, noqa)):
+                has_fix = self._fixes(unused) if callable(self._fixes) else self._fixes
+                yield unused if has_fix else replace(unused, fix=None)
 
 
 def _is_wanted_in(document: Document, wanted: Callable[[Finding], bool], finding: Finding) -> bool:

@@ -487,6 +487,7 @@ def _rendered(report: Report, options: argparse.Namespace) -> str:
 def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: bytes | None) -> int:
     """`--fix`, `--diff`, `--add-noqa`. Standard input comes out changed, with its report on standard error."""
     from batchmean.rewrite import add_noqa, diff, rewrite, scale_note
+    from batchmean.rules import UNUSED_NOQA
     from batchmean.source import read_bytes, write
 
     def get(path: str) -> bytes:
@@ -499,7 +500,8 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
                 write(path, data)
 
     if options.add_noqa:
-        done = add_noqa(report, get, put)
+        losses = [finding for finding in report.findings if finding.code != UNUSED_NOQA.code]
+        done = add_noqa(report._replace(findings=losses), get, put)
     else:
         done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
@@ -528,7 +530,13 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
                 place = f"{legible(finding.where)}:{finding.span.line}"
                 _complain("warning", f"{place}: no # noqa comment can be put there")
     elif done.fixed and not options.quiet:
-        _complain("note", scale_note(done.fixed, pending=options.diff))
+        losses = [finding for finding in done.fixed if finding.code != UNUSED_NOQA.code]
+        if losses:
+            _complain("note", scale_note(losses, pending=options.diff))
+        if count := len(done.fixed) - len(losses):
+            verb = "would take" if options.diff else "took"
+            what = f"{count} noqa comment{'s' if count > 1 else ''}"
+            _complain("note", f"{verb} what silences nothing out of {what}")
     unsolved = done.changes if options.diff else done.report.findings
     return FOUND if done.report.errors or (unsolved and not options.exit_zero) else CLEAN
 
@@ -566,20 +574,20 @@ def _statistics(report: Report, *, as_json: bool) -> str:
 
 def _explain(asked: str, *, as_json: bool) -> int:
     from batchmean.explain import facts, page
-    from batchmean.rules import RULES
+    from batchmean.rules import EVERY
 
     names = rule_names()
     code = names.get(asked.upper()) or names.get(asked.lower())
-    family = [rule for rule in RULES.values() if rule.code.startswith(asked.upper())] if asked else []
+    family = [rule for rule in EVERY.values() if rule.code.startswith(asked.upper())] if asked else []
     if code is None and not family:
         raise _UsageError(f"no rule {asked!r}{hint(asked, names)}; `batchmean rules` lists them")
     if as_json:
         import json
 
-        chosen = family if code is None else [RULES[code]]
+        chosen = family if code is None else [EVERY[code]]
         print(json.dumps([facts(rule) | {"page": page(rule)} for rule in chosen], indent=2))
     elif code is not None:
-        sys.stdout.write(page(RULES[code]))
+        sys.stdout.write(page(EVERY[code]))
     else:
         _list(family)
     return CLEAN
@@ -587,14 +595,14 @@ def _explain(asked: str, *, as_json: bool) -> int:
 
 def _rules(*, as_json: bool) -> int:
     from batchmean.explain import facts
-    from batchmean.rules import RULES
+    from batchmean.rules import EVERY
 
     if as_json:
         import json
 
-        print(json.dumps([facts(rule) for rule in RULES.values()], indent=2))
+        print(json.dumps([facts(rule) for rule in EVERY.values()], indent=2))
     else:
-        _list(RULES.values())
+        _list(EVERY.values())
     return CLEAN
 
 

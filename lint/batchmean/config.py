@@ -169,9 +169,9 @@ class Config(NamedTuple):
 
     def is_released(self, code: str) -> bool:
         """Whether the rule is stable, or preview rules are asked for."""
-        from batchmean.rules import RULES
+        from batchmean.rules import EVERY
 
-        return self.preview or not RULES[code].preview
+        return self.preview or not EVERY[code].preview
 
 
 class Settings:
@@ -244,19 +244,19 @@ def codes_from(texts: Iterable[str], where: str) -> tuple[str, ...]:
     """Codes and beginnings of codes, with commas or without. One that no rule starts with is an error."""
     codes = tuple(code.upper() for text in texts for code in text.replace(",", " ").split())
     if codes:
-        from batchmean.rules import RULES
+        from batchmean.rules import EVERY
 
         for code in codes:
-            if not any(known.startswith(code) for known in RULES):
+            if not any(known.startswith(code) for known in EVERY):
                 raise ConfigError(f"{where}: unknown code {code!r}{hint(code, rule_names())}")
     return codes
 
 
 def rule_names() -> dict[str, str]:
     """The codes of the rules by everything they may be asked for: the code and the name."""
-    from batchmean.rules import RULES
+    from batchmean.rules import EVERY
 
-    return {code: code for code in RULES} | {rule.name: code for code, rule in RULES.items()}
+    return {code: code for code in EVERY} | {rule.name: code for code, rule in EVERY.items()}
 
 
 def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:

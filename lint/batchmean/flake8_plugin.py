@@ -37,10 +37,11 @@ class Plugin:
         self._tree = tree
         self._text = "".join(lines)
         self._filename = filename
+        self._is_worth_it = gate.worth_parsing(self._text) or gate.names_codes(self._text)
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line, column from 0 (flake8 adds 1), message with its code, and the plugin."""
-        if not (gate.worth_parsing(self._text) or gate.reduces(self._text)):
+        if not (self._is_worth_it or gate.reduces(self._text)):
             return
         try:
             reports = self._reports()
@@ -53,19 +54,31 @@ class Plugin:
         from batchmean.project import Project
 
         project = Project(self._filename)
-        if not (gate.worth_parsing(self._text) or leads_to_losses(self._text, project)):
+        if not (self._is_worth_it or leads_to_losses(self._text, project)):
             return []
         from batchmean.config import Settings
 
         # The command says what is wrong with settings.
         settings = Settings(on_problem=lambda problem: None)
         config = settings.of(self._filename)
-        if not config.follow_imports and not gate.worth_parsing(self._text):
+        if not (config.follow_imports or self._is_worth_it):
             return []
         from batchmean.linter import lint
 
         project_read = project if config.follow_imports else None
-        findings = lint(self._text, self._filename, tree=self._tree, project=project_read)
+        bounds: list[bool] = []
+        findings = lint(
+            self._text,
+            self._filename,
+            tree=self._tree,
+            on_bound=lambda: bounds.append(True),
+            project=project_read,
+        )
+        if gate.names_codes(self._text) and not bounds:
+            from batchmean.noqa import unused_noqa
+
+            findings += unused_noqa(self._text, self._filename, findings)
+            findings.sort(key=lambda finding: finding.sort_key)
         if config.excludes(self._filename):
             return []
         if self._is_selected_by_flake8:  # then it decides alone

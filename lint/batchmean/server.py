@@ -117,7 +117,8 @@ def analyse(
     project = project_of(path, config)
     from batchmean.engine.imports import leads_to_losses
 
-    is_suspicious = gate.worth_parsing(text) or (project is not None and leads_to_losses(text, project))
+    is_worth_it = gate.worth_parsing(text) or gate.names_codes(text)
+    is_suspicious = is_worth_it or (project is not None and leads_to_losses(text, project))
     if not is_suspicious or config.excludes(path):
         return Analysis(*question, None, [])
 

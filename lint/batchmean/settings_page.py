@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from batchmean.config import Config
 from batchmean.output import is_shown, printable
-from batchmean.rules import RULES
+from batchmean.rules import EVERY
 from batchmean.source import legible
 
 
@@ -38,7 +38,7 @@ def _lines(path: str, config: Config) -> Iterator[str]:
     )
     rules = [
         code
-        for code, rule in RULES.items()
+        for code, rule in EVERY.items()
         if config.selects(code, path) and (config.preview or not rule.preview)
     ]
     yield f"# reported here: {', '.join(rules) or 'nothing'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchmean.config import CONFIDENCES, KEYS
-from batchmean.rules import RULES
+from batchmean.rules import EVERY
 
 _TITLES = {
     "select": "Report only these codes, or those that begin so",
@@ -53,7 +53,7 @@ def schema() -> dict[str, Any]:
 
 def _codes() -> str:
     """Codes, their beginnings, and several of these with commas or spaces; in either case, as in the code."""
-    beginnings = {code[:length] for code in RULES for length in range(1, len(code) + 1)}
+    beginnings = {code[:length] for code in EVERY for length in range(1, len(code) + 1)}
     one = "|".join("".join(_either(char) for char in text) for text in sorted(beginnings))
     return f"^[, ]*(?:(?:{one})(?:[, ]+|$))*$"
 
