@@ -153,7 +153,7 @@ class OddPath(os.PathLike[str]):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"select": ["BMN9"]}, "select: unknown code 'BMN9'"),
+        ({"select": ["BMN8"]}, "select: unknown code 'BMN8'"),
         ({"select": "BMN103,BNM102"}, "select: unknown code 'BNM102'; did you mean BMN102?"),
         ({"select": []}, "select names no code"),
         ({"select": [3]}, "select: codes are strings"),
@@ -213,7 +213,9 @@ def test_no_file_and_no_settings_are_read(tmp_path: Path, monkeypatch: pytest.Mo
     is_watching = [True]
     sys.addaudithook(lambda event, what: opened.append(what) if is_watching and event == "open" else None)
     for path in ("a.py", tmp_path / "a.py", "no/such/folder/a.py"):
-        assert codes(check_source(WRONG, path, fixes=True)) == ["BMN102"]
+        assert codes(check_source("from b import c\n" + WRONG + "c().mean()\n", path, fixes=True)) == [
+            "BMN102"
+        ]
     is_watching.clear()
     assert opened == []
 
@@ -304,6 +306,29 @@ def test_files_are_what_the_command_finds(batchmean: Run, write: Write, tmp_path
     assert [error for result in results for error in result["errors"]] == written["errors"]
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_imports_are_followed_where_files_are_read(
+    batchmean: Run, write: Write, tmp_path: Path, jobs: int
+) -> None:
+    losses = (
+        "import torch.nn.functional as F\n\n\ndef divergence(student, teacher):\n"
+        "    return F.kl_div(F.log_softmax(student, dim=1), F.softmax(teacher, dim=1), reduction='none')\n"
+    )
+    train = (
+        "from losses import divergence\n\n\ndef fit(student, teacher):\n"
+        "    return divergence(student, teacher).mean()\n"
+    )
+    write({"pyproject.toml": "", "losses.py": losses, "train.py": train})
+    assert [codes(result) for result in check_files(tmp_path, jobs=jobs)] == [[], ["BMN103"]]
+    assert codes(check_source(train, tmp_path / "train.py")) == []
+    silenced = train.rstrip() + "  # noqa: BMN103\n"
+    write({"train.py": silenced})
+    assert batchmean("check").stdout == ""  # the comment is used
+    assert codes(check_source(silenced, tmp_path / "train.py")) == []
+    write({"pyproject.toml": "[tool.batchmean]\nfollow-imports = false\n", "train.py": train})
+    assert [codes(result) for result in check_files(tmp_path, jobs=jobs)] == [[], []]
+
+
 def test_files_have_their_baseline(batchmean: Run, write: Write, tmp_path: Path) -> None:
     write({"pyproject.toml": '[tool.batchmean]\nbaseline = "b.json"\n', "a.py": WRONG, "b.py": RIGHT})
     batchmean("check", "--write-baseline", "b.json")
@@ -337,7 +362,7 @@ def test_files_that_are_not_there_are_errors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"jobs": 0}, {"jobs": "2"}, {"select": ["BMN9"]}, {"min_confidence": "sure"}]
+    "arguments", [{"jobs": 0}, {"jobs": "2"}, {"select": ["BMN8"]}, {"min_confidence": "sure"}]
 )
 def test_arguments_that_mean_nothing_raise_at_once(tmp_path: Path, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
