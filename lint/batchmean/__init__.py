@@ -3,10 +3,8 @@
 `check_source` and `check_files` are what other programs call; docs/api.md says what is promised of them.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here: `python -m` looks in the working directory until __main__ has taken that away.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from batchmean.api import Result, check_files, check_source
     from batchmean.check import FileError
@@ -35,12 +33,13 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first used: the command and flake8 start without them."""
     from importlib import import_module
 
     for home, names in _HOMES.items():
         if name in names:
-            value = globals()[name] = getattr(import_module(f"batchmean.{home}"), name)
+            value: object = getattr(import_module(f"batchmean.{home}"), name)
+            globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
