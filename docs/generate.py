@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from batchmean.explain import page
-from batchmean.rules import RULES, Rule
+from batchmean.rules import EVERY, RULES, Rule
 from batchmean.settings_schema import schema
 from batchmean_reference.claims import CLAIMS, QUICK, WRITE_UP, Claim
 from batchmean_reference.laboratory import Laboratory
@@ -28,7 +28,7 @@ SCHEMA = "settings.schema.json"
 
 def pages() -> dict[str, str]:
     """The page of each rule, by its path below docs/."""
-    return {f"rules/{code}.md": page(rule) for code, rule in RULES.items()}
+    return {f"rules/{code}.md": page(rule) for code, rule in EVERY.items()}
 
 
 def rules() -> str:

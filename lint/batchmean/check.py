@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from batchmean import gate
 from batchmean.config import Config, Settings
 from batchmean.memory import suffices, without_collection
-from batchmean.source import DOCUMENTS, SourceError, decode, leads_out, legible, read, real_folders, walk
+from batchmean.source import DOCUMENTS, SourceError, as_text, leads_out, legible, read, real_folders, walk
 
 if TYPE_CHECKING:
     import ast
@@ -21,20 +23,27 @@ if TYPE_CHECKING:
 
     from batchmean.documents import Document
     from batchmean.findings import Finding
+    from batchmean.output.fingerprint import Mark
     from batchmean.project import Project
 
     _Fixes = bool | Callable[[Finding], bool]
+    _Named = tuple[str, str, Project | None]
+
+_Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
 
 # Below this many characters of code to analyse, starting processes costs more than it saves.
 _WORTH_PROCESSES = 400_000
 
 INTERNAL_ERROR = "internal error"
 """How the message begins where a file has no verdict through a fault of ours."""
+DIED = f"{INTERNAL_ERROR}: a worker process died; please report it"
+NO_MEMORY = "not enough memory"
 
 _CUT_SHORT = "larger than one analysis: what comes after its bound has no verdict (docs/limits.md)"
-_NO_MEMORY = "not enough memory"
 _PARSED = 200  # bytes of memory that the parser may want for one of a file
 _NAMED = 3  # links that the warning about them names
+_AHEAD = 32  # items that each process is given before the first answer is asked for
 
 
 class FileError(NamedTuple):
@@ -52,6 +61,13 @@ class Report(NamedTuple):
     texts: dict[str, str]
     checked: int = 0
     """Files that were read."""
+
+
+class _Aside(NamedTuple):
+    """Which of so many findings that look alike in a file are set aside."""
+
+    which: frozenset[int]
+    of: int
 
 
 class Check:
@@ -77,10 +93,12 @@ class Check:
         self._fixes = fixes
         self._warn = warn
         self._go_on = go_on
+        self._given_folders: list[str] = []
         self._folders: tuple[str, ...] = ()
         self._outside: list[str] = []
         self._errors: list[FileError] = []
-        self._checked = 0
+        self._considered: list[str] = []
+        self._aside: dict[str, dict[Mark, _Aside]] = {}
         self._suspicious: dict[str, str] = {}
         self._projects: dict[str, Project] = {}
         self._documents: dict[str, Document] = {}
@@ -94,7 +112,8 @@ class Check:
     def found(self, paths: Iterable[str]) -> Iterator[str]:
         """What `files` lints."""
         paths = list(paths)
-        self._folders = real_folders(path for path in paths if os.path.isdir(path))
+        self._given_folders = [path for path in paths if os.path.isdir(path)]
+        self._folders = real_folders(self._given_folders)
         seen: set[str] = set()
         for path in self._found(paths):
             if path not in seen:
@@ -115,24 +134,72 @@ class Check:
             target = os.path.realpath(path)
             raise SourceError(path, f"is a link that leads out, to {legible(target)}, so it is left as it is")
 
+    def wants(self, finding: Finding) -> bool:
+        """Whether the settings of the finding's file ask for it."""
+        return self._settings.of(finding.path).wants(finding)
+
     @property
     def errors(self) -> list[FileError]:
         """What has no verdict so far, as far as looking for files has shown it."""
         return sorted(self._errors)
 
-    def text(self, data: bytes, path: str) -> Report:
-        """Lint the bytes of one file that is called `path` in the report and in the settings."""
+    def text(self, content: bytes | str, path: str) -> Report:
+        """Lint the content of one file that is called `path` in the report and in the settings."""
         if not (self._force_exclude and self._excludes(path)):
-            self._consider(path, partial(decode, data, path))
+            self._consider(path, partial(as_text, content, path))
         return self._report()
 
-    def again(self, text: str, path: str) -> list[Finding]:
+    def file(self, path: str) -> Report:
+        """Lint one file, whatever it is called, and whatever is excluded."""
+        self._consider(path, partial(read, path))
+        return self._report()
+
+    @property
+    def considered(self) -> Sequence[str]:
+        """The files that were looked at."""
+        return self._considered
+
+    @property
+    def folders(self) -> Sequence[str]:
+        """The folders among the paths that were given."""
+        return self._given_folders
+
+    def keep(self, report: Report, kept: Iterable[Finding]) -> Report:
+        """The report on some of its findings. `again` knows the others from now on, and leaves them out."""
+        from batchmean.output.fingerprint import marks
+
+        ids = {id(finding) for finding in kept}
+        alike: dict[tuple[str, Mark], list[bool]] = {}
+        for finding, mark in marks(report):
+            alike.setdefault((finding.path, mark), []).append(id(finding) in ids)
+        for (path, mark), are_kept in alike.items():
+            which = frozenset(index for index, is_kept in enumerate(are_kept) if not is_kept)
+            if which:
+                self._aside.setdefault(path, {})[mark] = _Aside(which, len(are_kept))
+        return report._replace(findings=[finding for finding in report.findings if id(finding) in ids])
+
+    def _kept_again(self, report: Report, path: str) -> list[Finding]:
+        """What is not set aside of the findings in a file that has changed."""
+        from batchmean.output.fingerprint import marks
+
+        alike: dict[Mark, list[Finding]] = {}
+        for finding, mark in marks(report):
+            alike.setdefault(mark, []).append(finding)
+        dropped: set[int] = set()
+        for mark, aside in self._aside[path].items():
+            findings = alike.get(mark, [])
+            which = aside.which if len(findings) == aside.of else range(len(aside.which))
+            dropped.update(id(finding) for index, finding in enumerate(findings) if index in which)
+        return [finding for finding in report.findings if id(finding) not in dropped]
+
+    def again(self, content: str, path: str) -> list[Finding]:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
         self._go_on()
         try:
-            document = opened(text, path)
+            document = opened(content, path)
         except SourceError as error:
             raise ValueError(error.message) from None
+        text = content
         fixes = self._fixes
         if document is not None:
             before = self._documents.get(path)
@@ -141,11 +208,14 @@ class Check:
             text = document.text
             if callable(fixes):
                 fixes = partial(_is_wanted_in, document, fixes)
-        verdict = _lint(path, text, fixes=fixes, project=project_of(path, self._settings.of(path)))
+        verdict = _lint((path, text, project_of(path, self._settings.of(path))), fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
-        wanted = self._wanted(verdict.findings, path, text, document)
-        return sorted(wanted, key=lambda finding: finding.sort_key)
+        wanted = self._wanted(verdict, path, text, document)
+        findings = sorted(wanted, key=lambda finding: finding.sort_key)
+        if path not in self._aside:
+            return findings
+        return self._kept_again(Report(findings, [], sources(content, path)), path)
 
     def _found(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
@@ -160,12 +230,14 @@ class Check:
                     is_outside=self._is_outside,
                     warn=self._warn,
                 )
-                files = list(found)
-                if not files:
+                is_empty = True
+                for file in found:
+                    is_empty = False
+                    yield file
+                if is_empty:
                     hidden = heeds_git and any(walk(path, self._excludes, lambda error: None))
                     remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
                     self._warn(f"no Python files to check under {legible(path)}{remedy}")
-                yield from files
             elif not (self._force_exclude and self._excludes(path)):
                 yield path.removeprefix(f".{os.sep}")
 
@@ -189,7 +261,7 @@ class Check:
 
     def _consider(self, path: str, get: Callable[[], str]) -> None:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
-        self._checked += 1
+        self._considered.append(path)
         try:
             text = get()
             document = opened(text, path)
@@ -197,7 +269,7 @@ class Check:
             self._failed(error)
             return
         except MemoryError:
-            self._errors.append(FileError(path, _NO_MEMORY))
+            self._errors.append(FileError(path, NO_MEMORY))
             return
         if document is not None:
             self._errors += [FileError(path, problem) for problem in document.problems]
@@ -211,7 +283,7 @@ class Check:
 
     def _is_suspicious(self, text: str, path: str) -> bool:
         """Could a loss be in the text, or does it call for one in another module of its project?"""
-        is_worth_it = gate.worth_parsing(text)
+        is_worth_it = gate.worth_parsing(text) or gate.names_codes(text)
         if not is_worth_it and not gate.reduces(text):
             return False
         project = project_of(path, self._settings.of(path))
@@ -231,24 +303,37 @@ class Check:
                 self._errors.append(FileError(path, verdict.error))
             if verdict.is_cut_short:
                 self._warn(f"{legible(path)}: {_CUT_SHORT}")
-            if verdict.findings:
-                document = self._documents.get(path)
+            document = self._documents.get(path)
+            wanted = list(self._wanted(verdict, path, self._suspicious[path], document))
+            if wanted:
                 texts |= {path: self._suspicious[path]} if document is None else document.sources
-                findings += self._wanted(verdict.findings, path, self._suspicious[path], document)
+                findings += wanted
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
-        return Report(findings, self._errors, texts, self._checked)
+        return Report(findings, self._errors, texts, len(self._considered))
 
     def _wanted(
-        self, findings: list[Finding], path: str, text: str, document: Document | None
+        self, verdict: _Verdict, path: str, text: str, document: Document | None
     ) -> Iterator[Finding]:
-        from batchmean.noqa import Noqa
+        if not (verdict.findings or gate.names_codes(text)):
+            return
+        from dataclasses import replace
+
+        from batchmean.noqa import Noqa, unused_noqa
 
         config = self._settings.of(path)
         noqa = Noqa(text)
-        for finding in findings:
-            if config.wants(finding) and not noqa.silences(finding.code, finding.span.line):
-                yield finding if document is None else document.mapped(finding)
+
+        def kept(findings: Iterable[Finding]) -> Iterator[Finding]:
+            for finding in findings:
+                if config.wants(finding) and not noqa.silences(finding.code, finding.span.line):
+                    yield finding if document is None else document.mapped(finding)
+
+        yield from kept(verdict.findings)
+        if verdict.error is None and not verdict.is_cut_short:
+            for unused in kept(unused_noqa(text, path, verdict.findings, noqa)):
+                has_fix = self._fixes(unused) if callable(self._fixes) else self._fixes
+                yield unused if has_fix else replace(unused, fix=None)
 
 
 def _is_wanted_in(document: Document, wanted: Callable[[Finding], bool], finding: Finding) -> bool:
@@ -278,6 +363,12 @@ def opened(content: str, path: str) -> Document | None:
     return Document(content, path)
 
 
+def sources(content: str, path: str) -> dict[str, str]:
+    """What the findings in a file count in, by `Finding.where`."""
+    document = opened(content, path)
+    return {path: content} if document is None else document.sources
+
+
 def parse(text: str) -> ast.Module:
     """The tree of a file; `ValueError` with one line that says why there is none."""
     import ast
@@ -294,7 +385,7 @@ def parse(text: str) -> ast.Module:
     except MemoryError as error:
         # Python's parser says the same of its own stack, since 3.13 with a word about it.
         is_nested = str(error) or suffices(_PARSED * len(text))
-        why = "nested too deeply" if is_nested else _NO_MEMORY
+        why = "nested too deeply" if is_nested else NO_MEMORY
         raise ValueError(f"cannot be parsed: {why}") from None
 
 
@@ -329,40 +420,68 @@ def _lint_all(
 ) -> Iterator[_Verdict]:
     """The verdicts in the order of the files, from processes where that pays."""
     jobs = min(jobs, len(texts))
+    run = partial(_lint, fixes=fixes)
+    items = [(path, text, projects.get(path)) for path, text in texts.items()]
     if jobs < 2 or sum(map(len, texts.values())) < _WORTH_PROCESSES:
-        return _lint_here(texts, fixes, projects)
-    return _lint_in_processes(texts, jobs, fixes, projects)
+        return map(run, items)
+    import batchmean.linter  # noqa: F401 - forked processes have it for nothing then
+
+    return in_processes(run, items, jobs, lambda _: _Verdict([], DIED))
 
 
-def _lint_here(texts: dict[str, str], fixes: _Fixes, projects: Mapping[str, Project]) -> Iterator[_Verdict]:
-    return (_lint(path, text, fixes=fixes, project=projects.get(path)) for path, text in texts.items())
+def in_processes(
+    run: Callable[[_Item], _Answer],
+    items: Iterable[_Item],
+    jobs: int,
+    lost: Callable[[_Item], _Answer],
+) -> Iterator[_Answer]:
+    """What `run` makes of each item, in their order and each as soon as it is there.
+
+    Where processes cannot be started in a safe way, this one does the work. An item that ends its process has the
+    answer of `lost`, and the others go on.
+    """
+    items = iter(items)
+    while unanswered := (yield from _in_pool(run, items, jobs)):
+        while unanswered:  # one of these has ended its process, and one at a time they show which
+            waiting = iter(unanswered)
+            tried = yield from _in_pool(run, waiting, 1)
+            if not tried:
+                break
+            yield lost(tried[0])
+            unanswered = [*tried[1:], *waiting]
 
 
-def _lint_in_processes(
-    texts: dict[str, str], jobs: int, fixes: _Fixes, projects: Mapping[str, Project]
-) -> Iterator[_Verdict]:
-    from concurrent.futures import ProcessPoolExecutor
+def _in_pool(
+    run: Callable[[_Item], _Answer], items: Iterator[_Item], jobs: int
+) -> Generator[_Answer, None, list[_Item]]:
+    """Answers until there are no more items, or a process dies: what was begun and has no answer is returned then."""
+    from concurrent.futures import Future, ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import Pipe
 
-    import batchmean.linter  # noqa: F401 - forked processes have it for nothing then
-
     with _safe_start() as is_safe:
         if not is_safe:
-            yield from _lint_here(texts, fixes, projects)
-            return
+            yield from map(run, items)
+            return []
         told, tell = Pipe(duplex=False)
         with told, tell, ProcessPoolExecutor(jobs, initializer=_end_with_parent, initargs=(told,)) as pool:
-            futures = [
-                pool.submit(_lint, path, text, fixes=fixes, project=projects.get(path))
-                for path, text in texts.items()
-            ]
+            begun: deque[tuple[_Item, Future[_Answer]]] = deque()
             try:
-                for future in futures:
+                while True:
+                    for item in islice(items, jobs * _AHEAD - len(begun)):
+                        try:
+                            begun.append((item, pool.submit(run, item)))
+                        except BrokenProcessPool as error:
+                            begun.append((item, Future()))
+                            begun[-1][1].set_exception(error)
+                    if not begun:
+                        return []
                     try:
-                        yield future.result()
+                        answer = begun[0][1].result()
                     except BrokenProcessPool:
-                        yield _Verdict([], f"{INTERNAL_ERROR}: a worker process died; please report it")
+                        return [item for item, _ in begun]
+                    begun.popleft()
+                    yield answer
             except BaseException:  # Ctrl-C, above all: what is begun or queued is not worth waiting for
                 tell.send_bytes(b"end")
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -415,7 +534,9 @@ def _await_end(told: Connection) -> None:
     os._exit(1)
 
 
-def _lint(path: str, text: str, *, fixes: _Fixes, project: Project | None = None) -> _Verdict:
+def _lint(named: _Named, *, fixes: _Fixes) -> _Verdict:
+    """The verdict on a path and its text, with the project that it is in."""
+    path, text, project = named
     with without_collection():
         return _linted(path, text, fixes, project)
 
@@ -434,7 +555,7 @@ def _linted(path: str, text: str, fixes: _Fixes, project: Project | None) -> _Ve
         )
         return _Verdict(findings, None, bool(bounds))
     except MemoryError:
-        return _Verdict([], f"cannot be analysed: {_NO_MEMORY}")
+        return _Verdict([], f"cannot be analysed: {NO_MEMORY}")
     except InternalError as error:
         problem = error.message
     except Exception as error:

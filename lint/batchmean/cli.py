@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from batchmean import __version__
 from batchmean.__main__ import INTERRUPTED
 from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from, globs_from, hint, rule_names
-from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, printable, render
+from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, portable, printable, render
 from batchmean.output.style import COLORS, style_of
 from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
 
 if TYPE_CHECKING:
+    from batchmean.baseline import Baselines
     from batchmean.check import Check, Report
+    from batchmean.findings import Finding
     from batchmean.rules import Rule
+    from batchmean.since import Since
 
 CLEAN, FOUND, USAGE = 0, 1, 2
+_STALE_NAMED = 20  # entries of baselines
 
 _EXIT_CODES = "exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage"
 _EXAMPLES = f"""\
@@ -42,6 +46,8 @@ examples:
   batchmean check --stdin-filename src/model.py - < src/model.py
   batchmean check --show-settings src/                      which settings hold, and where they are from
   batchmean check --add-noqa src/                           start from what is there now
+  batchmean check --write-baseline known.json src/          or from a list of it
+  batchmean check --baseline known.json src/                and report what is new
 
 {_EXIT_CODES}"""
 
@@ -254,6 +260,27 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --fix or --diff: also likely findings, and terms whose balance with others changes",
     )
+    based = parser.add_mutually_exclusive_group()
+    based.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="do not report what --write-baseline has put there; name what is gone",
+    )
+    based.add_argument(
+        "--no-baseline",
+        dest="baseline",
+        action="store_const",
+        const="",
+        help="report what a baseline covers, too",
+    )
+    based.add_argument(
+        "--write-baseline", metavar="FILE", help="write the findings there instead of reporting them"
+    )
+    add(
+        "--since",
+        metavar="REV",
+        help="only findings on lines that have changed since this revision of git branched off from HEAD",
+    )
     add("--statistics", action="store_true", help="count the findings by code instead of listing them")
     add("--exit-zero", action="store_true", help="exit 0 even with findings")
     add("--jobs", type=_positive, metavar="N", help="processes at most (default: the number of CPUs)")
@@ -284,6 +311,12 @@ def _check(options: argparse.Namespace) -> int:
         raise _UsageError(
             "--output-file is for a report; what standard input becomes goes to standard output"
         )
+    if options.write_baseline is not None:
+        _refuse_beside_baseline(options, paths)
+    if options.baseline:
+        from batchmean.baseline import Baseline
+
+        Baseline(options.baseline)  # what is wrong with it is said before anything is linted
     settings = Settings(_overrides(options), file=options.config, isolated=options.no_config)
     check = Check(
         settings,
@@ -298,6 +331,7 @@ def _check(options: argparse.Namespace) -> int:
         return _show_settings(paths, settings, options)
     if options.show_files:
         return _show_files(paths, check, options)
+    since = None if options.since is None else _since(options, paths)
     given = None
     if paths == ["-"]:
         try:
@@ -309,12 +343,102 @@ def _check(options: argparse.Namespace) -> int:
         report = check.text(given, options.stdin_filename or "<stdin>")
     else:
         report = check.files(paths)
+    if options.write_baseline is not None:
+        return _write_baseline(report, options)
+    kept = report.findings
+    looked_at = [*check.considered, *(os.path.join(folder, "any") for folder in check.folders)]
+    if any(settings.of(path).baseline for path in looked_at):  # or its module is not even imported
+        from batchmean.baseline import Baselines
+
+        baselines = Baselines(settings)
+        for path in looked_at:
+            baselines.of(path)  # where nothing is found, all its entries are stale
+        kept = _without_known(report, check, baselines, options)
+    if since is not None:
+        kept = _changed(since, report._replace(findings=kept))
+    if len(kept) < len(report.findings):
+        report = check.keep(report, kept)
     if is_fixing or options.add_noqa:
         return _rewrite(report, check, options, given)
     for error in report.errors:
         _complain("error", f"{legible(error.path)}: {error.message}")
     sys.stdout.write(_rendered(report, options))
     return FOUND if report.errors or (report.findings and not options.exit_zero) else CLEAN
+
+
+def _since(options: argparse.Namespace, paths: list[str]) -> Since:
+    """What has changed. That it cannot be known is said before anything is linted."""
+    from batchmean.since import Since, SinceError
+
+    if paths == ["-"] and options.stdin_filename is None:
+        raise _UsageError("--since needs to know by --stdin-filename what standard input is called")
+    try:
+        since = Since(options.since)
+        for path in [options.stdin_filename] if paths == ["-"] else paths:
+            since.repository(path)
+    except SinceError as problem:
+        raise _UsageError(f"--since: {problem}") from None
+    return since
+
+
+def _changed(since: Since, report: Report) -> list[Finding]:
+    from batchmean.since import SinceError
+
+    try:
+        return since.changed(report)
+    except SinceError as problem:
+        raise _UsageError(f"--since: {problem}") from None
+
+
+def _refuse_beside_baseline(options: argparse.Namespace, paths: list[str]) -> None:
+    """Refuse what makes no sense beside `--write-baseline`, before anything is linted for nothing."""
+    from batchmean.baseline import refuse_to_replace
+
+    for name in ("fix", "diff", "add_noqa", "show_files", "show_settings", "statistics", "since"):
+        if getattr(options, name):
+            raise _UsageError(f"--write-baseline cannot be combined with --{name.replace('_', '-')}")
+    if paths == ["-"]:
+        raise _UsageError("--write-baseline needs files and folders, not standard input (-)")
+    refuse_to_replace(options.write_baseline)
+
+
+def _write_baseline(report: Report, options: argparse.Namespace) -> int:
+    from batchmean.baseline import content
+    from batchmean.source import create
+
+    for error in report.errors:
+        _complain("error", f"{legible(error.path)}: {error.message}")
+    file = options.write_baseline
+    try:
+        create(file, content(report, file))
+    except SourceError as problem:
+        raise _UsageError(f"{legible(file)}: {problem.message}") from None
+    except OSError as problem:
+        raise _UsageError(f"{legible(file)}: {reason(problem)}") from None
+    if not options.quiet:
+        count = len(report.findings)
+        _complain("note", f"wrote {count} finding{'' if count == 1 else 's'} to {legible(file)}")
+    return FOUND if report.errors else CLEAN
+
+
+def _without_known(
+    report: Report, check: Check, baselines: Baselines, options: argparse.Namespace
+) -> list[Finding]:
+    """What no baseline covers; the entries that cover nothing any more are named."""
+    new = baselines.new(report)
+    if options.quiet:
+        return new
+    failed = [error.path for error in report.errors]
+    stale = list(baselines.stale(check.considered, check.folders, failed))
+    for baseline, entry, count in stale[:_STALE_NAMED]:
+        times = f" ({count} times)" if count > 1 else ""
+        within = f" in {entry.within}" if entry.within else ""
+        place = f"{entry.path}: {entry.code}{within}: {entry.source}{times}"
+        _complain("note", f"{portable(baseline.file)}: is found no more: {place}")
+    if stale[_STALE_NAMED:]:
+        more = len(stale) - _STALE_NAMED
+        _complain("note", f"and {more} more that are found no more; --write-baseline forgets them")
+    return new
 
 
 def _standard_input() -> bytes:
@@ -363,6 +487,7 @@ def _rendered(report: Report, options: argparse.Namespace) -> str:
 def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: bytes | None) -> int:
     """`--fix`, `--diff`, `--add-noqa`. Standard input comes out changed, with its report on standard error."""
     from batchmean.rewrite import add_noqa, diff, rewrite, scale_note
+    from batchmean.rules import UNUSED_NOQA
     from batchmean.source import read_bytes, write
 
     def get(path: str) -> bytes:
@@ -375,7 +500,8 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
                 write(path, data)
 
     if options.add_noqa:
-        done = add_noqa(report, get, put)
+        losses = [finding for finding in report.findings if finding.code != UNUSED_NOQA.code]
+        done = add_noqa(report._replace(findings=losses), get, put)
     else:
         done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
@@ -404,7 +530,13 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
                 place = f"{legible(finding.where)}:{finding.span.line}"
                 _complain("warning", f"{place}: no # noqa comment can be put there")
     elif done.fixed and not options.quiet:
-        _complain("note", scale_note(done.fixed, pending=options.diff))
+        losses = [finding for finding in done.fixed if finding.code != UNUSED_NOQA.code]
+        if losses:
+            _complain("note", scale_note(losses, pending=options.diff))
+        if count := len(done.fixed) - len(losses):
+            verb = "would take" if options.diff else "took"
+            what = f"{count} noqa comment{'s' if count > 1 else ''}"
+            _complain("note", f"{verb} what silences nothing out of {what}")
     unsolved = done.changes if options.diff else done.report.findings
     return FOUND if done.report.errors or (unsolved and not options.exit_zero) else CLEAN
 
@@ -421,6 +553,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         "min_confidence": options.min_confidence,
         "preview": options.preview,
         "respect_gitignore": options.respect_gitignore,
+        "baseline": options.baseline and os.path.abspath(options.baseline),
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -441,20 +574,20 @@ def _statistics(report: Report, *, as_json: bool) -> str:
 
 def _explain(asked: str, *, as_json: bool) -> int:
     from batchmean.explain import facts, page
-    from batchmean.rules import RULES
+    from batchmean.rules import EVERY
 
     names = rule_names()
     code = names.get(asked.upper()) or names.get(asked.lower())
-    family = [rule for rule in RULES.values() if rule.code.startswith(asked.upper())] if asked else []
+    family = [rule for rule in EVERY.values() if rule.code.startswith(asked.upper())] if asked else []
     if code is None and not family:
         raise _UsageError(f"no rule {asked!r}{hint(asked, names)}; `batchmean rules` lists them")
     if as_json:
         import json
 
-        chosen = family if code is None else [RULES[code]]
+        chosen = family if code is None else [EVERY[code]]
         print(json.dumps([facts(rule) | {"page": page(rule)} for rule in chosen], indent=2))
     elif code is not None:
-        sys.stdout.write(page(RULES[code]))
+        sys.stdout.write(page(EVERY[code]))
     else:
         _list(family)
     return CLEAN
@@ -462,14 +595,14 @@ def _explain(asked: str, *, as_json: bool) -> int:
 
 def _rules(*, as_json: bool) -> int:
     from batchmean.explain import facts
-    from batchmean.rules import RULES
+    from batchmean.rules import EVERY
 
     if as_json:
         import json
 
-        print(json.dumps([facts(rule) for rule in RULES.values()], indent=2))
+        print(json.dumps([facts(rule) for rule in EVERY.values()], indent=2))
     else:
-        _list(RULES.values())
+        _list(EVERY.values())
     return CLEAN
 
 

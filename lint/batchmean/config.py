@@ -27,6 +27,9 @@ MAX_DOTS = 500
 class ConfigError(Exception):
     """A setting that means nothing. One line, with a suggestion where there is a near one."""
 
+    file: str | None = None
+    """Where it stands; None on the command line."""
+
 
 class Glob(NamedTuple):
     """A pattern of paths; `*` crosses slashes, as in flake8."""
@@ -135,6 +138,8 @@ class Config(NamedTuple):
     respect_gitignore: bool = True
     follow_imports: bool = True
     extend_include: Globs = Globs()
+    baseline: str | None = None
+    """The file whose findings are reported no more."""
     file: str | None = None
     """Where this was read; None for the defaults."""
 
@@ -148,34 +153,43 @@ class Config(NamedTuple):
 
     def wants(self, finding: Finding) -> bool:
         """Whether the finding is to be reported, as far as settings decide it."""
-        return (
-            self.is_confident(finding)
-            and self.is_released(finding)
-            and self.selects(finding.code, finding.path)
-        )
+        return self.asks_for(finding.code, finding.confidence, finding.path)
+
+    def asks_for(self, code: str, confidence: str, path: str) -> bool:
+        """Whether a finding with this code, and so sure, is to be reported in a file."""
+        return self.is_confident(confidence) and self.is_released(code) and self.selects(code, path)
 
     def selects(self, code: str, path: str) -> bool:
         """Whether a rule is asked for in a file."""
         return _is_selected(code, self.select, self.ignore) and not self.per_file_ignores.ignores(code, path)
 
-    def is_confident(self, finding: Finding) -> bool:
-        """Whether the finding is as sure as `min-confidence` asks."""
-        return CONFIDENCES.index(finding.confidence) >= CONFIDENCES.index(self.min_confidence)
+    def is_confident(self, confidence: str) -> bool:
+        """Whether that is as sure as `min-confidence` asks."""
+        return CONFIDENCES.index(confidence) >= CONFIDENCES.index(self.min_confidence)
 
-    def is_released(self, finding: Finding) -> bool:
-        """Whether the finding's rule is stable, or preview rules are asked for."""
-        from batchmean.rules import RULES
+    def is_released(self, code: str) -> bool:
+        """Whether the rule is stable, or preview rules are asked for."""
+        from batchmean.rules import EVERY
 
-        return self.preview or not RULES[finding.code].preview
+        return self.preview or not EVERY[code].preview
 
 
 class Settings:
-    """The configuration of every file of one run: the nearest `[tool.batchmean]`, then the command line's."""
+    """The configuration of every file of one run: the nearest `[tool.batchmean]`, then the command line's.
+
+    Settings that mean nothing end the run, unless `on_problem` takes them: then they count as absent.
+    """
 
     def __init__(
-        self, overrides: Mapping[str, Any] | None = None, *, file: str | None = None, isolated: bool = False
+        self,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        file: str | None = None,
+        isolated: bool = False,
+        on_problem: Callable[[ConfigError], None] | None = None,
     ) -> None:
         self._overrides = dict(overrides or {})
+        self._on_problem = on_problem
         self._by_folder: dict[str, Config] = {}
         self._everywhere: Config | None = None
         if file is not None:
@@ -185,7 +199,7 @@ class Settings:
 
     def of(self, path: str) -> Config:
         """The configuration that holds for the file or folder at `path`."""
-        return self.inside(os.path.dirname(os.path.abspath(path)))
+        return self._everywhere or self.inside(os.path.dirname(os.path.abspath(path)))
 
     def inside(self, folder: str) -> Config:
         """The configuration that holds for what is in a folder."""
@@ -196,7 +210,7 @@ class Settings:
             str
         ] = []  # folders without a word about batchmean; there may be more than Python's stack holds
         while (config := self._by_folder.get(folder)) is None:
-            own = _read(os.path.join(folder, "pyproject.toml"))
+            own = self._read(os.path.join(folder, "pyproject.toml"))
             parent = os.path.dirname(folder)
             silent.append(folder)
             if own is not None or parent == folder:
@@ -205,6 +219,16 @@ class Settings:
             folder = parent
         self._by_folder.update(dict.fromkeys(silent, config))
         return config
+
+    def _read(self, path: str) -> Config | None:
+        try:
+            return _read(path)
+        except ConfigError as problem:
+            if self._on_problem is None:
+                raise
+            problem.file = path
+            self._on_problem(problem)
+            return Config()
 
     def _override(self, config: Config) -> Config:
         """The command line wins: its `--select` starts anew, its `--ignore` takes away more."""
@@ -220,19 +244,19 @@ def codes_from(texts: Iterable[str], where: str) -> tuple[str, ...]:
     """Codes and beginnings of codes, with commas or without. One that no rule starts with is an error."""
     codes = tuple(code.upper() for text in texts for code in text.replace(",", " ").split())
     if codes:
-        from batchmean.rules import RULES
+        from batchmean.rules import EVERY
 
         for code in codes:
-            if not any(known.startswith(code) for known in RULES):
+            if not any(known.startswith(code) for known in EVERY):
                 raise ConfigError(f"{where}: unknown code {code!r}{hint(code, rule_names())}")
     return codes
 
 
 def rule_names() -> dict[str, str]:
     """The codes of the rules by everything they may be asked for: the code and the name."""
-    from batchmean.rules import RULES
+    from batchmean.rules import EVERY
 
-    return {code: code for code in RULES} | {rule.name: code for code, rule in RULES.items()}
+    return {code: code for code in EVERY} | {rule.name: code for code, rule in EVERY.items()}
 
 
 def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:
@@ -306,6 +330,8 @@ def _from_table(table: object, root: str, where: str) -> Config:
                 (glob_from(text, root, place, is_setting=True), codes_from(_strings(codes, place), place))
                 for text, codes in value.items()
             )
+        elif key == "baseline":
+            values["baseline"] = _inside(value, root, place)
         elif key == "min-confidence":
             if value not in CONFIDENCES:
                 raise ConfigError(f'{place} must be "likely" or "proved"')
@@ -329,6 +355,7 @@ KEYS = (
     "preview",
     "respect-gitignore",
     "follow-imports",
+    "baseline",
 )
 
 
@@ -371,6 +398,16 @@ def _refuse_braces(text: str, place: str) -> None:
         raise ConfigError(
             f"{place}: the pattern {text!r} has braces; write a pattern for each of what they part"
         )
+
+
+def _inside(value: object, root: str, place: str) -> str:
+    """A file below the folder that the settings are for."""
+    if not isinstance(value, str) or not value.strip("./ ") or "\0" in value:
+        raise ConfigError(f"{place} must be the name of a file")
+    file = os.path.join(root, value)
+    if source.leads_out(file, source.real_folders([root])):
+        raise ConfigError(f"{place} leads out of the folder that the settings are for")
+    return file
 
 
 def _strings(value: object, place: str) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from batchmean.findings import Finding
 from batchmean.linter import lint
-from batchmean.rules import RULES, Rule
+from batchmean.noqa import unused_noqa
+from batchmean.rules import EVERY, UNUSED_NOQA, Rule
 
 
 class Numbers(NamedTuple):
@@ -170,7 +171,7 @@ def facts(rule: Rule[Any]) -> dict[str, Any]:
         "name": rule.name,
         "summary": rule.summary,
         "preview": rule.preview,
-        "laws": rule.law.split(" and "),
+        "laws": rule.law.split(" and ") if rule.law else [],
         "first_contact": None if measured is None else {"right": measured[0], "judged": measured[1]},
     }
 
@@ -178,6 +179,18 @@ def facts(rule: Rule[Any]) -> dict[str, Any]:
 def page(rule: Rule[Any]) -> str:
     """What the rule finds, why it matters, by how much, wrong, right, when to suppress it; in Markdown."""
     what_and_why, heading, when = rule.documentation.partition(_SUPPRESS)
+    if rule is UNUSED_NOQA:
+        return f"""\
+# {rule.code} {rule.name}
+
+{rule.summary[0].upper()}{rule.summary[1:]}.
+
+{what_and_why.strip()}
+
+{_examples(rule)}
+
+{heading}{when.rstrip()}
+"""
     status = "\n\nA preview rule: reported with `--preview` only." if rule.preview else ""
     status += f"\n\n{_measured(rule)}"
     return f"""\
@@ -193,6 +206,14 @@ def page(rule: Rule[Any]) -> str:
 
 {_table(NUMBERS[rule.code])}
 
+{_examples(rule)}
+
+{heading}{when.rstrip()}
+"""
+
+
+def _examples(rule: Rule[Any]) -> str:
+    return f"""\
 ## Wrong
 
 ```python
@@ -207,10 +228,7 @@ def page(rule: Rule[Any]) -> str:
 
 ```python
 {rule.right.strip()}
-```
-
-{heading}{when.rstrip()}
-"""
+```"""
 
 
 def _broken(rule: Rule[Any]) -> str:
@@ -225,7 +243,7 @@ def about(finding: Finding) -> str:
     """A finding in full, in Markdown: what it rests on, its size where the code shows it, and the page of its rule."""
     because = [f"- line {because.line}: {because.text}" for because in finding.because]
     likely = ["Likely, not proved: this rests on names."] if finding.confidence == "likely" else []
-    parts = [finding.message, *likely, "\n".join(because), *_size(finding), "---", page(RULES[finding.code])]
+    parts = [finding.message, *likely, "\n".join(because), *_size(finding), "---", page(EVERY[finding.code])]
     return "\n\n".join(parts)
 
 
@@ -254,7 +272,8 @@ def _table(numbers: Numbers) -> str:
 
 def _reported(rule: Rule[Any]) -> str:
     """What the linter says about the wrong example."""
+    found = lint(rule.wrong, "example.py")
     return "\n".join(
         f"example.py:{finding.span.line}:{finding.span.column}: {finding.code} {finding.message}"
-        for finding in lint(rule.wrong, "example.py")
+        for finding in [*found, *unused_noqa(rule.wrong, "example.py", found)]
     )

@@ -10,9 +10,13 @@ from __future__ import annotations
 import ast
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from batchmean import __version__, gate
+
+if TYPE_CHECKING:
+    from batchmean.config import Settings
+    from batchmean.findings import Finding
 
 
 class Plugin:
@@ -33,10 +37,11 @@ class Plugin:
         self._tree = tree
         self._text = "".join(lines)
         self._filename = filename
+        self._is_worth_it = gate.worth_parsing(self._text) or gate.names_codes(self._text)
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line, column from 0 (flake8 adds 1), message with its code, and the plugin."""
-        if not (gate.worth_parsing(self._text) or gate.reduces(self._text)):
+        if not (self._is_worth_it or gate.reduces(self._text)):
             return
         try:
             reports = self._reports()
@@ -49,26 +54,51 @@ class Plugin:
         from batchmean.project import Project
 
         project = Project(self._filename)
-        if not (gate.worth_parsing(self._text) or leads_to_losses(self._text, project)):
+        if not (self._is_worth_it or leads_to_losses(self._text, project)):
             return []
-        from batchmean.config import Config, ConfigError, Settings
+        from batchmean.config import Settings
 
-        try:
-            config = Settings().of(self._filename)
-        except ConfigError:  # the command says what is wrong with it
-            config = Config()
-        if not config.follow_imports and not gate.worth_parsing(self._text):
+        # The command says what is wrong with settings.
+        settings = Settings(on_problem=lambda problem: None)
+        config = settings.of(self._filename)
+        if not (config.follow_imports or self._is_worth_it):
             return []
         from batchmean.linter import lint
 
         project_read = project if config.follow_imports else None
-        findings = lint(self._text, self._filename, tree=self._tree, project=project_read)
+        bounds: list[bool] = []
+        findings = lint(
+            self._text,
+            self._filename,
+            tree=self._tree,
+            on_bound=lambda: bounds.append(True),
+            project=project_read,
+        )
+        if gate.names_codes(self._text) and not bounds:
+            from batchmean.noqa import unused_noqa
+
+            findings += unused_noqa(self._text, self._filename, findings)
+            findings.sort(key=lambda finding: finding.sort_key)
         if config.excludes(self._filename):
             return []
         if self._is_selected_by_flake8:  # then it decides alone
             config = config._replace(select=None, ignore=())
+        findings = [finding for finding in findings if config.wants(finding)]
+        if config.baseline:
+            findings = self._new(findings, settings)
         return [
             (finding.span.line, finding.span.column - 1, f"{finding.code} {finding.message}", type(self))
             for finding in findings
-            if config.wants(finding)
         ]
+
+    def _new(self, findings: list[Finding], settings: Settings) -> list[Finding]:
+        """What the baseline does not cover. Here it has to be known what flake8 will silence."""
+        from batchmean.baseline import Baselines
+        from batchmean.check import Report
+        from batchmean.noqa import Noqa
+
+        noqa = Noqa(self._text)
+        heard = [finding for finding in findings if not noqa.silences(finding.code, finding.span.line)]
+        return Baselines(settings, on_problem=lambda problem: None).new(
+            Report(heard, [], {self._filename: self._text})
+        )

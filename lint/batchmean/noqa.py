@@ -8,13 +8,26 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from batchmean.findings import Edit, Span
+from batchmean.findings import Edit, Finding, Fix, Span
 
 # flake8's own expressions, which it renames from release to release.
 _FILE = re.compile(r"\s*# flake8[:=]\s*noqa", re.IGNORECASE)
 _LINE = re.compile(r"# noqa(?::[\s]?(?P<codes>([A-Z]+[0-9]+(?:[,\s]+)?)+))?", re.IGNORECASE)
+
+
+_CODE = re.compile(r"([A-Z]+[0-9]+)([,\s]*)", re.IGNORECASE)
+_OURS = re.compile("BMN[0-9]+")
+
+
+class Unused(NamedTuple):
+    """Codes in a comment that silence nothing, where the comment stands, and what takes them away."""
+
+    codes: list[str]
+    span: Span
+    edit: Edit
 
 
 class Noqa:
@@ -47,6 +60,57 @@ class Noqa:
             listed = re.split(r"[,\s]+", (comment["codes"] or "").strip(", \t"))
             codes = self._codes[place] = frozenset(listed)
         return any(code[:end] in codes for end in range(len(code) + 1))
+
+    def unused(self, found: Iterable[tuple[int, str]]) -> Iterator[Unused]:
+        """What silences nothing of batchmean's, given all that it finds: lines and codes.
+
+        Only what is in a comment counts, as far as the tokenizer can tell; whole files and bare comments do not.
+        """
+        if not self._is_used or self._whole_file:
+            return
+        from batchmean.rules import UNUSED_NOQA
+
+        self._range(1)
+        by_place: dict[tuple[int, int], set[str]] = {}
+        for line, code in found:
+            by_place.setdefault(self._range(line), set()).add(code)
+        for line in sorted(self._hashes or ()):
+            if "noqa" not in self._lines[line - 1].lower():
+                continue
+            place, comment = self._range(line), self._comment(line)
+            if comment is None or comment["codes"] is None:
+                continue
+            before = self._joined(line)[: comment.start()].split("\n")
+            start = len(before[-1])
+            is_here = place[0] + len(before) - 1 == line and start + 1 >= (self._hashes or {})[line]
+            listed = _CODE.findall(comment["codes"])
+            is_idle = [
+                bool(_OURS.fullmatch(code))
+                and not UNUSED_NOQA.code.startswith(code)
+                and not any(one.startswith(code) for one in by_place.get(place, ()))
+                for code, _ in listed
+            ]
+            if is_here and any(is_idle):
+                codes = [code for (code, _), idle in zip(listed, is_idle, strict=True) if idle]
+                span = Span(line, start + 1, line, start + len(comment[0].rstrip(", \t")) + 1)
+                yield Unused(codes, span, self._removal(line, start, comment, is_idle))
+
+    def _removal(self, line: int, start: int, comment: re.Match[str], is_idle: list[bool]) -> Edit:
+        """Take codes out of a comment: with all that is around them, if nothing else is left."""
+        text = self._lines[line - 1]
+        listed = _CODE.findall(comment["codes"])
+        kept = [pair for pair, idle in zip(listed, is_idle, strict=True) if not idle]
+        at = start + comment.start("codes") - comment.start()
+        end = start + len(comment[0])
+        if kept:
+            kept[-1] = (kept[-1][0], listed[-1][1])
+            return Edit(Span(line, at + 1, line, end + 1), "".join(code + after for code, after in kept))
+        rest = text[end:].lstrip()
+        if not rest:
+            return Edit(Span(line, len(text[:start].rstrip()) + 1, line, len(text) + 1), "")
+        if rest.startswith("#"):
+            return Edit(Span(line, start + 1, line, len(text) - len(rest) + 1), "")
+        return Edit(Span(line, start + 1, line, len(text) - len(rest) + 1), "# ")
 
     def last_line(self, line: int) -> int:
         """Where a comment about `line` stands: on its own line, or behind the string or backslashes it is part of."""
@@ -111,3 +175,25 @@ def _ranges(text: str) -> tuple[dict[int, tuple[int, int]], dict[int, int] | Non
     except (tokenize.TokenError, SyntaxError):
         return ranges, None  # what the parser takes and the tokenizer does not: physical lines must do
     return ranges, hashes
+
+
+def unused_noqa(
+    text: str, path: str, found: Iterable[Finding], noqa: Noqa | None = None
+) -> Iterator[Finding]:
+    """The comments of a file that silence nothing, given all that is found in it whatever the settings say."""
+    from batchmean.rules import UNUSED_NOQA
+
+    for unused in (noqa or Noqa(text)).unused((finding.span.line, finding.code) for finding in found):
+        silence, them = ("silences", "it") if len(unused.codes) == 1 else ("silence", "them")
+        what = f"{', '.join(unused.codes)} in this noqa comment {silence} nothing"
+        yield Finding(
+            code=UNUSED_NOQA.code,
+            name=UNUSED_NOQA.name,
+            message=f"{what}; remove {them}",
+            path=path,
+            span=unused.span,
+            confidence="proved",
+            factor=None,
+            because=(),
+            fix=Fix((unused.edit,), safe=True),
+        )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from batchmean.check import FileError, Report, opened, parse
+from batchmean.check import FileError, Report, opened, parse, sources
 from batchmean.noqa import Noqa
 from batchmean.source import NOTEBOOKS, SourceError, decode, edited, legible
 
@@ -325,9 +325,7 @@ def _octal(char: str) -> str:
 
 def _sources(data: bytes, path: str) -> dict[str, str]:
     """What the findings in a file count in, by `Finding.where`."""
-    content = decode(data, path)
-    document = opened(content, path)
-    return {path: content} if document is None else document.sources
+    return sources(decode(data, path), path)
 
 
 def _raw(data: bytes, path: str) -> str:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
 
 from lsprotocol import types as lsp
@@ -27,7 +28,8 @@ from pygls.lsp.server import LanguageServer
 from pygls.workspace import TextDocument
 
 from batchmean import __version__, gate
-from batchmean.check import INTERNAL_ERROR, Check, Report, project_of
+from batchmean.baseline import Baselines
+from batchmean.check import INTERNAL_ERROR, Check, Report, project_of, sources
 from batchmean.config import Config, ConfigError, Settings
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Span
@@ -80,10 +82,14 @@ class Analysis(NamedTuple):
     text: str
     config: Config
     config_problem: str | None
+    baseline: tuple[int, int] | None
+    """When the baseline was written, and its size."""
     fixed: frozenset[Span] | None
     """The findings whose fixes were asked for; None if those of all were."""
     findings: list[Finding] | None
     problem: str | None = None
+    covered: tuple[Finding, ...] = ()
+    """What the baseline leaves out."""
 
     def has_fixes(self, places: frozenset[Span] | None) -> bool:
         """Whether the fixes of the findings at some places, or of all, were asked for."""
@@ -97,22 +103,22 @@ def analyse(
 
     `known` comes back if that is what this would return, and its fixes are kept in any case.
     """
-    settings, config_problem = Settings(), None
-    try:
-        config = settings.of(path)
-    except ConfigError as error:
-        settings, config_problem = Settings(isolated=True), str(error)
-        config = settings.of(path)
-    question = (text, config, config_problem)
+    problems: list[ConfigError] = []
+    settings = Settings(on_problem=problems.append)
+    config = settings.of(path)
+    baselines = Baselines(settings, on_problem=problems.append)
+    baselines.of(path)
+    question = (text, config, str(problems[0]) if problems else None, _state(config.baseline))
     before: dict[tuple[Span, str], Finding] = {}
-    if known is not None and known[:3] == question:
+    if known is not None and known[:4] == question:
         if known.has_fixes(fixes):
             return known
         before = {(f.span, f.code): f for f in known.findings or () if f.span in (known.fixed or ())}
     project = project_of(path, config)
     from batchmean.engine.imports import leads_to_losses
 
-    is_suspicious = gate.worth_parsing(text) or (project is not None and leads_to_losses(text, project))
+    is_worth_it = gate.worth_parsing(text) or gate.names_codes(text)
+    is_suspicious = is_worth_it or (project is not None and leads_to_losses(text, project))
     if not is_suspicious or config.excludes(path):
         return Analysis(*question, None, [])
 
@@ -121,18 +127,30 @@ def analyse(
         is_asked_for = fixes is None or finding.span in fixes
         return is_asked_for and (finding.span, finding.code) not in before
 
+    check = _check(settings, job, fixes=wanted if fixes != _NO_FIXES else False)
     try:
-        found = _check(settings, job, fixes=wanted if fixes != _NO_FIXES else False).again(text, path)
+        found = check.again(text, path)
     except ValueError as error:
         return Analysis(*question, None, None, str(error))
-    findings = [before.get((finding.span, finding.code), finding) for finding in found]
+    new = baselines.new(Report(found, [], sources(text, path))) if config.baseline else found
+    kept = set(map(id, new))
+    covered = tuple(finding for finding in found if id(finding) not in kept)
+    findings = [before.get((finding.span, finding.code), finding) for finding in new]
     fixed = None if fixes is None else fixes.union(span for span, _ in before)
-    return Analysis(*question, fixed, findings)
+    return Analysis(*question, fixed, findings, covered=covered)
+
+
+def _state(file: str | None) -> tuple[int, int] | None:
+    try:
+        state = Path(file).stat() if file else None
+    except OSError:
+        return None
+    return None if state is None else (state.st_mtime_ns, state.st_size)
 
 
 def fix_all(analysis: Analysis, path: str, job: Job) -> str:
     """The text with every safe fix applied."""
-    settings = Settings(isolated=analysis.config_problem is not None)
+    settings = Settings(on_problem=lambda problem: None)
     report = Report(analysis.findings or [], [], {path: analysis.text})
 
     def wanted(finding: Finding) -> bool:
@@ -140,6 +158,9 @@ def fix_all(analysis: Analysis, path: str, job: Job) -> str:
         return True
 
     check = _check(settings, job, fixes=wanted)
+    if analysis.covered:
+        everything = sorted([*report.findings, *analysis.covered], key=lambda finding: finding.sort_key)
+        check.keep(report._replace(findings=everything), report.findings)
     try:
         data = encode(analysis.text, path)
         done = rewrite(report, check, lambda _: data, lambda *_: None, unsafe=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from batchmean.config import Config
 from batchmean.output import is_shown, printable
-from batchmean.rules import RULES
+from batchmean.rules import EVERY
 from batchmean.source import legible
 
 
@@ -31,9 +31,14 @@ def _lines(path: str, config: Config) -> Iterator[str]:
     yield f"preview = {_bool(config.preview)}"
     yield f"respect-gitignore = {_bool(config.respect_gitignore)}"
     yield f"follow-imports = {_bool(config.follow_imports)}"
+    yield (
+        f"baseline = {_string(legible(config.baseline))}"
+        if config.baseline
+        else "# baseline: every finding is reported"
+    )
     rules = [
         code
-        for code, rule in RULES.items()
+        for code, rule in EVERY.items()
         if config.selects(code, path) and (config.preview or not rule.preview)
     ]
     yield f"# reported here: {', '.join(rules) or 'nothing'}"

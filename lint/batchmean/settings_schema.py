@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchmean.config import CONFIDENCES, KEYS
-from batchmean.rules import RULES
+from batchmean.rules import EVERY
 
 _TITLES = {
     "select": "Report only these codes, or those that begin so",
@@ -17,6 +17,7 @@ _TITLES = {
     "preview": "Report rules that are still on trial, too",
     "respect-gitignore": "Leave out of folders what git ignores",
     "follow-imports": "Read the modules of the same project that a file imports",
+    "baseline": "A file that --write-baseline has written, whose findings are reported no more",
 }
 
 
@@ -38,6 +39,7 @@ def schema() -> dict[str, Any]:
         "preview": {"type": "boolean"},
         "respect-gitignore": {"type": "boolean"},
         "follow-imports": {"type": "boolean"},
+        "baseline": {"type": "string", "minLength": 1},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -51,7 +53,7 @@ def schema() -> dict[str, Any]:
 
 def _codes() -> str:
     """Codes, their beginnings, and several of these with commas or spaces; in either case, as in the code."""
-    beginnings = {code[:length] for code in RULES for length in range(1, len(code) + 1)}
+    beginnings = {code[:length] for code in EVERY for length in range(1, len(code) + 1)}
     one = "|".join("".join(_either(char) for char in text) for text in sorted(beginnings))
     return f"^[, ]*(?:(?:{one})(?:[, ]+|$))*$"
 

@@ -65,8 +65,17 @@ def read_bytes(path: str) -> bytes:
 def bounded(data: bytes, path: str) -> bytes:
     """What was read, if it is not too large."""
     if len(data) > MAX_BYTES:
-        raise SourceError(path, f"is larger than {MAX_BYTES >> 20} MiB")
+        raise _too_large(path)
     return data
+
+
+def _too_large(path: str) -> SourceError:
+    return SourceError(path, f"is larger than {MAX_BYTES >> 20} MiB")
+
+
+def _has_nul(path: str) -> SourceError:
+    kind = "text" if path.endswith(DOCUMENTS) else "Python source"
+    return SourceError(path, f"contains a NUL byte, so it is not {kind}")
 
 
 def read_regular(path: str, limit: int) -> bytes:
@@ -92,8 +101,7 @@ def _must_be_regular(mode: int) -> None:
 def decode(data: bytes, path: str) -> str:
     """The bytes of a file as text: PEP 263 and BOM honoured, every line end made LF."""
     if b"\0" in data:
-        kind = "text" if path.endswith(DOCUMENTS) else "Python source"
-        raise SourceError(path, f"contains a NUL byte, so it is not {kind}")
+        raise _has_nul(path)
     encoding = _encoding(data, path)
     if data.startswith(_BOM):
         data = data[len(_BOM) :]
@@ -107,6 +115,17 @@ def decode(data: bytes, path: str) -> str:
     except Exception as error:  # codecs raise what they like: `# coding: hex`
         raise SourceError(path, f"cannot be decoded as {encoding}: {_one_line(error)}") from None
     return unify_line_ends(text)
+
+
+def as_text(content: bytes | str, path: str) -> str:
+    """The content of a file, as its bytes or as text that was read already, as `read` has it."""
+    if isinstance(content, bytes):
+        return decode(bounded(content, path), path)
+    if len(content) > MAX_BYTES:
+        raise _too_large(path)
+    if "\0" in content:
+        raise _has_nul(path)
+    return unify_line_ends(content.removeprefix("\ufeff"))
 
 
 def encode(text: str, path: str) -> bytes:
@@ -191,6 +210,23 @@ def write(path: str, data: bytes) -> None:
             raise
     except OSError as error:
         raise SourceError(path, f"cannot be written: {reason(error)}") from None
+
+
+def create(path: str, data: bytes) -> None:
+    """Make a file, or replace what is there: all of it or nothing. `SourceError` or `OSError` say why it cannot be."""
+    target = os.path.realpath(path)
+    if os.path.lexists(target):
+        write(path, data)
+        return
+    draft = os.path.join(os.path.dirname(target), f".batchmean-{os.getpid()}")
+    with open(draft, "xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.replace(draft, target)
+        except BaseException:
+            os.unlink(draft)
+            raise
 
 
 def _dress(draft: str, target: str, before: os.stat_result) -> None:

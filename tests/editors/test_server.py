@@ -285,6 +285,28 @@ def test_the_configuration_is_that_of_now(client: Client) -> None:
     assert client.diagnostics(uri, client.change(uri, BY_NAMES)) == []
 
 
+def test_what_the_baseline_covers_is_neither_shown_nor_fixed(client: Client) -> None:
+    (client.root / "pyproject.toml").write_text('[tool.batchmean]\nbaseline = "b.json"\n', encoding="utf-8")
+    (client.root / "a.py").write_text(WRONG, encoding="utf-8")
+    command = [str(program("batchmean")), "check", "--write-baseline", "b.json"]
+    assert subprocess.run(command, cwd=client.root, check=False, timeout=PATIENCE).returncode == 0
+    text = TWO_KINDS.replace("def whole", "def other").replace(
+        "-np.sum(target * logp) / logp.size", f"-{MEAN}"
+    )
+    uri = client.open(client.root / "a.py", text)
+    [found] = client.diagnostics(uri, 1)
+    assert found["range"]["start"]["line"] == 13
+    [action] = actions(client, uri, NOWHERE, "source.fixAll.batchmean")
+    action = client.request("codeAction/resolve", action) if "edit" not in action else action
+    assert applied(text, edits(action)) == text[: len(WRONG)] + text[len(WRONG) :].replace(
+        ".mean()", ".sum(axis=-1).mean()"
+    )
+    (client.root / "b.json").write_text("{", encoding="utf-8")
+    assert len(client.diagnostics(uri, client.change(uri, text + "\n"))) == 2
+    (client.root / "b.json").unlink()
+    (client.root / "pyproject.toml").unlink()
+
+
 def test_it_asks_to_be_told_of_changed_configurations(tmp_path: Path) -> None:
     with Client([program("batchmean"), "server"], tmp_path) as client:
         client.initialize()

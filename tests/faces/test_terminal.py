@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from batchmean.rules import RULES
+from batchmean.rules import EVERY
 
 from tests.faces.support import RIGHT, WRONG, Run, Write
 
@@ -202,22 +202,22 @@ def test_the_beginning_of_codes_lists_their_rules(batchmean: Run) -> None:
     done = batchmean("explain", "bmn3")
     listed = batchmean("rules").stdout.splitlines()
     shown = [line.split() for line in done.stdout.splitlines()]
-    assert [line[0] for line in shown] == [code for code in RULES if code.startswith("BMN3")]
+    assert [line[0] for line in shown] == [code for code in EVERY if code.startswith("BMN3")]
     assert all(any(line.split() == words for line in listed) for words in shown)
 
 
 def test_rules_and_their_pages_as_json(batchmean: Run) -> None:
     rules = json.loads(batchmean("rules", "--output-format", "json").stdout)
-    assert [rule["code"] for rule in rules] == list(RULES)
+    assert [rule["code"] for rule in rules] == list(EVERY)
     for rule in rules:
-        known = RULES[rule["code"]]
+        known = EVERY[rule["code"]]
         assert (rule["name"], rule["summary"], rule["preview"]) == (known.name, known.summary, known.preview)
         assert " and ".join(rule["laws"]) == known.law
     [one] = json.loads(batchmean("explain", "--output-format", "json", "BMN102").stdout)
     assert one.pop("page") == batchmean("explain", "BMN102").stdout
     assert one in rules
     family = json.loads(batchmean("explain", "--output-format", "json", "BMN2").stdout)
-    assert [rule["code"] for rule in family] == [code for code in RULES if code.startswith("BMN2")]
+    assert [rule["code"] for rule in family] == [code for code in EVERY if code.startswith("BMN2")]
 
 
 def test_a_shell_completes_commands_options_and_values(batchmean: Run, tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_memory_that_ends_in_the_analysis_is_no_bug_of_ours(monkeypatch: pytest.
         raise MemoryError
 
     monkeypatch.setattr("batchmean.linter.analyse", fail)
-    verdict = check._lint("a.py", WRONG, fixes=False)
+    verdict = check._lint(("a.py", WRONG, None), fixes=False)
     assert verdict == ([], "cannot be analysed: not enough memory", False)
 
 

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 def render(report: Report) -> str:
     """One object, ASCII only; columns count code points from 1 and ends are exclusive."""
-    return json.dumps(_document(report), indent=2) + "\n"
+    return json.dumps(document(report), indent=2) + "\n"
 
 
 def with_patch(report: Report, fixed: list[Finding], patch: str) -> str:
     """The report on what a patch leaves, with the findings that it mends and the patch itself, as `--diff` shows it."""
     mended = [_finding(finding) for finding in fixed]
-    return json.dumps(_document(report) | {"fixed": mended, "patch": patch}, indent=2) + "\n"
+    return json.dumps(document(report) | {"fixed": mended, "patch": patch}, indent=2) + "\n"
 
 
-def _document(report: Report) -> dict[str, Any]:
+def document(report: Report) -> dict[str, Any]:
+    """The report as what `json` writes."""
     return {
         "version": __version__,
         "tool": "batchmean",

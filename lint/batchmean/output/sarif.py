@@ -22,16 +22,16 @@ _ROOT = "%SRCROOT%"
 
 def render(report: Report) -> str:
     """One run: the rules, the findings with what they rest on, and the files without a verdict."""
-    from batchmean.rules import RULES
+    from batchmean.rules import EVERY
 
-    places = {code: index for index, code in enumerate(RULES)}
+    places = {code: index for index, code in enumerate(EVERY)}
     run = {
         "tool": {
             "driver": {
                 "name": "batchmean",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "rules": [_rule(rule) for rule in RULES.values()],
+                "rules": [_rule(rule) for rule in EVERY.values()],
             }
         },
         "columnKind": "unicodeCodePoints",

@@ -21,6 +21,7 @@ from batchmean.rules.bmn305_outer_product_mean import OuterProductMean
 from batchmean.rules.bmn306_sum_beside_mean import SumBesideMean
 from batchmean.rules.bmn307_missing_batch_division import MissingBatchDivision
 from batchmean.rules.bmn401_meaningless_perplexity import MeaninglessPerplexity
+from batchmean.rules.bmn901_unused_noqa import UnusedNoqa
 
 BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
     BatchmeanRank(),
@@ -43,6 +44,11 @@ BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
 RULES: Final[Mapping[str, Rule[Any]]] = {
     rule.code: rule for rule in sorted(BY_PRECEDENCE, key=lambda r: r.code)
 }
-"""Every rule by its code."""
+"""Every rule about losses by its code."""
 
-__all__ = ["BY_PRECEDENCE", "RULES", "Rule"]
+UNUSED_NOQA: Final = UnusedNoqa()
+
+EVERY: Final[Mapping[str, Rule[Any]]] = {**RULES, UNUSED_NOQA.code: UNUSED_NOQA}
+"""What can be reported, by its code: the rules about losses, and the one about comments."""
+
+__all__ = ["BY_PRECEDENCE", "EVERY", "RULES", "UNUSED_NOQA", "Rule"]
