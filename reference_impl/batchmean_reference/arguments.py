@@ -181,6 +181,9 @@ LABELS = ("labels", "ignorable_labels", "padded_labels")
 COUNTS = ("n_valid", "N")
 """How many positions the mask lets through, and how many it has: counted in the drawn inputs, not chosen."""
 
+BATCH = 2
+"""How many examples of an epoch are in one of its batches: where their number is odd the last batch is smaller."""
+
 _ARRAY = re.compile(r"(?P<kind>\w+)\s*\(\s*(?P<axes>[A-Z]\w*(?:\s*,\s*[A-Z]\w*)*)\s*\)")
 
 
@@ -188,8 +191,8 @@ _ARRAY = re.compile(r"(?P<kind>\w+)\s*\(\s*(?P<axes>[A-Z]\w*(?:\s*,\s*[A-Z]\w*)*
 class Argument:
     """One argument of a loss: an array of a kind over named axes, the size of an axis, or a fixed value.
 
-    `kind` is a key of `KINDS`, or "size" (then `axes` names the one axis), "scalar" or "text" (then `value`
-    holds what to pass).
+    `kind` is a key of `KINDS`, or "size" (then `axes` names the one axis), "batch" (how many along that axis are
+    taken at a time), "scalar" or "text" (then `value` holds what to pass).
     """
 
     name: str
@@ -199,7 +202,7 @@ class Argument:
 
     @classmethod
     def parse(cls, name: str, declaration: str) -> Argument:
-        """Read `logits (B, V)`, `size V`, `scalar 0.1` or `text mean`.
+        """Read `logits (B, V)`, `size V`, `batch B`, `scalar 0.1` or `text mean`.
 
         Raises `ValueError` for anything else.
         """
@@ -211,7 +214,7 @@ class Argument:
                 raise ValueError(f"{name}: an axis is named twice in {declaration!r}")
             return cls(name, kind, axes)
         kind, _, rest = declaration.strip().partition(" ")
-        if kind == "size" and rest.isidentifier():
+        if kind in ("size", "batch") and rest.isidentifier():
             return cls(name, kind, (rest,))
         if kind == "scalar":
             return cls(name, kind, value=ast.literal_eval(rest))
@@ -242,6 +245,8 @@ class Argument:
             raise ValueError(f"{self.name}: no size for axis {', '.join(missing)}")
         if self.kind == "size":
             return sizes[self.axes[0]]
+        if self.kind == "batch":
+            return min(BATCH, sizes[self.axes[0]])
         if not self.is_array:
             return self.value
         shape = tuple(sizes[axis] for axis in self.axes)

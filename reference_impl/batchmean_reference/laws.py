@@ -6,7 +6,9 @@ A term that is an expectation over a distribution is summed over its support and
   prior) changes nothing; averaging over V classes shrinks the loss by V/(V+1) instead;
 - **padding**: masked-out positions change nothing; averaging over all positions shrinks the loss;
 - **duplication**: repeating every example changes nothing; a missing or second batch division does;
-- **pointwise**: the loss of a batch is the mean of its examples' losses.
+- **pointwise**: the loss of a batch is the mean of its examples' losses;
+- **split**: the figure of an epoch is that of all its examples at once, however they are cut into batches; a mean of
+  batches that is divided by the examples changes with the cut.
 
 Right code breaks a law where the law makes no sense. Those places are a closed list, `EXEMPTIONS`; where a
 loss claims one, the law is *not applicable*, never *broken*. Nothing here looks at code: a law calls the loss
@@ -254,11 +256,22 @@ def pointwise(loss: Loss, sizes: Sizes, seed: int = 0) -> float | str:
     return _relative_change(mean, loss(inputs))
 
 
+def split(loss: Loss, sizes: Sizes, seed: int = 0) -> float | str:
+    """Relative distance of an epoch in batches, the last of which is smaller, from one batch of all examples; or
+    why the law does not apply."""
+    cut = next((argument for argument in loss.arguments if argument.kind == "batch"), None)
+    if cut is None:
+        return "no argument says how the examples are cut into batches"
+    inputs = draw_inputs(loss.arguments, sizes, seed)
+    return _relative_change(loss(inputs | {cut.name: sizes[cut.axes[0]]}), loss(inputs))
+
+
 LAWS: Mapping[str, Callable[[Loss, Sizes, int], float | str]] = {
     "null class": null_class,
     "padding": padding,
     "duplication": duplication,
     "pointwise": pointwise,
+    "split": split,
 }
 
 

@@ -239,6 +239,19 @@ def test_a_loss_of_zero_keeps_the_laws_only_if_it_stays_zero() -> None:
     assert check_law("duplication", counted, [{"B": 3}]).verdict == "broken"
 
 
+def test_an_epoch_whose_figure_depends_on_the_cut_breaks_the_law_of_the_split() -> None:
+    def means(x: np.ndarray, size: int) -> list[float]:
+        return [x[start : start + size].mean() for start in range(0, len(x), size)]
+
+    arguments = {"x": "positive (B)", "size": "batch B"}
+    assert verdicts(loss_of(lambda x, size: x.sum() / len(x), arguments))["split"] == "holds"
+    assert verdicts(loss_of(lambda x, size: sum(means(x, size)) / len(x), arguments))["split"] == "broken"
+    # Off because the last batch is smaller.
+    assert verdicts(loss_of(lambda x, size: np.mean(means(x, size)), arguments))["split"] == "broken"
+    equal = check_law("split", loss_of(lambda x, size: np.mean(means(x, size)), arguments), [{"B": 4}])
+    assert equal.verdict == "holds"
+
+
 def test_laws_that_do_not_apply_say_why() -> None:
     results = check_laws(loss_of(lambda x: x.mean(), {"x": "normal (D)"}))
     assert {law: result.reason for law, result in results.items()} == {
@@ -246,6 +259,7 @@ def test_laws_that_do_not_apply_say_why() -> None:
         "padding": "no argument is a mask",
         "duplication": "no argument has an axis of examples",
         "pointwise": "no argument has an axis of examples",
+        "split": "no argument says how the examples are cut into batches",
     }
     fixed = check_law("null class", loss_of(losses.cross_entropy, TWO_DISTRIBUTIONS, fixed={"V": 10}))
     assert (fixed.verdict, fixed.reason) == ("not applicable", "the code fixes V = 10")
