@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.rewrites.names import returns_value
 from benchmarks.rewrites.programs import Program, loaded_by
-from benchmarks.rewrites.registry import Apply, rewrite
+from benchmarks.rewrites.registry import EPOCHS, Apply, rewrite
 from benchmarks.rewrites.syntax import (
     Names,
     add_parameter,
@@ -159,6 +159,7 @@ def _summed_loop(tree: ast.Module, program: Program) -> ast.Module | None:
     moves=True,
     codes=_COUNTED,
     runs=False,
+    makes=EPOCHS,
 )
 def _summed_over_loader(tree: ast.Module, program: Program) -> ast.Module | None:
     entry = program.entry(tree)
@@ -197,9 +198,9 @@ def _called_by_name(tree: ast.Module, program: Program) -> ast.Module | None:
 
 # Factors that nobody knows: they are 1 here.
 
-_MISSING: Final = frozenset(("BMN105", "BMN303", "BMN306", "BMN307"))
+_MISSING: Final = frozenset(("BMN105", "BMN303", "BMN306", "BMN307")) | EPOCHS
 """Where a division is missing, and an unknown divisor may be it."""
-_OFF: Final = frozenset(("BMN301", "BMN306", "BMN307"))
+_OFF: Final = frozenset(("BMN301", "BMN306", "BMN307")) | EPOCHS
 """Where there is a division too many or too few, and an unknown factor may make up for it."""
 
 

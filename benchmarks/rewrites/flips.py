@@ -93,7 +93,8 @@ def compared(program: Program, rewrite: Rewrite, before: Verdicts, source: str) 
             (weakened if verdict.confidence == "proved" else raised)[verdict] += 1
             gone[verdict] -= 1
             new[other] -= 1
-    lost, new = +gone, +new
+    lost = +gone
+    new = Counter({verdict: n for verdict, n in (+new).items() if verdict.code not in rewrite.makes})
     return Flip(
         before=earlier,
         after=later,

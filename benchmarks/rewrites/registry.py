@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from typing import Final
 
 from benchmarks.rewrites.programs import Program
 
@@ -20,7 +21,8 @@ class Rewrite:
     mean that is written as a division is reported as one. `mends` names codes whose mistake may be gone
     afterwards: an unknown divisor may be the one that was missing. `tells_less` says that it hides names, or how
     many axes there are: findings that are not proved may go, and none may be proved that was not. `runs` is False
-    where the module cannot be executed as before: a batch comes in one argument, say.
+    where the module cannot be executed as before: a batch comes in one argument, say. `makes` names codes whose
+    mistake the rewrite itself makes: an average over a loader is one of perplexities.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Rewrite:
     mends: Set[str] = frozenset()
     tells_less: bool = False
     runs: bool = True
+    makes: Set[str] = frozenset()
 
     def rewritten(self, program: Program) -> str | None:
         """The program's text afterwards, or None where it stays as it is."""
@@ -41,6 +44,9 @@ class Rewrite:
         return None if text == program.source else text
 
 
+EPOCHS: Final = frozenset(("BMN501", "BMN502", "BMN504", "BMN505"))
+"""What is told of a total only where it is shown on every way what was added up, and that nothing is done to the
+quotient."""
 REWRITES: dict[str, Rewrite] = {}
 
 
@@ -53,13 +59,14 @@ def rewrite(
     mends: Set[str] = frozenset(),
     tells_less: bool = False,
     runs: bool = True,
+    makes: Set[str] = frozenset(),
 ) -> Callable[[Apply], Apply]:
     """Register a function as the rewrite of this name."""
 
     def register(apply: Apply) -> Apply:
         if name in REWRITES:
             raise ValueError(f"two rewrites are called {name}")
-        REWRITES[name] = Rewrite(name, sentence, apply, moves, codes or {}, mends, tells_less, runs)
+        REWRITES[name] = Rewrite(name, sentence, apply, moves, codes or {}, mends, tells_less, runs, makes)
         return apply
 
     return register

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from benchmarks.rewrites.programs import Program, Scope
-from benchmarks.rewrites.registry import rewrite
+from benchmarks.rewrites.registry import EPOCHS, rewrite
 from benchmarks.rewrites.syntax import (
     SIZE,
     Made,
@@ -27,7 +27,7 @@ from benchmarks.rewrites.syntax import (
 
 COUNTED = {"BMN102": "BMN101", "BMN103": "BMN101"}
 """A mean that is written as a division is reported as one."""
-OPTIONAL = frozenset(("BMN306", "BMN307"))
+OPTIONAL = frozenset(("BMN306", "BMN307")) | EPOCHS
 """Where a sum stands that was meant to be a mean, unless an option asks for it."""
 NO_MEAN = frozenset(("BMN303",))
 """What tells of the mean of one number: written as a division by 1, there is none."""

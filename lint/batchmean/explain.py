@@ -129,6 +129,38 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=float,
         wrong=lambda v: math.exp(math.log(v) / v),
     ),
+    "BMN501": Numbers(
+        case="Untrained, a model gives each of 10 classes the probability 1/10, on three batches of B examples.",
+        size="B",
+        sizes=(8, 64, 512),
+        formulas=("log 10", "log(10) / B"),
+        right=lambda b: math.log(10),
+        wrong=lambda b: math.log(10) / b,
+    ),
+    "BMN502": Numbers(
+        case="Untrained, a model gives each of 10 classes the probability 1/10, on three batches of B examples.",
+        size="B",
+        sizes=(8, 64, 512),
+        formulas=("log 10", "B log 10"),
+        right=lambda b: math.log(10),
+        wrong=lambda b: b * math.log(10),
+    ),
+    "BMN504": Numbers(
+        case="A gradient of 1 in each of K micro-batches, and one step of plain SGD at a learning rate of 1.",
+        size="K",
+        sizes=(2, 8, 64),
+        formulas=("-1", "-K"),
+        right=lambda k: -1.0,
+        wrong=lambda k: -float(k),
+    ),
+    "BMN505": Numbers(
+        case="A model is certain of one batch, and gives each of V classes the probability 1/V in the other.",
+        size="V",
+        sizes=(4, 100, 10000),
+        formulas=("sqrt(V)", "(1 + V) / 2"),
+        right=math.sqrt,
+        wrong=lambda v: (1 + v) / 2,
+    ),
 }
 """By code. The tests run each rule's examples and compare."""
 
@@ -137,6 +169,7 @@ LAWS: Final[Mapping[str, str]] = {
     "padding": "further positions that are masked out must not change the loss",
     "duplication": "every example twice must not change the loss",
     "pointwise": "the loss of a batch must be the mean of its examples' losses",
+    "split": "how the examples are cut into batches must not change the figure of the epoch",
 }
 """What each law demands, in one line; docs/laws.md has them in full."""
 

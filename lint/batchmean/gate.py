@@ -128,6 +128,25 @@ _REPORTERS: Final = (
 """Whose `log` is no logarithm."""
 
 
+_ADDED_UP: Final = _Tokens({
+    "oss": ("loss", "Loss", "ross_entropy", "rossentropy", "rossEntropy"),
+    "mean": ("mean(", "mean\n", "mean'", 'mean"', "mean,", "mean if"),
+    "sum": ("sum(", "sum\n", "sum'", 'sum"', "sum}", "sum,"),
+    "crit": ("criterion", "criteria", "crit("), "kl_div": (), "objective": (),
+    "KLDiv": (), "rror": ("Error()", "_error("), "average(": (), "on_batch": ("train_on_batch", "test_on_batch"),
+})  # fmt: skip
+"""What gives a number for a batch."""
+
+_FRAMEWORKS: Final = re.compile(
+    r"\b(?:numpy|torch|jax|tensorflow|keras|paddle|mlx|tinygrad)\b|[lL]oss\b|criterion"
+)
+_LOOP: Final = re.compile(r"\b(?:for|while)\b")
+_ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
+_AT_ONCE: Final = ("sum(", "= [", "=[")
+"""What a comprehension may be summed by, or stored as."""
+_TOTALS: Final = (*_COUNTS, "enumerate(", "range(", "+= 1", "+=1", "+ 1", "+1", "num_graphs", "batch_size")
+"""What counts batches or examples."""
+
 _BLANK: Final = re.compile(r"[^\S\n]*")
 
 
@@ -181,8 +200,37 @@ def names_codes(text: str) -> bool:
     return "BMN" in text and "noqa" in text.lower()
 
 
+def adds_up(text: str) -> bool:
+    """Could a loop add up losses, and something divide the total? Or gradients?"""
+    if accumulates(text):
+        return True
+    if not _FRAMEWORKS.search(text) or not (gives_figures(text) and adds_up_here(text)):
+        return False
+    return "mean" in text or ".av" in text or ("/" in text and any(token in text for token in _TOTALS))
+
+
+def accumulates(text: str) -> bool:
+    """Could gradients be added up over several batches?"""
+    return "backward(" in text and ("ccum" in text or "acc_" in text)
+
+
+def adds_up_here(text: str) -> bool:
+    """Could a loop in this text add something up?"""
+    loop = _LOOP.search(text)
+    if loop is None:
+        return False
+    return _ADDING.search(text, loop.end()) is not None or any(token in text for token in _AT_ONCE)
+
+
+def gives_figures(text: str) -> bool:
+    """Does the text name what gives a number for a batch, or could it hold one that was made elsewhere?"""
+    return _ADDED_UP.are_in(text)
+
+
 def worth_parsing(text: str) -> bool:
     """Could the file hold a loss with a wrong denominator? Every file that could is let through."""
+    if adds_up(text):
+        return True
     divides_a_mean = _divides_a_mean(text)
     if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
         return False

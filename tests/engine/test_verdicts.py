@@ -834,6 +834,404 @@ SNIPPETS = [
         """,
         ((4, "BMN201", "likely"),),
     ),
+    Snippet(
+        "a criterion that is seen nowhere, but that something is trained with: its batch means over the examples",
+        """
+        def train(model, loader, criterion, optimizer):
+            total = 0.0
+            for x, y in tqdm(loader):
+                optimizer.zero_grad()
+                loss = criterion(model(x), y)
+                loss.backward()
+                total += loss.item()
+            return total / len(loader.dataset)
+        """,
+        ((9, "BMN501", "likely"),),
+    ),
+    Snippet(
+        "the same where nothing is trained with it: it may give a sum",
+        """
+        def validate(model, loader, criterion):
+            total = 0.0
+            for x, y in loader:
+                total += criterion(model(x), y).item()
+            return total / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "the caller hands a criterion that sums",
+        """
+        import torch.nn as nn
+        def train(model, loader, criterion):
+            total = 0.0
+            for x, y in loader:
+                loss = criterion(model(x), y)
+                loss.backward()
+                total += loss.item()
+            return total / len(loader.dataset)
+        def main(model, loader):
+            return train(model, loader, nn.MSELoss(reduction="sum"))
+        """,
+    ),
+    Snippet(
+        "the caller hands it in one of two ways, and none is known",
+        """
+        import torch.nn as nn
+        def validate(model, loader, sums):
+            criterion = nn.MSELoss(reduction="sum") if sums else nn.MSELoss()
+            total = 0.0
+            for x, y in loader:
+                total += criterion(model(x), y).item()
+            return total / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "batch means over the batches: the mean, but for a smaller last batch",
+        """
+        import torch.nn.functional as F
+        def validate(model, loader):
+            total, batches = 0.0, 0
+            losses = []
+            for i, (x, y) in enumerate(loader):
+                total += F.mse_loss(model(x), y).item()
+                losses.append(F.mse_loss(model(x), y).item())
+                batches += 1
+            return total / len(loader), total / (i + 1), total / batches, sum(losses) / len(losses)
+        """,
+    ),
+    Snippet(
+        "each example by itself: the dataset is what the loop runs through, or a batch is one",
+        """
+        import torch.nn.functional as F
+        from torch.utils.data import DataLoader
+        def validate(model, dataset):
+            total = 0.0
+            for x, y in dataset:
+                total += F.mse_loss(model(x), y).item()
+            other = 0.0
+            for x, y in DataLoader(dataset):
+                other += F.mse_loss(model(x), y).item()
+            third = 0.0
+            for x, y in DataLoader(dataset, batch_size=1, shuffle=True):
+                third += F.mse_loss(model(x), y).item()
+            return total / len(dataset), other / len(dataset), third / len(dataset)
+        """,
+    ),
+    Snippet(
+        "a loader that leaves some examples out",
+        """
+        import torch.nn.functional as F
+        from torch.utils.data import DataLoader
+        def validate(model, dataset, size):
+            loader = DataLoader(dataset, batch_size=size, drop_last=True)
+            total = 0.0
+            for x, y in loader:
+                total += F.mse_loss(model(x), y).item()
+            return total / len(dataset)
+        """,
+    ),
+    Snippet(
+        "a loop that ends early has not seen all batches",
+        """
+        import torch.nn.functional as F
+        def validate(model, loader):
+            total = 0.0
+            for i, (x, y) in enumerate(loader):
+                if i == 10:
+                    break
+                total += F.mse_loss(model(x), y).item() * x.size(0)
+            return total / len(loader)
+        """,
+    ),
+    Snippet(
+        "a running loss that is told every hundred steps and set back",
+        """
+        import torch.nn.functional as F
+        def train(model, loader):
+            running, sums = 0.0, 0.0
+            for i, (x, y) in enumerate(loader):
+                loss = F.mse_loss(model(x), y)
+                loss.backward()
+                running += loss.item()
+                sums += loss.item() * x.size(0)
+                if i % 100 == 99:
+                    print(running / 100, sums / (i + 1))
+                    running = 0.0
+                    sums = 0.0
+            return running / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "in the middle of an epoch: by the examples that were seen so far it is wrong, by all it is not known",
+        """
+        import torch.nn.functional as F
+        def train(model, loader):
+            running, seen = 0.0, 0
+            for i, (x, y) in enumerate(loader):
+                loss = F.mse_loss(model(x), y)
+                running += loss.item()
+                seen += x.size(0)
+                print(running / len(loader.dataset), running / (i + 1))
+                print(running / seen)
+        """,
+        ((10, "BMN501", "proved"),),
+    ),
+    Snippet(
+        "weighed losses: what the weights are is not known",
+        """
+        import torch.nn.functional as F
+        def train(model, loader, weights, args):
+            total, other, third = 0.0, 0.0, 0.0
+            for x, y in loader:
+                loss = F.mse_loss(model(x), y)
+                total += loss.item() * args.scale
+                other += loss.item() * weights.sum()
+                third += loss.item() * y.ne(0).sum().item()
+            return total / len(loader.dataset), other / len(loader.dataset), third / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "a quotient that is multiplied again, by whatever",
+        """
+        import torch.nn.functional as F
+        def validate(model, loader, args):
+            total = 0.0
+            for x, y in loader:
+                total += F.mse_loss(model(x), y).item()
+            average = total / len(loader.dataset) * args.batch_size
+            other = total / len(loader.dataset)
+            other *= args.batch_size
+            return average, other, total * args.batch_size / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "added up under a condition: how often is not known",
+        """
+        import torch.nn.functional as F
+        def validate(model, loader):
+            total = 0.0
+            for i, (x, y) in enumerate(loader):
+                loss = F.mse_loss(model(x), y)
+                if not loss.isnan():
+                    total += loss.item()
+            return total / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "other data than the loop runs through",
+        """
+        import torch.nn.functional as F
+        def validate(model, train_loader, val_loader, epochs, world_size):
+            total = 0.0
+            for x, y in val_loader:
+                total += F.mse_loss(model(x), y).item()
+            return total / len(train_loader.dataset), total / epochs, total / world_size
+        """,
+    ),
+    Snippet(
+        "the total of all ranks is another one",
+        """
+        import torch.distributed as dist
+        import torch.nn.functional as F
+        def validate(model, loader):
+            total = 0.0
+            for x, y in loader:
+                total += F.mse_loss(model(x), y)
+            dist.all_reduce(total)
+            return total / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "the heads of a model are no batches, and epochs are none",
+        """
+        import torch.nn.functional as F
+        def train(model, loader, heads, epochs):
+            total = 0.0
+            for epoch in range(epochs):
+                for x, y in loader:
+                    loss = 0.0
+                    for head in heads:
+                        loss += F.mse_loss(head(model(x)), y)
+                    total += loss.item()
+            return total / len(heads), total / len(loader.dataset)
+        """,
+    ),
+    Snippet(
+        "sums of what may be one example each",
+        """
+        import numpy as np
+        def divergence(documents, topics):
+            total, rewards = 0.0, []
+            for p, q in zip(documents, topics):
+                total += np.sum(p * np.log(p / q))
+                rewards.append(np.sum(p))
+            return total / len(topics), np.mean(rewards)
+        """,
+    ),
+    Snippet(
+        "a sum over what was averaged over the examples before",
+        """
+        def train(model, loader):
+            total = 0.0
+            for x in loader:
+                mu, log_var = model(x)
+                kl_per_dim = -0.5 * (1 + log_var - mu.pow(2) - log_var.exp()).mean(dim=0)
+                total += kl_per_dim.clamp(min=0.1).sum().item()
+            return total / len(loader)
+        """,
+    ),
+    Snippet(
+        "the exponential of the average, of an error and of a negative",
+        """
+        import math
+        import torch.nn.functional as F
+        def validate(model, loader):
+            total, errors, confidence = 0.0, 0.0, 0.0
+            for x, y in loader:
+                total += F.cross_entropy(model(x), y).item()
+                errors += math.exp(F.mse_loss(model(x), y).item())
+                confidence += math.exp(-F.cross_entropy(model(x), y).item())
+            return math.exp(total / len(loader)), errors / len(loader), confidence / len(loader)
+        """,
+    ),
+    Snippet(
+        "numbers of batches times their size are the examples, more or less",
+        """
+        import torch.nn.functional as F
+        def validate(model, loader, batch_size):
+            total, sums = 0.0, 0.0
+            for i, (x, y) in enumerate(loader):
+                total += F.mse_loss(model(x), y).item()
+                sums += F.mse_loss(model(x), y, reduction="sum").item()
+            sums / (len(loader) * batch_size)
+            return total / (len(loader) * batch_size)
+        """,
+        ((9, "BMN501", "likely"),),
+    ),
+    Snippet(
+        "train_data and train_loader go together by their names, train_data and test_loader do not",
+        """
+        import torch.nn.functional as F
+        def validate(model, train_loader, test_loader, train_data):
+            total, other = 0.0, 0.0
+            for x, y in train_loader:
+                total += F.mse_loss(model(x), y).item()
+            for x, y in test_loader:
+                other += F.mse_loss(model(x), y).item()
+            return total / len(train_data), other / len(train_data)
+        """,
+        ((9, "BMN501", "likely"),),
+    ),
+    Snippet(
+        "an average's object weighs what it is given, and is right",
+        """
+        import torch.nn.functional as F
+        def validate(model, loader):
+            losses = AverageMeter()
+            for x, y in loader:
+                loss = F.mse_loss(model(x), y)
+                losses.update(loss.item(), x.size(0))
+            return losses.avg
+        """,
+    ),
+    Snippet(
+        "it is given sums, or its sum is divided by the examples",
+        """
+        import torch.nn.functional as F
+        def validate(model, loader):
+            losses, means, sums = AverageMeter("loss"), AverageMeter("mean"), AverageMeter("sum")
+            for x, y in loader:
+                loss = F.mse_loss(model(x), y)
+                means.update(loss.item())
+                losses.update(F.mse_loss(model(x), y, reduction="sum").item())
+                sums.update(F.mse_loss(model(x), y, reduction="sum").item())
+            sums.sum / len(loader.dataset)
+            return losses.avg, means.avg, means.sum / len(loader.dataset)
+        """,
+        ((8, "BMN502", "likely"), (11, "BMN501", "likely")),
+    ),
+    Snippet(
+        "the loss of a model of its own, which something is trained with",
+        """
+        def train(model, loader, accelerator):
+            total = 0.0
+            for batch in loader:
+                outputs = model(**batch)
+                loss = outputs.loss
+                accelerator.backward(loss)
+                total += loss.detach().float()
+            return total / len(loader), total / len(loader.dataset)
+        """,
+        ((9, "BMN501", "likely"),),
+    ),
+    Snippet(
+        "divided by the accumulation steps in each of two branches: once",
+        """
+        import torch.nn.functional as F
+        def train(model, loader, optimizer, scaler, accumulation_steps, fp16):
+            for i, (x, y) in enumerate(loader):
+                loss = F.cross_entropy(model(x), y)
+                if fp16:
+                    loss = loss / accumulation_steps
+                    scaler.scale(loss).backward()
+                else:
+                    loss = loss / accumulation_steps
+                    loss.backward()
+                if (i + 1) % accumulation_steps == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
+        """,
+    ),
+    Snippet(
+        "not divided, but the gradients, the learning rate or a helper may be, or nothing is accumulated at all",
+        """
+        import torch.nn.functional as F
+        def by_hand(model, loader, optimizer, accumulation_steps):
+            for i, (x, y) in enumerate(loader):
+                loss = F.cross_entropy(model(x), y)
+                loss.backward()
+                if (i + 1) % accumulation_steps == 0:
+                    for p in model.parameters():
+                        p.grad /= accumulation_steps
+                    optimizer.step()
+                    optimizer.zero_grad()
+        def by_rate(model, loader, make, rate, accumulation_steps):
+            optimizer = make(rate / accumulation_steps)
+            for i, (x, y) in enumerate(loader):
+                loss = F.cross_entropy(model(x), y)
+                loss.backward()
+                if (i + 1) % accumulation_steps == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
+        def zeroed(model, loader, optimizer, accumulation_steps):
+            for i, (x, y) in enumerate(loader):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(x), y)
+                loss.backward()
+                if (i + 1) % accumulation_steps == 0:
+                    optimizer.step()
+        def summed(model, loader, optimizer, accumulation_steps):
+            for i, (x, y) in enumerate(loader):
+                loss = F.cross_entropy(model(x), y, reduction="sum")
+                loss.backward()
+                if (i + 1) % accumulation_steps == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
+        """,
+    ),
+    Snippet(
+        "an accelerator that was not told the steps divides by nothing",
+        """
+        import torch.nn.functional as F
+        from accelerate import Accelerator
+        accelerator = Accelerator()
+        def train(model, loader, optimizer, accumulation_steps):
+            for i, (x, y) in enumerate(loader):
+                loss = F.cross_entropy(model(x), y)
+                loss = loss / accumulation_steps
+                accelerator.backward(loss)
+        """,
+    ),
 ]
 
 

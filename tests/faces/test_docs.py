@@ -89,6 +89,12 @@ def inputs(code: str, size: int) -> dict[str, Any]:
         logits = torch.zeros(examples, classes, dtype=torch.float64)
         return {"logits": logits, "labels": torch.zeros(examples, dtype=torch.long)}
 
+    def epoch(logits: torch.Tensor, batch_size: int) -> dict[str, Any]:
+        from torch.utils.data import DataLoader, TensorDataset
+
+        data = TensorDataset(logits, torch.zeros(len(logits), dtype=torch.long))
+        return {"model": lambda given: given, "loader": DataLoader(data, batch_size=batch_size)}
+
     given: dict[str, dict[str, Any]] = {
         "BMN101": {"labels": np.array([0, 1]), "probs": np.full((2, size), 1 / size)},
         "BMN102": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
@@ -120,6 +126,16 @@ def inputs(code: str, size: int) -> dict[str, Any]:
             ("student_logits", "teacher_logits"), torch.zeros(size, 10, 4, 4, dtype=torch.float64)
         ),
         "BMN401": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
+        "BMN501": epoch(torch.zeros(3 * size, 10, dtype=torch.float64), size),
+        "BMN502": epoch(torch.zeros(3 * size, 10, dtype=torch.float64), size),
+        "BMN504": {
+            # (weight * 1 - target)^2 has the gradient 1 at a weight of 0 for a target of -1/2.
+            "weight": torch.zeros(1, dtype=torch.float64, requires_grad=True),
+            "loader": [(torch.ones(1, 1, dtype=torch.float64), torch.full((1, 1), -0.5, dtype=torch.float64))]
+            * size,
+            "accumulation_steps": size,
+        },
+        "BMN505": epoch(torch.cat([certain, flat]), 1),
     }
     return given[code]
 
@@ -130,9 +146,8 @@ def inputs(code: str, size: int) -> dict[str, Any]:
 def test_the_numbers_are_what_the_examples_return(code: str) -> None:
     numbers = NUMBERS[code]
     for size in numbers.sizes:
-        given = inputs(code, size)
         for source, promised in ((RULES[code].wrong, numbers.wrong), (RULES[code].right, numbers.right)):
-            loss = float(one_function(source)(**given))
+            loss = float(one_function(source)(**inputs(code, size)))
             assert math.isclose(loss, promised(size), rel_tol=1e-9, abs_tol=1e-12)
 
 

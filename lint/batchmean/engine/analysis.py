@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from batchmean import operations
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
+from batchmean.engine.epochs import epochs
 from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.factors import divides_a_mean_by_the_support, factor_of
@@ -24,6 +25,7 @@ from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Stack, Step, report_node
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
+from batchmean.gate import adds_up
 from batchmean.memory import without_collection
 from batchmean.project import Project, is_foreign
 
@@ -49,7 +51,16 @@ def analyse(
             on_bound()
         return [event for event in _events(interpreter) if not is_foreign(event.node)]
 
-    return _asked(tree, lines, events, project=project)
+    found = _asked(tree, lines, events, project=project)
+    if not adds_up("\n".join(lines)):
+        return found
+    totals = list(epochs(tree, lines, on_bound))
+    divided = {total.node for total in totals}  # of a total over many batches, not of one batch again
+    return [*(event for event in found if not _is_again(event, divided)), *totals]
+
+
+def _is_again(event: Event, divided: Set[ast.AST]) -> bool:
+    return isinstance(event, Miscount) and event.kind == "double division" and event.node in divided
 
 
 def accounts(tree: ast.Module, lines: Sequence[str], project: Project | None = None) -> list[Reduction]:

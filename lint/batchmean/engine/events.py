@@ -147,6 +147,10 @@ Kind = Literal[
     "discarded division",
     "outer product",
     "perplexity",
+    "epoch mean over examples",
+    "epoch sum over batches",
+    "mean of perplexities",
+    "accumulation",
 ]
 
 

@@ -37,6 +37,10 @@ _NO_FIX = {
     "missing batch division": "the caller may divide by the examples: divide here, or there",
     "sum beside mean": "what the balance of the two terms should be is not shown: average both",
     "perplexity": "mend the loss first",
+    "epoch mean over examples": "the means may be weighed by their examples, or divided by the batches: choose one",
+    "epoch sum over batches": "which count is meant is not shown: divide by the number of examples",
+    "accumulation": "which of the divisions is meant is not shown: keep one",
+    "mean of perplexities": "average the losses, then take the exponential",
 }
 
 

@@ -21,6 +21,10 @@ from batchmean.rules.bmn305_outer_product_mean import OuterProductMean
 from batchmean.rules.bmn306_sum_beside_mean import SumBesideMean
 from batchmean.rules.bmn307_missing_batch_division import MissingBatchDivision
 from batchmean.rules.bmn401_meaningless_perplexity import MeaninglessPerplexity
+from batchmean.rules.bmn501_epoch_mean_over_examples import EpochMeanOverExamples
+from batchmean.rules.bmn502_epoch_sum_over_batches import EpochSumOverBatches
+from batchmean.rules.bmn504_accumulation_scaling import AccumulationScaling
+from batchmean.rules.bmn505_mean_of_perplexities import MeanOfPerplexities
 from batchmean.rules.bmn901_unused_noqa import UnusedNoqa
 
 BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
@@ -39,6 +43,10 @@ BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
     SumBesideMean(),
     MissingBatchDivision(),
     MeaninglessPerplexity(),
+    EpochMeanOverExamples(),
+    EpochSumOverBatches(),
+    MeanOfPerplexities(),
+    AccumulationScaling(),
 )
 
 RULES: Final[Mapping[str, Rule[Any]]] = {

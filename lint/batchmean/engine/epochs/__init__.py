@@ -1,0 +1,45 @@
+"""What the loops of training code add up, and what the totals are divided by.
+
+The accounts of the engine begin at an integrand. A training loop mostly shows none: it calls a criterion, adds up the
+numbers that this gives, and divides the total by a count. So it is walked over values of its own: *figures* of a batch,
+which are means or sums over it and know the loops that they were added up over; and *counts*, which know what they
+count, the rounds of a loop, the examples of the data behind its batches, or those that were counted in it by hand.
+
+A division is wrong where both sides are shown: a total of means over a number of examples, a total of sums over a
+number of batches, exponentials over either. What is unknown, conditional, weighed, set back in between or told in the
+middle of an epoch is no finding, and whatever is done to a quotient takes its finding back.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+
+from batchmean.engine.epochs.accumulation import accumulations
+from batchmean.engine.epochs.expressions import OutOfWork
+from batchmean.engine.epochs.walk import Walk
+from batchmean.engine.epochs.wanted import Wanted
+from batchmean.engine.events import Miscount
+
+
+def epochs(
+    tree: ast.Module, lines: Sequence[str], on_bound: Callable[[], None] = lambda: None
+) -> Iterator[Miscount]:
+    """Every total of a training loop that is divided by the wrong count.
+
+    `on_bound` is called where the module has more to read than is read.
+    """
+    wanted = Wanted(tree, lines)
+    if wanted.is_empty:
+        return
+    walk = Walk(tree, wanted)
+    try:
+        walk.run()
+    except (OutOfWork, RecursionError):
+        on_bound()
+        return  # what was left out may put right what was found
+    finally:
+        walk.let_go()
+    yield from walk.found.values()
+    if wanted.trains:
+        yield from accumulations(tree, walk.backward)

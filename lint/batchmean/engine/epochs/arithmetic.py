@@ -1,0 +1,299 @@
+"""What adding, multiplying and dividing does to figures and counts, and when a division is wrong."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, Literal
+
+from batchmean.engine.epochs.values import (
+    FORMS,
+    Batch,
+    Count,
+    Figure,
+    Figures,
+    Inverse,
+    Loop,
+    Loops,
+    Number,
+    Several,
+    Unknown,
+    Value,
+    key_of,
+)
+from batchmean.engine.events import Kind, Miscount
+from batchmean.engine.values import Place, altered
+
+Counted = Literal["rounds", "examples"]
+
+_PERCENT: Final = 100
+_STEM: Final = re.compile(
+    r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
+)
+
+
+class Arithmetic:
+    """Figures and counts in the loops that are being walked; `found` has the divisions that are wrong."""
+
+    def __init__(self) -> None:
+        self.loops: Loops = ()
+        self.found: dict[ast.AST, Miscount] = {}
+        self._right: set[ast.AST] = set()
+        self._serial = 0
+
+    def unknown(self, name: str = "", of: Iterable[str] = (), by: str = "") -> Unknown:
+        """Something new that nothing is known of."""
+        self._serial += 1
+        return Unknown(f"?{self._serial}", name, frozenset(of), by)
+
+    def withdraw(self, *values: Value) -> Unknown:
+        """Something unknown in the place of figures with which something is done that may put them right."""
+        for value in values:
+            if isinstance(value, Figure) and value.event is not None:
+                self.found.pop(value.event, None)
+                self._right.add(value.event)
+        return self.unknown()
+
+    def added_up(self, name: str, before: Value, more: Value, node: ast.AST) -> Value:
+        """`total += more`."""
+        if not isinstance(before, Number):
+            return self.plus(before, more)
+        depth = len(before.loops)
+        over = self.loops[depth:]
+        if self.loops[:depth] != before.loops or before.value != 0:
+            return self.withdraw(more)
+        if not over:
+            return self.plus(before, more)
+        if any(name in loop.resets for loop in over):
+            return self.withdraw(more)
+        if isinstance(more, Number):
+            return Count("rounds", loops=over) if more.value == 1 else self.unknown()
+        if isinstance(more, Figure) and more.how == "epoch":
+            return self.unknown()
+        if isinstance(more, Count):
+            if more.of == "batch":
+                return Count("examples", loops=over, shown=more.shown)
+            return altered(more, loops=over + more.loops) if more.loops else self.unknown()
+        return self._over(more, over, node) or self.withdraw(more)
+
+    def _over(self, figure: Value, over: Loops, node: ast.AST) -> Figure | None:
+        """A figure of each round, added up over loops."""
+        if not isinstance(figure, Figure) or figure.how == "epoch":
+            return None
+        if figure.loops:
+            return altered(figure, loops=over + figure.loops) if not figure.divided else None
+        if figure.loop is not over[-1]:
+            return None
+        place = Place(node, "they are added up over the batches")
+        total = altered(figure, loops=over, places=(*figure.places, place), divided=())
+        if len(figure.divided) == 1:
+            count, division = figure.divided[0]
+            return self.divided(total, count, division, in_each=True)
+        return None if figure.divided else total
+
+    def listed(self, figures: Figures, item: Value, node: ast.AST) -> Value:
+        """What a list is after `append(item)`."""
+        depth = len(figures.loops)
+        over = self.loops[depth:]
+        if figures.item is None and self.loops == figures.loops:
+            return Several((item,))
+        if figures.item is not None or self.loops[:depth] != figures.loops:
+            return self.unknown()
+        if isinstance(item, Count) and item.of == "batch":
+            return Figures(Count("examples", loops=over, shown=item.shown), over)
+        added = self._over(item, over, node)
+        return Figures(added, over) if added is not None else self.unknown()
+
+    def plus(self, a: Value, b: Value) -> Value:
+        """`a + b`, of what is not added to itself."""
+        for one, other in ((a, b), (b, a)):
+            if (
+                isinstance(one, Count)
+                and one.of == "index"
+                and isinstance(other, Number)
+                and other.value == 1
+            ):
+                return altered(one, of="rounds")
+            if isinstance(one, Number) and isinstance(other, Figure | Count) and abs(one.value) < 1:
+                return other
+        if isinstance(a, Number) and isinstance(b, Number):
+            return Number(a.value + b.value)
+        if isinstance(a, Figure) and isinstance(b, Figure) and (a.how, a.loops) == (b.how, b.loops):
+            if a.how != "epoch" and not a.divided and not b.divided and a.loop is b.loop:
+                places = tuple(dict.fromkeys((*a.places, *b.places)))
+                return altered(
+                    a,
+                    places=places,
+                    shown=a.shown and b.shown,
+                    is_class_loss=a.is_class_loss and b.is_class_loss,
+                )
+        if isinstance(a, Batch) or isinstance(b, Batch):
+            return self.batch_of((a, b))
+        return self.unknown()
+
+    def batch_of(self, values: Iterable[Value]) -> Value:
+        """What an operation position by position makes of these."""
+        found = [value for value in values if isinstance(value, Batch)]
+        if not found:
+            return self.unknown()
+        forms = {value.form for value in found}
+        for form in ("reduced", "reshaped"):
+            if form in forms:
+                return Batch(found[0].loop, form)
+        return Batch(found[0].loop, "made" if len(found) == 1 and forms == {"made"} else "array")
+
+    def times(self, a: Value, b: Value) -> Value:
+        """`a * b`."""
+        if isinstance(a, Number) and isinstance(b, Number):
+            return Number(a.value * b.value)
+        for one, other in ((a, b), (b, a)):
+            if isinstance(other, Inverse):
+                return self.over(one, other.count, other.node)
+            if other == Number(-1.0, getattr(other, "loops", ())) and isinstance(one, Figure):
+                return self.negative(one)
+            if isinstance(one, Figure) and isinstance(other, Number) and one.how != "epoch":
+                if 0 < other.value <= 1 or other.value == _PERCENT:
+                    return one
+            if isinstance(one, Figure) and isinstance(other, Count) and other.of == "batch":
+                if one.how == "mean" and not one.loops and not one.divided and _is_of(one.loop, other):
+                    return altered(one, how="sum", shown=one.shown and other.shown, is_weighted=True)
+            if isinstance(one, Count) and isinstance(other, Count) and other.of == "batch":
+                if one.of in ("rounds", "length", "index"):
+                    return altered(one, of="nearly", shown=False)
+            if (
+                isinstance(one, Count)
+                and one.of in ("index", "rounds")
+                and one.loops
+                and isinstance(other, Unknown)
+            ):
+                return Batch(one.loops[-1])  # where the batch of this round begins, say
+        if isinstance(a, Batch) or isinstance(b, Batch):
+            self.withdraw(a, b)
+            return self.batch_of((a, b))
+        return self.withdraw(a, b)
+
+    def negative(self, figure: Figure) -> Figure:
+        """The mean of -log p is one of losses, and minus a loss is none."""
+        return altered(figure, is_class_loss=not figure.is_class_loss)
+
+    def over(self, a: Value, b: Value, node: ast.AST) -> Value:
+        """`a / b`."""
+        if isinstance(a, Number) and isinstance(b, Number) and b.value:
+            return Number(a.value / b.value)
+        if isinstance(b, Number) and b.value == 1:
+            return a
+        if isinstance(a, Number) and a.value == 1 and isinstance(b, Count):
+            return Inverse(b, node)
+        if isinstance(a, Figure) and a.how != "epoch":
+            if a.loops:
+                return self.divided(a, b, node)
+            if a.how == "sum" and isinstance(b, Count) and b.of == "batch" and _is_of(a.loop, b):
+                return altered(a, how="mean", shown=a.shown and b.shown)
+            if a.how == "sum" and isinstance(b, Count) and b.of == "elements" and _is_of(a.loop, b):
+                return altered(a, how="mean")
+            if isinstance(b, Count) and b.of in ("length", "nearly") and not a.divided:
+                return altered(a, divided=((b, node),))
+        if isinstance(a, Batch):
+            self.withdraw(b)
+            return a if isinstance(b, Number | Batch) else Batch(a.loop, "reduced")  # by a count, it may be
+        return self.withdraw(a, b)
+
+    def divided(self, total: Figure, by: Value, node: ast.AST, in_each: bool = False) -> Figure:
+        """A total over a count: the figure of the epoch, right or wrong."""
+        counted = self._counted(total, by, in_each)
+        if isinstance(by, Figure):
+            self.withdraw(by)
+        done: Figure = altered(total, how="epoch", loops=(), divided=(), event=None)
+        if counted is None:
+            return done
+        what, shown = counted
+        kind = _WRONG.get((total.how, what))
+        if kind == "epoch sum over batches" and not total.is_weighted:
+            has_batches = total.loops[-1].has_batches
+            kind = kind if has_batches is not False else None  # a sum over what may be one example
+            shown = shown and bool(has_batches)
+        if kind is None or node in self._right:
+            return done
+        text = "this counts the batches" if what == "rounds" else "this counts the examples"
+        places = (*total.places, Place(node, text))
+        by_hand = isinstance(by, Count) and by.of == "examples"
+        about = "hand" if by_hand else "each" if in_each else ""
+        self.found.setdefault(node, Miscount(node, kind, places, total.shown and shown, None, None, about))
+        return altered(done, event=node)
+
+    def averaged(self, figures: Figures, node: ast.AST) -> Value:
+        """The mean of a list of figures."""
+        if not isinstance(figures.item, Figure):
+            return self.unknown()
+        return self.divided(figures.item, Count("rounds", loops=figures.loops), node)
+
+    def _counted(self, total: Figure, by: Value, in_each: bool) -> tuple[Counted, bool] | None:
+        """What a divisor counts in the loops of a total, and whether the code shows it."""
+        if isinstance(by, Count) and by.of in ("rounds", "examples"):
+            what: Counted = "rounds" if by.of == "rounds" else "examples"
+            if by.loops == total.loops:
+                return what, by.shown
+            return None
+        if len(total.loops) != 1:
+            return None
+        loop = total.loops[0]
+        if loop in self.loops and not in_each:
+            return None  # in the middle of an epoch: what is told every hundred steps
+        key = key_of(by)
+        if isinstance(by, Count) and by.of == "nearly":
+            is_of_loop = by.key in loop.rounds or loop in by.loops
+            return ("examples", False) if is_of_loop and total.how == "mean" and loop.may_count else None
+        if isinstance(by, Count) and by.of == "batch" and by.key in loop.examples and loop.may_count:
+            return "examples", loop.examples[by.key] and by.shown  # all that a loop around this one gave
+        if isinstance(by, Count) and by.of == "length":
+            if by.key in loop.rounds:
+                return ("rounds", by.shown) if not loop.breaks else None
+            if not loop.may_count:
+                return None
+            if by.key in loop.examples:
+                return "examples", loop.examples[by.key]
+            if loop.has_data and _share_a_name(by.name, loop.name):
+                return "examples", False
+        if key and key in loop.rounds and not loop.breaks:
+            return "rounds", True
+        if key and key in loop.examples and loop.may_count:
+            return "examples", loop.examples[key]
+        return None
+
+
+_WRONG: Final[dict[tuple[str, str], Kind]] = {
+    ("mean", "examples"): "epoch mean over examples",
+    ("perplexity", "examples"): "epoch mean over examples",
+    ("sum", "rounds"): "epoch sum over batches",
+    ("perplexity", "rounds"): "mean of perplexities",
+}
+
+
+def _is_of(loop: Loop | None, count: Count) -> bool:
+    """Does it count the examples of a round of this loop?"""
+    return loop is not None and (not count.loops or count.loops == (loop,))
+
+
+def _share_a_name(data: str, loader: str) -> bool:
+    """`train_data` and `train_loader`: are they called alike, but for what they are?"""
+    one, other = (_STEM.sub("", name.lower()) for name in (data, loader))
+    return bool(one) and one == other and data.lower() != loader.lower() and bool(_STEM.search(data.lower()))
+
+
+def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> Value:
+    """One value for what is one of two."""
+    if a is None or b is None:
+        return a if a is not None else b if b is not None else unknown()
+    if a is b or a == b:
+        return a
+    if isinstance(a, Figure) and isinstance(b, Figure):
+        same = (a.how, a.loops, a.loop, a.divided) == (b.how, b.loops, b.loop, b.divided)
+        if same and a.event is b.event:
+            return altered(a, shown=a.shown and b.shown, is_class_loss=a.is_class_loss and b.is_class_loss)
+    if isinstance(a, Batch) and isinstance(b, Batch) and a.loop is b.loop:
+        for form in FORMS:
+            if form in (a.form, b.form):
+                return Batch(a.loop, form)
+        return a
+    return unknown()

@@ -1,0 +1,269 @@
+"""The values of the walk through training loops: a loop's rounds, what is made of a batch, figures and counts.
+
+A *figure* is a number about the losses of one batch, or of all batches of the loops that it was added up over. A
+*count* says what it counts. Everything else is unknown, and an unknown never becomes a finding.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+from batchmean.engine.values import Place
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    """One loop, in one run of the function that it is in."""
+
+    node: ast.AST
+    rounds: set[str] = field(default_factory=set)
+    """The keys of what it runs through item by item: the length of each is the number of its rounds."""
+    examples: dict[str, bool] = field(default_factory=dict)
+    """The keys of the data behind its batches; True where the code shows that they are."""
+    name: str = ""
+    """What it runs through is called so."""
+    may_count: bool = True
+    """False where the code shows that a batch holds one example, or that some examples are left out."""
+    has_batches: bool | None = False
+    """Do its rounds hold several examples? None where names alone say so."""
+    breaks: bool = False
+    resets: frozenset[str] = frozenset()
+    """What is set back to a number under a condition, every hundred rounds, say."""
+
+    @property
+    def has_data(self) -> bool:
+        """Does it run through something, and not through numbers alone?"""
+        return bool(self.name or self.examples)
+
+
+Loops: TypeAlias = tuple[Loop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Something that nothing is known of but its identity."""
+
+    key: str
+    name: str = ""
+    of: frozenset[str] = frozenset()
+    """For what an unknown function gave: the keys of what it was given."""
+    by: str = ""
+    """The name of that function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, and the loops in which it was stored under a name."""
+
+    value: float
+    loops: Loops = ()
+
+
+Form: TypeAlias = Literal["reduced", "reshaped", "made", "array", "item"]
+FORMS: Final[tuple[Form, ...]] = ("reduced", "reshaped", "made", "array", "item")
+"""The less is known of the axes the earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Something made of what one round of a loop gives."""
+
+    loop: Loop
+    form: Form = "made"
+    is_class_loss: bool = False
+    """Does it hold a cross-entropy of each example?"""
+    key: str = field(default="", compare=False)
+    """The identity of what has a name."""
+    """The item itself, which may be a tuple; an array whose first axis holds the examples; what something unknown
+    made of these; what may have other axes; what was reduced, and may hold no examples any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeOf:
+    """The shape of something, which is not asked for its first length yet."""
+
+    value: Batch | Unknown
+
+
+How: TypeAlias = Literal["mean", "sum", "perplexity", "epoch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number about the losses of a batch, added up over `loops`; for an `epoch` no sum any more."""
+
+    how: How
+    places: tuple[Place, ...]
+    shown: bool
+    loop: Loop | None = None
+    """In the rounds of which it is made."""
+    loops: Loops = ()
+    is_class_loss: bool = True
+    """May its exponential be a perplexity?"""
+    is_weighted: bool = False
+    """For a sum: was it a mean times the number of examples?"""
+    divided: tuple[tuple[Count, ast.AST], ...] = ()
+    """What each was divided by before they were added up."""
+    event: ast.AST | None = None
+    """The division that was wrong: what is done to the figure next may make up for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A list of figures, or of counts, one of each round of `loops`; before the first one, empty."""
+
+    item: Figure | Count | None
+    loops: Loops
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of things."""
+
+    of: Literal["length", "rounds", "examples", "index", "batch", "nearly", "elements"]
+    """The length of what has the key; the rounds of loops, the examples that were counted in them; the number of
+    the round, the examples in it; rounds times the size of a batch; all elements of an array of a batch."""
+    key: str = ""
+    name: str = ""
+    loops: Loops = ()
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """What gives batches of some data."""
+
+    key: str
+    data: frozenset[str]
+    may_count: bool
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a loop may run through: `enumerate(x)`, `zip(x, y)`, `range(start, stop, step)`."""
+
+    kind: Literal["enumerate", "zip", "range"]
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A callable that gives the loss of a batch, reduced as it says; of each example, for `none`."""
+
+    how: Literal["mean", "sum", "none"]
+    name: str
+    shown: bool = True
+    is_class_loss: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """An imported name, in full."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Function:
+    """A function of the module, with the names around it, and its object if it is a method."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    names: Any
+    receiver: Instance | None = None
+    gives: Literal["value", "value and gradient"] = "value"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Class:
+    """A class of the module."""
+
+    node: ast.ClassDef
+    names: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Instance:
+    """An object of such a class."""
+
+    cls: Class
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A tuple."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A dictionary with constant keys."""
+
+    items: tuple[tuple[object, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """1 over a count."""
+
+    count: Value
+    node: ast.AST
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method that was taken without calling it: `getattr(x, "mean")`."""
+
+    base: Value
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """An object that averages what it is given."""
+
+    key: str
+    loops: Loops
+
+
+Value: TypeAlias = (
+    Unknown
+    | Number
+    | Batch
+    | ShapeOf
+    | Figure
+    | Figures
+    | Count
+    | Loader
+    | Run
+    | Criterion
+    | Module
+    | Function
+    | Class
+    | Instance
+    | Several
+    | Text
+    | Table
+    | Inverse
+    | Method
+    | Meter
+)
+
+
+def key_of(value: Value) -> str:
+    """The identity of what has a length; empty for what has none."""
+    if isinstance(value, Unknown | Loader | Batch):
+        return value.key
+    if isinstance(value, Count):
+        return f"len({value.key})" if value.of == "length" else ""
+    return f"#{value.value:g}" if isinstance(value, Number) else ""

@@ -1,0 +1,403 @@
+"""Walks the functions of a module, callers first, and what their loops add up."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final
+
+from batchmean.engine.epochs.arithmetic import joined
+from batchmean.engine.epochs.calls import Calls
+from batchmean.engine.epochs.expressions import MAX_DEPTH, last_name, path_of
+from batchmean.engine.epochs.values import (
+    Class,
+    Count,
+    Criterion,
+    Figure,
+    Figures,
+    Function,
+    Instance,
+    Loader,
+    Loop,
+    Module,
+    Number,
+    Unknown,
+    Value,
+    key_of,
+)
+from batchmean.engine.epochs.wanted import Wanted
+
+_MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class Walk(Calls):
+    """Runs the module, then its functions: those that nothing here calls first, then those that were not reached."""
+
+    def __init__(self, tree: ast.Module, wanted: Wanted) -> None:
+        super().__init__()
+        self._wanted = wanted
+        self._tree = tree
+        self._defined: list[Function] = []
+        self._entered: set[ast.AST] = set()
+        self._active: list[ast.AST] = []
+        self._returns: list[Value] = []
+        self._attributes: dict[ast.ClassDef, Mapping[str, list[ast.expr]]] = {}
+        self._made: dict[tuple[ast.ClassDef, str], Value] = {}
+        self._yields: dict[ast.AST, bool] = {}
+
+    def run(self) -> None:
+        """Walk everything."""
+        self._block(self._tree.body)
+        module = self.names
+        called = self._wanted.called
+        for is_root in (True, False):
+            position = 0
+            while position < len(self._defined):
+                function = self._defined[position]
+                position += 1
+                node = function.node
+                if (
+                    node not in self._wanted
+                    or node in self._entered
+                    or isinstance(node, ast.Lambda)
+                    or (is_root and node.name in called)
+                ):
+                    continue
+                self.names, self.loops = module, ()
+                self.follow(function, [], {})
+
+    @cached_property
+    def trained(self) -> frozenset[str]:
+        return frozenset(_trained(self._tree)) if self._wanted.trains else frozenset()
+
+    def follow(self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+        node = function.node
+        is_known = isinstance(node, ast.Lambda) or self._wanted.may_give(node)
+        if not is_known or node in self._active or len(self._active) >= MAX_DEPTH:
+            return self._unknown_result(args, kwargs)
+        self.spend()
+        self._entered.add(node)
+        outer, returns = self.names, self._returns
+        self.names, self._returns = self.names_within(function.names), []
+        self._active.append(node)
+        try:
+            self._bind_parameters(function, args, kwargs)
+            if isinstance(node, ast.Lambda):
+                return self.evaluate(node.body)
+            self._block(node.body)
+            if node not in self._yields:
+                self._yields[node] = any(isinstance(inner, ast.Yield) for inner in ast.walk(node))
+            if self._yields[node]:
+                given = [*args, *kwargs.values()]
+                return self.unknown(of=[key for value in given if (key := key_of(value))], by=node.name)
+            result: Value | None = None
+            for value in self._returns:
+                result = value if result is None else joined(result, value, self.unknown)
+            return result if result is not None else self.unknown()
+        finally:
+            self._active.pop()
+            self.names, self._returns = outer, returns
+
+    def _bind_parameters(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        spec = function.node.args
+        given: list[Value] = list(args)
+        if function.receiver is not None and (spec.posonlyargs or spec.args):
+            given.insert(0, function.receiver)
+        positional = [*spec.posonlyargs, *spec.args]
+        for index, parameter in enumerate([*positional, *spec.kwonlyargs]):
+            value: Value | None = kwargs.get(parameter.arg)
+            if index < min(len(given), len(positional)):
+                value = given[index]
+            if value is None or isinstance(value, Number):
+                value = self.unknown(parameter.arg) if value is None else value
+            if isinstance(value, Unknown) and not value.name:
+                value = Unknown(value.key, parameter.arg, value.of, value.by)
+            self.names[parameter.arg] = value
+
+    def method_of(self, instance: Instance, name: str) -> Function | None:
+        for node in instance.cls.node.body:
+            if isinstance(node, _FUNCTIONS) and node.name == name:
+                is_static = any(last_name(d) == "staticmethod" for d in node.decorator_list)
+                return Function(node, instance.cls.names, None if is_static else instance)
+        for base in instance.cls.node.bases:
+            parent = instance.cls.names.find(last_name(base))
+            if isinstance(parent, Class) and parent.node is not instance.cls.node:
+                return self.method_of(Instance(parent), name)
+        return None
+
+    def of_instance(self, base: Instance, name: str) -> Value:
+        method = self.method_of(base, name)
+        if method is not None:
+            return method
+        node = base.cls.node
+        if (node, name) not in self._made:
+            self._made[node, name] = Unknown(f"{node.name}.{name}", name)  # for what is made of itself
+            self._made[node, name] = self._attribute_of(base, name)
+        return self._made[node, name]
+
+    def _attribute_of(self, base: Instance, name: str) -> Value:
+        """What the class stores under an attribute, where that is one thing that matters here."""
+        node = base.cls.node
+        if node not in self._attributes:
+            self._attributes[node] = _attributes(node)
+        made = self._attributes[node].get(name, [])
+        key = f"{node.name}.{name}"
+        outer, loops = self.names, self.loops
+        self.names, self.loops = self.names_within(base.cls.names), ()
+        self.names["self"] = base
+        try:
+            values = [self.evaluate(expression) for expression in made]
+        finally:
+            self.names, self.loops = outer, loops
+        kept = [value for value in values if isinstance(value, Loader | Criterion | Instance)]
+        if len(values) == 1 and kept:
+            value = kept[0]
+            return Loader(key, value.data, value.may_count, name) if isinstance(value, Loader) else value
+        if len(values) == 1 and isinstance(values[0], Count) and values[0].of == "length":
+            return values[0]
+        hows = {value.how for value in values if isinstance(value, Criterion)}
+        if hows and hows != {"mean"}:
+            return Criterion("none", name)
+        return Unknown(key, name)
+
+    def _block(self, body: Sequence[ast.stmt]) -> bool:
+        """Walk statements; False if the end is not reached."""
+        return all(self._statement(statement) for statement in body)
+
+    def _statement(self, node: ast.stmt) -> bool:
+        self.spend()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                function = Function(node, self.names)
+                self._defined.append(function)
+                # What is mapped is called with one example.
+                mapped = any(_is_mapped(decorator) for decorator in node.decorator_list)
+                self.names[node.name] = self.unknown(node.name) if mapped else function
+            case ast.ClassDef():
+                self._class(node)
+            case ast.Import():
+                for alias in node.names:
+                    name = alias.asname or alias.name.partition(".")[0]
+                    self.names[name] = Module(alias.name if alias.asname else name)
+            case ast.ImportFrom():
+                for alias in node.names:
+                    self.names[alias.asname or alias.name] = Module(f"{node.module or ''}.{alias.name}")
+            case ast.Assign():
+                self._assign(node)
+            case ast.AnnAssign():
+                if node.value is not None:
+                    self.bind(node.target, self.evaluate(node.value))
+            case ast.AugAssign():
+                self._augmented(node)
+            case ast.Return():
+                self._returns.append(self.evaluate(node.value))
+                return False
+            case ast.Raise() | ast.Continue() | ast.Break():
+                return False
+            case ast.If():
+                return self._if(node)
+            case ast.For() | ast.AsyncFor():
+                self._for(node)
+            case ast.While():
+                self.evaluate(node.test)
+                self._loop(Loop(node), node.body)
+            case ast.With() | ast.AsyncWith():
+                for item in node.items:
+                    value = self.evaluate(item.context_expr)
+                    if item.optional_vars is not None:
+                        self.bind(item.optional_vars, value)
+                return self._block(node.body)
+            case ast.Try():
+                falls = self._block([*node.body, *node.orelse])
+                kept = dict(self.names)
+                for handler in node.handlers:
+                    self._block(handler.body)
+                self.names.clear()
+                self.names.update(kept)
+                return self._block(node.finalbody) and falls
+            case ast.Expr():
+                self._expression(node)
+        return True
+
+    def _class(self, node: ast.ClassDef) -> None:
+        cls = Class(node, self.names)
+        self.names[node.name] = cls
+        for method in node.body:
+            if isinstance(method, _FUNCTIONS):
+                is_static = any(last_name(d) == "staticmethod" for d in method.decorator_list)
+                self._defined.append(Function(method, self.names, None if is_static else Instance(cls)))
+
+    def _assign(self, node: ast.Assign) -> None:
+        target = node.targets[0]
+        path, added = path_of(target), node.value
+        if path and isinstance(added, ast.BinOp) and isinstance(added.op, ast.Add) and len(node.targets) == 1:
+            for one, other in ((added.left, added.right), (added.right, added.left)):
+                if path_of(one) == path:
+                    value = self.added_up(path, self.evaluate(one), self.evaluate(other), added)
+                    self._store(path, value)
+                    return
+        value = self.evaluate(node.value)
+        for target in node.targets:
+            self.bind(target, value)
+
+    def _store(self, path: str, value: Value) -> None:
+        self.names[path] = value
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        path = path_of(node.target)
+        before, value = self.evaluate(node.target), self.evaluate(node.value)
+        if not path:
+            return
+        match node.op:
+            case ast.Add():
+                self._store(path, self.added_up(path, before, value, node))
+            case ast.Div():
+                self.bind(node.target, self.over(before, value, node))
+            case ast.Mult():
+                self.bind(node.target, self.times(before, value))
+            case _:
+                self.bind(node.target, self.withdraw(before))
+
+    def _if(self, node: ast.If) -> bool:
+        self.evaluate(node.test)
+        before = dict(self.names)
+        true = self._block(node.body)
+        after = dict(self.names)
+        self.names.clear()
+        self.names.update(before)
+        false = self._block(node.orelse)
+        if not true:
+            return false
+        if not false:
+            self.names.clear()
+            self.names.update(after)
+            return True
+        for name in {**after, **self.names}:
+            one, other = after.get(name), self.names.get(name)
+            if one is not other:
+                self.names[name] = joined(one, other, self.unknown)
+        return True
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        before = self.loops
+        loop = self.enter(node, node.target, node.iter)
+        self.loops = before
+        self._loop(loop, node.body)
+        self._block(node.orelse)
+
+    def _loop(self, loop: Loop, body: Sequence[ast.stmt]) -> None:
+        loop.breaks = any(isinstance(node, ast.Break) for node in _own(body))
+        loop.resets = frozenset(_reset(body))
+        self.loops = (*self.loops, loop)
+        self._block(body)
+        self.loops = self.loops[:-1]
+
+    def _expression(self, node: ast.Expr) -> None:
+        value = self.evaluate(node.value)
+        del value
+        call = node.value
+        if isinstance(call, ast.Call) and not isinstance(call.func, ast.Name):
+            # `dist.all_reduce(total)` changes what it is given.
+            for argument in call.args:
+                path = path_of(argument)
+                stored = self.names.get(path) if path else None
+                if isinstance(stored, Figure | Count) and stored.loops and "reduce" in last_name(call.func):
+                    self.names[path] = self.withdraw(stored)
+
+
+def _is_mapped(decorator: ast.expr) -> bool:
+    return any(
+        isinstance(node, ast.Name | ast.Attribute) and last_name(node) in _MAPS
+        for node in ast.walk(decorator)
+    )
+
+
+def _own(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    """The statements of a loop, those of loops and functions in it left out."""
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(
+            node, ast.For | ast.AsyncFor | ast.While | ast.ClassDef | ast.expr | ast.FunctionDef
+        ):
+            todo += ast.iter_child_nodes(node)
+
+
+def _reset(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """What a loop sets back under a condition."""
+    for node in _own(body):
+        if isinstance(node, ast.If):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Assign) and not isinstance(inner.value, ast.BinOp | ast.Call):
+                    for target in inner.targets:
+                        targets = target.elts if isinstance(target, ast.Tuple) else [target]
+                        yield from filter(None, map(path_of, targets))
+
+
+def _attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
+    """What is stored under the attributes of `self`, but for None."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(cls):
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            if (
+                isinstance(target, ast.Attribute)
+                and isinstance(target.value, ast.Name)
+                and target.value.id == "self"
+            ):
+                if not (isinstance(node.value, ast.Constant) and node.value.value is None):
+                    found.setdefault(target.attr, []).append(node.value)
+        for target in node.targets:
+            if isinstance(target, ast.Tuple):
+                for element in target.elts:
+                    if isinstance(element, ast.Attribute):
+                        found.setdefault(element.attr, []).append(ast.Constant(Ellipsis))
+    return found
+
+
+def _trained(tree: ast.Module) -> Iterator[str]:
+    """The names of the callables, and of the attributes, whose result has its `.backward()` called."""
+    backward: set[str] = set()
+    made: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "backward":
+                backward.update(_names_in(node.func.value))
+                for argument in node.args:
+                    backward.update(_names_in(argument))  # accelerator.backward(loss)
+            elif node.func.attr == "scale":
+                for argument in node.args:
+                    backward.update(_names_in(argument))
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            called = {last_name(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)}
+            called |= {n.attr for n in ast.walk(node.value) if isinstance(n, ast.Attribute)}
+            called |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+            for target in targets:
+                for element in target.elts if isinstance(target, ast.Tuple) else [target]:
+                    made.setdefault(path_of(element), set()).update(called)
+    todo = list(backward)
+    seen: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        yield name
+        todo += made.get(name, ())
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name | ast.Attribute) and (path := path_of(inner)):
+            yield path
+            yield last_name(inner)
+
+
+__all__ = ["Figures", "Walk"]

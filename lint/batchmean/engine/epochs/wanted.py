@@ -1,0 +1,96 @@
+"""Which functions of a module are worth walking, by their text alone."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Final, TypeAlias
+
+from batchmean.engine.epochs.expressions import MAX_DEPTH
+from batchmean.gate import accumulates, adds_up_here, gives_figures
+
+_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+_MAKING: Final = re.compile(r"Loader|yield|Dataset|return\b")
+
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_CALLED: Final = re.compile(r"(?<!def )\b(\w+)\(")
+_ASSIGNED: Final = re.compile(r"^\s*(?:self\.)?(\w+)\s*=(?!=)(.*)$")
+
+
+class Wanted:
+    """The functions whose loops may add up losses, those that call one, and what these may call for a figure."""
+
+    def __init__(self, tree: ast.Module, lines: Sequence[str]) -> None:
+        functions: list[_Function] = []
+        todo: list[ast.AST] = list(tree.body)
+        while todo:
+            node = todo.pop()
+            if isinstance(node, _FUNCTIONS):
+                functions.append(node)
+            for block in _BLOCKS:
+                todo += getattr(node, block, ())
+        texts = {f: "\n".join(lines[f.lineno - 1 : f.end_lineno]) for f in functions}
+        words = {f: frozenset(_WORD.findall(text)) for f, text in texts.items()}
+        giving = {f for f, text in texts.items() if gives_figures(text)}
+        self._figures = giving | {f for f, text in texts.items() if _MAKING.search(text)}
+        adding = {f: text for f, text in texts.items() if adds_up_here(text)}
+        handing_on = {f: text for f, text in texts.items() if "return" in text}
+        handed = {f for f in giving if f in handing_on}
+        made = {match[1] for line in lines if (match := _ASSIGNED.match(line)) and gives_figures(match[2])}
+        handed |= _calling(handing_on, words, made)
+        _close(handing_on, words, handed)
+        self._figures |= handed
+        self._nodes = {f for f in adding if f in giving}
+        self._nodes |= {f for f, text in texts.items() if accumulates(text)}
+        self._nodes |= _calling(adding, words, made | {f.name for f in handed})
+        text = "\n".join(lines)
+        self.called = frozenset(_CALLED.findall(text))
+        """Every name that is called, or may be."""
+        self.trains = "backward" in text
+        """Is something trained here?"""
+        own = "\n".join(line for line in _outside(lines, tree))
+        self.is_empty = not self._nodes and not adds_up_here(own)
+        """Is there nothing to look at?"""
+        _close(texts, words, self._nodes)
+
+    def __contains__(self, node: ast.AST) -> bool:
+        return node in self._nodes
+
+    def may_give(self, node: ast.AST) -> bool:
+        """Is a call of it worth following?"""
+        return node in self._nodes or node in self._figures
+
+
+def _calling(
+    functions: Iterable[_Function], words: Mapping[_Function, Set[str]], names: Set[str]
+) -> set[_Function]:
+    """Those of the functions whose text names one of these."""
+    return {function for function in functions if not names.isdisjoint(words[function])}
+
+
+def _close(
+    functions: Iterable[_Function], words: Mapping[_Function, Set[str]], wanted: set[_Function]
+) -> None:
+    """Add what names one of the functions, and what names that, as deep as calls are followed."""
+    left = [function for function in functions if function not in wanted]
+    new = {f.name for f in wanted}
+    for _ in range(MAX_DEPTH):
+        found = _calling(left, words, new)
+        if not found:
+            return
+        wanted |= found
+        left = [function for function in left if function not in found]
+        new = {f.name for f in found}
+
+
+def _outside(lines: Sequence[str], tree: ast.Module) -> list[str]:
+    """The lines of the module that stand in no function or class of it."""
+    kept = list(lines)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+                kept[number] = ""
+    return kept
