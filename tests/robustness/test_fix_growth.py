@@ -16,6 +16,8 @@ from batchmean.linter import lint
 from tests.robustness.counting import calls
 from tests.robustness.mutation import FIXTURES
 
+pytestmark = pytest.mark.heavy
+
 HEAD: Final = "import numpy as np\nimport torch\nimport torch.nn.functional as F\nimport tensorflow as tf\n"
 BOTH: Final = "    p = F.softmax(logits, -1)\n    logp = F.log_softmax(logits, -1)\n"
 LOSS: Final = "-(p * logp).mean()"

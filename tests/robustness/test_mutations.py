@@ -205,6 +205,7 @@ WAYS = (
 )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_another_way_of_writing_does_not_change_a_verdict(way: Callable[[str], str]) -> None:
     changed = {}
@@ -223,6 +224,7 @@ def test_another_way_of_writing_does_not_change_a_verdict(way: Callable[[str], s
     assert not changed
 
 
+@pytest.mark.heavy
 def test_a_module_in_a_function_gets_no_new_verdict() -> None:
     """It may lose one: what a closure binds by a `partial` or a `vmap` is not followed into the functions beside it."""
     for path in MODULES:
@@ -232,6 +234,7 @@ def test_a_module_in_a_function_gets_no_new_verdict() -> None:
         assert after.total() >= 0.5 * before.total()
 
 
+@pytest.mark.heavy
 def test_functions_as_methods_keep_their_proved_verdicts() -> None:
     """`def f(x)` in a class is `def f(self, x)`; what it calls by name is still there, above."""
     for path in MODULES:
