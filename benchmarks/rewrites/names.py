@@ -263,6 +263,8 @@ def _result_accumulated(tree: ast.Module, program: Program) -> ast.Module | None
 
 @rewrite("result-logged", "The result in a log line with an f-string before it is returned.")
 def _result_logged(tree: ast.Module, program: Program) -> ast.Module | None:
+    if "vmap" in program.source:
+        return None  # what is mapped over a batch is no number yet
     return _at_returns(tree, "NAME = VALUE\nprint(f'loss (mask, dropout): {NAME}')\nreturn NAME", "loss")
 
 

@@ -18,6 +18,7 @@ OTHER_ARRAYS = {
     "loss_of_the_right_size": "a class of arrays of its own",
     "imported_and_hidden": "its `mean` is another",
     "shadowed_by_the_library": "its `mean` is another",
+    "mean_of_listed_sums": "its `mean` is of a list of numbers",
 }
 """Cases in which not every `mean` and `sum` is the framework's own."""
 

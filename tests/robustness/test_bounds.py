@@ -85,7 +85,10 @@ def test_large_files_need_a_bounded_memory(tmp_path: Path) -> None:
         encoding="utf-8",
         check=False,
     )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert done.returncode == 1
+    assert all(
+        line.startswith("warning: ") for line in done.stderr.splitlines()
+    )  # that not all of it is read
     assert re.fullmatch(r"\d+\tBMN102\tclass-axis-mean\n", done.stdout)
 
 

@@ -367,7 +367,10 @@ class Expressions(Arithmetic):
                 item = self._item(loop, iterable.items[0])
                 return Several((Count("index", loops=(loop,)), item))
             if iterable.kind == "zip":
-                return Several(tuple(self._item(loop, each) for each in iterable.items))
+                items = tuple(self._item(loop, each) for each in iterable.items)
+                if not any(isinstance(each, Loader) for each in iterable.items):
+                    loop.has_batches = False  # arrays side by side are gone through by their examples
+                return Several(items)
             return self._number_of_the_round(loop, iterable.items)
         if isinstance(iterable, Several) and len(iterable.items) == 1:
             return iterable.items[0]
