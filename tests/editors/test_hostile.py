@@ -14,7 +14,7 @@ import pytest
 from batchmean.server import MAX_MESSAGE, Inbox
 
 from tests.editors.client import CAPABILITIES, Client, Message, applied, program
-from tests.faces.support import RIGHT, WRONG
+from tests.faces.support import RIGHT, WRONG, native
 
 COUNTED = dedent(
     """\
@@ -148,7 +148,7 @@ def test_a_document_that_is_gone_when_its_turn_comes_is_not_read(client: Client)
 
 @pytest.mark.parametrize("name", ["a b.py", "é%20+.py", "%25.py"])
 def test_a_document_is_found_however_its_name_is_spelled(client: Client, name: str) -> None:
-    uri = client.open(client.root / name, WRONG)
+    uri = client.open(client.root / native(name), WRONG)
     [found] = client.diagnostics(uri, 1)
     assert [a["title"] for a in client.request("textDocument/codeAction", asked(uri, found["range"]))] != []
     asking = {"textDocument": {"uri": uri}, "position": found["range"]["start"]}

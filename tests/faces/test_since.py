@@ -16,7 +16,7 @@ import pytest
 from batchmean.since import changed_lines
 
 from tests.faces import notebooks
-from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Run, Write, lines_of
+from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Run, Write, lines_of, native
 from tests.faces.test_baseline import HEAD, loss
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -127,7 +127,7 @@ def test_histories_that_have_nothing_in_common(
 def test_files_are_renamed(batchmean: Run, write: Write, git: Git, commit: Commit) -> None:
     write({"a.py": TWO_KINDS + "\n\n# end\n", "b.py": WRONG + "# b\n"})
     commit()
-    (git("mv", "a.py", "c.py"), git("mv", "b.py", "with blanks é.py"))
+    (git("mv", "a.py", "c.py"), git("mv", "b.py", native("with blanks é.py")))
     assert found(batchmean("check", "--since", "HEAD")) == []
     write({"c.py": TWO_KINDS.replace("logp.size", "logp.size * 1") + "\n\n# end\n"})
     assert found(batchmean("check", "--since", "HEAD")) == [("c.py", 14)]
