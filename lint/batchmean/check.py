@@ -283,16 +283,14 @@ class Check:
 
     def _is_suspicious(self, text: str, path: str) -> bool:
         """Could a loss be in the text, or does it call for one in another module of its project?"""
-        is_worth_it = gate.worth_parsing(text) or gate.names_codes(text)
+        is_worth_it = gate.is_worth_it(text)
         if not is_worth_it and not gate.reduces(text):
             return False
         project = project_of(path, self._settings.of(path))
-        from batchmean.engine.imports import leads_to_losses
-
-        if project is not None and (is_worth_it or leads_to_losses(text, project)):
-            self._projects[path] = project
-            return True
-        return is_worth_it
+        if project is None or not (is_worth_it or calls_for_losses(text, project)):
+            return is_worth_it
+        self._projects[path] = project
+        return True
 
     def _report(self) -> Report:
         findings: list[Finding] = []
@@ -352,6 +350,15 @@ def project_of(path: str, config: Config) -> Project | None:
     from batchmean.project import Project
 
     return Project(path)
+
+
+def calls_for_losses(text: str, project: Project) -> bool:
+    """Does a text that need not hold a loss import what gives one from another module of its project?"""
+    if not project.may_lead_to_losses(text):
+        return False
+    from batchmean.engine.imports import leads_to_losses  # the engine, which most runs do not need
+
+    return leads_to_losses(text, project)
 
 
 def opened(content: str, path: str) -> Document | None:

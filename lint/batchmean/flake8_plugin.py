@@ -37,7 +37,7 @@ class Plugin:
         self._tree = tree
         self._text = "".join(lines)
         self._filename = filename
-        self._is_worth_it = gate.worth_parsing(self._text) or gate.names_codes(self._text)
+        self._is_worth_it = gate.is_worth_it(self._text)
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line, column from 0 (flake8 adds 1), message with its code, and the plugin."""
@@ -50,29 +50,24 @@ class Plugin:
         yield from reports
 
     def _reports(self) -> list[tuple[int, int, str, type[Plugin]]]:
-        from batchmean.engine.imports import leads_to_losses
-        from batchmean.project import Project
-
-        project = Project(self._filename)
-        if not (self._is_worth_it or leads_to_losses(self._text, project)):
-            return []
+        from batchmean.check import calls_for_losses, project_of
         from batchmean.config import Settings
 
         # The command says what is wrong with settings.
         settings = Settings(on_problem=lambda problem: None)
         config = settings.of(self._filename)
-        if not (config.follow_imports or self._is_worth_it):
+        project = project_of(self._filename, config)
+        if not self._is_worth_it and (project is None or not calls_for_losses(self._text, project)):
             return []
         from batchmean.linter import lint
 
-        project_read = project if config.follow_imports else None
         bounds: list[bool] = []
         findings = lint(
             self._text,
             self._filename,
             tree=self._tree,
             on_bound=lambda: bounds.append(True),
-            project=project_read,
+            project=project,
         )
         if gate.names_codes(self._text) and not bounds:
             from batchmean.noqa import unused_noqa

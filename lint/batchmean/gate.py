@@ -260,6 +260,11 @@ def worth_parsing(text: str) -> bool:
     return "ross" in text and any(token in text for token in _SUMMED)
 
 
+def is_worth_it(text: str) -> bool:
+    """Is the text worth more than this search: for a loss, or for a `# noqa` comment with codes of ours?"""
+    return worth_parsing(text) or names_codes(text)
+
+
 def holds_a_loss(text: str) -> bool:
     """Does the text name a divergence, a logarithm of arrays or a library loss, not only a part of one?"""
     if _MEANS.are_in(text) or "entropy(" in text:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import stat
 import warnings
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
@@ -69,6 +70,13 @@ class Project:
         self.path = os.path.abspath(path)
         self._listed: dict[str, frozenset[str]] = {}
 
+    def may_lead_to_losses(self, text: str) -> bool:
+        """Does a text that reduces something import from a module of the project in which there may be a loss?"""
+        if not gate.reduces(text):
+            return False
+        found = (self.find(name, self.path) for name in imported(text))
+        return any(each is not None and each[0].may_give_a_loss for each in found)
+
     def find(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
         """The module that a dotted name leads into, and what is left of the name."""
         stripped = name.lstrip(".")
@@ -111,10 +119,11 @@ def imported(text: str) -> Iterator[str]:
             yield found[3] or found[1]
         else:
             for name in _WORD.findall(found[2])[:MAX_NAMES]:
-                yield _joined(found[1], name)
+                yield full_name(found[1], name)
 
 
-def _joined(module: str, name: str) -> str:
+def full_name(module: str, name: str) -> str:
+    """The full name of what is imported from a module: `.losses` and `.losses.kl`, from `.` and from `.losses`."""
     return f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
 
 
@@ -151,18 +160,18 @@ def _above(folder: str) -> Iterator[str]:
 
 
 def _module(path: str) -> Module | None:
+    """A module that can be read. A link is not followed."""
     try:
         state = os.lstat(path)
     except OSError:
         return None
-    return _loaded(path, state.st_mtime_ns, state.st_size) if state.st_size <= MAX_BYTES else None
+    if stat.S_ISLNK(state.st_mode) or state.st_size > MAX_BYTES:
+        return None
+    return _loaded(path, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=128)
 def _loaded(path: str, _changed: int, _size: int) -> Module | None:
-    """A module that can be read. A link is not followed."""
-    if os.path.islink(path):
-        return None
     try:
         return Module(path, decode(read_regular(path, MAX_BYTES), path))
     except (SourceError, OSError):

@@ -29,7 +29,7 @@ from pygls.workspace import TextDocument
 
 from batchmean import __version__, gate
 from batchmean.baseline import Baselines
-from batchmean.check import INTERNAL_ERROR, Check, Report, project_of, sources
+from batchmean.check import INTERNAL_ERROR, Check, Report, calls_for_losses, project_of, sources
 from batchmean.config import Config, ConfigError, Settings
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Span
@@ -115,10 +115,7 @@ def analyse(
             return known
         before = {(f.span, f.code): f for f in known.findings or () if f.span in (known.fixed or ())}
     project = project_of(path, config)
-    from batchmean.engine.imports import leads_to_losses
-
-    is_worth_it = gate.worth_parsing(text) or gate.names_codes(text)
-    is_suspicious = is_worth_it or (project is not None and leads_to_losses(text, project))
+    is_suspicious = gate.is_worth_it(text) or (project is not None and calls_for_losses(text, project))
     if not is_suspicious or config.excludes(path):
         return Analysis(*question, None, [])
 

@@ -275,9 +275,8 @@ def unite_sides(tensor: Tensor) -> None:
 
 def without_counts(tensor: Tensor) -> Tensor:
     """The array as it was before it was divided by counts, element by element."""
-    counts = (Role.COUNT, Role.VALID)
     terms = tuple(
-        Term(t.coefficient, tuple(f for f in t.factors if f[0].role not in counts)) for t in tensor.terms
+        Term(t.coefficient, tuple(f for f in t.factors if f[0].role not in NUMBERS)) for t in tensor.terms
     )
     return altered(tensor, terms=terms)
 

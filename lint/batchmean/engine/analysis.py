@@ -63,9 +63,9 @@ def _is_again(event: Event, divided: Set[ast.AST]) -> bool:
     return isinstance(event, Miscount) and event.kind == "double division" and event.node in divided
 
 
-def accounts(tree: ast.Module, lines: Sequence[str], project: Project | None = None) -> list[Reduction]:
+def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
     """Every reduction of an integrand in its final state, the right ones too: what a fix is checked against."""
-    return _asked(tree, lines, lambda interpreter: _final(interpreter.ledger), thorough=True, project=project)
+    return _asked(tree, lines, lambda interpreter: _final(interpreter.ledger), thorough=True)
 
 
 def work(tree: ast.Module, lines: Sequence[str]) -> int:

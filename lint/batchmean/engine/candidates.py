@@ -102,9 +102,6 @@ class Candidates:
         takers.update(f.name for f in takes_it)
         texts = {f: self._text(f) for f in functions} if takers else {}
         reduces_it = {f for f, text in texts.items() if reduces(text) or means_what_it_is_given(text)}
-        means = {
-            f.name for f, text in texts.items() if makes_means(text)
-        }  # a helper that gives a library's mean
         self.calls: dict[Function, set[str]] = {}
         """The names that each function calls; functions that call none of those below are left out."""
         giving = {f: text for f, text in texts.items() if _gives(text)}
@@ -127,8 +124,9 @@ class Candidates:
                     takers |= names
                 if does:
                     reducers |= names
-        reducers.update(f.name for f, text in texts.items() if f in reduces_it or sums(text))
-        reducers |= means
+        reducers.update(
+            f.name for f, text in texts.items() if f in reduces_it or sums(text) or makes_means(text)
+        )
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
         self._read_calls(texts, takers | reducers)

@@ -15,7 +15,7 @@ from batchmean.engine.beside import Addition
 from batchmean.engine.factors import placed
 from batchmean.engine.integrands import pairing, recognise
 from batchmean.engine.join import MAX_ALTERNATIVES, MAX_NAMES, TOO_MANY, join, restricted, something
-from batchmean.engine.literals import compare, fold, spelled_out
+from batchmean.engine.literals import compare, divisor, fold, spelled_out
 from batchmean.engine.names import is_class_count_name
 from batchmean.engine.paths import (
     MAX_DECISIONS,
@@ -1114,14 +1114,10 @@ def _guards_its_division(test: ast.expr, body: Sequence[ast.AST]) -> bool:
         if isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
             continue
         for inner in ast.walk(statement):
-            divisor: ast.expr | None = None
-            if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Div):
-                divisor = inner.right
-            elif isinstance(inner, ast.AugAssign) and isinstance(inner.op, ast.Div):
-                divisor = inner.value
-            if type(divisor) is type(counted):
+            by = divisor(inner)
+            if by is not None and type(by) is type(counted):
                 wanted = wanted or spelled_out(counted)
-                if divisor is not None and spelled_out(divisor) == wanted:
+                if spelled_out(by) == wanted:
                     return True
     return False
 
@@ -1134,7 +1130,7 @@ def _is_a_length(value: Value) -> bool:
     term = terms[0]
     if any((t.coefficient or -1.0) < 0 for t in value.terms):  # type: ignore[union-attr]
         return False
-    return all(atom.role in (Role.COUNT, Role.VALID) and power > 0 for atom, power in term.factors)
+    return all(atom.role in algebra.NUMBERS and power > 0 for atom, power in term.factors)
 
 
 def _is_something(value: Value) -> bool:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.relevance import Relevance
 from batchmean.gate import holds_a_loss, reduces
-from batchmean.project import Module, Project, imported
+from batchmean.project import Module, Project, full_name, imported
 
 MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
@@ -63,8 +63,7 @@ def _names_in(node: ast.stmt) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.ImportFrom):
         module = "." * node.level + (node.module or "")
         for alias in node.names:
-            full = f"{module}{alias.name}" if module.endswith(".") else f"{module}.{alias.name}"
-            yield full, alias.asname or alias.name
+            yield full_name(module, alias.name), alias.asname or alias.name
 
 
 def _names(dotted: str, importer: str, project: Project, which: int, hops: int) -> Set[str | None]:

@@ -41,6 +41,7 @@ from batchmean.engine.values import (
     hinted,
     is_unknown,
 )
+from batchmean.project import full_name
 
 _NAMES_PER_NODE: Final = 32
 """How many names are copied in the time in which one node is read."""
@@ -408,9 +409,7 @@ class Interpreter(Evaluator):
         if isinstance(value, FunctionValue | ClassValue) and not is_followed(module, first):
             return None
         if value is None:
-            value = next(
-                (v for s in scope.project_stars if (v := self.imported(f"{s}.{first}")) is not None), None
-            )
+            value = self._starred(scope, first)
         for attribute in rest:
             if isinstance(value, ModuleValue):
                 value = ModuleValue(f"{value.name}.{attribute}")
@@ -453,7 +452,7 @@ class Interpreter(Evaluator):
             if alias.name == "*":
                 self._scope.add_star(module)
             else:
-                full = f"{module}{alias.name}" if module.endswith(".") else f"{module}.{alias.name}"
+                full = full_name(module, alias.name)
                 value = Const(None) if operations.is_new_axis(full) else ModuleValue(full)
                 self._scope.names[alias.asname or alias.name] = value
 

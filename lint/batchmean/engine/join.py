@@ -110,11 +110,8 @@ def _one_number(cases: Sequence[Case]) -> Value | None:
         accounts.update((id(account), account) for account in case.value.reductions)
     if not accounts or len(accounts) > MAX_CASES:
         return None
-    atom = Atom(
-        intern("one number of", *sorted(r.integrand.key for r in accounts.values()), len(cases)),
-        kind="computed",
-    )
-    number = from_atom(altered(atom, shape=SCALAR), SCALAR)
+    key = intern("one number of", *sorted(r.integrand.key for r in accounts.values()), len(cases))
+    number = from_atom(Atom(key, kind="computed", shape=SCALAR), SCALAR)
     return altered(number, reductions=tuple(accounts.values()))
 
 

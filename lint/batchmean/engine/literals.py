@@ -30,6 +30,13 @@ def fold(op: type[ast.operator], a: object, b: object) -> Const | None:
     return None
 
 
+def divisor(node: ast.AST) -> ast.expr | None:
+    """What `a / b` or `a /= b` divides by; None for everything else."""
+    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
+        return node.right if isinstance(node, ast.BinOp) else node.value
+    return None
+
+
 def spelled_out(node: ast.AST) -> str:
     """The code of a node: equal code, equal text. What Python cannot write (an integer of thousands of digits, a
     nest that is too deep) is called by its place."""

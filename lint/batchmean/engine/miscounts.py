@@ -19,7 +19,7 @@ from batchmean.engine.factors import (
 )
 from batchmean.engine.integrands import PAIRS
 from batchmean.engine.interpreter import Interpreter
-from batchmean.engine.literals import spelled_out
+from batchmean.engine.literals import divisor, spelled_out
 from batchmean.engine.mismatches import mismatched
 from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Choices, Integrand, Reduction, Step, may_count, report_node
@@ -231,7 +231,9 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         return {}, "the length of one of its own axes"
     if reduction.rest != "mean":
         return None
-    if not counts or not (all(power < 0 for _, power in counts) or _is_division(reduction.steps[-1].node)):
+    if not counts or not (
+        all(power < 0 for _, power in counts) or divisor(reduction.steps[-1].node) is not None
+    ):
         return None
     known = [atom for atom, _ in counts if atom.role is not Role.OPAQUE]  # steps of an accumulation, say
     if (
@@ -266,10 +268,6 @@ def _rounds_between(first: Step, later: Step) -> list[ast.AST]:
 def is_class_loss(reduction: Reduction) -> bool:
     """Is it a library's loss that sums over the classes itself?"""
     return bool(reduction.integrand.library) and reduction.integrand.kind == "cross-entropy"
-
-
-def _is_division(node: ast.AST) -> bool:
-    return isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
 
 
 def _is_of_rounds(interpreter: Interpreter, count: Atom) -> bool:

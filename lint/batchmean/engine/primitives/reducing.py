@@ -53,7 +53,7 @@ def _common_counts(terms: tuple[Term, ...]) -> Factors:
     """Counts that every term was divided by before the reduction."""
     common = None
     for term in terms:
-        counts = tuple(f for f in term.factors if f[0].role in (Role.COUNT, Role.VALID) or _is_a_size(*f))
+        counts = tuple(f for f in term.factors if f[0].role in algebra.NUMBERS or _is_a_size(*f))
         common = counts if common is None else tuple(f for f in common if f in counts)
     return common or ()
 
