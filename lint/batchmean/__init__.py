@@ -7,10 +7,9 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from batchmean.api import Result, check_files, check_source
-    from batchmean.check import FileError
     from batchmean.findings import Because, Edit, Finding, Fix, Span
-
-__version__ = "0.1.0"
+    from batchmean.report import FileError
+    from batchmean.version import __version__
 
 __all__ = [
     "Because",
@@ -28,7 +27,8 @@ __all__ = [
 
 _HOMES = {
     "api": ("Result", "check_files", "check_source"),
-    "check": ("FileError",),
+    "report": ("FileError",),
+    "version": ("__version__",),
     "findings": ("Because", "Edit", "Finding", "Fix", "Span"),
 }
 

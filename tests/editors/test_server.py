@@ -365,7 +365,7 @@ def test_fenced_python_is_linted_and_fixed_in_its_markdown(client: Client) -> No
 SABOTAGE = dedent(
     """\
     import batchmean.engine.analysis as analysis
-    import batchmean.linter as linter
+    import batchmean.verdicts as verdicts
     from batchmean.server import main
 
     def boom(tree, lines, *bound, analyse=analysis.analyse):
@@ -374,7 +374,7 @@ SABOTAGE = dedent(
             raise RuntimeError("boom")
         return analyse(tree, lines, *bound)
 
-    linter.analyse = boom
+    verdicts.analyse = boom
     raise SystemExit(main())
     """
 )
