@@ -25,7 +25,8 @@ from typing import NamedTuple, get_args
 
 from batchmean.findings import Finding
 from batchmean.linter import InternalError, lint
-from batchmean.source import NOTEBOOKS, SourceError, read, walk
+from batchmean.source import NOTEBOOKS, SourceError, read
+from batchmean.walk import walk
 
 from benchmarks.facts import (
     Found,

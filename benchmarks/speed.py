@@ -29,10 +29,11 @@ from statistics import median
 from typing import NamedTuple
 
 from batchmean import gate
-from batchmean.check import parse, unparsable
 from batchmean.engine.analysis import work
-from batchmean.engine.evaluator import MAX_WORK
-from batchmean.source import SourceError, read, walk
+from batchmean.engine.context import MAX_WORK
+from batchmean.source import SourceError, read
+from batchmean.syntax import parse, unparsable
+from batchmean.walk import walk
 
 from benchmarks.packages import CACHE, PackageError, Pin, folder_of
 

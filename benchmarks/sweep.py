@@ -19,9 +19,10 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import libcst
-from batchmean.check import parse
 from batchmean.linter import InternalError, lint
-from batchmean.source import SourceError, read, walk
+from batchmean.source import SourceError, read
+from batchmean.syntax import parse
+from batchmean.walk import walk
 
 Reading: TypeAlias = Literal["read", "not as it was", "refused", "not asked"]
 _PYTHON: Final = (".py", ".pyi", ".pyw")

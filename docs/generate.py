@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from batchmean.explain import page
 from batchmean.rules import EVERY, RULES, Rule
@@ -18,12 +17,15 @@ from batchmean_reference.claims import CLAIMS, QUICK, WRITE_UP, Claim
 from batchmean_reference.laboratory import Laboratory
 from batchmean_reference.plots import loss_at_initialisation
 
+from docs.engine_page import engine_page
+
 DOCS = Path(__file__).parent
 PLOT = "loss-at-init.svg"
 TITLE = "Who knows nothing should pay log V"
 CASE = "case.md"
 INDEX = "rules.md"
 SCHEMA = "settings.schema.json"
+ENGINE = "engine.md"
 
 
 def pages() -> dict[str, str]:
@@ -40,7 +42,7 @@ def rules() -> str:
     return "\n".join([_RULES, *rows, "", _RULES_TREE])
 
 
-def _status(rule: Rule[Any]) -> str:
+def _status(rule: Rule) -> str:
     right, judged = rule.first_contact or (0, 0)
     seen = f"{right} of {judged}" if judged else "not measured"
     return f"preview, {seen}" if rule.preview else seen
@@ -126,6 +128,7 @@ def main() -> None:
         PLOT: plot(),
         CASE: case(measured()),
         SCHEMA: settings_schema(),
+        ENGINE: engine_page(),
     }.items():
         (DOCS / name).write_text(text, encoding="utf-8")
 

@@ -7,7 +7,8 @@ import copy
 from collections.abc import Callable
 from itertools import pairwise
 
-from batchmean.engine.masks import is_loss_name, is_mask_name
+from batchmean.engine.evidence.masks import is_mask_name
+from batchmean.engine.evidence.names import is_loss_name
 
 from benchmarks.rewrites.programs import Program, Scope, loaded_by, texts_in
 from benchmarks.rewrites.registry import rewrite

@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from batchmean import gate
-from batchmean.check import Check, FileError, Report
+from batchmean.check import Check
 from batchmean.config import Settings
 from batchmean.explain import page
 from batchmean.output.json import render
+from batchmean.report import FileError, Report
 from batchmean.rules import RULES
 from batchmean.source import unify_line_ends
 

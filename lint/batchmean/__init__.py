@@ -3,14 +3,14 @@
 `check_source` and `check_files` are what other programs call; docs/api.md says what is promised of them.
 """
 
-# Nothing is imported here: `python -m` looks in the working directory until __main__ has taken that away.
+from batchmean.version import __version__
+
+# Nothing else is imported here: `python -m` looks in the working directory until __main__ has taken that away.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from batchmean.api import Result, check_files, check_source
-    from batchmean.check import FileError
     from batchmean.findings import Because, Edit, Finding, Fix, Span
-
-__version__ = "0.1.0"
+    from batchmean.report import FileError
 
 __all__ = [
     "Because",
@@ -28,7 +28,7 @@ __all__ = [
 
 _HOMES = {
     "api": ("Result", "check_files", "check_source"),
-    "check": ("FileError",),
+    "report": ("FileError",),
     "findings": ("Because", "Edit", "Finding", "Fix", "Span"),
 }
 

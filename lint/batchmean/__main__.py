@@ -3,7 +3,7 @@
 import os
 import sys
 
-INTERRUPTED = 130  # what a shell reports for SIGINT
+from batchmean.exits import INTERRUPTED
 
 
 def main() -> int:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from batchmean.check import DIED, INTERNAL_ERROR, NO_MEMORY, Check, FileError, Report, in_processes
+from batchmean.check import DIED, INTERNAL_ERROR, Check, in_processes
 from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from
+from batchmean.memory import NO_MEMORY
+from batchmean.report import FileError, Report
 from batchmean.source import legible
 
 if TYPE_CHECKING:

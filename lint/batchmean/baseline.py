@@ -18,9 +18,9 @@ from batchmean.output.fingerprint import marks
 from batchmean.source import MAX_BYTES, legible, read_regular, reason
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.config import Settings
     from batchmean.findings import Finding
+    from batchmean.report import Report
 
 VERSION = 1
 _SHOWN = 100  # characters of the source that an entry shows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from batchmean import gate
 from batchmean.config import Config, Settings
-from batchmean.memory import suffices, without_collection
-from batchmean.source import DOCUMENTS, SourceError, as_text, leads_out, legible, read, real_folders, walk
+from batchmean.memory import NO_MEMORY, without_collection
+from batchmean.report import FileError, Report
+from batchmean.source import DOCUMENTS, SourceError, as_text, legible, read
+from batchmean.syntax import parse, unparsable
+from batchmean.walk import leads_out, real_folders, walk
 
 if TYPE_CHECKING:
-    import ast
     from multiprocessing.connection import Connection
 
     from batchmean.documents import Document
@@ -38,29 +39,13 @@ _WORTH_PROCESSES = 400_000
 INTERNAL_ERROR = "internal error"
 """How the message begins where a file has no verdict through a fault of ours."""
 DIED = f"{INTERNAL_ERROR}: a worker process died; please report it"
-NO_MEMORY = "not enough memory"
+
 
 _CUT_SHORT = "larger than one analysis: what comes after its bound has no verdict (docs/limits.md)"
-_PARSED = 200  # bytes of memory that the parser may want for one of a file
+
+
 _NAMED = 3  # links that the warning about them names
 _AHEAD = 32  # items that each process is given before the first answer is asked for
-
-
-class FileError(NamedTuple):
-    """A file that has no verdict, and why."""
-
-    path: str
-    message: str
-
-
-class Report(NamedTuple):
-    """What a run found, in the order of the report. `texts` has what findings count in, by `Finding.where`."""
-
-    findings: list[Finding]
-    errors: list[FileError]
-    texts: dict[str, str]
-    checked: int = 0
-    """Files that were read."""
 
 
 class _Aside(NamedTuple):
@@ -356,7 +341,7 @@ def calls_for_losses(text: str, project: Project) -> bool:
     """Does a text that need not hold a loss import what gives one from another module of its project?"""
     if not project.may_lead_to_losses(text):
         return False
-    from batchmean.engine.imports import leads_to_losses  # the engine, which most runs do not need
+    from batchmean.engine.selection.imports import leads_to_losses  # the engine, which most runs do not need
 
     return leads_to_losses(text, project)
 
@@ -374,46 +359,6 @@ def sources(content: str, path: str) -> dict[str, str]:
     """What the findings in a file count in, by `Finding.where`."""
     document = opened(content, path)
     return {path: content} if document is None else document.sources
-
-
-def parse(text: str) -> ast.Module:
-    """The tree of a file; `ValueError` with one line that says why there is none."""
-    import ast
-
-    try:
-        with without_collection(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the user's invalid escapes are not our findings
-            return ast.parse(text)
-    except SyntaxError as error:
-        place = f" on line {error.lineno}" if error.lineno else ""
-        raise ValueError(f"syntax error{place}: {error.msg}") from None
-    except RecursionError:
-        raise ValueError("cannot be parsed: nested too deeply") from None
-    except MemoryError as error:
-        # Python's parser says the same of its own stack, since 3.13 with a word about it.
-        is_nested = str(error) or suffices(_PARSED * len(text))
-        why = "nested too deeply" if is_nested else NO_MEMORY
-        raise ValueError(f"cannot be parsed: {why}") from None
-
-
-def unparsable(text: str) -> str | None:
-    """Why a file that needs no analysis is no Python either; `None` if it is.
-
-    A symbol table takes half the time of a tree. It refuses some files that parse, so the parser has the last
-    word.
-    """
-    import symtable
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            symtable.symtable(text, "<file>", "exec")
-    except Exception:
-        try:
-            parse(text)
-        except ValueError as error:
-            return str(error)
-    return None
 
 
 class _Verdict(NamedTuple):

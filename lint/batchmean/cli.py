@@ -9,21 +9,22 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from batchmean import __version__
-from batchmean.__main__ import INTERRUPTED
 from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from, globs_from, hint, rule_names
+from batchmean.exits import CLEAN, FOUND, INTERRUPTED, USAGE
 from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, portable, printable, render
 from batchmean.output.style import COLORS, style_of
 from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
+from batchmean.version import __version__
 
 if TYPE_CHECKING:
     from batchmean.baseline import Baselines
-    from batchmean.check import Check, Report
+    from batchmean.check import Check
     from batchmean.findings import Finding
+    from batchmean.report import Report
     from batchmean.rules import Rule
     from batchmean.since import Since
 
-CLEAN, FOUND, USAGE = 0, 1, 2
+
 _STALE_NAMED = 20  # entries of baselines
 
 _EXIT_CODES = "exit codes: 0 clean, 1 findings or files that could not be read or parsed, 2 wrong usage"
@@ -606,7 +607,7 @@ def _rules(*, as_json: bool) -> int:
     return CLEAN
 
 
-def _list(rules: Iterable[Rule[Any]]) -> None:
+def _list(rules: Iterable[Rule]) -> None:
     rules = list(rules)
     width = max(len(rule.name) for rule in rules)
     for rule in rules:

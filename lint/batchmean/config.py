@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchmean import source
 from batchmean.source import legible, reason
+from batchmean.walk import leads_out, real_folders
 
 if TYPE_CHECKING:
     from batchmean.findings import Confidence, Finding
@@ -405,7 +406,7 @@ def _inside(value: object, root: str, place: str) -> str:
     if not isinstance(value, str) or not value.strip("./ ") or "\0" in value:
         raise ConfigError(f"{place} must be the name of a file")
     file = os.path.join(root, value)
-    if source.leads_out(file, source.real_folders([root])):
+    if leads_out(file, real_folders([root])):
         raise ConfigError(f"{place} leads out of the folder that the settings are for")
     return file
 

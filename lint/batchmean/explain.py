@@ -176,7 +176,7 @@ LAWS: Final[Mapping[str, str]] = {
 _SUPPRESS: Final = "## When to suppress it"
 
 
-def _measured(rule: Rule[Any]) -> str:
+def _measured(rule: Rule) -> str:
     """How often the rule is right, by what was judged at first contact."""
     if rule.first_contact is None:
         return "How often it is right has not been measured at first contact yet."
@@ -196,7 +196,7 @@ def wilson(right: int, judged: int, z: float = 1.96) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def facts(rule: Rule[Any]) -> dict[str, Any]:
+def facts(rule: Rule) -> dict[str, Any]:
     """What programs are told about a rule."""
     measured = rule.first_contact
     return {
@@ -209,7 +209,7 @@ def facts(rule: Rule[Any]) -> dict[str, Any]:
     }
 
 
-def page(rule: Rule[Any]) -> str:
+def page(rule: Rule) -> str:
     """What the rule finds, why it matters, by how much, wrong, right, when to suppress it; in Markdown."""
     what_and_why, heading, when = rule.documentation.partition(_SUPPRESS)
     if rule is UNUSED_NOQA:
@@ -245,7 +245,7 @@ def page(rule: Rule[Any]) -> str:
 """
 
 
-def _examples(rule: Rule[Any]) -> str:
+def _examples(rule: Rule) -> str:
     return f"""\
 ## Wrong
 
@@ -264,7 +264,7 @@ def _examples(rule: Rule[Any]) -> str:
 ```"""
 
 
-def _broken(rule: Rule[Any]) -> str:
+def _broken(rule: Rule) -> str:
     """Which law it breaks, and what that law demands."""
     laws = rule.law.split(" and ")
     demanded = ", and ".join(LAWS[law] for law in laws)
@@ -303,7 +303,7 @@ def _table(numbers: Numbers) -> str:
     return "\n".join([numbers.case, "", *head, *rows])
 
 
-def _reported(rule: Rule[Any]) -> str:
+def _reported(rule: Rule) -> str:
     """What the linter says about the wrong example."""
     found = lint(rule.wrong, "example.py")
     return "\n".join(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import Literal
 
 Confidence = Literal["proved", "likely"]
@@ -87,3 +91,27 @@ class Finding:
     def sort_key(self) -> tuple[str, int, int, int, str]:
         """Order of the report: by file, then cell, then position."""
         return (self.path, self.cell or 0, self.span.line, self.span.column, self.code)
+
+
+def span_of(node: ast.AST, lines: list[str]) -> Span:
+    """The range of a node in code points; `ast` counts UTF-8 bytes."""
+    line: int = getattr(node, "lineno", 1)
+    end_line: int = getattr(node, "end_lineno", None) or line
+    column: int = getattr(node, "col_offset", 0)
+    end_column: int = getattr(node, "end_col_offset", None) or column
+    return Span(
+        line, _code_points(lines, line, column) + 1, end_line, _code_points(lines, end_line, end_column) + 1
+    )
+
+
+def _code_points(lines: list[str], line: int, offset: int) -> int:
+    if not 0 < line <= len(lines):
+        return offset
+    text = lines[line - 1]
+    return offset if text.isascii() else bisect_right(_byte_offsets(text), offset) - 1
+
+
+@lru_cache(maxsize=8)
+def _byte_offsets(text: str) -> list[int]:
+    """Where each code point of a line starts in its UTF-8, and where the last one ends."""
+    return list(accumulate((len(c.encode("utf-8", "surrogatepass")) for c in text), initial=0))

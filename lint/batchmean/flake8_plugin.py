@@ -12,7 +12,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from batchmean import __version__, gate
+from batchmean import gate
+from batchmean.version import __version__
 
 if TYPE_CHECKING:
     from batchmean.config import Settings
@@ -89,8 +90,8 @@ class Plugin:
     def _new(self, findings: list[Finding], settings: Settings) -> list[Finding]:
         """What the baseline does not cover. Here it has to be known what flake8 will silence."""
         from batchmean.baseline import Baselines
-        from batchmean.check import Report
         from batchmean.noqa import Noqa
+        from batchmean.report import Report
 
         noqa = Noqa(self._text)
         heard = [finding for finding in findings if not noqa.silences(finding.code, finding.span.line)]

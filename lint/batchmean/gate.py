@@ -14,16 +14,23 @@ class _Tokens:
     A regular expression that begins with that finds all of them in the time in which `in` finds one.
     """
 
-    def __init__(self, *families: Mapping[str, tuple[str, ...]] | _Tokens) -> None:
-        """Each mapping is of stems to the tokens that they are in; a stem without any is a token itself."""
+    def __init__(self, *families: Mapping[str, tuple[str, ...]] | _Tokens, words: str = "") -> None:
+        """Each mapping is of stems to the tokens that they are in; a stem without any is a token itself.
+
+        `words` is a regular expression for what is too short to be looked for inside of other words.
+        """
+        self._words = [words] if words else []
         self._tokens: dict[str, tuple[str, ...]] = {}
         for family in families:
             for stem, tokens in (family._tokens if isinstance(family, _Tokens) else family).items():
                 self._tokens[stem] = (*self._tokens.get(stem, ()), *(tokens or (stem,)))
+            if isinstance(family, _Tokens):
+                self._words += family._words
 
     @cached_property
     def _patterns(self) -> list[re.Pattern[str]]:
-        return [re.compile(_any_around(stem, tokens)) for stem, tokens in self._tokens.items()]
+        around = [_any_around(stem, tokens) for stem, tokens in self._tokens.items()]
+        return [re.compile(pattern) for pattern in (*around, *self._words)]
 
     def are_in(self, text: str) -> bool:
         """Is any of them in the text?"""
@@ -52,7 +59,8 @@ _DIVERGENCES: Final = _Tokens({
 _SPREAD: Final = re.compile(r"var(?!i(?!ance))|sigma|log_?std")  # no variant, no variable
 _ITSELF: Final = re.compile(r"\b(\w+) ?\* ?\1\b")
 _REDUCTIONS: Final = ("mean", "average(", "KLDiv", "kl_div", ".div(")
-_TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*")
+_TARGETS: Final = ("one_hot", "onehot", "eye(", "probs *", "probs*", "softmax(")
+_LOG_PROBS: Final = ("log_p", "logp", "lprob", "log_q", "logq", "log_softmax", "logsm")
 _COLUMNS: Final = ("unsqueeze(", "None]", "newaxis]", "expand_dims(", "keepdim")
 """What makes (B, 1) of (B,)."""
 _SHAPED: Final = ("reshape", "view(", "rearrange")
@@ -105,7 +113,7 @@ _LOSSES: Final = _Tokens({
     "oss": ("loss", "Loss", "cross_entropy"), "nll": (), "lprob": (),
     "log": ("log_prob", "logp", "log_ratio", "logratio"), "err": ("_err", "err *", "errors"),
     "abs(": (),
-}, _SQUARES)  # fmt: skip
+}, _SQUARES, words=r"(?<![^\W_])(?:ce|xent|xe|kl[ds]?|mse|mae|bce|l[12]|entrop(?:y|ies)|surr)(?![^\W_])")  # fmt: skip
 """What makes a loss per position."""
 _MEANS: Final = _Tokens({
     "oss": (
@@ -249,7 +257,7 @@ def worth_parsing(text: str) -> bool:
         or _ITSELF.search(text)
     ):
         return True
-    if ("log_p" in text or "logp" in text) and any(
+    if any(token in text for token in _LOG_PROBS) and any(
         token in text for token in (*_TARGETS, *_COLUMNS, *_SHAPED)
     ):
         return True

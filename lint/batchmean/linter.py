@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-from bisect import bisect_right
 from collections.abc import Callable
-from functools import lru_cache
-from itertools import accumulate
 
-from batchmean.engine.analysis import Event, Miscount, SupportEvent, analyse
-from batchmean.engine.imports import leads_to_losses
-from batchmean.findings import Because, Finding, Span
+from batchmean.engine.events import Event, Miscount
+from batchmean.engine.selection.imports import leads_to_losses
+from batchmean.findings import Finding
 from batchmean.gate import worth_parsing
 from batchmean.project import Project, is_foreign
-from batchmean.rules import BY_PRECEDENCE
+from batchmean.rules.support import SupportEvent
+from batchmean.verdicts import findings_of
 
 
 class InternalError(Exception):
@@ -54,7 +52,7 @@ def lint(
         tree = ast.parse(text)
     lines = text.split("\n")
     try:
-        found = _findings(analyse(tree, lines, on_bound, project), path, lines)
+        found = findings_of(tree, lines, path, on_bound, project)
         elsewhere = [(finding, event) for finding, event in found if _is_partly_elsewhere(event)]
         found = [each for each in found if each not in elsewhere] if elsewhere else found
         if found and fixes:
@@ -72,45 +70,6 @@ def lint(
         raise InternalError(f"{type(error).__name__}: {error}") from error
 
 
-def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Finding, Event]]:
-    """The findings, each with the event that it tells of; a place is reported once, whatever branch it is in."""
-    best: dict[tuple[Span, str], tuple[tuple[bool, bool, bool, int], Finding, Event]] = {}
-    for event in events:
-        for rank, rule in enumerate(BY_PRECEDENCE):
-            message = rule.check(event) if isinstance(event, rule.sees) else None
-            if message is None:
-                continue
-            finding = _finding(event, rule.code, rule.name, message, path, lines)
-            key = (finding.span, "" if isinstance(event, SupportEvent) else finding.code)
-            # The mean that is off, before the sum that another branch makes of it; what is known by how much.
-            is_sum = isinstance(event, SupportEvent) and event.is_summed_at_last
-            order = (finding.confidence == "likely", is_sum, not finding.factor, rank)
-            if key not in best or order < best[key][0]:
-                best[key] = order, finding, event
-            break
-    return [(finding, event) for _, finding, event in best.values()]
-
-
-def _finding(event: Event, code: str, name: str, message: str, path: str, lines: list[str]) -> Finding:
-    because: list[Because] = []
-    for place in event.evidence:
-        if is_foreign(place.node):
-            continue  # it is told by the call that leads there
-        span = span_of(place.node, lines)
-        because.append(Because(span.line, span.column, place.text))
-    return Finding(
-        code=code,
-        name=name,
-        message=message,
-        path=path,
-        span=span_of(event.node, lines),
-        confidence="proved" if event.proved else "likely",
-        factor=event.monomial,
-        because=tuple(because),
-        known_sizes=event.known_sizes,
-    )
-
-
 def _is_partly_elsewhere(event: Event) -> bool:
     """Does another module have a part in it? Then no rewrite of this file alone is tried."""
     nodes = [place.node for place in event.evidence]
@@ -118,27 +77,3 @@ def _is_partly_elsewhere(event: Event) -> bool:
         nodes += [place.node for place in event.reduction.integrand.evidence]
         nodes += [step.node for step in event.reduction.steps]
     return any(map(is_foreign, nodes))
-
-
-def span_of(node: ast.AST, lines: list[str]) -> Span:
-    """The range of a node in code points; `ast` counts UTF-8 bytes."""
-    line: int = getattr(node, "lineno", 1)
-    end_line: int = getattr(node, "end_lineno", None) or line
-    column: int = getattr(node, "col_offset", 0)
-    end_column: int = getattr(node, "end_col_offset", None) or column
-    return Span(
-        line, _code_points(lines, line, column) + 1, end_line, _code_points(lines, end_line, end_column) + 1
-    )
-
-
-def _code_points(lines: list[str], line: int, offset: int) -> int:
-    if not 0 < line <= len(lines):
-        return offset
-    text = lines[line - 1]
-    return offset if text.isascii() else bisect_right(_byte_offsets(text), offset) - 1
-
-
-@lru_cache(maxsize=8)
-def _byte_offsets(text: str) -> list[int]:
-    """Where each code point of a line starts in its UTF-8, and where the last one ends."""
-    return list(accumulate((len(c.encode("utf-8", "surrogatepass")) for c in text), initial=0))

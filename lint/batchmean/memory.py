@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+NO_MEMORY: Final = "not enough memory"
 
 
 @contextmanager

@@ -6,13 +6,15 @@ import ast
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from batchmean.check import FileError, Report, opened, parse, sources
+from batchmean.check import opened, sources
 from batchmean.noqa import Noqa
-from batchmean.source import NOTEBOOKS, SourceError, decode, edited, legible
+from batchmean.report import FileError, Report
+from batchmean.source import BOM, NOTEBOOKS, SourceError, apply, decode, encoding_of, legible
+from batchmean.syntax import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -373,3 +375,20 @@ def _growth(finding: Finding) -> str:
     # A batch may hold more examples than there are classes, but no more valid positions than positions.
     is_larger = all(power < 0 for power in factor.values()) or "n_valid" in factor
     return f"{size or inverse} times {'larger' if is_larger else 'as large'}"
+
+
+def edited(data: bytes, edits: Iterable[Edit], path: str) -> bytes:
+    """The bytes of a file after edits of its text: byte order mark, encoding, line ends and the rest are kept."""
+    encoding = encoding_of(data, path)
+    mark = BOM if data.startswith(BOM) else b""
+    try:
+        text = data[len(mark) :].decode(encoding)
+        if mark + text.encode(encoding) != data:
+            raise ValueError
+        if path.endswith(NOTEBOOKS):
+            from batchmean.documents.notebook import Literals
+
+            return mark + Literals(text).edited(edits).encode(encoding)
+        return mark + apply(text, edits).encode(encoding)
+    except Exception:  # codecs raise what they like
+        raise SourceError(path, f"cannot be written back as {encoding}, so it is left as it is") from None

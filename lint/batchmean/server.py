@@ -27,15 +27,17 @@ from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.workspace import TextDocument
 
-from batchmean import __version__, gate
+from batchmean import gate
 from batchmean.baseline import Baselines
-from batchmean.check import INTERNAL_ERROR, Check, Report, calls_for_losses, project_of, sources
+from batchmean.check import INTERNAL_ERROR, Check, calls_for_losses, project_of, sources
 from batchmean.config import Config, ConfigError, Settings
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Span
 from batchmean.noqa import Noqa
+from batchmean.report import Report
 from batchmean.rewrite import differences, rewrite
 from batchmean.source import SourceError, decode, encode, unify_line_ends
+from batchmean.version import __version__
 
 PAUSE: Final = 0.005
 """Seconds without a change before a document is analysed, so that a burst of changes is analysed once."""

@@ -18,8 +18,8 @@ from batchmean.check import sources
 from batchmean.source import MAX_BYTES, SourceError, as_text, legible, reason
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.findings import Finding
+    from batchmean.report import Report
 
 _SAFE = [
     "--no-pager",

@@ -12,8 +12,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ SUFFIXES = (".py", ".pyi", *NOTEBOOKS)
 MAX_BYTES = 32 << 20
 """Larger files are refused: parsing takes up to a hundred times their size in memory."""
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _COOKIE_REACH = 2000  # bytes; PEP 263 looks at two lines, which are not longer than this in practice
 _NOT_FOR_FILES = frozenset(
@@ -36,7 +35,6 @@ _NOT_FOR_FILES = frozenset(
 )  # of names in the Internet; their decoders take the square of the time
 _BLANK = re.compile(rb"[ \t\f]*(?:#.*)?$")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 
 
 class SourceError(Exception):
@@ -102,9 +100,9 @@ def decode(data: bytes, path: str) -> str:
     """The bytes of a file as text: PEP 263 and BOM honoured, every line end made LF."""
     if b"\0" in data:
         raise _has_nul(path)
-    encoding = _encoding(data, path)
-    if data.startswith(_BOM):
-        data = data[len(_BOM) :]
+    encoding = encoding_of(data, path)
+    if data.startswith(BOM):
+        data = data[len(BOM) :]
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -130,7 +128,7 @@ def as_text(content: bytes | str, path: str) -> str:
 
 def encode(text: str, path: str) -> bytes:
     """The bytes of a Python file with this text, in the encoding that it declares: `decode` backwards."""
-    encoding = _encoding(text.encode("utf-8", "surrogatepass"), path)
+    encoding = encoding_of(text.encode("utf-8", "surrogatepass"), path)
     try:
         return text.encode(encoding)
     except Exception as error:  # codecs raise what they like
@@ -161,23 +159,6 @@ def replacements(text: str, edits: Iterable[Edit]) -> Iterator[tuple[int, int, s
 def line_ends(text: str) -> list[tuple[int, int]]:
     """Where each line end begins and ends."""
     return [match.span() for match in _LINE_END.finditer(text)]
-
-
-def edited(data: bytes, edits: Iterable[Edit], path: str) -> bytes:
-    """The bytes of a file after edits of its text: byte order mark, encoding, line ends and the rest are kept."""
-    encoding = _encoding(data, path)
-    mark = _BOM if data.startswith(_BOM) else b""
-    try:
-        text = data[len(mark) :].decode(encoding)
-        if mark + text.encode(encoding) != data:
-            raise ValueError
-        if path.endswith(NOTEBOOKS):
-            from batchmean.documents import edited as notebook_edited
-
-            return mark + notebook_edited(text, edits).encode(encoding)
-        return mark + apply(text, edits).encode(encoding)
-    except Exception:  # codecs raise what they like
-        raise SourceError(path, f"cannot be written back as {encoding}, so it is left as it is") from None
 
 
 def write(path: str, data: bytes) -> None:
@@ -246,108 +227,12 @@ def _dress(draft: str, target: str, before: os.stat_result) -> None:
     os.chmod(draft, stat.S_IMODE(before.st_mode))
 
 
-def real_folders(folders: Iterable[str]) -> tuple[str, ...]:
-    """What the real paths below some folders begin with."""
-    return tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
-
-
-def leads_out(path: str, folders: tuple[str, ...]) -> bool:
-    """Does a path, once all links are followed, lead to none of these `real_folders`?"""
-    return not os.path.realpath(path).startswith(folders)
-
-
-def walk(
-    folder: str,
-    excluded: Callable[[str], bool],
-    failed: Callable[[SourceError], None],
-    including: Callable[[str], Callable[[str], bool] | None] = lambda folder: None,
-    *,
-    respect_gitignore: bool = False,
-    is_outside: Callable[[str], bool] | None = None,
-    warn: Callable[[str], None] = lambda message: None,
-) -> Iterator[str]:
-    """The Python files and notebooks below `folder`, sorted; `including` may say which other files of a folder count.
-
-    Hidden folders, virtual environments, `__pycache__`, `node_modules` and, if asked for, what git ignores are
-    left out; links to folders are not followed, nor are links to files that lead out of the folder, or to what is
-    outside by `is_outside`. Folders that cannot be listed go to `failed`.
-    """
-    if respect_gitignore:
-        from batchmean import gitignore
-
-        enter = gitignore.Walk(folder, warn).enter
-    else:
-        enter = None
-    if is_outside is None:
-        is_outside = partial(leads_out, folders=real_folders([folder]))
-    waiting = [folder]
-    while waiting:  # `os.walk` recurses before Python 3.12
-        parent = waiting.pop()
-        try:
-            folders, files = _listed(parent)
-        except OSError as error:
-            failed(SourceError(parent, reason(error)))
-            continue
-        ignored = enter(parent, {*folders, *files}) if enter else None
-        shown = parent.removeprefix(f".{os.sep}")
-        place = "" if shown == "." else shown
-        includes = including(place)
-        for name in sorted(files):
-            path = os.path.join(place, name)
-            is_wanted = name.endswith(SUFFIXES) or (includes is not None and includes(path))
-            if (
-                is_wanted
-                and not (ignored and ignored(name, False))
-                and _is_readable_kind(path, name)
-                and not excluded(path)
-                and not (os.path.islink(path) and is_outside(path))
-            ):
-                yield path
-        below = [
-            name
-            for name in folders
-            if not _is_skipped(place, name)
-            and not (ignored and ignored(name, True))
-            and not excluded(os.path.join(place, name))
-        ]
-        waiting += [os.path.join(parent, name) for name in sorted(below, reverse=True)]
-
-
-def _listed(folder: str) -> tuple[list[str], list[str]]:
-    """The names of the folders in a folder, and those of everything else, links among them."""
-    folders, others = [], []
-    with os.scandir(folder or ".") as entries:
-        for entry in entries:
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if is_folder and not (hasattr(entry, "is_junction") and entry.is_junction()):
-                folders.append(entry.name)
-            else:
-                others.append(entry.name)
-    return folders, others
-
-
-def _is_skipped(parent: str, name: str) -> bool:
-    return (
-        name.startswith(".")
-        or name in _SKIPPED_FOLDERS
-        or os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
-    )
-
-
-def _is_readable_kind(path: str, name: str) -> bool:
-    """Whether a walk should try to read `path`: no pipe, no socket, no lock of an editor (`.#name.py`).
-
-    A dangling link counts: reading it says that it is broken.
-    """
-    return os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path) and name[:2] != ".#")
-
-
-def _encoding(data: bytes, path: str) -> str:
+def encoding_of(data: bytes, path: str) -> str:
     """PEP 263, on lines as Python's tokenizer ends them (`tokenize.detect_encoding` knows no lone CR)."""
     if path.endswith(DOCUMENTS):
         return "utf-8"
-    has_bom = data.startswith(_BOM)
-    head = data[len(_BOM) * has_bom :][:_COOKIE_REACH].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    has_bom = data.startswith(BOM)
+    head = data[len(BOM) * has_bom :][:_COOKIE_REACH].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     first, _, rest = head.partition(b"\n")
     cookie = _COOKIE.match(first)
     if cookie is None and _BLANK.match(first):

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from batchmean.engine.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
-from batchmean.engine.paths import TRUTHY, Answer, Decision, excludes
-from batchmean.engine.shapes import Shape
-from batchmean.engine.values import (
-    Alternatives,
-    Atom,
-    Case,
-    Const,
-    GivenUp,
-    Role,
-    Tensor,
-    Value,
-    from_atom,
-    intern,
-)
+from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
+from batchmean.engine.domain.paths import TRUTHY, Answer, Decision, excludes
+from batchmean.engine.domain.shapes import Shape
+from batchmean.engine.domain.tensors import Atom, GivenUp, Role, Tensor, from_atom, intern
+from batchmean.engine.domain.values import Alternatives, Case, Const, Value
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from batchmean.engine.paths import TRUTHY, Answer, Decision, beyond, common, excludes, extended, implies
+from batchmean.engine.domain.paths import (
+    TRUTHY,
+    Answer,
+    Decision,
+    beyond,
+    common,
+    excludes,
+    extended,
+    implies,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

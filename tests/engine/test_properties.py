@@ -150,8 +150,8 @@ def _ladder(steps: int) -> str:
 def test_work_is_bounded(text: str) -> None:
     """Counted, not timed: the engine reads a bounded number of nodes."""
     from batchmean.engine import analysis
-    from batchmean.engine.evaluator import MAX_WORK
+    from batchmean.engine.context import MAX_WORK
 
     interpreter = analysis._interpreted(ast.parse(text), text.split("\n"))
-    assert interpreter._work <= MAX_WORK + 1
+    assert interpreter.work <= MAX_WORK + 1
     lint(text, "bounded.py")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from batchmean import operations
-from batchmean.engine.scopes import Names, Scope
-from batchmean.engine.values import Const, ModuleValue, Value
+from batchmean.engine.domain.values import Const, ModuleValue, Names, Scope, Value
+from batchmean.operations import has_functions
 from batchmean.operations.table import Framework
 
 ONE, TWO, THREE = Const(1), Const(2), Const(3)
@@ -61,12 +61,12 @@ def test_a_star_of_a_module_that_has_functions_is_kept(framework: Framework) -> 
     scope = Scope()
     for name in framework.functions:
         module = name.rpartition(".")[0]
-        scope.add_star(module)
+        scope.add_star(module, is_known=has_functions(module))
         assert scope.stars[-1] == module
     for alias, target in framework.aliases.items():
         if operations.has_functions(target):
-            scope.add_star(alias)
+            scope.add_star(alias, is_known=has_functions(alias))
             assert scope.stars[-1] == alias
     assert len(scope.stars) == len(set(scope.stars))
-    scope.add_star("something")
+    scope.add_star("something", is_known=has_functions("something"))
     assert "something" not in scope.stars

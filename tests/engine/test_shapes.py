@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from batchmean.engine.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Axis, Shape
 from hypothesis import given
 from hypothesis import strategies as st
 

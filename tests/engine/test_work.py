@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from batchmean.engine.analysis import work
-from batchmean.engine.evaluator import MAX_WORK
+from batchmean.engine.context import MAX_WORK
 
 from benchmarks.speed import branches_of, file_of, functions_of, helpers_of
 

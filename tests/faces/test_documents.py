@@ -11,7 +11,7 @@ from typing import Any
 
 import batchmean
 import pytest
-from batchmean.documents import Document, edited
+from batchmean.documents import Document
 from batchmean.documents.magics import neutralised
 from batchmean.documents.notebook import Literals
 from batchmean.findings import Edit, Span
@@ -60,7 +60,7 @@ def test_an_edit_of_a_cell_is_that_edit_and_nothing_else(
     content = style(notebook(cells, joined=joined, nbformat=nbformat))
     edit = data.draw(edits(cells[-1][1]))
     own = Edit(edit.span, edit.text, cell=len(cells))
-    after = edited(content, [own])
+    after = Literals(content).edited([own])
     # What it is: the cell's source, edited.
     changed = [*others, ("code", apply(cells[-1][1], [edit]))]
     expected = notebook(changed, joined=True, nbformat=nbformat)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from batchmean.gitignore import MAX_BYTES, MAX_WILD_BYTES, _joined, _translated
-from batchmean.source import walk
+from batchmean.walk import walk
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -40,10 +40,12 @@ with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.linter
     import batchmean.noqa
     import batchmean.output
+    import batchmean.report
     import batchmean.rewrite
     import batchmean.rules
     import batchmean.server
     import batchmean.source
+    import batchmean.syntax
     from batchmean.findings import Finding, Span
     from batchmean.fixes import search
 
@@ -72,7 +74,7 @@ def lint_bytes(data: bytes, *, fixes: bool) -> None:
     """What the command does with one file. Whatever it raises is a bug."""
     try:
         text = batchmean.source.decode(data, "fuzzed.py")
-        tree = batchmean.check.parse(text)
+        tree = batchmean.syntax.parse(text)
     except (batchmean.source.SourceError, ValueError):
         return
     noqa = batchmean.noqa.Noqa(text)
@@ -88,7 +90,7 @@ def fixes_of_bytes(data: bytes) -> None:
     """Every fix is the one that it would be by itself, also where all of a part are tried together."""
     try:
         text = batchmean.source.decode(data, "fuzzed.py")
-        tree = batchmean.check.parse(text)
+        tree = batchmean.syntax.parse(text)
     except (batchmean.source.SourceError, ValueError):
         return
     found = batchmean.linter.lint(text, "fuzzed.py", tree=tree, fixes=True)
@@ -122,7 +124,7 @@ def document_of_bytes(data: bytes) -> None:
         found = batchmean.linter.lint(document.text, path)
     except (SyntaxError, ValueError, RecursionError):
         return
-    report = batchmean.check.Report([document.mapped(f) for f in found], [], document.sources)
+    report = batchmean.report.Report([document.mapped(f) for f in found], [], document.sources)
     for output_format in batchmean.output.FORMATS:
         batchmean.output.render(report, output_format)
     after: list[bytes] = []

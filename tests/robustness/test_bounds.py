@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from batchmean.check import parse
-from batchmean.engine import analysis, evaluator, hints, join, paths, reductions, shapes, values
+from batchmean.engine import analysis, context
+from batchmean.engine.domain import join, paths, shapes, tensors, values
+from batchmean.engine.evidence import comments
+from batchmean.engine.machine import evaluator
 from batchmean.linter import lint
 from batchmean.source import MAX_BYTES
+from batchmean.syntax import parse
 
 from tests.robustness.counting import calls
 from tests.robustness.hostile import HEAD, LARGE, LOSS, OUT_OF_ALL_BOUNDS, deep, ring, wide
@@ -23,7 +26,7 @@ PARSED = {f"{name}, {depth} deep": text for depth in DEPTHS for name, text in de
 
 def work(text: str) -> int:
     """How many nodes the engine reads."""
-    return analysis._interpreted(ast.parse(text), text.split("\n"))._work
+    return analysis._interpreted(ast.parse(text), text.split("\n")).work
 
 
 @pytest.mark.parametrize("text", PARSED.values(), ids=PARSED)
@@ -36,7 +39,7 @@ def test_what_nests_deeply_is_refused_by_python_or_analysed(text: str) -> None:
         )
         return
     lint(text, "deep.py", tree=tree)
-    assert work(text) <= evaluator.MAX_WORK + len(text)
+    assert work(text) <= context.MAX_WORK + len(text)
 
 
 @pytest.mark.parametrize("text", OUT_OF_ALL_BOUNDS.values(), ids=OUT_OF_ALL_BOUNDS)
@@ -63,7 +66,7 @@ def test_twice_the_length_is_at_most_twice_the_work(name: str) -> None:
 
 @pytest.mark.parametrize("text", [ring(300), wide(300)["branches"], wide(300)["alternatives multiplied"]])
 def test_the_engine_stops_reading(text: str) -> None:
-    assert work(text) <= evaluator.MAX_WORK + len(text)
+    assert work(text) <= context.MAX_WORK + len(text)
 
 
 @pytest.mark.heavy
@@ -113,7 +116,7 @@ def test_a_function_that_is_not_read_to_its_end_tells_nothing(monkeypatch: pytes
     assert lint(f"{head}    return loss\n", "wrong.py")
     assert not lint(right, "right.py")
     for limit in range(1, 300, 7):
-        monkeypatch.setattr(evaluator, "MAX_WORK", limit)
+        monkeypatch.setattr(context, "MAX_WORK", limit)
         assert not lint(right, "right.py"), limit
 
 
@@ -122,17 +125,17 @@ def test_the_limits_are_those_of_the_documentation() -> None:
     stated = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) ", page, re.MULTILINE))
     assert {name: int(number.replace(",", "")) for name, number in stated.items()} == {
         "size of a file, in bytes": MAX_BYTES,
-        "nodes read in one file": evaluator.MAX_WORK,
+        "nodes read in one file": context.MAX_WORK,
         "nesting of statements and expressions": evaluator.MAX_NESTING,
-        "calls followed into each other": evaluator.MAX_DEPTH,
+        "calls followed into each other": context.MAX_DEPTH,
         "undecided branches on the way to one place": paths.MAX_DECISIONS,
         "values kept apart where branches join": join.MAX_ALTERNATIVES,
         "undecided branches that such a value depends on": join.MAX_CONDITIONS,
         "items told apart in a tuple or a dict": values.MAX_ITEMS,
-        "losses told apart in one sum": reductions.MAX_ACCOUNTS,
-        "reductions and divisions of one loss": reductions.MAX_STEPS,
-        "terms of a sum": values.MAX_TERMS,
-        "factors of a product, and numbers that one loss is multiplied by": values.MAX_FACTORS,
+        "losses told apart in one sum": tensors.MAX_ACCOUNTS,
+        "reductions and divisions of one loss": tensors.MAX_STEPS,
+        "terms of a sum": tensors.MAX_TERMS,
+        "factors of a product, and numbers that one loss is multiplied by": tensors.MAX_FACTORS,
         "axes of an array": shapes.MAX_RANK,
-        "characters of a line that is searched for a shape comment": hints.MAX_LINE,
+        "characters of a line that is searched for a shape comment": comments.MAX_LINE,
     }

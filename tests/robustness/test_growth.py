@@ -13,7 +13,6 @@ from typing import ClassVar, Final
 
 import pytest
 from batchmean import gate, rewrite
-from batchmean.check import Report, parse
 from batchmean.cli import main
 from batchmean.config import Config, Glob, Globs, PerFileIgnores
 from batchmean.documents import Document
@@ -25,8 +24,10 @@ from batchmean.findings import Because, Finding, Span
 from batchmean.linter import lint
 from batchmean.noqa import Noqa
 from batchmean.output import FORMATS, render
+from batchmean.report import Report
 from batchmean.rewrite import Change, diff, differences
 from batchmean.source import SourceError, decode
+from batchmean.syntax import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from batchmean import check, memory
+from batchmean.syntax import parse
 
 from tests.faces.support import RIGHT, WRONG, Run, Write
 
@@ -175,15 +176,15 @@ sys.exit(entry.load()())
 
 
 def test_not_enough_memory_is_not_nested_too_deeply(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(text: str) -> ast.Module:
+    def fail(*arguments: object, **named: object) -> ast.Module:
         raise MemoryError
 
     monkeypatch.setattr(ast, "parse", fail)
     with pytest.raises(ValueError, match=r"^cannot be parsed: nested too deeply$"):
-        check.parse("x")
-    monkeypatch.setattr(check, "suffices", lambda size: False)
+        parse("x")
+    monkeypatch.setattr("batchmean.syntax.suffices", lambda size: False)
     with pytest.raises(ValueError, match=r"^cannot be parsed: not enough memory$"):
-        check.parse("x")
+        parse("x")
     assert memory.suffices(1)
     assert not memory.suffices(1 << 62)
 
@@ -212,7 +213,7 @@ def test_memory_that_ends_in_the_analysis_is_no_bug_of_ours(monkeypatch: pytest.
     def fail(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("batchmean.linter.analyse", fail)
+    monkeypatch.setattr("batchmean.verdicts.analyse", fail)
     verdict = check._lint(("a.py", WRONG, None), fixes=False)
     assert verdict == ([], "cannot be analysed: not enough memory", False)
 

@@ -19,10 +19,10 @@ from textwrap import indent
 from typing import NamedTuple
 
 import pytest
-from batchmean.check import parse
 from batchmean.findings import Finding
 from batchmean.linter import lint
 from batchmean.noqa import Noqa
+from batchmean.syntax import parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -7,9 +7,9 @@ import sys
 from textwrap import dedent
 
 import pytest
-from batchmean.check import parse
 from batchmean.linter import lint
 from batchmean.source import SourceError, decode
+from batchmean.syntax import parse
 from hypothesis import example, given
 from hypothesis import strategies as st
 

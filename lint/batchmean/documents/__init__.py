@@ -6,16 +6,16 @@ of its lines knows where it stands in the file, and findings, evidence and edits
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
-from batchmean.check import unparsable
 from batchmean.documents.blocks import Block, dedented
 from batchmean.documents.magics import neutralised
 from batchmean.findings import Because, Edit, Finding, Fix, Span
 from batchmean.source import NOTEBOOKS
+from batchmean.syntax import unparsable
 
 
 class Place(NamedTuple):
@@ -175,10 +175,3 @@ class Document:
         from batchmean.documents.notebook import Literals
 
         return Literals(self._content).in_file
-
-
-def edited(content: str, edits: Iterable[Edit]) -> str:
-    """A notebook's JSON after edits of its cells."""
-    from batchmean.documents.notebook import Literals
-
-    return Literals(content).edited(edits)

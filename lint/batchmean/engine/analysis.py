@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import ast
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from batchmean import operations
-from batchmean.engine import calls
-from batchmean.engine.candidates import Candidates
+from batchmean.engine.context import OutOfWork, TooDeep
+from batchmean.engine.domain.tensors import Reduction, altered, forget_keys
+from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.epochs import epochs
-from batchmean.engine.evaluator import OutOfWork, TooDeep
-from batchmean.engine.events import Event, Miscount, SupportEvent
-from batchmean.engine.factors import divides_a_mean_by_the_support, factor_of
-from batchmean.engine.imports import names_of
-from batchmean.engine.interpreter import Interpreter
-from batchmean.engine.literals import spelled_out
-from batchmean.engine.miscounts import is_class_loss, miscounts
-from batchmean.engine.paths import excludes
-from batchmean.engine.reductions import Reduction, Stack, Step, report_node
-from batchmean.engine.relevance import Relevance
-from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
+from batchmean.engine.factors import is_right
+from batchmean.engine.ledger import Ledger
+from batchmean.engine.machine import calls
+from batchmean.engine.machine.interpreter import Interpreter
+from batchmean.engine.selection.candidates import Candidates
+from batchmean.engine.selection.imports import names_of
+from batchmean.engine.selection.relevance import Relevance
 from batchmean.gate import adds_up
 from batchmean.memory import without_collection
-from batchmean.project import Project, is_foreign
+from batchmean.project import Project
 
 _LOCK: Final = threading.Lock()
 
@@ -37,60 +32,48 @@ T = TypeVar("T")
 def analyse(
     tree: ast.Module,
     lines: Sequence[str],
+    judge: Callable[[Ledger], T],
     on_bound: Callable[[], None] = lambda: None,
     project: Project | None = None,
-) -> list[Event]:
-    """Every reduction of an integrand in the module that divides by its support, in source order.
+) -> T:
+    """What `judge` makes of the ledger of a module. Its values can be compared until it returns, and no longer.
 
     `on_bound` is called where the module has more to read than is read; the modules of `project` are read where
-    the module calls into them, and what is wrong in them is told where they are linted.
+    the module calls into them.
     """
+    totals = list(epochs(tree, lines, on_bound)) if adds_up("\n".join(lines)) else []
 
-    def events(interpreter: Interpreter) -> list[Event]:
-        if interpreter.is_out_of_work:
+    def judged(ledger: Ledger) -> T:
+        ledger.totals = totals
+        if not ledger.is_complete:
             on_bound()
-        return [event for event in _events(interpreter) if not is_foreign(event.node)]
+        return judge(ledger)
 
-    found = _asked(tree, lines, events, project=project)
-    if not adds_up("\n".join(lines)):
-        return found
-    totals = list(epochs(tree, lines, on_bound))
-    divided = {total.node for total in totals}  # of a total over many batches, not of one batch again
-    return [*(event for event in found if not _is_again(event, divided)), *totals]
-
-
-def _is_again(event: Event, divided: Set[ast.AST]) -> bool:
-    return isinstance(event, Miscount) and event.kind == "double division" and event.node in divided
+    return _asked(tree, lines, judged, project=project)
 
 
 def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
     """Every reduction of an integrand in its final state, the right ones too: what a fix is checked against."""
-    return _asked(tree, lines, lambda interpreter: _final(interpreter.ledger), thorough=True)
+    return _asked(tree, lines, Ledger.final, thorough=True)
 
 
 def work(tree: ast.Module, lines: Sequence[str]) -> int:
     """How many statements and expressions an analysis reads: its cost, whatever else the machine does."""
-
-    def of(interpreter: Interpreter) -> int:
-        for _ in _events(interpreter):
-            pass
-        return interpreter.work
-
-    return _asked(tree, lines, of)
+    return _asked(tree, lines, lambda ledger: ledger.work)
 
 
 def _asked(
     tree: ast.Module,
     lines: Sequence[str],
-    ask: Callable[[Interpreter], T],
+    ask: Callable[[Ledger], T],
     thorough: bool = False,
     project: Project | None = None,
 ) -> T:
-    """What is asked of the module's interpretation, which is gone before the collector is let loose again."""
+    """What is asked of the module's ledger, which is gone before the collector is let loose again."""
 
     def answer() -> T:
         interpreter = _interpreted(tree, lines, thorough, project)
-        given = ask(interpreter)
+        given = ask(interpreter.closed())
         interpreter.let_go()
         return given
 
@@ -111,19 +94,15 @@ def _interpreted(
     try:
         _run(interpreter, tree, candidates, relevance)
     except OutOfWork:
-        interpreter.is_out_of_work = True
+        interpreter.ledger.is_complete = False
     return interpreter
 
 
 @contextmanager
 def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     """Forget what was entered by work that does not come to its end: the last statement may put a loss right."""
-    logs: tuple[list[Any], ...] = (
-        interpreter.ledger,
-        interpreter.miscounts,
-        interpreter.exponentials,
-        interpreter.additions,
-    )
+    ledger = interpreter.ledger
+    logs: tuple[list[Any], ...] = (ledger.accounts, ledger.discarded, ledger.exponentials, ledger.additions)
     before = [len(log) for log in logs]
     try:
         yield
@@ -135,6 +114,7 @@ def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
 
 
 def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevance: Relevance) -> None:
+    ledger = interpreter.ledger
     with _all_or_nothing(interpreter):
         interpreter.run_module(tree.body)
     instances: dict[ast.ClassDef, InstanceValue] = {}
@@ -157,8 +137,8 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     # Callers first, so that a helper is seen with the values it is really called with.
     for is_root in (True, False):
         position = 0
-        while position < len(interpreter.defined):
-            function = interpreter.defined[position]
+        while position < len(ledger.defined):
+            function = ledger.defined[position]
             position += 1
             node = function.node
             if id(function) in done or node in interpreter.entered or isinstance(node, ast.Lambda):
@@ -166,18 +146,18 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
             if node not in wanted or (is_root and node.name in wanted.called and node.name != "forward"):
                 continue
             run(function)
-    for function in list(interpreter.defined):
+    for function in list(ledger.defined):
         if isinstance(function.node, ast.Lambda) and function.node not in interpreter.entered:
             with _all_or_nothing(interpreter):
                 interpreter.run_function(function)
     # A helper's other branches, which no caller in this module asks for: others may.
-    known, first = frozenset(interpreter.seen), len(interpreter.ledger)
-    before = _final(interpreter.ledger)
+    known, first = frozenset(ledger.seen), len(ledger.accounts)
+    before = ledger.final()
     put_right: dict[ast.AST, set[ast.AST]] = {}
-    for reduction in filter(_is_right, before):
+    for reduction in filter(is_right, before):
         for step in reduction.steps:
             put_right.setdefault(step.node, set()).add(reduction.steps[-1].node)
-    entered = [f for f in interpreter.defined if id(f) not in done and f.node in interpreter.entered]
+    entered = [f for f in ledger.defined if id(f) not in done and f.node in interpreter.entered]
     unseen = {
         f.node.name
         for f in entered
@@ -190,8 +170,8 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
             if node.name in unseen or (is_own and node.name in wanted.names) or wanted.calls[node] & unseen:
                 run(function)
     # What a function shows by itself holds although a caller, with concrete values say, shows less.
-    interpreter.ledger[first:] = [
-        r for r in interpreter.ledger[first:] if _holds_by_itself(r, known, put_right, interpreter.mapped)
+    ledger.accounts[first:] = [
+        r for r in ledger.accounts[first:] if _holds_by_itself(r, known, put_right, ledger.mapped)
     ]
 
 
@@ -213,170 +193,6 @@ def _holds_by_itself(
     return all(put_right.get(node, set()) <= nodes for node in nodes)
 
 
-def _is_right(reduction: Reduction) -> bool:
-    """Is it a sum over the support and a mean over the units, in the end?"""
-    factor = factor_of(reduction)
-    if factor is None or factor.support or factor.is_partial or not factor.units:
-        return False
-    if any(power for _, power in factor.units):
-        return False
-    return reduction.mask is None or reduction.counts_masked() is False
-
-
 def _is_static(node: ast.AST) -> bool:
     names = [d.id for d in getattr(node, "decorator_list", ()) if isinstance(d, ast.Name)]
     return "staticmethod" in names
-
-
-def _events(interpreter: Interpreter) -> Iterator[Event]:
-    final = _final(interpreter.ledger)
-    support = list(_support_events(interpreter, [r for r in final if r.integrand.symbol]))
-    yield from support
-    # What only a rule on trial reports makes no other finding.
-    yield from miscounts(interpreter, final, [event for event in support if not event.step.per_batch])
-
-
-def _support_events(interpreter: Interpreter, final: Sequence[Reduction]) -> Iterator[SupportEvent]:
-    """The integrands whose support is in the divisor."""
-    right: list[Reduction] = []
-    wrong: list[SupportEvent] = []
-    too_large: list[SupportEvent] = []
-    imported = {n: v.name for n, v in interpreter.module.names.items() if isinstance(v, ModuleValue)}
-    if theirs := interpreter.imported_elsewhere:  # by the modules that it calls
-        own = {name: module for name, module in imported.items() if _is_of_a_framework(module)}
-        imported = own or theirs
-    for reduction in final:
-        if reduction.support in ("alive", "maybe averaged"):
-            continue
-        factor = factor_of(reduction)
-        # A KL beside the mean log_prob of the same distribution: both are per element, their ratio is right.
-        beside = interpreter.averaged_events.intersection(reduction.integrand.distributions)
-        if factor is None or factor.support >= 0 or beside:
-            right.append(reduction)
-            if factor is not None and reduction.per_batch and any(power > 0 for _, power in factor.units):
-                step = _blamed(reduction)
-                spells_dim = _spells_dim(imported, step.node)
-                too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
-        elif is_class_loss(reduction) and divides_a_mean_by_the_support(reduction, factor):
-            right.append(reduction)  # not the support's length but the second division is too much
-        elif reduction.integrand.kind == "latent KL" and _is_one_of_several(interpreter, reduction):
-            continue
-        elif not reduction.integrand.event or reduction.integrand.event in interpreter.summed_events:
-            step = _blamed(reduction)
-            if _is_weight_of_a_term(interpreter, reduction, step):
-                continue
-            spells_dim = _spells_dim(imported, step.node)
-            wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
-    silence = _Silence(right)
-    yield from (event for event in wrong if not silence.covers(event))
-    known = {id(event.reduction) for event in too_large}
-    other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
-    yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
-
-
-def _is_of_a_framework(name: str) -> bool:
-    return operations.has_functions(name) or operations.has_functions(name.rpartition(".")[0])
-
-
-def _is_one_of_several(interpreter: Interpreter, reduction: Reduction) -> bool:
-    """Is it a term of a diffusion bound, whose other branch, a likelihood, is averaged in the same place?"""
-    step = _blamed(reduction)
-    return (step.node, step.stack) in interpreter.other_reduced
-
-
-def _is_weight_of_a_term(interpreter: Interpreter, reduction: Reduction, step: Step) -> bool:
-    """Is it `1 / classes * loss + ...`, a loss that was right and is weighed by a quotient against another one?"""
-    node = step.node
-    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
-        return False
-    if not any(
-        isinstance(side, ast.BinOp) and isinstance(side.op, ast.Div) for side in (node.left, node.right)
-    ):
-        return False
-    scaled = next((a for a in reduction.line() if a.steps and a.steps[-1] is step), None)
-    if scaled is None or scaled.parent is None or not _is_right(scaled.parent):
-        return False
-    return any(scaled is r for addition in interpreter.additions for side in addition.sides for r in side)
-
-
-def _final(ledger: Sequence[Reduction]) -> list[Reduction]:
-    """The entries that no later one continues."""
-    ancestors: set[int] = set()
-    for reduction in ledger:
-        parent = reduction.parent
-        while parent is not None and id(parent) not in ancestors:
-            ancestors.add(id(parent))
-            parent = parent.parent
-    return [r for r in ledger if id(r) not in ancestors]
-
-
-class _Silence:
-    """The reductions that show that a wrong-looking one is meant, undecided or put right."""
-
-    def __init__(self, right: Sequence[Reduction]) -> None:
-        right = [r for r in right if not r.is_reported]
-        self._by_origin: dict[int, list[Reduction]] = {}
-        self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
-        self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}
-        for reduction in right:
-            self._by_origin.setdefault(id(reduction.origin), []).append(reduction)
-            self._by_key.setdefault((reduction.integrand.key, reduction.integrand.stack), []).append(
-                reduction
-            )
-            for step in reduction.steps:
-                self._by_place.setdefault((id(step.node), step.stack), []).append(reduction)
-
-    def covers(self, event: SupportEvent) -> bool:
-        reduction = event.reduction
-        for other in self._by_origin.get(id(reduction.origin), ()):
-            if not any(excludes(s.path, event.step.path) for s in other.steps):
-                return True  # put right later, or the same values go both ways
-        place = (id(event.step.node), event.step.stack)
-        for other in self._by_place.get(place, ()):
-            # Another way leads to the same place: was it chosen by a switch?
-            if not _is_chosen(other, event.step):
-                return True
-        if not reduction.is_reported:
-            return False
-        for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
-            if other.support != "summed" or any(s.node is event.step.node for s in other.steps):
-                continue
-            if set(other.steps[0].path) <= set(event.step.path):
-                return True  # the same values are summed beside it: the mean is another statistic
-        return False
-
-
-def _is_chosen(other: Reduction, step: Step) -> bool:
-    """Was the other way taken under an `if` that asks for an option, not for a shape?"""
-    apart = next((s for s in other.steps if s.sums_support), None) if other.support == "summed" else None
-    if apart is None or apart.node is step.node:
-        apart = next((s for s in other.steps if s.node is step.node and excludes(s.path, step.path)), None)
-    if apart is None:
-        return False
-    inner = [d for d in apart.path if d not in step.path and d.node is not None]
-    return bool(inner) and not any(_ABOUT_SHAPE.search(spelled_out(d.node)) for d in inner[:1] if d.node)
-
-
-_ABOUT_SHAPE: Final = re.compile(
-    r"\b(n?dims?|shape|size|rank|d?type)\b|len\(|isinstance|discrete|continuous|hasattr"
-)
-
-
-def _spells_dim(imported: dict[str, str], node: ast.AST) -> bool:
-    """Does the code here say `dim=`? The modules it calls decide, or else the imports of the file."""
-    used = [imported[n.id] for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in imported]
-    return any(name.partition(".")[0] == "torch" for name in used or imported.values())
-
-
-def _blamed(reduction: Reduction) -> Step:
-    """The step that brings the support into the divisor."""
-    dividing = [s for s in reduction.steps if s.averages_support or s.may_average]
-    if dividing:
-        return dividing[0]
-    if reduction.per_batch:
-        return next(s for s in reduction.steps if s.per_batch)
-    scales = [s for s in reduction.steps if s.how == "scale"]
-    return scales[-1] if scales else reduction.steps[-1]
-
-
-__all__ = ["Event", "Miscount", "SupportEvent", "accounts", "analyse", "work"]

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from math import log
 from typing import Final
 
-from batchmean.engine.reductions import Reduction, Step, may_be_a_size, may_count
-from batchmean.engine.shapes import Axis, Shape
-from batchmean.engine.values import Role, altered
+from batchmean.engine.domain.accounts import may_be_a_size, may_count
+from batchmean.engine.domain.counting import counts_masked, over_everything
+from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.tensors import Reduction, Role, Step, altered
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -172,7 +173,7 @@ class _Exponents:
         if any(atom.role is not Role.OPAQUE for atom in roots):
             return False  # a root of a count
         # A sum of means over how many there are is a mean of them.
-        counts = account.over_everything()[1] if account.rest == "mean" else account.counts()
+        counts = over_everything(account)[1] if account.rest == "mean" else account.counts()
         for atom, exponent in counts:
             if atom in roots:
                 continue
@@ -325,3 +326,18 @@ def _is_bits(coefficient: float | None) -> bool:
     if coefficient is None:
         return False
     return any(abs(abs(coefficient) * log(2) * times - 1) < 1e-6 for times in _HALVES)
+
+
+def is_class_loss(reduction: Reduction) -> bool:
+    """Is it a library's loss that sums over the classes itself?"""
+    return bool(reduction.integrand.library) and reduction.integrand.kind == "cross-entropy"
+
+
+def is_right(reduction: Reduction) -> bool:
+    """Is it a sum over the support and a mean over the units, in the end?"""
+    factor = factor_of(reduction)
+    if factor is None or factor.support or factor.is_partial or not factor.units:
+        return False
+    if any(power for _, power in factor.units):
+        return False
+    return reduction.mask is None or counts_masked(reduction) is False

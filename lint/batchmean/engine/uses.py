@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from batchmean.engine.masks import are_opposite, mask_of
-from batchmean.engine.values import (
-    Alternatives,
-    Atom,
-    DictValue,
-    ListValue,
-    Role,
-    Tensor,
-    TupleValue,
-    Value,
-    tensors_in,
-)
-
-if TYPE_CHECKING:
-    from batchmean.engine.evaluator import Evaluator
+from batchmean.engine.domain.masks import are_opposite, mask_of
+from batchmean.engine.domain.tensors import Atom, Role, Tensor
+from batchmean.engine.domain.values import Alternatives, DictValue, ListValue, TupleValue, Value, tensors_in
+from batchmean.engine.ledger import Ledger
 
 _DEPTH: Final = 3
 
 
-def note_uses(interpreter: Evaluator, given: Iterable[Value], result: Value) -> None:
+def note_uses(ledger: Ledger, given: Iterable[Value], result: Value) -> None:
     """Take down the masks that an operation was given, unless it gives no more than these masks or their counts."""
     for tensor in tensors_in(given, _DEPTH):
         atom = mask_of(tensor)
         if atom is not None and not _is_no_more_than(result, atom):
-            interpreter.applied.add(_first_of_both(atom).key)
+            ledger.applied.add(_first_of_both(atom).key)
 
 
-def note_handed_over(interpreter: Evaluator, given: Iterable[Value]) -> None:
+def note_handed_over(ledger: Ledger, given: Iterable[Value]) -> None:
     """Take down what an unknown function is given: also the lengths that a mask is made of say where to stop."""
     for tensor in tensors_in(given, _DEPTH):
         atom = tensor.single()
         if atom is not None:
-            interpreter.applied.add(_first_of_both(atom).key)
+            ledger.applied.add(_first_of_both(atom).key)
 
 
-def is_only_counted(interpreter: Evaluator, mask: Atom) -> bool:
+def is_only_counted(ledger: Ledger, mask: Atom) -> bool:
     """Is a mask, as far as the code shows, used for nothing but its sum?"""
     one = _first_of_both(mask)
-    return interpreter.applied.isdisjoint((one.key, one.source))
+    return ledger.applied.isdisjoint((one.key, one.source))
 
 
 def _first_of_both(mask: Atom) -> Atom:

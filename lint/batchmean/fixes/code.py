@@ -17,9 +17,8 @@ from typing import NamedTuple, TypeAlias
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
-from batchmean.findings import Edit, Span
+from batchmean.findings import Edit, Span, span_of
 from batchmean.fixes.names import Names
-from batchmean.linter import span_of
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Edits: TypeAlias = tuple[Edit, ...]

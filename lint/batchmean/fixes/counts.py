@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from batchmean.findings import Edit, Span
+from batchmean.findings import Edit, Span, span_of
 from batchmean.fixes.code import Code, Edits
 from batchmean.fixes.names import last_name
-from batchmean.linter import span_of
 
 _HARMLESS = frozenset({"size", "numel", "nelement", "prod", "len", "float", "int"})
 

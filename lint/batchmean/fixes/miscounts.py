@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from batchmean.engine.discarded import DIVISIONS
+from batchmean.engine.domain.tensors import Reduction
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import factor_of
-from batchmean.engine.reductions import Reduction
+from batchmean.engine.syntax import DIVISIONS
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
 from batchmean.fixes.counts import unused_count, without_statement

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from batchmean.engine.analysis import SupportEvent
-from batchmean.engine.reductions import Step
+from batchmean.engine.domain.tensors import Step
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
 from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
 from batchmean.fixes.names import last_name
 from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
+from batchmean.rules.support import SupportEvent
 
 _SUM_OF = {"mean": "sum", "nanmean": "nansum", "average": "sum", "reduce_mean": "reduce_sum"}
 MEANS = frozenset(_SUM_OF)

@@ -15,16 +15,18 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
-from batchmean.engine.analysis import Miscount, SupportEvent, accounts
+from batchmean.engine.analysis import accounts
+from batchmean.engine.domain.counting import counts_masked
+from batchmean.engine.domain.tensors import Reduction, Role
+from batchmean.engine.events import Miscount
 from batchmean.engine.factors import Factor, factor_of
-from batchmean.engine.reductions import Reduction
-from batchmean.engine.values import Role
-from batchmean.findings import Edit, Finding, Span
+from batchmean.findings import Edit, Finding, Span, span_of
 from batchmean.fixes.code import Code, Edits, comments
 from batchmean.fixes.parts import Parts
-from batchmean.linter import lint, span_of
 from batchmean.rules.axes import shows_its_units, summing_step
+from batchmean.rules.support import SupportEvent
 from batchmean.source import apply
+from batchmean.verdicts import findings_of
 
 Judged: TypeAlias = SupportEvent | Miscount
 
@@ -120,7 +122,8 @@ class Prover:
         starts = [moved.first_line(line) for line in self._parts.starts]
         lines = text.split("\n")
         after = _View(self._parts, tree, starts, lambda: accounts(tree, lines), _Places(lines))
-        found = _by_part(lint(text, proposals[0].finding.path, tree=tree), after)
+        path = proposals[0].finding.path
+        found = _by_part([finding for finding, _ in findings_of(tree, lines, path)], after)
         tried: dict[int, list[Proposal]] = {}
         for proposal in proposals:
             tried.setdefault(self.part(proposal.finding), []).append(proposal)
@@ -422,7 +425,7 @@ def _account(reduction: Reduction) -> _Account:
     numbers = tuple(sorted((atom.names, power) for atom, power in counts if atom.role is Role.OPAQUE))
     valid = sum(power for atom, power in counts if atom.role is Role.VALID)
     term = (reduction.integrand.kind, reduction.integrand.symbol, reduction.coefficient, numbers)
-    return _Account(term, factor_of(reduction), reduction.counts_masked(), valid)
+    return _Account(term, factor_of(reduction), counts_masked(reduction), valid)
 
 
 def _signatures(reductions: Iterable[Reduction]) -> Iterator[_Signature]:

@@ -10,13 +10,13 @@ import ast
 import enum
 from collections.abc import Iterator
 
-from batchmean.engine.analysis import Miscount, SupportEvent
-from batchmean.engine.reductions import Reduction
-from batchmean.engine.values import Role
+from batchmean.engine.domain.tensors import Reduction, Role
+from batchmean.engine.events import Miscount
 from batchmean.fixes.code import Code, FunctionNode, Unfixable
 from batchmean.fixes.miscounts import blamed, dividend
 from batchmean.fixes.names import last_name
 from batchmean.fixes.plans import MEANS
+from batchmean.rules.support import SupportEvent
 
 _CALLERS = 3  # how many calls outwards a returned loss is followed
 _DEPTH = 100  # how far it is followed from use to use

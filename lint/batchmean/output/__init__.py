@@ -13,8 +13,8 @@ from batchmean.source import legible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from batchmean.check import Report
     from batchmean.output.style import Style
+    from batchmean.report import Report
 
 # By module name, so that only the one in use is imported.
 FORMATS = {

@@ -9,8 +9,8 @@ from batchmean.output.style import PLAIN, Style
 from batchmean.source import legible
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.findings import Finding
+    from batchmean.report import Report
 
 
 def render(report: Report, style: Style = PLAIN) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from batchmean.output import lines_of, portable
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.findings import Finding, Span
+    from batchmean.report import Report
 
 
 _LONGEST = 50  # lines of a finding that count

@@ -12,8 +12,8 @@ from batchmean.output.style import PLAIN, Style
 from batchmean.source import legible
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.findings import Finding, Span
+    from batchmean.report import Report
 
 _CONTEXT = 2  # lines of code shown above and below
 _LONGEST = 8  # marked lines shown of a finding that spans more

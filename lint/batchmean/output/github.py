@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from batchmean.output import portable, printable
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.findings import Finding
+    from batchmean.report import Report
 
 
 def render(report: Report) -> str:

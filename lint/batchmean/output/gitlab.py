@@ -9,8 +9,8 @@ from batchmean.output import portable
 from batchmean.output.fingerprint import fingerprints
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.findings import Finding
+    from batchmean.report import Report
 
 
 def render(report: Report) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from batchmean import __version__
 from batchmean.source import legible
+from batchmean.version import __version__
 
 if TYPE_CHECKING:
-    from batchmean.check import Report
     from batchmean.findings import Finding, Fix, Span
+    from batchmean.report import Report
 
 
 def render(report: Report) -> str:

@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape, quoteattr
 from batchmean.output import portable, printable
 
 if TYPE_CHECKING:
-    from batchmean.check import FileError, Report
     from batchmean.findings import Finding
+    from batchmean.report import FileError, Report
 
 _CLEAN = """\
   <testsuite name="batchmean" tests="1" failures="0" errors="0">

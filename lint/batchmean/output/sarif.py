@@ -7,13 +7,13 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from batchmean import __version__
 from batchmean.output import portable
 from batchmean.output.fingerprint import fingerprints
+from batchmean.version import __version__
 
 if TYPE_CHECKING:
-    from batchmean.check import FileError, Report
     from batchmean.findings import Because, Finding, Fix, Span
+    from batchmean.report import FileError, Report
     from batchmean.rules import Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -47,7 +47,7 @@ def render(report: Report) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _rule(rule: Rule[Any]) -> dict[str, Any]:
+def _rule(rule: Rule) -> dict[str, Any]:
     from batchmean.explain import page
 
     text = page(rule)

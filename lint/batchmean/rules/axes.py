@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchmean.engine.reductions import Reduction, Step
-from batchmean.engine.shapes import Axis, Shape
-from batchmean.engine.values import Atom, Role
+from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.tensors import Atom, Reduction, Role, Step
 
 
 def shows_axis(reduction: Reduction) -> bool:

@@ -1,21 +1,20 @@
-"""What a rule is: its documentation, its examples, and a pure function from an event to a verdict."""
+"""What a rule is: its page, its examples, how it is found in a ledger, and what it says."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar, Generic, TypeVar
 
-from batchmean.engine.events import Event, Miscount, SupportEvent, fraction
-from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
+from batchmean.engine.events import Event, Miscount
+from batchmean.rules.docket import Docket
+from batchmean.rules.support import SupportEvent
 
 E = TypeVar("E", bound=Event)
 
 
-class Rule(ABC, Generic[E]):
-    """A rule. `__doc__` is its page; `wrong` and `right` are the examples on it."""
-
-    sees: ClassVar[type[Event]]
-    """The events that it is asked about."""
+class Rule:
+    """Something that can be reported. `__doc__` is its page; `wrong` and `right` are the examples on it."""
 
     code: ClassVar[str]
     name: ClassVar[str]
@@ -34,74 +33,45 @@ class Rule(ABC, Generic[E]):
 
         return inspect.cleandoc(self.__doc__ or "")
 
+
+class LossRule(Rule, ABC, Generic[E]):
+    """A rule about losses: it reads the ledger of a module."""
+
+    precedence: ClassVar[int]
+    """The lower, the earlier it is asked: the more specific rule comes first, and has the last word."""
+
     @abstractmethod
-    def check(self, event: E) -> str | None:
-        """The message for this event, without the code; None if the rule has nothing to say."""
+    def find(self, docket: Docket) -> Iterator[E]:
+        """What it finds among the accounts that no rule before it has spoken of."""
+
+    @abstractmethod
+    def message(self, event: E) -> str:
+        """What is divided by what, by how much that is off, and what to write instead; without the code."""
 
 
-class SupportRule(Rule[SupportEvent]):
+class SupportRule(LossRule[SupportEvent]):
     """A rule about an integrand whose support is in the divisor."""
 
-    sees = SupportEvent
+    @abstractmethod
+    def holds(self, event: SupportEvent) -> bool:
+        """Is it this rule that tells of it, if no rule before has?"""
+
+    def find(self, docket: Docket) -> Iterator[SupportEvent]:
+        """Those of the integrands whose support is in the divisor that are its own."""
+        for event in docket.support:
+            if not docket.has(event) and self.holds(event):
+                yield event
 
 
-class MiscountRule(Rule[Miscount]):
+class MiscountRule(LossRule[Miscount]):
     """A rule about a count that is wrong whatever the support."""
 
-    sees = Miscount
     kind: ClassVar[str]
 
-    def check(self, event: Miscount) -> str | None:
-        """The message for an event of this rule's kind."""
-        return self.message(event) if event.kind == self.kind else None
 
-    @abstractmethod
-    def message(self, event: Miscount) -> str:
-        """What is divided by what, and what to write instead."""
+class TotalRule(MiscountRule):
+    """A rule about what a training loop adds up over many batches."""
 
-
-def by_how_much(event: SupportEvent) -> str:
-    """The factor in words: `1/V of the per-example loss`, or a number where the code shows it."""
-    integrand = event.reduction.integrand
-    monomial = dict(event.monomial or event.factor.monomial(integrand.symbol))
-    size = integrand.support.size
-    whole = "per-position" if _positions(event) else "per-example"
-    if set(monomial) == {integrand.symbol} and monomial[integrand.symbol] == -1 and size:
-        return f"{size} times too small"
-    return f"{fraction(monomial)} of the {whole} loss"
-
-
-def _positions(event: SupportEvent) -> bool:
-    return len(event.reduction.integrand.shape.axes or ()) > 2
-
-
-def use(event: SupportEvent) -> str:
-    """What to do instead, as a command: `use .sum(axis=-1).mean()`, `leave out this division`."""
-    step = summing_step(event.reduction, event.step)
-    if ignores_its_mask(event.reduction, event.step):
-        return "use its sum over everything, divided by the sum of the mask"
-    if step is not None and step.how == "mean" and event.step.how == "scale":
-        return "leave out this division"
-    if step is not None and lacks_support(event.reduction, step):
-        return 'use reduction="mean"' if step.library else "use .mean() instead of .sum() and this division"
-    if (step is not None and step.library) or event.step.library:
-        if event.reduction.integrand.shape.rank == 1:
-            return 'use reduction="sum" for one example of shape (V,)'
-        return f'use reduction="batchmean" for (B, V), or "none" with {right_form(event)}'
-    return f"use {right_form(event)}"
-
-
-def right_form(event: SupportEvent) -> str:
-    """What to write instead: a sum over the support's own axis, then a mean."""
-    integrand = event.reduction.integrand
-    position = integrand.shape.position_of(integrand.support)
-    if integrand.shape.rank == 1 and not event.step.stack:
-        return ".sum()"  # one example: there is nothing to average
-    if position is None or not shows_axis(event.reduction):
-        return f"a sum over {support_words(event)}, then .mean()"
-    return f".sum({'dim' if event.spells_dim else 'axis'}={position}).mean()"
-
-
-def support_words(event: SupportEvent) -> str:
-    """`the class axis`, `the latent axis`, or the event axis of a distribution."""
-    return event.reduction.integrand.support_name
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        """The totals of its kind."""
+        return (total for total in docket.ledger.totals if total.kind == self.kind)

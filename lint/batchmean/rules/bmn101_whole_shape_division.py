@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, support_words, use
+from batchmean.rules.base import SupportRule
+from batchmean.rules.support import SupportEvent
+from batchmean.rules.words import by_how_much, support_words, use
 
 
 class WholeShapeDivision(SupportRule):
@@ -24,6 +25,7 @@ class WholeShapeDivision(SupportRule):
     """
 
     code = "BMN101"
+    precedence = 50
     name = "whole-shape-division"
     law = "null class"
     first_contact = (0, 1)
@@ -45,9 +47,10 @@ def cross_entropy(labels, probs):
     return -np.sum(one_hot * np.log(probs)) / probs.shape[0]
 """
 
-    def check(self, event: SupportEvent) -> str | None:
-        if event.reduction.support != "summed" or any(s.contraction for s in event.reduction.steps):
-            return None
+    def holds(self, event: SupportEvent) -> bool:
+        return event.reduction.support == "summed" and not any(s.contraction for s in event.reduction.steps)
+
+    def message(self, event: SupportEvent) -> str:
         return (
             f"{event.reduction.integrand.kind} is divided by the size of {support_words(event)} too: "
             f"{by_how_much(event)}; {use(event)}"

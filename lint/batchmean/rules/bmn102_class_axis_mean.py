@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, support_words, use
+from batchmean.rules.base import SupportRule
+from batchmean.rules.support import SupportEvent
+from batchmean.rules.words import by_how_much, support_words, use
 
 
 class ClassAxisMean(SupportRule):
@@ -23,6 +24,7 @@ class ClassAxisMean(SupportRule):
     """
 
     code = "BMN102"
+    precedence = 60
     name = "class-axis-mean"
     law = "null class"
     first_contact = (7, 7)
@@ -46,9 +48,10 @@ def cross_entropy(labels, logits):
     return -np.mean(np.sum(one_hot * log_softmax(logits, axis=-1), axis=-1))
 """
 
-    def check(self, event: SupportEvent) -> str | None:
-        if event.reduction.support != "averaged" and not any(s.contraction for s in event.reduction.steps):
-            return None
+    def holds(self, event: SupportEvent) -> bool:
+        return event.reduction.support == "averaged" or any(s.contraction for s in event.reduction.steps)
+
+    def message(self, event: SupportEvent) -> str:
         kind, support = event.reduction.integrand.kind, support_words(event)
         how = f"averaged over {support} too"
         if event.sums_the_batch:

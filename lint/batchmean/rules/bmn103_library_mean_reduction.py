@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, use
+from batchmean.rules.base import SupportRule
+from batchmean.rules.support import SupportEvent
+from batchmean.rules.words import by_how_much, use
 
 
 class LibraryMeanReduction(SupportRule):
@@ -23,6 +24,7 @@ class LibraryMeanReduction(SupportRule):
     """
 
     code = "BMN103"
+    precedence = 40
     name = "library-mean-reduction"
     law = "null class"
     first_contact = (10, 10)
@@ -46,10 +48,10 @@ def distillation(student_logits, teacher_logits):
     return F.kl_div(student, teacher, reduction="none").sum(dim=-1).mean()
 """
 
-    def check(self, event: SupportEvent) -> str | None:
-        integrand = event.reduction.integrand
-        if integrand.library != "kl_div" or event.reduction.support != "averaged":
-            return None
+    def holds(self, event: SupportEvent) -> bool:
+        return event.reduction.integrand.library == "kl_div" and event.reduction.support == "averaged"
+
+    def message(self, event: SupportEvent) -> str:
         if event.step.library:
             return f'the "mean" of kl_div is over the class axis too: {by_how_much(event)}; {use(event)}'
         how = "averaged over the class axis too"

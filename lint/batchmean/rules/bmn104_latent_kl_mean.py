@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, use
+from batchmean.rules.base import SupportRule
+from batchmean.rules.support import SupportEvent
+from batchmean.rules.words import by_how_much, use
 
 
 class LatentKlMean(SupportRule):
@@ -23,6 +24,7 @@ class LatentKlMean(SupportRule):
     """
 
     code = "BMN104"
+    precedence = 30
     name = "latent-kl-mean"
     law = "null class"
     first_contact = (14, 15)
@@ -42,9 +44,10 @@ def kl_loss(mu, logvar):
     return -0.5 * torch.mean(torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=-1))
 """
 
-    def check(self, event: SupportEvent) -> str | None:
-        if event.reduction.integrand.kind != "latent KL":
-            return None
+    def holds(self, event: SupportEvent) -> bool:
+        return event.reduction.integrand.kind == "latent KL"
+
+    def message(self, event: SupportEvent) -> str:
         how = (
             "averaged over the latent axis too"
             if event.reduction.support == "averaged"

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, right_form, use
+from batchmean.rules.base import SupportRule
+from batchmean.rules.support import SupportEvent
+from batchmean.rules.words import by_how_much, right_form, use
 
 
 class BatchmeanRank(SupportRule):
@@ -24,6 +25,7 @@ class BatchmeanRank(SupportRule):
     """
 
     code = "BMN105"
+    precedence = 10
     name = "batchmean-rank"
     law = "null class"
     summary = 'a library KL with "batchmean" whose input is not (B, V)'
@@ -47,9 +49,10 @@ def distillation(student_logits, teacher_logits):
     return F.kl_div(student, teacher, reduction="sum")
 """
 
-    def check(self, event: SupportEvent) -> str | None:
-        if not event.step.per_batch:
-            return None
+    def holds(self, event: SupportEvent) -> bool:
+        return event.step.per_batch
+
+    def message(self, event: SupportEvent) -> str:
         integrand = event.reduction.integrand
         first = integrand.shape.axis(0)
         if first is not None and first.is_same(integrand.support):

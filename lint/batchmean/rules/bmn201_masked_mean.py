@@ -1,7 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from batchmean.engine.domain.accounts import report_node
+from batchmean.engine.domain.counting import counts_masked
+from batchmean.engine.domain.tensors import Place, Reduction
 from batchmean.engine.events import Miscount
+from batchmean.engine.evidence.code import CHOICES
+from batchmean.engine.ledger import Ledger
+from batchmean.engine.syntax import spelled_out
 from batchmean.rules.base import MiscountRule
+from batchmean.rules.docket import Docket
 
 
 class MaskedMean(MiscountRule):
@@ -28,6 +37,7 @@ class MaskedMean(MiscountRule):
     """
 
     code = "BMN201"
+    precedence = 90
     name = "masked-mean"
     law = "padding"
     first_contact = (11, 19)
@@ -51,8 +61,52 @@ def frame_loss(prediction, target, attention_mask):
     return (loss * attention_mask).sum() / attention_mask.sum().clamp(min=1)
 """
 
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        counted = [(account, counts_masked(account)) for account in docket.accounts]
+        right = {
+            id(account.origin) for account, counts in counted if counts is False and not account.is_reported
+        }
+        for account in docket.open():
+            if counts_masked(account) and id(account.origin) not in right:
+                docket.settle(account)
+                if not _is_another_kind(docket.ledger, account):
+                    yield _masked_mean(account)
+
     def message(self, event: Miscount) -> str:
         return (
             "the masked loss is averaged over the masked positions too: n_valid/N of the loss per valid position; "
             "use its sum divided by the sum of the mask"
         )
+
+
+def _is_another_kind(ledger: Ledger, reduction: Reduction) -> bool:
+    """Is it made of what speaks of another kind of mask: of confident, hidden or dropped elements?"""
+    if reduction.mask is None or not reduction.mask.is_bare:
+        return False
+    before = reduction.steps[: reduction.mask.after_steps]
+    axes = reduction.integrand.shape.axes if not reduction.integrand.symbol and not before else None
+    is_vector = axes is not None and len(axes) == 1 and not axes[0].root().parts
+    if is_vector or any(step.positions == (1,) and not step.library for step in before):
+        return True  # a loss per example: its mask chooses examples, and why is not shown
+    made = [ledger.origins.get(place.node) for place in reduction.mask.places]
+    return any(node is not None and CHOICES.is_in(spelled_out(node)) for node in made)
+
+
+def _masked_mean(reduction: Reduction) -> Miscount:
+    assert reduction.mask is not None
+    after = reduction.steps[reduction.mask.after_steps :]
+    step = next((s for s in after if s.how == "mean"), reduction.steps[-1])
+    how = "this count holds" if step.how == "scale" else "this mean runs over"
+    places = (
+        *reduction.integrand.evidence,
+        *reduction.mask.places,
+        Place(step.node, f"{how} the masked positions"),
+    )
+    return Miscount(
+        report_node(reduction, step),
+        "masked mean",
+        places,
+        reduction.integrand.proved and reduction.mask.shown,
+        {"n_valid": 1, "N": -1},
+        reduction,
+    )

@@ -1,7 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from batchmean.engine.domain.accounts import Choices, may_count, report_node
+from batchmean.engine.domain.masks import EVERYTHING, are_opposite, is_shown, meaning
+from batchmean.engine.domain.tensors import Atom, Factors, Mask, Place, Reduction, Role, Step
 from batchmean.engine.events import Miscount, fraction
+from batchmean.engine.evidence.code import IGNORED_LABELS
+from batchmean.engine.ledger import Ledger
+from batchmean.engine.syntax import spelled_out
+from batchmean.engine.uses import is_only_counted
 from batchmean.rules.base import MiscountRule
+from batchmean.rules.docket import Docket
 
 
 class MaskMismatch(MiscountRule):
@@ -35,6 +45,7 @@ class MaskMismatch(MiscountRule):
     """
 
     code = "BMN202"
+    precedence = 80
     name = "mask-mismatch"
     law = "padding"
     first_contact = (0, 2)
@@ -58,6 +69,12 @@ def frame_loss(prediction, target, attention_mask):
     return (loss * attention_mask).sum() / attention_mask.sum()
 """
 
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        for account in docket.open():
+            if (mismatch := _mismatched(docket.ledger, account, docket.choices)) is not None:
+                docket.settle(account)
+                yield mismatch
+
     def message(self, event: Miscount) -> str:
         if event.about == "dropped":
             return (
@@ -70,7 +87,7 @@ def frame_loss(prediction, target, attention_mask):
                 "multiply the loss by the mask before it is summed"
             )
         if event.about == "classes":
-            return _classes(event)
+            return _counts_classes(event)
         so = "does nothing" if event.about == "number" else "only scales it"
         return (
             f"this loss is one number already, so the mask {so}; "
@@ -78,7 +95,7 @@ def frame_loss(prediction, target, attention_mask):
         )
 
 
-def _classes(event: Miscount) -> str:
+def _counts_classes(event: Miscount) -> str:
     factor = event.factor or {}
     support = event.reduction.integrand.support_name if event.reduction is not None else "the class axis"
     if "n_valid" in factor or not factor:
@@ -91,3 +108,144 @@ def _classes(event: Miscount) -> str:
         f"the sum of the mask counts {support} too: {fraction(factor)} of the loss per valid position; "
         "divide by the sum of the mask before it is broadcast"
     )
+
+
+def _mismatched(ledger: Ledger, reduction: Reduction, choices: Choices) -> Miscount | None:
+    """The event of an account whose divisor is the sum of a mask, and of other positions than its sum is over."""
+    if reduction.spread is not None:
+        if choices.has(reduction, lambda other: not _is_masked_as_a_number(other, reduction.steps[-1])):
+            return None
+        return _on_a_number(reduction, reduction.spread)
+    valid = _divisor(reduction)
+    if valid is None or reduction.rest != "sum" or any(how == "mean" for _, how in reduction.units):
+        return None
+    if reduction.mask is None:
+        if choices.has(reduction) or choices.lays_a_mask(reduction):
+            return None
+        return _all_over_valid(ledger, reduction, valid)
+    if are_opposite(reduction.mask.key, valid.source):
+        return _dropped(reduction, reduction.mask, valid)
+    return _classes(reduction, reduction.mask, valid)
+
+
+def _is_masked_as_a_number(reduction: Reduction, last: Step) -> bool:
+    """Does another way lead past this step, too, with one number that is masked, were it a sum or a mean before?"""
+    return reduction.steps[-1].node is not last.node or (
+        reduction.spread is not None and reduction.spread.on_number
+    )
+
+
+def _divisor(reduction: Reduction, before: Factors = ()) -> Atom | None:
+    """The sum of a mask, where that is the only count in sight, but for those that were there `before`."""
+    valid: Atom | None = None
+    for atom, power in reduction.counts():
+        if (atom, float(power)) in before:
+            continue
+        if atom.role is Role.VALID and power == -1 and valid is None:
+            valid = atom
+        elif may_count(atom, power):
+            return None
+    return valid
+
+
+def _dropped(reduction: Reduction, mask: Mask, valid: Atom) -> Miscount:
+    """What one mask lets through is summed, what it drops is counted."""
+    text = "this counts the positions that were dropped"
+    return _miscount("dropped", reduction, valid, text, mask.places, mask.shown and _says(valid))
+
+
+def _all_over_valid(ledger: Ledger, reduction: Reduction, valid: Atom) -> Miscount | None:
+    """Everything is summed, the positions of a mask counted, and nothing in sight lays that mask on anything."""
+    mask = valid.argument.single() if valid.argument is not None else None
+    if mask is None or reduction.mixed or reduction.integrand.symbol == "D":
+        return None  # a divergence per sequence is told per token, too
+    if not is_only_counted(ledger, mask):
+        return None
+    integrand = reduction.integrand
+    if integrand.ignores and mask.place is not None and IGNORED_LABELS.is_in(spelled_out(mask.place.node)):
+        return None  # the library leaves these labels out itself
+    text = "this counts the positions of a mask, the sum is over all"
+    # Of an error whose two sides are zero there, or of a target that is, the sum is right.
+    is_certain = _says(valid) and bool(integrand.library and integrand.symbol) and not integrand.ignores
+    return _miscount("all", reduction, valid, text, (), is_certain)
+
+
+def _classes(reduction: Reduction, mask: Mask, valid: Atom) -> Miscount | None:
+    """The sum of a mask that has the support axis counts every position once for each class."""
+    integrand, shape, own = reduction.integrand, valid.shape, mask.shape
+    if not integrand.symbol or integrand.assumed or reduction.support != "summed" or reduction.units:
+        return None
+    if any(step.library for step in reduction.steps):
+        return None  # a library's loss, whose classes are gone before any mask
+    if shape is None or shape.has(integrand.support) is not True:
+        return None
+    counted = valid.argument.single() if valid.argument is not None else None
+    factor: Mapping[str, int] | None = {integrand.symbol: -1}
+    if own is not None and own.is_same(shape) and not (counted is not None and counted.kind == EVERYTHING):
+        # It says which classes an example has, if it was not made as wide as they are elsewhere.
+        if not mask.shown or shape.rank is None:
+            return None
+        factor = {"B": 1, "n_valid": -1} if shape.rank == 2 else None
+    text = f"this sum of the mask counts {integrand.support_name} too"
+    return _miscount("classes", reduction, valid, text, mask.places, mask.shown, factor)
+
+
+def _on_a_number(reduction: Reduction, mask: Mask) -> Miscount | None:
+    """A mean, or a sum, that is masked when it is one number already: the mask cancels against its own sum."""
+    first = next((s for s in reduction.steps[: mask.after_steps] if s.whole), None)
+    after = [s for s in reduction.steps[mask.after_steps :] if s.how != "scale"]
+    if reduction.integrand.library and not reduction.integrand.proved:
+        return None  # a caller may ask for no reduction
+    if first is None or not mask.on_number or not after or not after[-1].whole:
+        return None
+    hows = {step.how for step in after}
+    valid = _divisor(reduction, mask.scale)
+    cancels = hows == {"sum"} and valid is not None and valid.source == mask.key
+    is_share = hows == {"mean"} and reduction.scale == mask.scale
+    if not (cancels or is_share):
+        return None
+    places = (
+        *reduction.integrand.evidence,
+        Place(first.node, "this is one number"),
+        *mask.places,
+        Place(reduction.steps[-1].node, "the mask has nothing to leave out of it"),
+    )
+    shown = reduction.integrand.proved and mask.shown
+    node = report_node(reduction, reduction.steps[-1])
+    return Miscount(node, "mask mismatch", places, shown, None, reduction, "number" if cancels else "share")
+
+
+def _miscount(
+    which: str,
+    reduction: Reduction,
+    valid: Atom,
+    text: str,
+    places: tuple[Place, ...],
+    shown: bool,
+    factor: Mapping[str, int] | None = None,
+) -> Miscount:
+    step = _step_that_divides(reduction, valid)
+    counted = meaning(valid.argument.atoms()[0]) if not places and valid.argument is not None else None
+    because = (
+        *reduction.integrand.evidence,
+        *(places or ((counted,) if counted is not None else ())),
+        Place(step.node, text),
+    )
+    shown = shown and reduction.integrand.proved
+    return Miscount(report_node(reduction, step), "mask mismatch", because, shown, factor, reduction, which)
+
+
+def _says(valid: Atom) -> bool:
+    """Does the code show that what is counted is a validity mask?"""
+    mask = valid.argument.single() if valid.argument is not None else None
+    return mask is not None and is_shown(mask)
+
+
+def _step_that_divides(reduction: Reduction, count: Atom) -> Step:
+    """The step that brought a count into the divisor, or the first reduction of what was divided by it before."""
+    step = reduction.steps[-1]
+    for account in reduction.line():
+        if not account.steps or not any(atom == count for atom, _ in account.scale):
+            break
+        step = account.steps[-1]
+    return step

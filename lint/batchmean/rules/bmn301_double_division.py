@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
+from batchmean.engine.domain.accounts import report_node
+from batchmean.engine.domain.counting import over_everything
+from batchmean.engine.domain.paths import excludes
+from batchmean.engine.domain.tensors import Integrand, Place, Reduction, Role, Step
 from batchmean.engine.events import Miscount, fraction
-from batchmean.engine.values import Role
+from batchmean.engine.factors import (
+    divides_a_mean_by_the_support,
+    divides_by_its_own_length,
+    factor_of,
+    is_class_loss,
+)
+from batchmean.engine.syntax import divisor
 from batchmean.rules.axes import counted_words
 from batchmean.rules.base import MiscountRule
+from batchmean.rules.docket import Docket, is_added_up
 
 
 class DoubleDivision(MiscountRule):
@@ -27,6 +40,7 @@ class DoubleDivision(MiscountRule):
     """
 
     code = "BMN301"
+    precedence = 100
     name = "double-division"
     law = "duplication"
     first_contact = (3, 4)
@@ -49,10 +63,20 @@ def classification_loss(logits, labels):
     return F.cross_entropy(logits, labels)
 """
 
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        over_batches = {
+            total.node for total in docket.ledger.totals
+        }  # a total over many, not of one batch again
+        for account in docket.open():
+            if (again := _divided_again(account)) is not None:
+                docket.settle(account)
+                if not _divides_a_sum(again, docket.accounts) and again.node not in over_batches:
+                    yield again
+
     def message(self, event: Miscount) -> str:
         count = event.about
         if event.reduction is not None:
-            _, left = event.reduction.over_everything()
+            _, left = over_everything(event.reduction)
             known = [(atom, power) for atom, power in left if atom.role is not Role.OPAQUE]
             count = counted_words(event.reduction, known or left) or count
         again = " again" if count in ("the batch", "the number of valid positions") else ", too"
@@ -61,3 +85,132 @@ def classification_loss(logits, labels):
             f"a loss that is a mean already is divided by {count}{again}: {size} of the mean loss; "
             "leave out the second division"
         )
+
+
+def _divided_again(reduction: Reduction) -> Miscount | None:
+    """A mean that is divided by the examples, or by the valid positions, once more."""
+    if reduction.integrand.symbol == "D":
+        return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
+    divided = _second_division(reduction)
+    if divided is None:
+        return None
+    scale = divided.steps[-1]
+    average = _first_average(reduction, scale)
+    if average is None or excludes(average.path, scale.path) or is_added_up(divided, average, scale):
+        return None
+    account = reduction
+    again = _counted_again(account)
+    if again is None and _is_only_divided_after(divided, reduction):
+        account, again = divided, _counted_again(divided)  # by the number of batches, say
+    if again is None:
+        return None
+    powers, about = again
+    places = (
+        *reduction.integrand.evidence,
+        Place(average.node, "this is a mean already"),
+        Place(scale.node, f"it is divided by {about} again"),
+    )
+    node = report_node(reduction, scale)
+    factor = factor_of(account)
+    assumed = factor is not None and factor.assumes_rank
+    shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
+    shown = shown and not _is_divided_by_the_inputs(account)
+    return Miscount(node, "double division", places, shown, powers or None, reduction, about)
+
+
+def _divides_a_sum(again: Miscount, final: Sequence[Reduction]) -> bool:
+    """Is the same division that of another loss, a sum, on another way, which it is meant for?"""
+    mine = again.reduction
+    return mine is not None and any(
+        r.steps[-1].node is again.node and _counted_again(r) is None
+        for r in final
+        if r.steps
+        and _is_another_functions(r.integrand, mine.integrand)
+        and any(excludes(s.path, t.path) for s, t in zip(r.steps, mine.steps, strict=False))
+    )
+
+
+def _is_another_functions(one: Integrand, other: Integrand) -> bool:
+    """Are they made in two functions that are called, one or the other?"""
+    if not (one.stack and other.stack and one.evidence and other.evidence):
+        return False
+    return one.key != other.key and one.evidence[0].node is not other.evidence[0].node
+
+
+def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
+    """Is a library's mean divided by the number of examples that the model was given?"""
+    counts, inputs = list(reduction.counts()), reduction.integrand.inputs
+    if reduction.rest != "mean" or len(counts) != 1 or reduction.coefficient is None:
+        return False
+    atom, power = counts[0]
+    axis = atom.axis if atom.role is Role.COUNT and power == -1 else None
+    firsts = [first for shape in inputs if (first := shape.axis(0)) is not None]
+    return axis is not None and any(axis.is_same(first) for first in firsts)
+
+
+def _is_only_divided_after(account: Reduction, later: Reduction) -> bool:
+    """Is nothing in the later account that could make up for a division too many in the earlier one?"""
+    before = dict(account.scale)
+    grown = [power > before.get(atom, 0) for atom, power in later.scale]
+    return not any(grown) and before.keys() <= dict(later.scale).keys()
+
+
+def _second_division(reduction: Reduction) -> Reduction | None:
+    """The account just after the first division that is one too many."""
+    found: Reduction | None = None
+    for account in reduction.line():
+        is_reduced = account.rest is not None or reduction.rest is None
+        is_scaled = bool(account.steps) and account.steps[-1].how == "scale"
+        if is_reduced and is_scaled and _counted_again(account) is not None:
+            found = account
+    return found
+
+
+def _first_average(reduction: Reduction, scale: Step) -> Step | None:
+    """The step that made a mean, before the last division."""
+    if reduction.rest == "mean":
+        return next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
+    # A library's batchmean, or a sum that was divided before, or of what was divided before.
+    before = next((s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None)
+    if before is None and reduction.origin.scale:
+        return next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
+    return before
+
+
+def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
+    """What a mean was divided by, as powers where these are known, and in words."""
+    if _is_divided_by_the_inputs(reduction):
+        return {"B": -1}, "the batch"
+    factor = factor_of(reduction)
+    if factor is None:
+        is_one_number = is_class_loss(reduction) or not reduction.integrand.symbol
+        again = is_one_number and divides_by_its_own_length(reduction)
+        return ({}, "the length of one of its own axes") if again else None
+    counts = list(reduction.counts())
+    if divides_a_mean_by_the_support(reduction, factor):
+        if not reduction.integrand.assumed and is_class_loss(reduction):
+            return {"V": -1}, "the class count"
+    if factor.support:
+        return None
+    powers = {name: power for name, power in factor.units if power < 0}
+    if powers:
+        return powers, "the batch"
+    if factor.is_twice:
+        return {}, "the length of one of its own axes"
+    if reduction.rest != "mean":
+        return None
+    if not counts or not (
+        all(power < 0 for _, power in counts) or divisor(reduction.steps[-1].node) is not None
+    ):
+        return None
+    known = [atom for atom, _ in counts if atom.role is not Role.OPAQUE]  # steps of an accumulation, say
+    if (
+        len(known) == 1
+        and known[0].role is Role.VALID
+        and all(power < 0 for _, power in counts)
+        and not any(how == "sum" for _, how in reduction.units)
+    ):
+        return {"n_valid": -1}, "the number of valid positions"
+    if any(s.of_scalar and s.how == "sum" for s in reduction.steps):
+        return {}, "a count"  # the sum of this one number shows that it was taken for a sum
+    return None

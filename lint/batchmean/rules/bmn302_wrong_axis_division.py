@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from batchmean.engine.events import SupportEvent
-from batchmean.rules.base import SupportRule, by_how_much, support_words, use
+from batchmean.rules.base import SupportRule
+from batchmean.rules.support import SupportEvent
+from batchmean.rules.words import by_how_much, support_words, use
 
 
 class WrongAxisDivision(SupportRule):
@@ -23,6 +24,7 @@ class WrongAxisDivision(SupportRule):
     """
 
     code = "BMN302"
+    precedence = 20
     name = "wrong-axis-division"
     law = "null class and duplication"
     preview = True
@@ -46,9 +48,10 @@ def cross_entropy(logits, labels):
     return -torch.sum(target * F.log_softmax(logits, dim=1)) / logits.shape[0]
 """
 
-    def check(self, event: SupportEvent) -> str | None:
-        if not event.is_wrong_axis:
-            return None
+    def holds(self, event: SupportEvent) -> bool:
+        return event.is_wrong_axis
+
+    def message(self, event: SupportEvent) -> str:
         kind, support = event.reduction.integrand.kind, support_words(event)
         how = f"divided by the size of {support} instead of the number of examples"
         if event.sums_the_batch:

@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from batchmean.engine.domain.accounts import may_count, report_node
+from batchmean.engine.domain.paths import excludes
+from batchmean.engine.domain.tensors import Place, Reduction, altered
 from batchmean.engine.events import Miscount, fraction
+from batchmean.engine.factors import factor_of
+from batchmean.engine.ledger import Ledger
 from batchmean.rules.base import MiscountRule
+from batchmean.rules.docket import Docket, is_added_up, is_of_rounds
 
 
 class NoopMean(MiscountRule):
@@ -22,6 +30,7 @@ class NoopMean(MiscountRule):
     """
 
     code = "BMN303"
+    precedence = 130
     name = "noop-mean"
     law = "duplication"
     first_contact = (2, 2)
@@ -42,6 +51,12 @@ import torch
 def squared_error(prediction, target):
     return ((prediction - target) ** 2).sum(dim=-1).mean()
 """
+
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        for account in docket.open():
+            if (noop := _noop_mean(docket.ledger, account)) is not None:
+                docket.settle(account)
+                yield noop
 
     def message(self, event: Miscount) -> str:
         size = (
@@ -64,3 +79,31 @@ def _instead(event: Miscount) -> str:
     if shape is not None and shape.rank == 2:
         return "sum over the last axis only, then take the mean"
     return "sum over all but the first axis, then take the mean"
+
+
+def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
+    """`.sum().mean()`: the mean of one number, where the mean over the examples was meant."""
+    step = next((s for s in reduction.steps if s.of_scalar and s.how == "mean"), None)
+    counts = [(atom, power) for atom, power in reduction.scale if not is_of_rounds(ledger, atom)]
+    if step is None or any(may_count(*each) for each in counts):
+        return None
+    factor = factor_of(altered(reduction, scale=tuple(counts)))
+    if factor is None or factor.support:
+        return None
+    powers = {name: power for name, power in factor.units if power > 0}
+    if not powers:
+        return None
+    summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
+    if summed is None or is_added_up(reduction, summed, step) or excludes(summed.path, step.path):
+        return None
+    places = (
+        *reduction.integrand.evidence,
+        Place(summed.node, "this sums everything"),
+        Place(step.node, "the mean of one number changes nothing"),
+    )
+    integrand = reduction.integrand
+    is_known = integrand.shape.axes is not None and reduction.mask is None
+    # Of a vector, the classes of one example, the sum is right.
+    shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
+    node = report_node(reduction, step)
+    return Miscount(node, "noop mean", places, shown, powers if is_known else None, reduction)

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from batchmean.engine.domain.tensors import Place, Reduction, Tensor
+from batchmean.engine.domain.values import Value
 from batchmean.engine.events import Miscount
+from batchmean.engine.evidence.names import is_loss_name
+from batchmean.engine.factors import divided_by, factor_of
+from batchmean.engine.syntax import discarded_dividend
 from batchmean.rules.base import MiscountRule
+from batchmean.rules.docket import Docket
 
 
 class DiscardedDivision(MiscountRule):
@@ -21,6 +30,7 @@ class DiscardedDivision(MiscountRule):
     """
 
     code = "BMN304"
+    precedence = 140
     name = "discarded-division"
     law = "duplication"
     kind = "discarded division"
@@ -44,7 +54,45 @@ def classification_loss(logits, labels):
     return loss
 """
 
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        for node, value in docket.ledger.discarded:
+            discarded = _discarded_division(node, value)
+            if discarded is not None:
+                yield discarded
+
     def message(self, event: Miscount) -> str:
         return (
             "the result of this division is thrown away, the loss stays a sum; assign it, or divide in place"
         )
+
+
+def _discarded_division(node: ast.expr, value: Value) -> Miscount | None:
+    """The event of an expression statement, if it divides a loss and is no more than that."""
+    dividend = discarded_dividend(node)
+    if dividend is None or not isinstance(value, Tensor):
+        return None
+    if value.reductions:
+        reduction = value.reductions[0]
+        if reduction.rest != "sum":
+            return None  # a mean, or not a number yet: what was meant is not shown
+        because = (
+            *reduction.integrand.evidence,
+            Place(node, "this division gives a new value, which nothing takes"),
+        )
+        is_shown = reduction.integrand.proved
+        return Miscount(node, "discarded division", because, is_shown, _undone(reduction), reduction)
+    names = (dividend.id,) if isinstance(dividend, ast.Name) else ()
+    if not names or not is_loss_name(names) or not isinstance(node, ast.Call):
+        return None
+    because = (
+        Place(dividend, f"`{names[0]}` is a loss by its name"),
+        Place(node, "this division gives a new value, which nothing takes"),
+    )
+    return Miscount(node, "discarded division", because, False)
+
+
+def _undone(reduction: Reduction) -> dict[str, int] | None:
+    """What the loss is too large by without this division; None where the divisor is no count in sight."""
+    if reduction.parent is None or factor_of(reduction.parent) is None or factor_of(reduction) is None:
+        return None
+    return divided_by(reduction) or None

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from batchmean.engine.domain.accounts import report_node
+from batchmean.engine.domain.counting import over_everything
+from batchmean.engine.domain.tensors import Place, Reduction
 from batchmean.engine.events import Miscount
+from batchmean.engine.recognise.pairs import PAIRS
 from batchmean.rules.base import MiscountRule
+from batchmean.rules.docket import Docket
 
 
 class OuterProductMean(MiscountRule):
@@ -22,6 +29,7 @@ class OuterProductMean(MiscountRule):
     """
 
     code = "BMN305"
+    precedence = 70
     name = "outer-product-mean"
     law = "pointwise"
     first_contact = (0, 7)
@@ -47,8 +55,27 @@ def policy_gradient(logits, actions, advantages):
     return -(log_prob * advantages.reshape(-1)).mean()
 """
 
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        for account in docket.open():
+            if account.integrand.kind == PAIRS:
+                docket.settle(account)
+                if (paired := _paired(account)) is not None:
+                    yield paired
+
     def message(self, event: Miscount) -> str:
         return (
             "(B,) times (B, 1) is (B, B): every example is paired with every other before this mean; "
             "give both the same shape"
         )
+
+
+def _paired(reduction: Reduction) -> Miscount | None:
+    """The mean over all pairs of (B,) and (B, 1)."""
+    average, _ = over_everything(reduction)
+    how = "sum" if average != reduction.rest else "mean"
+    step = next((s for s in reduction.steps if s.whole and s.how == how), None)
+    if step is None:
+        return None
+    places = (*reduction.integrand.evidence, Place(step.node, "this mean runs over the pairs"))
+    node = report_node(reduction, step)
+    return Miscount(node, "outer product", places, reduction.integrand.proved, None, reduction)

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-from batchmean.engine.events import Miscount
+from collections.abc import Iterator
+
+from batchmean.engine.domain.tensors import Place
+from batchmean.engine.events import Miscount, fraction
 from batchmean.rules.base import MiscountRule
+from batchmean.rules.docket import Docket
+from batchmean.rules.support import SupportEvent
 
 
 class MeaninglessPerplexity(MiscountRule):
@@ -21,6 +26,7 @@ class MeaninglessPerplexity(MiscountRule):
     """
 
     code = "BMN401"
+    precedence = 150
     name = "meaningless-perplexity"
     law = "null class"
     kind = "perplexity"
@@ -46,5 +52,22 @@ def perplexity(labels, logits):
     return np.exp(loss)
 """
 
+    def find(self, docket: Docket) -> Iterator[Miscount]:
+        wrong = [e for e in docket.found if isinstance(e, SupportEvent | Miscount) and _is_off_by_a_factor(e)]
+        for node, reductions in docket.ledger.exponentials:
+            for event in wrong:
+                found = event.reduction
+                if found is None or found.integrand.symbol == "D":
+                    continue
+                if any(account is found for mine in reductions for account in mine.line()):
+                    places = (*event.evidence, Place(node, "the exponential of that loss is no perplexity"))
+                    about = fraction(event.monomial or {})
+                    yield Miscount(node, "perplexity", places, event.proved, None, found, about)
+                    break
+
     def message(self, event: Miscount) -> str:
         return f"this is the exponential of {event.about} of the loss, which is no perplexity; mend the loss first"
+
+
+def _is_off_by_a_factor(event: SupportEvent | Miscount) -> bool:
+    return not event.step.per_batch if isinstance(event, SupportEvent) else event.kind == "masked mean"

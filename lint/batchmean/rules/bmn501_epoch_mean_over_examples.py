@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from batchmean.engine.events import Miscount
-from batchmean.rules.base import MiscountRule
+from batchmean.rules.base import TotalRule
 
 
-class EpochMeanOverExamples(MiscountRule):
+class EpochMeanOverExamples(TotalRule):
     """
     ## What it finds
 
@@ -33,6 +33,7 @@ class EpochMeanOverExamples(MiscountRule):
     """
 
     code = "BMN501"
+    precedence = 160
     name = "epoch-mean-over-examples"
     law = "split"
     preview = True

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from batchmean.engine.events import Miscount
-from batchmean.rules.base import MiscountRule
+from batchmean.rules.base import TotalRule
 
 
-class EpochSumOverBatches(MiscountRule):
+class EpochSumOverBatches(TotalRule):
     """
     ## What it finds
 
@@ -26,6 +26,7 @@ class EpochSumOverBatches(MiscountRule):
     """
 
     code = "BMN502"
+    precedence = 170
     name = "epoch-sum-over-batches"
     law = "split"
     preview = True

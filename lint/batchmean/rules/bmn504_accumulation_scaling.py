@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from batchmean.engine.events import Miscount
-from batchmean.rules.base import MiscountRule
+from batchmean.rules.base import TotalRule
 
 
-class AccumulationScaling(MiscountRule):
+class AccumulationScaling(TotalRule):
     """
     ## What it finds
 
@@ -30,6 +30,7 @@ class AccumulationScaling(MiscountRule):
     """
 
     code = "BMN504"
+    precedence = 190
     name = "accumulation-scaling"
     law = "split"
     preview = True

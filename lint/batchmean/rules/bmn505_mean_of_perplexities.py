@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from batchmean.engine.events import Miscount
-from batchmean.rules.base import MiscountRule
+from batchmean.rules.base import TotalRule
 
 
-class MeanOfPerplexities(MiscountRule):
+class MeanOfPerplexities(TotalRule):
     """
     ## What it finds
 
@@ -24,6 +24,7 @@ class MeanOfPerplexities(MiscountRule):
     """
 
     code = "BMN505"
+    precedence = 180
     name = "mean-of-perplexities"
     law = "split"
     preview = True

@@ -8,7 +8,7 @@ from batchmean.engine.events import Event
 from batchmean.rules.base import Rule
 
 
-class UnusedNoqa(Rule[Event]):
+class UnusedNoqa(Rule):
     """## What it finds
 
     A `# noqa: BMN...` comment on a line where no rule of batchmean finds anything with this code: the loss was
@@ -46,7 +46,3 @@ import torch.nn.functional as F
 def loss(logits, labels):
     return F.cross_entropy(logits, labels)
 """
-
-    def check(self, event: Event) -> str | None:
-        """Nothing: it is about comments, not about losses."""
-        return None

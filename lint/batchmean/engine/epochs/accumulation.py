@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.expressions import last_name, path_of
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
-from batchmean.engine.values import Place
 
 _STEPS: Final = re.compile(r"accum|(^|_)acc_(steps?|iters?)", re.I)
 """What people call the number of batches whose gradients are added up."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.values import (
     FORMS,
     Batch,
@@ -23,7 +24,6 @@ from batchmean.engine.epochs.values import (
     key_of,
 )
 from batchmean.engine.events import Kind, Miscount
-from batchmean.engine.values import Place, altered
 
 Counted = Literal["rounds", "examples"]
 

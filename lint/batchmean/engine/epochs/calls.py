@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from batchmean import operations
+from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.expressions import Expressions, last_name, loop_of, path_of
 from batchmean.engine.epochs.values import (
     Batch,
@@ -31,7 +32,6 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
-from batchmean.engine.values import Place, altered
 from batchmean.operations.table import Operation
 
 _UNSEEN: Final = re.compile(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic, joined
 from batchmean.engine.epochs.values import (
     Batch,
@@ -32,7 +33,6 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
-from batchmean.engine.values import altered
 
 MAX_WORK: Final = 50_000
 """How many expressions and statements of a module are read before the walk stops."""

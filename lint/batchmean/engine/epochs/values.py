@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-from batchmean.engine.values import Place
+from batchmean.engine.domain.tensors import Place
 
 
 @dataclass(eq=False, slots=True)

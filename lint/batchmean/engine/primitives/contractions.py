@@ -3,48 +3,46 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from batchmean.engine import algebra
-from batchmean.engine.primitives import Call, axes_spec, integer, literal, primitive
+from batchmean.engine.context import Context
+from batchmean.engine.domain import algebra
+from batchmean.engine.domain.accounts import follows, reduced
+from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec
+from batchmean.engine.domain.tensors import Tensor, altered
+from batchmean.engine.domain.values import TupleValue, Value
 from batchmean.engine.primitives.reducing import opened
-from batchmean.engine.reductions import follows
-from batchmean.engine.shapes import ALL_AXES, AxesSpec
-from batchmean.engine.values import Tensor, TupleValue, Value, altered
-
-if TYPE_CHECKING:
-    from batchmean.engine.evaluator import Evaluator
+from batchmean.engine.primitives.registry import Call, axes_spec, integer, literal, primitive
 
 
-def contracted(interpreter: Evaluator, a: Tensor, b: Tensor, axes: AxesSpec, node: ast.AST) -> Tensor:
+def contracted(context: Context, a: Tensor, b: Tensor, axes: AxesSpec, node: ast.AST) -> Tensor:
     """The product of two arrays of one shape, summed over `axes`."""
-    product = interpreter.formed(algebra.multiply(a, b), a, b)
+    product = context.formed(algebra.multiply(a, b), a, b)
     shape = product.shape.without(axes)
     accounts = opened(product)
     if not follows(accounts):
-        return interpreter.unsure([altered(product, reductions=accounts)])
-    step = altered(interpreter.step(node, "sum"), contraction=True)
-    updated = tuple(interpreter.record(r.reduced(product.shape, axes, "sum", step)) for r in accounts)
-    return altered(interpreter.computed(shape), reductions=updated, stack=product.stack)
+        return context.unsure([altered(product, reductions=accounts)])
+    step = altered(context.step(node, "sum"), contraction=True)
+    updated = tuple(context.record(reduced(r, product.shape, axes, "sum", step)) for r in accounts)
+    return altered(context.computed(shape), reductions=updated, stack=product.stack)
 
 
-def matmul(interpreter: Evaluator, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
+def matmul(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     """a @ b: a contraction over one axis, whose result is something new."""
     rank = a.shape.rank
     if rank == 1 and b.shape.rank == 1:
-        return contracted(interpreter, a, b, ALL_AXES, node)
-    return interpreter.computed()
+        return contracted(context, a, b, ALL_AXES, node)
+    return context.computed()
 
 
 @primitive
 def matmul_(call: Call, x: Value, y: Value) -> Value:
-    return matmul(call.interpreter, call.tensor(x), call.tensor(y), call.node)
+    return matmul(call.context, call.tensor(x), call.tensor(y), call.node)
 
 
 @primitive
 def vdot(call: Call, x: Value, y: Value) -> Value:
     """The sum over all elements of the product."""
-    return contracted(call.interpreter, call.tensor(x), call.tensor(y), ALL_AXES, call.node)
+    return contracted(call.context, call.tensor(x), call.tensor(y), ALL_AXES, call.node)
 
 
 @primitive
@@ -55,10 +53,10 @@ def tensordot(call: Call, x: Value, y: Value, axes: Value | None = None) -> Valu
         first, second = axes_spec(axes.items[0]), axes_spec(axes.items[1])
         listed = first.kind == second.kind == "listed" and first.positions == second.positions
         if listed and len(first.positions) in (a.shape.rank, b.shape.rank):
-            return contracted(call.interpreter, a, b, ALL_AXES, call.node)
+            return contracted(call.context, a, b, ALL_AXES, call.node)
     count = integer(axes)
     if count is not None and count in (a.shape.rank, b.shape.rank):
-        return contracted(call.interpreter, a, b, ALL_AXES, call.node)
+        return contracted(call.context, a, b, ALL_AXES, call.node)
     return call.opaque()
 
 
@@ -85,14 +83,14 @@ def einsum(call: Call, equation: Value, *operands: Value) -> Value:
     for tensor in full[1:]:
         product = algebra.multiply(product, tensor)
     gone = [i for i, letter in enumerate(letters) if letter not in right]
-    product = call.interpreter.formed(product)
+    product = call.context.formed(product)
     accounts = opened(product)
     if not follows(accounts):
-        return call.interpreter.unsure([altered(product, reductions=accounts)])
+        return call.context.unsure([altered(product, reductions=accounts)])
     spec = ALL_AXES if len(gone) == len(letters) else AxesSpec.at(*gone)
-    step = altered(call.interpreter.step(call.node, "sum"), contraction=True)
+    step = altered(call.context.step(call.node, "sum"), contraction=True)
     updated = tuple(
-        call.interpreter.record(r.reduced(product.shape, spec, "sum", step)) for r in accounts if gone
+        call.context.record(reduced(r, product.shape, spec, "sum", step)) for r in accounts if gone
     )
     shape = product.shape.without(spec) if gone else product.shape
     return altered(call.opaque(shape), reductions=updated, stack=product.stack) if gone else product

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from batchmean.engine import algebra
-from batchmean.engine.primitives import Call, integer, primitive
-from batchmean.engine.shapes import AxesSpec, Shape
-from batchmean.engine.values import (
-    Atom,
-    DistributionValue,
-    Place,
-    Role,
-    Value,
-    altered,
-    from_atom,
-    intern,
-)
-
-if TYPE_CHECKING:
-    from batchmean.engine.evaluator import Evaluator
+from batchmean.engine.context import Context
+from batchmean.engine.domain.broadcasting import map_atoms
+from batchmean.engine.domain.distributions import log_probs_atom
+from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.tensors import Atom, Place, Role, altered, from_atom, intern
+from batchmean.engine.domain.values import DistributionValue, Value
+from batchmean.engine.primitives.registry import Call, integer, primitive
 
 
 @primitive
@@ -44,15 +34,15 @@ def event_distribution(call: Call, x: Value | None = None, y: Value | None = Non
     return DistributionValue(call.operation.extra or call.name, True, shape, key=_fresh_key(call))
 
 
-def parameter(interpreter: Evaluator, x: DistributionValue, name: str, node: ast.AST) -> Value:
+def parameter(context: Context, x: DistributionValue, name: str, node: ast.AST) -> Value:
     """`Categorical(...).probs` and `.logits`, which PyTorch normalises."""
     axis = x.shape.axis(-1) if x.family.endswith("Categorical") and x.key else None
     if axis is None or name not in ("probs", "logits"):
-        return interpreter.opaque((name,))
+        return context.opaque((name,))
     place = Place(node, f"the {name} of a categorical distribution, over the last axis")
     if name == "probs":
         return from_atom(Atom(x.key, Role.PROBS, axis, place=place), x.shape)
-    return from_atom(algebra.log_probs_atom(x.key, axis, place), x.shape)
+    return from_atom(log_probs_atom(x.key, axis, place), x.shape)
 
 
 @primitive
@@ -87,7 +77,7 @@ def kl_divergence(call: Call, p: Value, q: Value | None = None) -> Value:
         shown=len(sides) == 2,
         distributions=(_key(call, p), _key(call, q)),
     )
-    return call.interpreter.formed(from_atom(atom, shape))
+    return call.context.formed(from_atom(atom, shape))
 
 
 @primitive
@@ -96,7 +86,7 @@ def distribution_entropy(call: Call, x: Value) -> Value:
     if isinstance(x, DistributionValue) and x.family == "Categorical" and x.event_summed:
         place = call.place("the entropy of a categorical distribution is one number per example")
         entropies = call.opaque(x.shape.without(AxesSpec.at(-1)))
-        return algebra.map_atoms(entropies, lambda atom: altered(atom, kind="error", place=place))
+        return map_atoms(entropies, lambda atom: altered(atom, kind="error", place=place))
     if not isinstance(x, DistributionValue) or x.event_summed or x.family != "Normal":
         return call.opaque()
     shape = x.shape if x.shape.rank != 0 else Shape()
@@ -115,7 +105,7 @@ def distribution_entropy(call: Call, x: Value) -> Value:
         kind="entropy",
         shown=False,
     )
-    return call.interpreter.formed(from_atom(atom, shape))
+    return call.context.formed(from_atom(atom, shape))
 
 
 @primitive
@@ -129,7 +119,7 @@ def distribution_log_prob(call: Call, x: Value, value: Value | None = None) -> V
     key = _key(call, x)
     if isinstance(x, DistributionValue) and x.event_summed:
         return result
-    return algebra.map_atoms(result, lambda atom: altered(atom, kind="log_prob", source=key))
+    return map_atoms(result, lambda atom: altered(atom, kind="log_prob", source=key))
 
 
 def _key(call: Call, x: Value | None) -> int:

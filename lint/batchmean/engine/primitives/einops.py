@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from batchmean.engine import algebra
-from batchmean.engine.primitives import Call, literal, primitive
+from batchmean.engine.domain.broadcasting import relabelled
+from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec, Axis, Shape
+from batchmean.engine.domain.tensors import Tensor
+from batchmean.engine.domain.values import Value
 from batchmean.engine.primitives.reducing import reduce
-from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
-from batchmean.engine.values import Tensor, Value
+from batchmean.engine.primitives.registry import Call, literal, primitive
 
 _GROUP = re.compile(r"\(([^()]*)\)|(\S+)")
 
@@ -61,9 +62,9 @@ def rearrange(call: Call, x: Value, pattern: Value | None = None) -> Value:
     tensor = call.tensor(x)
     sides = _parsed(literal(pattern))
     if sides is None:
-        return algebra.relabelled(tensor, Shape(unsure=tensor.shape.shown))
+        return relabelled(tensor, Shape(unsure=tensor.shape.shown))
     left, right = sides
-    return algebra.relabelled(tensor, _arranged(_named_axes(tensor.shape, left), right))
+    return relabelled(tensor, _arranged(_named_axes(tensor.shape, left), right))
 
 
 @primitive
@@ -81,4 +82,4 @@ def einops_reduce(
     gone = [i for i, group in enumerate(left) if not set(group) & kept]
     spec = ALL_AXES if len(gone) == len(left) else AxesSpec.at(*gone)
     result: Tensor = reduce(call, tensor, spec, False, "mean" if how == "mean" else "sum") if gone else tensor
-    return algebra.relabelled(result, _arranged(axes, right))
+    return relabelled(result, _arranged(axes, right))

@@ -5,23 +5,25 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from batchmean.engine import algebra, masks
-from batchmean.engine.integrands import pairing, recognise
-from batchmean.engine.primitives import Call, integer, literal, primitive
-from batchmean.engine.reductions import Integrand, Mask, Reduction, mask_fact
-from batchmean.engine.shapes import ALL_AXES, AxesSpec, Axis, Shape
-from batchmean.engine.values import (
+from batchmean.engine.domain import algebra, masks, nonlinear
+from batchmean.engine.domain.accounts import mask_fact, reduced, scaled
+from batchmean.engine.domain.broadcasting import joint_shape, map_atoms
+from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec, Axis, Shape
+from batchmean.engine.domain.tensors import (
     Atom,
-    BuiltinValue,
-    Const,
+    Integrand,
+    Mask,
+    Reduction,
     Role,
     Tensor,
-    TupleValue,
-    Value,
     altered,
     from_atom,
     intern,
 )
+from batchmean.engine.domain.values import BuiltinValue, Const, TupleValue, Value
+from batchmean.engine.primitives.registry import Call, integer, literal, primitive
+from batchmean.engine.recognise.integrands import recognise
+from batchmean.engine.recognise.pairs import pairing
 
 
 def _reduction_name(
@@ -51,7 +53,7 @@ def _reduction_name(
 def _default(call: Call, value: Value | None) -> Value | None:
     """The default of an unknown parameter."""
     atom = value.single() if isinstance(value, Tensor) else None
-    return call.interpreter.defaults.get(atom.key, value) if atom is not None else value
+    return call.context.ledger.defaults.get(atom.key, value) if atom is not None else value
 
 
 @primitive
@@ -90,7 +92,7 @@ def kl_div(
         kind="KL divergence",
         shown=shown,
     )
-    elements = call.interpreter.formed(from_atom(atom, shape), a, b)
+    elements = call.context.formed(from_atom(atom, shape), a, b)
     name = _reduction_name(call, reduction, size_average, reduce)
     if name == "none":
         return elements
@@ -103,17 +105,17 @@ def _reduced(call: Call, elements: Tensor, name: str) -> Tensor:
     integrand = recognise(elements)
     if integrand is None:
         return call.opaque(Shape.of([]))
-    interpreter = call.interpreter
+    context = call.context
     per_batch = name == "batchmean" and not _is_one_example(elements)
     if per_batch:
         integrand = _of_the_rank_that_its_axis_shows(integrand)
     account = Reduction(integrand)
-    step = altered(interpreter.step(call.node, "sum"), library=True, per_batch=per_batch)
-    account = account.reduced(integrand.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    step = altered(context.step(call.node, "sum"), library=True, per_batch=per_batch)
+    account = reduced(account, integrand.shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     if name == "batchmean":
-        account = account.scaled(algebra.reciprocal(call.tensor(_batch(call, elements))))
+        account = scaled(account, nonlinear.reciprocal(call.tensor(_batch(call, elements))))
     result = call.opaque(Shape.of([]))
-    return altered(result, reductions=(interpreter.record(account),), stack=elements.stack)
+    return altered(result, reductions=(context.record(account),), stack=elements.stack)
 
 
 def _of_the_rank_that_its_axis_shows(integrand: Integrand) -> Integrand:
@@ -132,7 +134,7 @@ def _is_one_example(elements: Tensor) -> bool:
 
 
 def _batch(call: Call, elements: Tensor) -> Value:
-    return call.interpreter.axis_length(elements.shape, 0)
+    return call.context.axis_length(elements.shape, 0)
 
 
 @primitive
@@ -196,7 +198,7 @@ def _class_loss(
     if support is None or position is None or name not in ("none", "mean", "sum"):
         return call.opaque()
     place = call.place(f"{call.name} sums over the class axis itself")
-    stack = call.interpreter.stack
+    stack = call.context.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
     ignores = any("ignore_index" in names for names in call.operation.parameters)
     integrand = Integrand(
@@ -212,23 +214,23 @@ def _class_loss(
         ignores=ignores,
         inputs=_inputs(call, logits),
     )
-    step = altered(call.interpreter.step(call.node, "sum"), library=True)
+    step = altered(call.context.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
     account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
-    account = account.reduced(logits.shape, AxesSpec.at(position), "sum", step)
+    account = reduced(account, logits.shape, AxesSpec.at(position), "sum", step)
     shape = logits.shape.without(AxesSpec.at(position))
     if target is not None:
         _share_positions(shape, call.tensor(target).shape, logits.shape)
     if name != "none":
-        account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+        account = reduced(account, shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
         shape = Shape.of([])
-    return altered(call.opaque(shape), reductions=(call.interpreter.record(account),), stack=stack)
+    return altered(call.opaque(shape), reductions=(call.context.record(account),), stack=stack)
 
 
 def _inputs(call: Call, prediction: Tensor) -> tuple[Shape, ...]:
     """The arrays of which an unknown function, such as a model, made the prediction."""
     atom = prediction.single()
-    return call.interpreter.given.get(atom.key, ()) if atom is not None else ()
+    return call.context.ledger.given.get(atom.key, ()) if atom is not None else ()
 
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
@@ -236,9 +238,13 @@ def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Ma
     if ignore_index is None or target is None:
         return None
     labels, ignored = call.tensor(target).single(), integer(ignore_index)
-    if labels is not None and labels.key in call.interpreter.all_valid and (ignored is None or ignored < 0):
+    if (
+        labels is not None
+        and labels.key in call.context.ledger.all_valid
+        and (ignored is None or ignored < 0)
+    ):
         return None
-    if labels is not None and labels.key in call.interpreter.picked:
+    if labels is not None and labels.key in call.context.ledger.picked:
         return None
     key = intern("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
@@ -289,9 +295,9 @@ def _module(call: Call, loss: Callable[[Call, Value, Value], Value]) -> BuiltinV
         inner = altered(call, node=node)
         given = dict(zip(("input", "target"), args, strict=False)) | kwargs
         if "input" not in given:
-            return call.interpreter.opaque()
-        target = given.get("target", call.interpreter.opaque())
-        return call.interpreter.lift(lambda x, y: loss(inner, x, y), given["input"], target)
+            return call.context.opaque()
+        target = given.get("target", call.context.opaque())
+        return call.context.lift(lambda x, y: loss(inner, x, y), given["input"], target)
 
     return BuiltinValue(call.name, forward)
 
@@ -318,7 +324,7 @@ def per_example_loss(call: Call, x: Value | None = None, target: Value | None = 
         first, theirs = call.tensor(x).shape.axis(0), call.tensor(target).shape.axis(0)
         if first is not None and theirs is not None:
             first.unite(theirs)
-    return algebra.map_atoms(call.opaque(shape), lambda atom: altered(atom, kind="error", place=place))
+    return map_atoms(call.opaque(shape), lambda atom: altered(atom, kind="error", place=place))
 
 
 @primitive
@@ -338,7 +344,7 @@ def elementwise_loss(
     elements = call.tensor(x)
     other = call.tensor(target) if target is not None else None
     place = call.place(f"{call.name} gives a loss per element")
-    pairs = pairing(elements, other, call.node, call.interpreter.stack) if other is not None else None
+    pairs = pairing(elements, other, call.node, call.context.stack) if other is not None else None
     zeroing = masks.common_masks(elements)
     zeroing = [mask for mask in zeroing if other is not None and mask in masks.common_masks(other)]
     if other is not None and not (
@@ -346,30 +352,30 @@ def elementwise_loss(
     ):
         if not other.shape.is_scalar:
             elements.shape.unite(other.shape)
-    shape = elements.shape if other is None else algebra.joint_shape(elements, other)
+    shape = elements.shape if other is None else joint_shape(elements, other)
     if name == "none":
-        result = call.interpreter.opaque(shape=shape)
-        result = algebra.map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
+        result = call.context.opaque(shape=shape)
+        result = map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
         for mask in zeroing:
             result = algebra.multiply(result, from_atom(mask, shape))
         return result
-    stack = call.interpreter.stack
+    stack = call.context.stack
     key = intern("elementwise", elements.terms, call.node)
     inputs = _inputs(call, elements)
     integrand = Integrand(
         "loss", Axis(1), "", is_shown, (place,), shape, stack, call.name, key, inputs=inputs
     )
-    step = altered(call.interpreter.step(call.node, "sum"), library=True)
+    step = altered(call.context.step(call.node, "sum"), library=True)
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:
         account = Reduction(pairs, support="summed")
     elif shape.may_be_pairs:
         account = account.withdrawn()
-    account = account.reduced(shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
+    account = reduced(account, shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     result = call.opaque(Shape.of([]))
     if name == "mean":
-        result = algebra.map_atoms(result, lambda atom: altered(atom, kind="element mean"))
-    return altered(result, reductions=(call.interpreter.record(account),), stack=stack)
+        result = map_atoms(result, lambda atom: altered(atom, kind="element mean"))
+    return altered(result, reductions=(call.context.record(account),), stack=stack)
 
 
 @primitive
@@ -388,23 +394,23 @@ def elementwise_loss_module(
 @primitive
 def loss_module(call: Call) -> Value:
     """A loss object that sums or selects over the class axis itself."""
-    return BuiltinValue("loss", lambda args, kwargs, node: call.interpreter.opaque())
+    return BuiltinValue("loss", lambda args, kwargs, node: call.context.opaque())
 
 
 @primitive
 def layer(call: Call, axis: Value | None = None) -> Value:
     """nn.Softmax(dim), nn.LogSoftmax(dim), nn.Sigmoid(): a layer that is one elementwise function."""
-    from batchmean.engine.primitives import PRIMITIVES
+    from batchmean.engine.primitives.registry import PRIMITIVES
 
     inner_name = call.operation.extra
 
     def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         inner = altered(call, node=node)
         if not args:
-            return call.interpreter.opaque()
+            return call.context.opaque()
         if inner_name in ("softmax", "log_softmax"):
-            return call.interpreter.lift(lambda x: PRIMITIVES[inner_name](inner, x, axis), args[0])
-        return call.interpreter.lift(lambda x: PRIMITIVES[inner_name](inner, x), args[0])
+            return call.context.lift(lambda x: PRIMITIVES[inner_name](inner, x, axis), args[0])
+        return call.context.lift(lambda x: PRIMITIVES[inner_name](inner, x), args[0])
 
     return BuiltinValue(inner_name, forward)
 
@@ -416,9 +422,9 @@ def sequential(call: Call, *layers: Value) -> Value:
         layers = layers[0].items
 
     def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-        value: Value = args[0] if args else call.interpreter.opaque()
+        value: Value = args[0] if args else call.context.opaque()
         for item in layers:
-            value = call.interpreter.call(item, [value], {}, node)
+            value = call.context.call(item, [value], {}, node)
         return value
 
     return BuiltinValue("sequential", forward)

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from batchmean.engine import algebra
-from batchmean.engine.primitives import Call, integer, primitive
-from batchmean.engine.shapes import MAX_RANK, Shape
-from batchmean.engine.values import (
-    MAX_TOLD_APART,
-    SCALAR,
-    Atom,
-    Const,
-    ListValue,
-    Role,
-    ShapeValue,
-    Tensor,
-    TupleValue,
-    Value,
-    from_atom,
-    intern,
-)
+from batchmean.engine.domain import algebra
+from batchmean.engine.domain.shapes import MAX_RANK, Shape
+from batchmean.engine.domain.tensors import SCALAR, Atom, Role, Tensor, from_atom, intern
+from batchmean.engine.domain.values import MAX_TOLD_APART, Const, ListValue, ShapeValue, TupleValue, Value
+from batchmean.engine.primitives.registry import Call, integer, primitive
 
 
 @primitive
@@ -34,30 +22,26 @@ def size_at(call: Call, x: Value, axis: Value | None = None) -> Value:
     position = integer(axis)
     if axis is None:
         return ShapeValue(tensor.shape)
-    return (
-        call.interpreter.axis_length(tensor.shape, position) if position is not None else _some_length(call)
-    )
+    return call.context.axis_length(tensor.shape, position) if position is not None else _some_length(call)
 
 
 def _some_length(call: Call) -> Value:
     """The length of an axis that the code does not name."""
-    return from_atom(Atom(intern("some length", len(call.interpreter.ledger)), Role.COUNT), Shape.of([]))
+    return from_atom(Atom(intern("some length", len(call.context.ledger.accounts)), Role.COUNT), Shape.of([]))
 
 
 @primitive
 def numel(call: Call, x: Value, axis: Value | None = None) -> Value:
     """The number of all elements, or the length of one axis."""
     if isinstance(x, ShapeValue):
-        return call.interpreter.count_of(x)
+        return call.context.count_of(x)
     tensor = call.tensor(x)
     if axis is not None:
         position = integer(axis)
         return (
-            call.interpreter.axis_length(tensor.shape, position)
-            if position is not None
-            else _some_length(call)
+            call.context.axis_length(tensor.shape, position) if position is not None else _some_length(call)
         )
-    return call.interpreter.count_of(ShapeValue(tensor.shape))
+    return call.context.count_of(ShapeValue(tensor.shape))
 
 
 @primitive
@@ -68,7 +52,7 @@ def length(call: Call, x: Value) -> Value:
     if isinstance(x, ShapeValue):
         return _rank(call, x.shape) if x.start == 0 and x.stop is None else call.opaque(Shape.of([]))
     if isinstance(x, Tensor) and x.terms:
-        return call.interpreter.axis_length(x.shape, 0)
+        return call.context.axis_length(x.shape, 0)
     return call.opaque(Shape.of([]))
 
 
@@ -81,7 +65,7 @@ def rank(call: Call, x: Value) -> Value:
 def _rank(call: Call, shape: Shape) -> Value:
     if shape.rank is not None:
         return Const(shape.rank)
-    return call.interpreter.opaque(("ndim",), shape=Shape.of([]))
+    return call.context.opaque(("ndim",), shape=Shape.of([]))
 
 
 @primitive
@@ -106,7 +90,7 @@ def sequence(call: Call, x: Value | None = None) -> Value:
         return TupleValue(())
     if isinstance(x, TupleValue | ListValue | ShapeValue):
         return x
-    return ListValue(call.interpreter.element_of(x))
+    return ListValue(call.context.element_of(x))
 
 
 @primitive
@@ -115,13 +99,13 @@ def zip_(call: Call, *rows: Value) -> Value:
     if rows and all(isinstance(r, TupleValue) for r in rows):
         columns = zip(*(r.items for r in rows if isinstance(r, TupleValue)), strict=False)
         return TupleValue(tuple(TupleValue(tuple(c)) for c in columns))
-    return ListValue(TupleValue(tuple(call.interpreter.element_of(r) for r in rows)))
+    return ListValue(TupleValue(tuple(call.context.element_of(r) for r in rows)))
 
 
 @primitive
 def enumerate_(call: Call, x: Value) -> Value:
     """enumerate(x)."""
-    return ListValue(TupleValue((call.opaque(Shape.of([])), call.interpreter.element_of(x))))
+    return ListValue(TupleValue((call.opaque(Shape.of([])), call.context.element_of(x))))
 
 
 @primitive
@@ -129,16 +113,16 @@ def map_call(call: Call, function: Value, *rows: Value) -> Value:
     """map(f, x)."""
     if rows and all(isinstance(r, TupleValue) and len(r.items) <= MAX_TOLD_APART for r in rows):
         columns = zip(*(r.items for r in rows if isinstance(r, TupleValue)), strict=False)
-        return TupleValue(tuple(call.interpreter.call(function, list(c), {}, call.node) for c in columns))
-    items = [call.interpreter.element_of(r) for r in rows]
-    return ListValue(call.interpreter.call(function, items, {}, call.node))
+        return TupleValue(tuple(call.context.call(function, list(c), {}, call.node) for c in columns))
+    items = [call.context.element_of(r) for r in rows]
+    return ListValue(call.context.call(function, items, {}, call.node))
 
 
 @primitive
 def fold(call: Call, function: Value, x: Value, initial: Value | None = None) -> Value:
     """functools.reduce(operator.mul, x.shape): a count."""
     if isinstance(x, ShapeValue):
-        result = call.interpreter.count_of(x)
+        result = call.context.count_of(x)
         return algebra.multiply(result, call.tensor(initial)) if initial is not None else result
     return call.opaque()
 
@@ -170,6 +154,6 @@ def smallest(call: Call, x: Value, y: Value | None = None) -> Value:
 def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -> Value:
     """getattr(x, "name")."""
     if isinstance(name, Const) and isinstance(name.value, str):
-        found = call.interpreter.attribute(x, name.value, call.node)  # type: ignore[arg-type]
-        return call.interpreter.one_of([found, default]) if default is not None else found
+        found = call.context.attribute(x, name.value, call.node)  # type: ignore[arg-type]
+        return call.context.one_of([found, default]) if default is not None else found
     return call.opaque()

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchmean.engine import algebra, masks
-from batchmean.engine.integrands import loss_per_position, recognise
-from batchmean.engine.masks import common_masks, mask_of
-from batchmean.engine.primitives import Call, axes_spec, literal, primitive
-from batchmean.engine.reductions import How, Reduction, Stack, follows, mask_fact, may_be_a_size
-from batchmean.engine.shapes import ALL_AXES, AxesSpec, Shape
-from batchmean.engine.values import (
+from batchmean.engine.domain import algebra, masks, nonlinear
+from batchmean.engine.domain.accounts import follows, mask_fact, may_be_a_size, reduced
+from batchmean.engine.domain.broadcasting import map_atoms, relabelled
+from batchmean.engine.domain.distributions import log_sum_exp_atom
+from batchmean.engine.domain.masks import common_masks, mask_of
+from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.tensors import (
     SCALAR,
-    Alternatives,
     Atom,
-    Const,
     Factors,
-    ListValue,
+    How,
+    Reduction,
     Role,
-    ShapeValue,
+    Stack,
     Tensor,
     Term,
-    TupleValue,
-    Value,
     altered,
     from_atom,
     intern,
 )
+from batchmean.engine.domain.values import Alternatives, Const, ListValue, ShapeValue, TupleValue, Value
+from batchmean.engine.primitives.registry import Call, axes_spec, literal, primitive
+from batchmean.engine.recognise.integrands import loss_per_position, recognise
 
 
 def opened(tensor: Tensor, stack: Stack = ()) -> tuple[Reduction, ...]:
@@ -65,18 +65,16 @@ def _is_a_size(atom: Atom, power: float) -> bool:
 def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:
     """A sum or a mean over `axes`."""
     shape = x.shape.without(axes, keepdims)
-    accounts = opened(x, call.interpreter.stack)
+    accounts = opened(x, call.context.stack)
     has_support = any(r.integrand.symbol for r in accounts)
-    result = call.interpreter.computed(shape) if has_support else _reduced(call, x, axes, shape, how)
+    result = call.context.computed(shape) if has_support else _reduced(call, x, axes, shape, how)
     if not accounts:
         return result
     if not follows(accounts):
-        return call.interpreter.unsure([altered(x, reductions=accounts)])
-    step = call.interpreter.step(call.node, how)
+        return call.context.unsure([altered(x, reductions=accounts)])
+    step = call.context.step(call.node, how)
     updated = tuple(
-        r
-        if call.interpreter.is_elsewhere(r)
-        else call.interpreter.record(r.reduced(x.shape, axes, how, step))
+        r if call.context.is_elsewhere(r) else call.context.record(reduced(r, x.shape, axes, how, step))
         for r in accounts
     )
     return altered(result, reductions=updated, stack=x.stack)
@@ -84,16 +82,16 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
 
 def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> Tensor:
     """What a sum or a mean makes of an array that is no integrand."""
-    interpreter = call.interpreter
+    context = call.context
     mask = mask_of(x)
     if mask is not None and axes.kind == "all":
         return _valid_positions(call, x, mask, how)
     if x.terms and not x.shape.is_scalar:
-        interpreter.other_reduced.add((call.node, interpreter.stack))
+        context.ledger.other_reduced.add((call.node, context.stack))
     if how == "mean" and axes.kind == "all":
-        interpreter.averaged_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
+        context.ledger.averaged_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
     if how == "sum" and axes.kind != "all":
-        interpreter.summed_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
+        context.ledger.summed_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
     mixture = x.single()
     if how == "mean" and mixture is not None and mixture.role in (Role.PROBS, Role.ONE_HOT):
         if mixture.axis is not None and x.shape.covers(axes, mixture.axis) is False:
@@ -102,16 +100,16 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
     summed = any(atom.role is Role.SUM for atom in x.atoms())
     source = mixture.key if mixture is not None else 0
     if how == "mean" and axes.kind == "all" and not summed and not algebra.is_elementwise(x):
-        average = interpreter.computed(shape)
-        return algebra.map_atoms(average, lambda atom: altered(atom, kind="element mean", source=source))
+        average = context.computed(shape)
+        return map_atoms(average, lambda atom: altered(atom, kind="element mean", source=source))
     if algebra.is_elementwise(x):
-        half = interpreter.computed(shape)
-        return algebra.map_atoms(half, lambda atom: altered(atom, kind="elementwise"))
+        half = context.computed(shape)
+        return map_atoms(half, lambda atom: altered(atom, kind="elementwise"))
     if how == "sum" and axes.kind == "listed" and len(axes.positions) == 1 and x.terms:
         axis = x.shape.axis(axes.positions[0])
         key = intern("sum", x.terms, axis.root() if axis is not None else None)
         return from_atom(Atom(key, Role.SUM, axis, argument=x, place=call.place("a sum")), shape)
-    return algebra.map_atoms(interpreter.computed(shape), lambda atom: altered(atom, source=source))
+    return map_atoms(context.computed(shape), lambda atom: altered(atom, source=source))
 
 
 def _valid_positions(call: Call, x: Tensor, mask: Atom, how: How) -> Tensor:
@@ -122,7 +120,7 @@ def _valid_positions(call: Call, x: Tensor, mask: Atom, how: How) -> Tensor:
     )
     if how == "sum":
         return count
-    return algebra.divide(count, call.interpreter.count_of(ShapeValue(x.shape)))
+    return nonlinear.divide(count, call.context.count_of(ShapeValue(x.shape)))
 
 
 def _array(call: Call, x: Value) -> Tensor:
@@ -152,7 +150,7 @@ def sum_(
 def builtin_sum(call: Call, x: Value) -> Value:
     """Python's sum: over the items of a list, or the leading axis of an array."""
     if isinstance(x, TupleValue) and x.items:
-        return call.interpreter.lift(lambda *items: _sum_of(call, items), *x.items)
+        return call.context.lift(lambda *items: _sum_of(call, items), *x.items)
     if isinstance(x, ListValue):
         return _added_up(call, x.element)
     return reduce(call, call.tensor(x), AxesSpec.at(0), False, "sum")
@@ -167,11 +165,11 @@ def _sum_of(call: Call, items: Sequence[Value]) -> Tensor:
 
 def _added_up(call: Call, element: Value) -> Value:
     if isinstance(element, Alternatives):
-        return call.interpreter.lift(lambda one: _added_up(call, one), element)
+        return call.context.lift(lambda one: _added_up(call, one), element)
     inner = call.tensor(element)
     if inner.reductions:
         return altered(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)
-    return algebra.relabelled(inner, inner.shape, "added up")
+    return relabelled(inner, inner.shape, "added up")
 
 
 @primitive
@@ -217,9 +215,7 @@ def logsumexp(call: Call, x: Value, axis: Value | None = None, keepdims: Value |
         return call.opaque(shape)
     over = tensor.shape.axis(positions[0])
     return from_atom(
-        algebra.log_sum_exp_atom(
-            tensor, over, call.place(f"less this {call.name}: log-probabilities over its axis")
-        ),
+        log_sum_exp_atom(tensor, over, call.place(f"less this {call.name}: log-probabilities over its axis")),
         shape,
     )
 
@@ -234,16 +230,10 @@ def reduce_other(call: Call, x: Value, axis: Value | None = None, keepdims: Valu
 def prod(call: Call, x: Value, axis: Value | None = None) -> Value:
     """A product: of a shape it is a count."""
     if isinstance(x, ShapeValue):
-        return call.interpreter.count_of(x)
+        return call.context.count_of(x)
     if isinstance(x, TupleValue):
         total = call.tensor(Const(1))
         for item in x.items:
             total = algebra.multiply(total, call.tensor(item))
         return total
     return call.opaque(call.tensor(x).shape.without(axes_spec(axis)))
-
-
-@primitive
-def library_mean(call: Call, x: Value) -> Value:
-    """The mean of everything, by a helper whose meaning is known."""
-    return reduce(call, _array(call, x), ALL_AXES, False, "mean")

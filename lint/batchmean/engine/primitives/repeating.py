@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchmean.engine import algebra
-from batchmean.engine.primitives import Call, integer, literal, primitive
+from batchmean.engine.domain.broadcasting import relabelled
+from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.tensors import Tensor
+from batchmean.engine.domain.values import TupleValue, Value
 from batchmean.engine.primitives.layout import axis_of_length
-from batchmean.engine.shapes import AxesSpec, Shape
-from batchmean.engine.values import Tensor, TupleValue, Value
+from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 
 
 @primitive
@@ -17,7 +18,7 @@ def tile(call: Call, x: Value, *times: Value) -> Value:
     tensor = call.tensor(x)
     counts = times[0].items if len(times) == 1 and isinstance(times[0], TupleValue) else times
     shape = _stretched(call, tensor, counts)
-    return algebra.relabelled(tensor, shape) if shape is not None else call.opaque()
+    return relabelled(tensor, shape) if shape is not None else call.opaque()
 
 
 @primitive
@@ -41,7 +42,7 @@ def repeat(call: Call, x: Value, repeats: Value | None = None, axis: Value | Non
         return call.opaque()
     new = axis_of_length(call, repeats)
     shape = tensor.shape.without(AxesSpec.at(position)).with_axis(position, new)
-    return algebra.relabelled(tensor, shape)
+    return relabelled(tensor, shape)
 
 
 def _stretched(call: Call, tensor: Tensor, counts: Sequence[Value]) -> Shape | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from batchmean.engine.primitives import Call, primitive
-from batchmean.engine.shapes import AxesSpec, Axis
-from batchmean.engine.values import (
+from batchmean.engine.domain.shapes import AxesSpec, Axis
+from batchmean.engine.domain.tensors import Tensor, altered
+from batchmean.engine.domain.values import (
     Alternatives,
     BuiltinValue,
     Case,
@@ -14,11 +14,10 @@ from batchmean.engine.values import (
     FunctionValue,
     InstanceValue,
     ModuleValue,
-    Tensor,
     TupleValue,
     Value,
-    altered,
 )
+from batchmean.engine.primitives.registry import Call, primitive
 
 _CALLABLE = (FunctionValue, BuiltinValue, ModuleValue, InstanceValue)
 
@@ -36,7 +35,7 @@ def partial(call: Call, function: Value, *args: Value, **kwargs: Value) -> Value
     """functools.partial(f, ...)."""
 
     def later(more: list[Value], more_kwargs: dict[str, Value], node: ast.AST) -> Value:
-        return call.interpreter.call(function, [*args, *more], {**kwargs, **more_kwargs}, node)
+        return call.context.call(function, [*args, *more], {**kwargs, **more_kwargs}, node)
 
     return BuiltinValue("partial", later)
 
@@ -57,7 +56,7 @@ def vmap(call: Call, function: Value, in_axes: Value | None = None) -> Value:
                 inner.append(altered(value, shape=value.shape.without(AxesSpec.at(0))))
             else:
                 inner.append(value)
-        result = call.interpreter.call(function, inner, kwargs, node)
+        result = call.context.call(function, inner, kwargs, node)
         return _with_batch(call, result, batch)
 
     return BuiltinValue("vmap", mapped)
@@ -71,7 +70,7 @@ def _with_batch(call: Call, value: Value, batch: Axis) -> Value:
     accounts = []
     for account in value.reductions:
         # Per example there was no batch axis to reduce: it is still to come.
-        call.interpreter.mapped.update(step.node for step in account.steps)
+        call.context.ledger.mapped.update(step.node for step in account.steps)
         integrand = altered(account.integrand, shape=account.integrand.shape.with_axis(0, batch))
         steps = tuple(altered(step, of_scalar=False) for step in account.steps)
         outer = altered(account, integrand=integrand, rest=None, steps=steps, parent=account)
@@ -85,7 +84,7 @@ def stax_serial(call: Call, *layers: Value) -> Value:
     """stax.serial(...): a pair of functions, the second of which ends with the last layer."""
 
     def apply(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-        return call.interpreter.call(layers[-1], [call.opaque()], {}, node) if layers else call.opaque()
+        return call.context.call(layers[-1], [call.opaque()], {}, node) if layers else call.opaque()
 
     return TupleValue((call.opaque(), BuiltinValue("stax.serial", apply)))
 
@@ -100,25 +99,9 @@ def haiku_transform(call: Call, function: Value) -> Value:
         spec = function.node.args if isinstance(function, FunctionValue) else None
         count = len([*spec.posonlyargs, *spec.args]) if spec is not None else max(len(args) - 1, 0)
         given = args[-count:] if 0 < count < len(args) else args[1:]
-        return call.interpreter.call(function, given, kwargs, node)
+        return call.context.call(function, given, kwargs, node)
 
     return BuiltinValue("haiku.transform", apply)
-
-
-@primitive
-def vmap_call(call: Call, function: Value, x: Value | None = None) -> Value:
-    """map_fn(f, x): vmap(f) called at once; a tuple of arrays reaches f as a tuple of rows."""
-    if isinstance(x, TupleValue):
-        rows = x.items
-
-        def unpacked(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-            return call.interpreter.call(function, [TupleValue(tuple(args))], kwargs, node)
-
-        mapped = vmap(call, BuiltinValue("rows", unpacked))
-    else:
-        rows = (x,) if x is not None else ()
-        mapped = vmap(call, function)
-    return call.interpreter.call(mapped, list(rows), {}, call.node)
 
 
 @primitive

@@ -1,0 +1,343 @@
+"""What a primitive may touch: fresh unknowns, the steps of an account, the ledger, the budget, and the way taken."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
+from typing import Final, Literal
+
+from batchmean.engine.domain import algebra, nonlinear
+from batchmean.engine.domain.accounts import follows
+from batchmean.engine.domain.broadcasting import map_atoms, relabelled
+from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join
+from batchmean.engine.domain.paths import MAX_DECISIONS, Decision, Path, excludes, extended
+from batchmean.engine.domain.shapes import MAX_RANK, AxesSpec, Axis, Shape
+from batchmean.engine.domain.tensors import (
+    SCALAR,
+    Atom,
+    Reduction,
+    Role,
+    Step,
+    Tensor,
+    altered,
+    constant,
+    from_atom,
+    intern,
+)
+from batchmean.engine.domain.values import (
+    MAX_ITEMS,
+    Alternatives,
+    Case,
+    Condition,
+    Const,
+    InstanceValue,
+    ListValue,
+    ModuleValue,
+    Scope,
+    ShapeValue,
+    TupleValue,
+    Value,
+    tensors_in,
+)
+from batchmean.engine.factors import placed
+from batchmean.engine.ledger import Ledger
+from batchmean.engine.recognise.integrands import recognise
+
+MAX_WORK: Final = 100_000
+"""How many nodes are read for one module before the engine stops looking."""
+MAX_DEPTH: Final = 6
+"""How deep local calls and base classes are followed."""
+MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
+"""How many combinations of values are worked out for one operation."""
+_ROWS_PER_NODE: Final = 2
+"""How many of them take the time in which one node is read."""
+
+
+class OutOfWork(Exception):
+    """The module is larger than the engine is willing to read."""
+
+
+class TooDeep(Exception):
+    """A function is nested deeper, or decides more, than the engine is willing to follow."""
+
+
+class Context(ABC):
+    """The state of an interpretation, and what is done to values in it; how code is read is the machine's."""
+
+    def __init__(self, lines: Sequence[str] = ()) -> None:
+        self.lines = lines
+        self.ledger = Ledger()
+        self.module = Scope()
+        self.scope = self.module
+        """The names in sight."""
+        self.stack: tuple[ast.AST, ...] = ()
+        """The calls that are being followed, outermost first."""
+        self.path: Path = ()
+        """The undecided branches taken to get here."""
+        self.reports = False
+        """Does the statement only print, log or show what it works out?"""
+        self.instances: list[InstanceValue] = []
+        """Every object of a class of the module."""
+        self.work = 0
+        """How many statements and expressions were read so far."""
+        self._serial = 0
+        self._packages: tuple[int, Set[str]] = 0, frozenset()
+
+    @abstractmethod
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression."""
+
+    @abstractmethod
+    def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Call a value."""
+
+    @abstractmethod
+    def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
+        """`base.name`, not called."""
+
+    def step(self, node: ast.AST, how: Literal["sum", "mean", "scale"]) -> Step:
+        """A step of an account, made here."""
+        return Step(node, self.stack, self.path, how, is_reported=self.reports)
+
+    def record(self, reduction: Reduction) -> Reduction:
+        """Enter a reduction in the ledger."""
+        self.spend()
+        self.ledger.accounts.append(reduction)
+        return reduction
+
+    def spend(self, cost: int = 1) -> None:
+        self.work += cost
+        if self.work > MAX_WORK:
+            raise OutOfWork
+
+    def decided(self, path: Path, more: Path) -> Path:
+        """The path behind some more decisions."""
+        longer = extended(path, more)
+        if len(longer) > MAX_DECISIONS:
+            raise TooDeep
+        return longer
+
+    def is_elsewhere(self, account: Reduction) -> bool:
+        """Was it made on a way that this one excludes? One number may stand for several of which one is here."""
+        return bool(self.path) and any(excludes(step.path, self.path) for step in account.steps)
+
+    @property
+    def packages(self) -> Set[str]:
+        """The packages that the module's names come from."""
+        names = self.module.names
+        if self._packages[0] != names.imports:
+            imported = (value.name for value in names.values() if isinstance(value, ModuleValue))
+            self._packages = names.imports, {name.partition(".")[0] for name in imported}
+        return self._packages[1]
+
+    def fresh(self) -> int:
+        """A number that nothing else has."""
+        self._serial += 1
+        return self._serial
+
+    def opaque(self, names: tuple[str, ...] = (), *, shape: Shape | None = None) -> Tensor:
+        """Something new that nothing is known of."""
+        own = shape or Shape()
+        return from_atom(Atom(intern("opaque", self.fresh()), names=names, shape=own), own)
+
+    def unknown_of(self, args: Iterable[Value], names: tuple[str, ...] = ()) -> Tensor:
+        """What an unknown function makes of its arguments."""
+        result = self.opaque(names)
+        shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
+        if shapes:
+            self.ledger.given[result.atoms()[0].key] = shapes[:MAX_ITEMS]
+        return result
+
+    def computed(self, shape: Shape | None = None) -> Tensor:
+        """What an operation in sight made of something: unknown, and not to be judged by a name."""
+        own = shape or Shape()
+        return from_atom(Atom(intern("opaque", self.fresh()), kind="computed", shape=own), own)
+
+    def shown_opaque(self, *key: Hashable, names: tuple[str, ...] = (), shape: Shape | None = None) -> Tensor:
+        """Something unknown that is the same whenever `key` is."""
+        own = shape or Shape()
+        return from_atom(Atom(intern(*key), names=names, shape=own), own)
+
+    def as_tensor(self, value: Value) -> Tensor:
+        """Any value as a tensor; what is not a number or an array becomes opaque."""
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, Const):
+            if isinstance(value.value, bool | int | float):
+                return constant(float(value.value)) if abs(value.value) < 1e300 else constant(None)
+            return self.opaque()
+        if isinstance(value, ModuleValue):
+            return self.shown_opaque(
+                "module", value.name, names=(value.name.rpartition(".")[2],), shape=SCALAR
+            )
+        if isinstance(value, Alternatives):
+            return self.unsure([value])
+        if isinstance(value, Condition):
+            return self.computed()
+        if isinstance(value, TupleValue):
+            # Numbers that are written out: what they mean is not a matter of a name.
+            return self.computed(_shape_of_display(value))
+        return self.opaque()
+
+    def formed(self, result: Tensor, *operands: Tensor) -> Tensor:
+        """The result of an operation, with the calls in which it became an integrand: here, if not before."""
+        for operand in operands:
+            if operand.stack is not None:
+                return altered(result, stack=operand.stack)
+        if result.reductions or recognise(result) is None:
+            return result
+        return altered(result, stack=self.stack)
+
+    def placed(self, result: Tensor, operands: Iterable[Tensor], node: ast.AST) -> Tensor:
+        """Enter the divisions and multiplications that changed an account, with the place they were made at."""
+        if not result.reductions:
+            return result
+        operands = tuple(operands)
+        if not follows(result.reductions) or any(atom.given_up == 2 for o in operands for atom in o.atoms()):
+            return self.unsure([result])
+        known = {id(r) for operand in operands for r in operand.reductions}
+        step = self.step(node, "scale")
+        updated: list[Reduction] = []
+        for account in result.reductions:
+            if id(account) in known:
+                updated.append(account)
+            elif account.parent is not None and self.is_elsewhere(account):
+                updated.append(account.parent)
+            else:
+                updated.append(self.record(placed(account, step)))
+        return altered(result, reductions=tuple(updated))
+
+    def unsure(self, values: Iterable[Value]) -> Tensor:
+        """Something unknown in place of values that are not followed any further: what was counted in them is open."""
+        for tensor in tensors_in(values, MAX_DEPTH):
+            for account in tensor.reductions:
+                self.spend()
+                self.record(account.withdrawn())
+        return self.computed()
+
+    def lift(self, function: Callable[..., Value], *values: Value) -> Value:
+        """Apply a function to values, case by case; cases that exclude each other do not meet."""
+        for value in values:
+            if type(value) is Alternatives:
+                break
+        else:
+            return function(*values)
+        rows: list[tuple[Path, tuple[Value, ...]]] = [(self.path, ())]
+        for value in values:
+            if isinstance(value, Alternatives):
+                rows = [
+                    (extended(path, case.path), (*row, case.value))
+                    for path, row in rows
+                    for case in value.cases
+                    if not excludes(path, case.path)
+                ]
+            else:
+                rows = [(path, (*row, value)) for path, row in rows]
+            if len(rows) > MAX_ROWS:
+                return self._give_up(values)
+        path = self.path
+        cases: list[Case] = []
+        self.spend(len(rows) // _ROWS_PER_NODE)
+        for taken, row in rows:
+            self.path = taken
+            cases.append(Case(taken[len(path) :], function(*row)))
+        self.path = path
+        return self.joined(cases) if cases else self.computed()
+
+    def joined(self, cases: Sequence[Case]) -> Value:
+        """One value for what is one of several; of too many nothing is known."""
+        self.spend(len(cases) // _ROWS_PER_NODE)
+        value = join(cases)
+        return self._give_up([case.value for case in cases]) if value is TOO_MANY else value
+
+    def one_of(self, values: Sequence[Value]) -> Value:
+        """One of several values, and nothing in sight says which."""
+        subject = ("one of", self.fresh())
+        return self.joined(
+            [Case((Decision(subject, index, True),), value) for index, value in enumerate(values)]
+        )
+
+    def _give_up(self, values: Sequence[Value]) -> Tensor:
+        """Something unknown in place of more cases than are kept."""
+        how = 2 if any(map(algebra.may_hold_a_count, tensors_in(values, MAX_DEPTH))) else 1
+        return map_atoms(self.unsure(values), lambda atom: altered(atom, given_up=how))
+
+    def sequence(self, items: Sequence[Value]) -> TupleValue | ListValue:
+        """A tuple or a list of these items, told apart as long as they are not too many."""
+        return TupleValue(tuple(items)) if len(items) <= MAX_ITEMS else ListValue(self.unsure(items))
+
+    def element_of(self, iterable: Value) -> Value:
+        """What iterating over a value gives each time."""
+        if isinstance(iterable, Alternatives):
+            return self.joined([Case(c.path, self.element_of(c.value)) for c in iterable.cases])
+        if isinstance(iterable, ListValue):
+            return iterable.element
+        if isinstance(iterable, TupleValue) and iterable.items:
+            return self.one_of(iterable.items)
+        if isinstance(iterable, Tensor) and iterable.reductions:
+            return self.unsure([iterable])  # row by row: what becomes of the rows is not counted
+        if isinstance(iterable, Tensor) and iterable.terms:
+            number = self.fresh()
+            if (first := iterable.shape.axis(0)) is not None:
+                self.ledger.rounds.append(first)
+            inner = iterable.shape.without(AxesSpec.at(0))
+            return relabelled(iterable, inner, number)
+        return self.opaque()
+
+    def axis_length(self, shape: Shape, position: int) -> Value:
+        """`x.shape[position]`."""
+        axis = shape.axis(position)
+        if axis is None:
+            return from_atom(Atom(intern("some length", self.fresh()), Role.COUNT), SCALAR)
+        if axis.size == 1:
+            return Const(1)
+        return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
+
+    def count_of(self, value: ShapeValue) -> Tensor:
+        """The product of (a part of) a shape."""
+        shape, start, stop = value.shape, value.start, value.stop
+        if max(abs(start), abs(stop or 0)) > MAX_RANK:
+            return self.opaque(shape=SCALAR)
+        axes = shape.axes
+        if axes is not None:
+            result = constant(1.0)
+            for axis in axes[start:stop]:
+                result = algebra.multiply(result, self._length(axis))
+            return result
+        if start == 0 and stop is not None and stop > 0:
+            lengths = [self._length(a) for a in (shape.axis(i) for i in range(stop)) if a is not None]
+            result = constant(1.0)
+            for length in lengths:
+                result = algebra.multiply(result, length)
+            return result
+        result = from_atom(Atom(intern("numel", shape.root()), Role.COUNT, shape=shape), SCALAR)
+        cut = [*range(start), *range(stop or 0, 0)]
+        for position in cut:
+            axis_cut = shape.axis(position)
+            if axis_cut is not None:
+                result = nonlinear.divide(result, self._length(axis_cut))
+        return result
+
+    def _length(self, axis: Axis) -> Tensor:
+        if axis.size == 1:
+            return constant(1.0)
+        return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
+
+    def note_labels(self, index: Value, *, each: bool = False) -> None:
+        """Take down that a class was chosen by this array, clipped or masked as it may be; by `each` item, if so."""
+        if isinstance(index, Tensor):
+            self.ledger.labels.update(
+                a.key for a in index.atoms() if a.role is Role.OPAQUE and a.kind != "arange"
+            )
+            if each and (atom := index.single()) is not None and atom.role is Role.OPAQUE:
+                self.ledger.all_valid.add(atom.key)
+
+
+def _shape_of_display(value: Value) -> Shape:
+    """The shape of an array that is written out."""
+    lengths: list[int] = []
+    while isinstance(value, TupleValue) and value.items and len(lengths) < MAX_DEPTH:
+        lengths.append(len(value.items))
+        value = value.items[0]
+    return Shape.of([Axis(length) for length in lengths]) if isinstance(value, Const) else Shape()

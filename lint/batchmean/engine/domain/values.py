@@ -1,0 +1,320 @@
+"""What an expression may be beside an array (literals, shapes, tuples, functions, objects), and the names in scope."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from batchmean.engine.domain.paths import Decision, Path
+from batchmean.engine.domain.shapes import Shape
+from batchmean.engine.domain.tensors import Place, Role, Tensor, altered, from_atom
+
+if TYPE_CHECKING:
+    pass
+
+
+MAX_ITEMS: Final = 64
+"""The longest tuple and the largest dict whose items are told apart."""
+MAX_TOLD_APART: Final = 4
+"""So many items are followed one by one where a loop runs through them."""
+
+
+@dataclass(unsafe_hash=True, slots=True)
+class Const:
+    """A Python literal."""
+
+    value: object
+    subject: Hashable = None
+    """For an attribute, a default that others may set, what a test of it asks about: it decides no branch."""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Does it decide a branch?"""
+        return self.subject is None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test that the code leaves open: what is decided where it is true, and where it is not."""
+
+    true: Path
+    false: Path
+
+    def negated(self) -> Condition:
+        return Condition(self.false, self.true)
+
+    @staticmethod
+    def of(decision: Decision) -> Condition:
+        """The test whether one decision holds."""
+        return Condition((decision,), (decision.negated(),))
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeValue:
+    """`x.shape[start:stop]`."""
+
+    shape: Shape
+    start: int = 0
+    stop: int | None = None
+
+
+@dataclass(unsafe_hash=True, slots=True)
+class TupleValue:
+    """A tuple or a list of known length."""
+
+    items: tuple[Value, ...]
+    is_list: bool = False
+    """As an index a list chooses rows, a tuple an element."""
+
+
+@dataclass(unsafe_hash=True, slots=True)
+class ListValue:
+    """A list or an iterator of unknown length whose elements are all like `element`."""
+
+    element: Value
+
+
+@dataclass(frozen=True, slots=True)
+class DictValue:
+    """A dict with constant keys."""
+
+    items: tuple[tuple[object, Value], ...]
+
+    def get(self, key: object) -> Value | None:
+        for mine, value in self.items:
+            if type(mine) is type(key) and mine == key:
+                return value
+        return None
+
+
+@dataclass(unsafe_hash=True, slots=True)
+class ModuleValue:
+    """An imported name, spelled in full: `torch.nn.functional.softmax`."""
+
+    name: str
+
+
+@dataclass(eq=False, slots=True)
+class FunctionValue:
+    """A function of this module, with the scope it closes over."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    scope: Scope
+    receiver: Value | None = None
+    owner: ClassValue | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClassValue:
+    """A class of this module."""
+
+    node: ast.ClassDef
+    scope: Scope
+
+
+@dataclass(eq=False, slots=True)
+class InstanceValue:
+    """An object of a class of this module; its attributes are those its `__init__` sets."""
+
+    cls: ClassValue
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinValue:
+    """A callable that the engine knows: a primitive with some arguments given."""
+
+    name: str
+    call: Callable[..., Value]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionValue:
+    """A `torch.distributions`-like object: what its log_prob, entropy and KL are per element of."""
+
+    family: str
+    event_summed: bool
+    shape: Shape
+    place: Place | None = None
+    key: int = 0
+
+
+class Case(NamedTuple):
+    """One of several values, and the decisions that lead to it."""
+
+    path: Path
+    value: Value
+
+
+@dataclass(unsafe_hash=True, slots=True)
+class Alternatives:
+    """One of several values, from branches that the code leaves open."""
+
+    cases: tuple[Case, ...]
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return tuple(case.value for case in self.cases)
+
+
+Value: TypeAlias = (
+    Tensor
+    | Const
+    | Condition
+    | ShapeValue
+    | TupleValue
+    | ListValue
+    | DictValue
+    | ModuleValue
+    | FunctionValue
+    | ClassValue
+    | InstanceValue
+    | BuiltinValue
+    | DistributionValue
+    | Alternatives
+)
+
+
+Changes: TypeAlias = dict[str, Value | None]
+
+
+MAX_STARS: Final = 8
+"""So many modules that may be the project's own give all of their names."""
+
+
+class Names(dict[str, Value]):
+    """The names of a scope. What a branch changes can be taken back, at the cost of the changes alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.imports = 0
+        """How often something imported came or went."""
+        self._before: list[Changes] = []
+
+    def __setitem__(self, name: str, value: Value) -> None:
+        self._change(name, value)
+
+    def drop(self, name: str) -> None:
+        """Take a name out, if it is there."""
+        self._change(name, None)
+
+    def begin(self) -> None:
+        """Begin a branch."""
+        self._before.append({})
+
+    def take_back(self) -> Changes:
+        """End the branch; the names are as they were at its beginning. What it changed: None for what it took out."""
+        before = self._before.pop()
+        changes = {name: self.get(name) for name in before}
+        for name, value in before.items():
+            self._put(name, value)
+        return changes
+
+    def apply(self, changes: Mapping[str, Value | None]) -> None:
+        """Make the changes of a branch."""
+        for name, value in changes.items():
+            self._change(name, value)
+
+    def _change(self, name: str, value: Value | None) -> None:
+        if self._before:
+            self._before[-1].setdefault(name, self.get(name))
+        self._put(name, value)
+
+    def _put(self, name: str, value: Value | None) -> None:
+        if isinstance(value, ModuleValue) or isinstance(self.get(name), ModuleValue):
+            self.imports += 1
+        if value is None:
+            self.pop(name, None)
+        else:
+            super().__setitem__(name, value)
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """The names of a module, a class body or a function call."""
+
+    parent: Scope | None = None
+    names: Names = field(default_factory=Names)
+    stars: list[str] = field(default_factory=list)
+    project_stars: list[str] = field(default_factory=list)
+    """Modules that may be the project's own, all of whose names are imported."""
+    owner: ClassValue | None = None
+    annotated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What annotations say of the axes of names, whatever is stored under them."""
+    number: int = 0
+    """Of the scope of a module: 0 for the one that is linted, else which of those that it imports."""
+
+    @property
+    def file_number(self) -> int:
+        """The number of the module that the scope belongs to."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope.number
+
+    def find(self, name: str) -> Value | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def add_star(self, module: str, *, is_known: bool) -> None:
+        """`from module import *`; of a module that is not known, and not the project's, no name is found."""
+        if module in self.stars:
+            self.stars.remove(module)
+        if is_known:
+            self.stars.append(module)
+        elif module not in self.project_stars and len(self.project_stars) < MAX_STARS:
+            self.project_stars.append(module)
+
+    def all_project_stars(self) -> Iterable[str]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield from reversed(scope.project_stars)
+            scope = scope.parent
+
+    def all_stars(self) -> Iterable[str]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield from reversed(scope.stars)
+            scope = scope.parent
+
+
+def tensors_in(values: Iterable[Value], depth: int) -> Iterator[Tensor]:
+    """The arrays among values, and those in cases, tuples, lists and dictionaries, `depth` levels down."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif depth > 0:
+            if isinstance(value, Alternatives):
+                yield from tensors_in(value.values, depth - 1)
+            elif isinstance(value, TupleValue):
+                yield from tensors_in(value.items, depth - 1)
+            elif isinstance(value, ListValue):
+                yield from tensors_in((value.element,), depth - 1)
+            elif isinstance(value, DictValue):
+                yield from tensors_in((item for _, item in value.items), depth - 1)
+
+
+def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
+    """The value, with `name` as one more hint if it is a bare unknown, first named at `node`."""
+    if isinstance(value, Tensor) and not value.reductions:
+        atom = value.single()
+        nameable = atom is not None and atom.role is Role.OPAQUE and not atom.kind
+        if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
+            place = atom.place or (Place(node, name) if node is not None else None)
+            hinted = altered(atom, names=(*atom.names, name), place=place)
+            return from_atom(hinted, value.shape, value.stack)
+    return value
+
+
+def hinted(value: Value, hint: tuple[str, ...]) -> Value:
+    """The value with what a comment or an annotation says of its axes, if it is one atom."""
+    atom = value.single() if hint and isinstance(value, Tensor) and not value.reductions else None
+    if atom is None or not isinstance(value, Tensor) or atom.role is Role.COUNT:
+        return value
+    return altered(value, terms=from_atom(altered(atom, hint=hint), value.shape).terms)

@@ -1,0 +1,82 @@
+"""The ledger: all that was noted while a module was walked, for the rules to read. The engine ends here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.tensors import Reduction
+from batchmean.engine.domain.values import Const, FunctionValue, Value
+from batchmean.engine.events import Miscount
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Addition:
+    """Two losses that the code adds up, or subtracts."""
+
+    node: ast.AST
+    sides: tuple[tuple[Reduction, ...], tuple[Reduction, ...]]
+
+
+@dataclass(eq=False)
+class Ledger:
+    """What was seen of a module. Keys are those of atoms."""
+
+    accounts: list[Reduction] = field(default_factory=list)
+    """Every reduction of an integrand, and every change of its account."""
+    additions: list[Addition] = field(default_factory=list)
+    """Losses that were added up."""
+    exponentials: list[tuple[ast.AST, tuple[Reduction, ...]]] = field(default_factory=list)
+    """Exponentials of reduced losses."""
+    discarded: list[tuple[ast.expr, Value]] = field(default_factory=list)
+    """Statements that divide, and what they give, which nothing takes."""
+    defined: list[FunctionValue] = field(default_factory=list)
+    """Every function of the module that was met."""
+    origins: dict[ast.AST, ast.expr] = field(default_factory=dict)
+    """What was assigned to a name, by the node of the name."""
+    seen: set[ast.AST] = field(default_factory=set)
+    """Every call and operation that was evaluated."""
+    mapped: set[ast.AST] = field(default_factory=set)
+    """What reduces or divides in a function that is mapped over a batch."""
+    rounds: list[Axis] = field(default_factory=list)
+    """The axes that loops and comprehensions run through: their lengths are numbers of rounds."""
+    other_reduced: set[tuple[ast.AST, tuple[ast.AST, ...]]] = field(default_factory=set)
+    """Where something that is no integrand is reduced."""
+    summed_events: set[int] = field(default_factory=set)
+    """Distributions whose log_prob is summed over the event axis."""
+    averaged_events: set[int] = field(default_factory=set)
+    """Distributions whose log_prob is averaged over every element."""
+    labels: set[int] = field(default_factory=set)
+    """What one of the classes was chosen by: where it is negative there is no label."""
+    all_valid: set[int] = field(default_factory=set)
+    """Labels each of which chose a class, as it is: none of them is negative."""
+    picked: set[int] = field(default_factory=set)
+    """Rows that other code has picked: none of them is padding, most likely."""
+    applied: set[int] = field(default_factory=set)
+    """Masks that are used for something else than to be counted."""
+    given: dict[int, tuple[Shape, ...]] = field(default_factory=dict)
+    """The shapes of what unknown functions were given, by the key of what they gave."""
+    defaults: dict[int, Const] = field(default_factory=dict)
+    """The default values of parameters that are unknown."""
+    totals: list[Miscount] = field(default_factory=list)
+    """What training loops add up over batches and divide by the wrong count."""
+    imported: Mapping[str, str] = field(default_factory=dict)
+    """The full names of what the module imports, by its own names."""
+    imported_elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """The same of the modules that it calls."""
+    work: int = 0
+    """How many statements and expressions were read."""
+    is_complete: bool = True
+    """Was there no more to read than one analysis reads?"""
+
+    def final(self) -> list[Reduction]:
+        """The accounts that no later one goes on from."""
+        ancestors: set[int] = set()
+        for account in self.accounts:
+            parent = account.parent
+            while parent is not None and id(parent) not in ancestors:
+                ancestors.add(id(parent))
+                parent = parent.parent
+        return [account for account in self.accounts if id(account) not in ancestors]

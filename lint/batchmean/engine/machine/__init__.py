@@ -1,0 +1,1 @@
+"""Walks the code over the values of the domain: expressions, statements, calls, imports."""

@@ -1,0 +1,123 @@
+"""Attributes of arrays, objects, classes and modules; what a name is by `from losses import *`."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from batchmean import operations
+from batchmean.engine.context import MAX_DEPTH
+from batchmean.engine.domain.broadcasting import relabelled
+from batchmean.engine.domain.tensors import altered
+from batchmean.engine.domain.values import (
+    BuiltinValue,
+    ClassValue,
+    Const,
+    DistributionValue,
+    FunctionValue,
+    InstanceValue,
+    ModuleValue,
+    Scope,
+    ShapeValue,
+    Value,
+)
+from batchmean.engine.machine import calls
+from batchmean.engine.machine.base import Machine
+from batchmean.engine.primitives.distributions import parameter
+
+_BOUND: Final = frozenset("mean sum log softmax log_softmax exp divide multiply".split())
+"""Methods that people take without calling them at once."""
+
+
+def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Value:
+    """`base.name`, not called."""
+    if isinstance(base, ModuleValue):
+        full = f"{base.name}.{name}"
+        return Const(None) if operations.is_new_axis(full) else ModuleValue(full)
+    if isinstance(base, InstanceValue):
+        return instance_attribute(machine, base, name, node)
+    if isinstance(base, ClassValue):
+        return base.scope.names.get(name) or machine.opaque((name,))
+    if isinstance(base, DistributionValue):
+        return parameter(machine, base, name, node)
+    tensor = machine.as_tensor(base)
+    if name == "shape":
+        return ShapeValue(tensor.shape)
+    if name == "size":
+        return machine.count_of(ShapeValue(tensor.shape))
+    if name == "ndim":
+        return Const(tensor.shape.rank) if tensor.shape.rank is not None else machine.opaque((name,))
+    if name in ("T", "mT"):
+        turned = tensor.shape.swapped(-1, -2) if name == "mT" else tensor.shape.reversed()
+        return relabelled(tensor, turned)
+    if name in ("data", "values", "real"):
+        return tensor
+    operation = operations.method(name)
+    if operation is not None and operation.primitive in _BOUND:
+        # `reduce = x.mean`, `getattr(x, "mean")`: the method, to be called later.
+        return BuiltinValue(
+            name, lambda args, kwargs, at: calls.apply(machine, operation, [base, *args], kwargs, at)
+        )
+    atom = tensor.single()
+    if atom is not None:
+        return machine.shown_opaque("attribute", atom.key, name, names=(name,))
+    return machine.opaque((name,))
+
+
+def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: ast.expr) -> Value:
+    if name in base.attributes:
+        value = base.attributes[name]
+        # Switches are strings (`reduction`); a flag or a number may be set from outside.
+        if isinstance(value, Const) and not isinstance(value.value, str):
+            return Const(value.value, ("attribute", id(base), name, repr(value.value)))
+        return value
+    found = find_method(machine, base.cls, name)
+    if isinstance(found, FunctionValue):
+        bound = altered(found, receiver=base)
+        if _has_decorator(found.node, ("property", "cached_property")):
+            return machine.call_function(bound, [], {}, node)
+        return found if _has_decorator(found.node, ("staticmethod",)) else bound
+    if found is not None:
+        return found
+    if name == "__class__":
+        return base.cls
+    value = machine.opaque((name,))
+    base.attributes[name] = value
+    return value
+
+
+def find_method(machine: Machine, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
+    """A class attribute, looked up through the local base classes."""
+    todo, seen = [(cls, 0)], {cls}
+    while todo:
+        current, depth = todo.pop()
+        if name in current.scope.names and not (skip_own and current is cls):
+            found: Value = current.scope.names[name]
+            return found
+        for base in reversed(current.node.bases if depth < MAX_DEPTH else ()):
+            machine.spend()
+            value = current.scope.find(base.id) if isinstance(base, ast.Name) else None
+            if value is None and isinstance(base, ast.Name):
+                value = starred(machine, current.scope, base.id)
+            if isinstance(value, ModuleValue):
+                value = machine.imported(value.name)
+            if isinstance(value, ClassValue) and value not in seen:
+                seen.add(value)
+                todo.append((value, depth + 1))
+    return None
+
+
+def starred(machine: Machine, scope: Scope, name: str) -> Value | None:
+    """What a name is by `from losses import *`, of a module of the project."""
+    if not machine.follows_imports:
+        return None
+    found = (machine.imported(f"{module}.{name}") for module in scope.all_project_stars())
+    return next((value for value in found if value is not None), None)
+
+
+def _has_decorator(node: ast.AST, names: tuple[str, ...]) -> bool:
+    for decorator in getattr(node, "decorator_list", ()):
+        last = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+        if last in names:
+            return True
+    return False

@@ -1,0 +1,41 @@
+"""What following a call may ask of the interpreter, beside what a primitive may."""
+
+from __future__ import annotations
+
+import ast
+from abc import abstractmethod
+
+from batchmean.engine.context import Context
+from batchmean.engine.domain.values import ClassValue, FunctionValue, Scope, Value
+
+
+class Machine(Context):
+    """A context that knows the functions and classes of the code."""
+
+    @abstractmethod
+    def evaluate_in(self, scope: Scope, node: ast.expr) -> Value:
+        """The value of an expression in another scope, such as a default argument."""
+
+    @abstractmethod
+    def find_method(self, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
+        """A class attribute, looked up through the local base classes."""
+
+    @abstractmethod
+    def call_function(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool = False,
+    ) -> Value:
+        """Follow a call into a function whose code is at hand."""
+
+    @property
+    @abstractmethod
+    def follows_imports(self) -> bool:
+        """Are other modules of the project read?"""
+
+    @abstractmethod
+    def imported(self, name: str) -> Value | None:
+        """What a dotted name stands for in another module of the project; None where that is not known."""

@@ -1,0 +1,139 @@
+"""Assignment: names, tuples of them, attributes of objects and items of arrays."""
+
+from __future__ import annotations
+
+import ast
+
+from batchmean.engine.context import Context
+from batchmean.engine.domain import algebra, masks
+from batchmean.engine.domain.broadcasting import map_atoms, relabelled
+from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, altered, from_atom, intern, is_unknown
+from batchmean.engine.domain.values import (
+    MAX_ITEMS,
+    Alternatives,
+    Case,
+    Const,
+    DictValue,
+    InstanceValue,
+    ListValue,
+    ShapeValue,
+    TupleValue,
+    Value,
+    hinted,
+    named,
+)
+from batchmean.engine.evidence.names import is_plain_loss_name
+from batchmean.engine.uses import note_uses
+
+
+def bind(context: Context, target: ast.expr, value: Value) -> None:
+    if isinstance(target, ast.Name):
+        stored = _named(context, value, target.id, target)
+        if context.scope.annotated and isinstance(stored, Tensor) and is_unknown(stored):
+            stored = hinted(stored, context.scope.annotated.get(target.id, ()))
+        context.scope.names[target.id] = stored
+    elif isinstance(target, ast.Tuple | ast.List):
+        _unpack(context, target.elts, value)
+    elif isinstance(target, ast.Starred):
+        bind(context, target.value, ListValue(context.opaque()))
+    elif isinstance(target, ast.Attribute):
+        base = context.evaluate(target.value)
+        if isinstance(base, InstanceValue):
+            base.attributes[target.attr] = named(value, target.attr)
+    elif isinstance(target, ast.Subscript):
+        _store_item(context, target, value)
+
+
+def elements(context: Context, value: Value, count: int, starred: bool = False) -> list[Value]:
+    """The `count` items that unpacking `value` gives."""
+    if isinstance(value, Alternatives):
+        rows = [(c.path, elements(context, c.value, count, starred)) for c in value.cases]
+        return [context.joined([Case(path, row[i]) for path, row in rows]) for i in range(count)]
+    if isinstance(value, TupleValue) and len(value.items) == count and not starred:
+        return list(value.items)
+    if isinstance(value, ListValue):
+        if isinstance(value.element, Alternatives):  # which of them each item is, is not known
+            return [context.unsure([value.element]) for _ in range(count)]
+        return [_another(context, value.element) for _ in range(count)]
+    if isinstance(value, ShapeValue) and not starred:
+        if value.start == 0 and value.stop is None:
+            value.shape.set_rank(count)
+        return [context.axis_length(value.shape, value.start + i) for i in range(count)]
+    if isinstance(value, Tensor) and not starred and not value.reductions:
+        if is_unknown(value):  # a tuple, as likely as an array: its items need not have one shape
+            return [_item_of(context, value, i) for i in range(count)]
+        inner = value.shape.without(AxesSpec.at(0))
+        return [relabelled(value, inner, i) for i in range(count)]
+    return [context.opaque() for _ in range(count)]
+
+
+def _unpack(context: Context, targets: list[ast.expr], value: Value) -> None:
+    items = elements(context, value, len(targets), any(isinstance(t, ast.Starred) for t in targets))
+    for target, item in zip(targets, items, strict=False):
+        bind(context, target, item)
+
+
+def _named(context: Context, value: Value, name: str, node: ast.AST) -> Value:
+    """The value under a name: what is computed of masks, and a loss, may be known by it."""
+    if isinstance(value, Tensor) and not value.reductions:
+        mask = masks.named_mask(value, name, node)
+        if mask is not None:
+            return mask
+        atom = value.single()
+        if atom is not None and atom.kind == "computed" and not atom.names and is_plain_loss_name(name):
+            return map_atoms(value, lambda a: altered(a, names=(name,), place=Place(node, name)))
+    return named(value, name, node)
+
+
+def _another(context: Context, value: Value) -> Value:
+    """Another item of a list whose items are all like `value`."""
+    if not isinstance(value, Tensor) or value.reductions:
+        return value
+    number = context.fresh()
+    if is_unknown(value):
+        return _item_of(context, value, number)
+    return relabelled(value, value.shape, ("item", number))
+
+
+def _item_of(context: Context, value: Tensor, index: int) -> Tensor:
+    """An item of something unknown: what that is called says nothing about it."""
+    shape = Shape()
+    item = relabelled(value, shape, ("item", index))
+    return map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind="", shape=shape))
+
+
+def _store_item(context: Context, target: ast.Subscript, value: Value) -> None:
+    base = context.evaluate(target.value)
+    index = context.evaluate(target.slice)
+    note_uses(context.ledger, (index,), base)
+    if isinstance(target.value, ast.Name):
+        name = target.value.id
+        stored = context.lift(lambda one, at: _with_item(context, name, target, one, at, value), base, index)
+        context.scope.names[name] = stored
+
+
+def _with_item(
+    context: Context, name: str, target: ast.expr, base: Value, index: Value, value: Value
+) -> Value:
+    """What an array or a dictionary is after something was stored in it."""
+    if isinstance(base, DictValue) and isinstance(index, Const):
+        items = tuple((k, v) for k, v in base.items if k != index.value)
+        return context.opaque() if len(items) >= MAX_ITEMS else DictValue((*items, (index.value, value)))
+    if not isinstance(base, Tensor):
+        return base
+    number = value.value if isinstance(value, Const) else None
+    if isinstance(index, TupleValue) and number == 1 and not base.terms:
+        axis = base.shape.axis(-1)
+        place = Place(target, "a one-hot target is written here")
+        return from_atom(Atom(intern("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape)
+    if number == 0 and type(number) in (int, float):
+        kept = masks.complement(context.as_tensor(index)) if isinstance(index, Tensor) else None
+        if kept is None or not base.terms:
+            return base
+        # A condition as an index lies over the first axes, whatever follows them.
+        kept = relabelled(kept, base.shape)
+        return context.placed(algebra.multiply(base, kept), (base, kept), target)
+    if type(number) in (int, float) and number != 1:
+        return context.computed(base.shape)  # weights that sum to something else, whatever they are called
+    return context.opaque((name,), shape=base.shape)

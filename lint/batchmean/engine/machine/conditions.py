@@ -1,0 +1,238 @@
+"""Tests: what a branch asks, what is decided where it holds, and where it does not."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Final
+
+from batchmean.engine.context import Context
+from batchmean.engine.domain import algebra
+from batchmean.engine.domain.paths import TRUTHY, Answer, Decision, Path, common, excludes, extended, implies
+from batchmean.engine.domain.tensors import Role, Tensor
+from batchmean.engine.domain.values import (
+    Alternatives,
+    BuiltinValue,
+    ClassValue,
+    Condition,
+    Const,
+    DistributionValue,
+    FunctionValue,
+    InstanceValue,
+    ModuleValue,
+    TupleValue,
+    Value,
+)
+from batchmean.engine.syntax import divisor, spelled_out
+
+
+def truth(context: Context, value: Value) -> bool | None:
+    """Is the value true? None when the code leaves it open."""
+    if isinstance(value, Const) and not isinstance(value.value, slice):
+        return bool(value.value) if value.is_fixed else None
+    if isinstance(value, Condition):
+        if value.true and all(implies(context.path, d) for d in value.true):
+            return True
+        if value.false and all(implies(context.path, d) for d in value.false):
+            return False
+        if excludes(value.true, context.path):
+            return False
+        return True if excludes(value.false, context.path) else None
+    if isinstance(value, FunctionValue | ClassValue | InstanceValue | BuiltinValue | DistributionValue):
+        return True
+    return None
+
+
+def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:
+    """What is decided where a test gives true, and where it does not; None for a way that is not there."""
+    if isinstance(value, Alternatives):
+        both: tuple[list[Path], list[Path]] = ([], [])
+        for case in value.cases:
+            if not excludes(case.path, context.path):
+                for found, way in zip(both, ways(context, case.value, test), strict=True):
+                    if way is not None and not excludes(case.path, way):
+                        found.append(extended(case.path, way))
+        otherwise = _as_written(context, test)
+        return _one_way(context, both[0], otherwise.true), _one_way(context, both[1], otherwise.false)
+    decided = truth(context, value)
+    if decided is not None:
+        return ((), None) if decided else (None, ())
+    condition = condition_of(context, value, test)
+    if not (condition.true and condition.false):
+        own = _as_written(context, test)
+        return extended(condition.true, own.true), extended(condition.false, own.false)
+    return condition.true, condition.false
+
+
+def ways_of(
+    context: Context, node: ast.If | ast.IfExp, body: Sequence[ast.AST]
+) -> tuple[Path | None, Path | None]:
+    """What is decided where the test of a branch gives true, and where it does not."""
+    value = context.evaluate(node.test)
+    return ((), None) if _guards_its_division(node.test, body) else ways(context, value, node.test)
+
+
+def _one_way(context: Context, ways: list[Path], otherwise: Path) -> Path | None:
+    """What several ways to one branch have in common."""
+    if len(ways) < 2:
+        return ways[0] if ways else None
+    return extended(common(ways), otherwise)
+
+
+def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
+    if isinstance(value, Condition):
+        return value
+    subject = subject_of(value)
+    own = _as_written(context, test)
+    if subject is None or isinstance(test, ast.Compare | ast.Call):
+        return own
+    return Condition.of(Decision(subject, TRUTHY, True, test))
+
+
+def _as_written(context: Context, test: ast.expr) -> Condition:
+    """A test that is known by its text alone: the same text over the same values decides alike."""
+    negated = False
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, negated = test.operand, not negated
+    node: ast.expr = test
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
+        node = ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
+        negated = not negated
+    subject = _text_subject(context, test, node)
+    condition = Condition.of(Decision(subject, TRUTHY, True, test))
+    return condition.negated() if negated else condition
+
+
+def _text_subject(context: Context, test: ast.expr, spelled: ast.expr) -> Hashable:
+    loaded: list[Hashable] = []
+    todo: list[ast.AST] = [test]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Call) and not _is_pure(node):
+            return test, context.stack  # another call may give something else
+        if isinstance(node, ast.Name | ast.Attribute):
+            context.spend()
+            if isinstance(node, ast.Name) or _is_dotted(node):
+                loaded.append(identity_of(context.evaluate(node)))
+                continue
+        if isinstance(node, ast.NamedExpr | ast.Lambda | ast.Await):
+            return test, context.stack
+        todo += ast.iter_child_nodes(node)
+    return "test", spelled_out(spelled), tuple(loaded)
+
+
+def answer_of(context: Context, op: ast.cmpop, value: Value, other: Value) -> Condition | Const | None:
+    """`value is None`, `value == "sum"`, `value in ("sum", "mean")`: what is decided there."""
+    subject = subject_of(value)
+    if isinstance(op, ast.In | ast.NotIn) and isinstance(other, TupleValue) and subject is not None:
+        answers = [Answer.of(item.value) if isinstance(item, Const) else None for item in other.items]
+        none = tuple(Decision(subject, answer, False) for answer in answers if answer is not None)
+        if len(none) != len(answers):
+            return None
+        inside = Condition((none[0].negated(),) if len(none) == 1 else (), none)
+        return inside if isinstance(op, ast.In) else inside.negated()
+    if not isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) or not isinstance(other, Const):
+        return None
+    if not other.is_fixed or not (other.value is None or isinstance(other.value, str | bool)):
+        return None
+    is_not = isinstance(op, ast.IsNot | ast.NotEq)
+    if other.value is None and _is_something(value):
+        return Const(is_not)
+    if subject is None:
+        return None
+    condition = Condition.of(Decision(subject, Answer.of(other.value), True))
+    return condition.negated() if is_not else condition
+
+
+MAX_GUARDED: Final = 3
+"""A test of a count guards so many statements at most."""
+
+
+def subject_of(value: Value) -> Hashable:
+    """What a test of this value asks about; None where a test cannot be told from another."""
+    if isinstance(value, Const):
+        return value.subject
+    atom = value.single() if isinstance(value, Tensor) and not value.reductions else None
+    return ("value", atom.key) if atom is not None else None
+
+
+def _guards_its_division(test: ast.expr, body: Sequence[ast.AST]) -> bool:
+    """`x / n if n > 0 else x`: where there is nothing to count, the sum is nothing, too."""
+    counted = test
+    if isinstance(test, ast.Compare):
+        zero = test.comparators[0]
+        if not isinstance(test.ops[0], ast.Gt | ast.NotEq) or not isinstance(zero, ast.Constant):
+            return False
+        if zero.value != 0 or len(test.ops) != 1:
+            return False
+        counted = test.left
+    if not isinstance(counted, ast.Name | ast.Attribute | ast.Call) or len(body) > MAX_GUARDED:
+        return False
+    wanted: str | None = None
+    for statement in body:
+        if isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
+            continue
+        for inner in ast.walk(statement):
+            by = divisor(inner)
+            if by is not None and type(by) is type(counted):
+                wanted = wanted or spelled_out(counted)
+                if spelled_out(by) == wanted:
+                    return True
+    return False
+
+
+def is_a_length(value: Value) -> bool:
+    """Is it a count, or a product of counts, and an epsilon at most?"""
+    terms = [t for t in value.terms if t.factors] if isinstance(value, Tensor) else []
+    if len(terms) != 1 or len(value.terms) > 2 or terms[0].coefficient != 1:  # type: ignore[union-attr]
+        return False
+    term = terms[0]
+    if any((t.coefficient or -1.0) < 0 for t in value.terms):  # type: ignore[union-attr]
+        return False
+    return all(atom.role in algebra.NUMBERS and power > 0 for atom, power in term.factors)
+
+
+def _is_something(value: Value) -> bool:
+    """Is it for sure not None: an object of a known kind, or what an operation in sight made?"""
+    if isinstance(value, Const | Condition):
+        return False
+    atom = value.single() if isinstance(value, Tensor) else None
+    return atom is None or atom.role is not Role.OPAQUE or bool(atom.kind)
+
+
+def identity_of(value: Value) -> Hashable:
+    """Equal for equal values."""
+    if isinstance(value, Const):
+        return repr(value.value), value.subject
+    if isinstance(value, Tensor):
+        return value.terms
+    return value if isinstance(value, ModuleValue | Condition) else id(value)
+
+
+_OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.NotEq: ast.Eq,
+    ast.IsNot: ast.Is,
+    ast.NotIn: ast.In,
+    ast.GtE: ast.Lt,
+    ast.LtE: ast.Gt,
+}
+
+
+_PURE_FUNCTIONS: Final = frozenset("isinstance issubclass hasattr len callable type bool int float".split())
+
+
+_PURE_METHODS: Final = frozenset("dim size ndimension numel get startswith endswith keys lower".split())
+
+
+def _is_pure(node: ast.Call) -> bool:
+    """Does the call give the same for the same arguments?"""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr in _PURE_METHODS
+    return isinstance(function, ast.Name) and function.id in _PURE_FUNCTIONS
+
+
+def _is_dotted(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)

@@ -1,0 +1,380 @@
+"""Evaluates expressions over abstract values.
+
+Everything unknown is an opaque tensor, and an opaque tensor never becomes a finding.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from batchmean import operations
+from batchmean.engine.context import MAX_WORK, OutOfWork, TooDeep
+from batchmean.engine.domain import algebra, masks
+from batchmean.engine.domain.join import restricted, something
+from batchmean.engine.domain.literals import compare
+from batchmean.engine.domain.paths import (
+    TRUTHY,
+    Decision,
+    Path,
+    extended,
+)
+from batchmean.engine.domain.tensors import SCALAR, Atom, altered, constant, from_atom, intern
+from batchmean.engine.domain.values import (
+    MAX_ITEMS,
+    MAX_TOLD_APART,
+    Alternatives,
+    Case,
+    ClassValue,
+    Condition,
+    Const,
+    DictValue,
+    FunctionValue,
+    ListValue,
+    ModuleValue,
+    Scope,
+    TupleValue,
+    Value,
+)
+from batchmean.engine.evidence.names import is_class_count_name
+from batchmean.engine.machine import binding, calls, conditions
+from batchmean.engine.machine.attributes import attribute_of, find_method, starred
+from batchmean.engine.machine.base import Machine
+from batchmean.engine.primitives import arithmetic
+from batchmean.engine.primitives.indexing import subscript
+from batchmean.engine.primitives.masking import comparison
+from batchmean.engine.uses import note_uses
+
+MAX_NESTING: Final = 150
+"""How deep an expression or a statement may be nested."""
+
+
+class Evaluator(Machine):
+    """Values of expressions, over the names in scope."""
+
+    def __init__(self, lines: Sequence[str] = ()) -> None:
+        super().__init__(lines)
+        self._nesting = 0
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression."""
+        self.work += 1
+        if self.work > MAX_WORK:
+            raise OutOfWork
+        method = _EXPRESSIONS.get(type(node))
+        if method is None:
+            return self.opaque()
+        if self._nesting > MAX_NESTING:
+            raise TooDeep
+        self._nesting += 1
+        try:
+            value = method(self, node)
+        finally:
+            self._nesting -= 1
+        return restricted(value, self.path) if type(value) is Alternatives else value
+
+    def evaluate_in(self, scope: Scope, node: ast.expr) -> Value:
+        """The value of an expression in another scope (a default argument)."""
+        outer, self.scope = self.scope, scope
+        try:
+            return self.evaluate(node)
+        finally:
+            self.scope = outer
+
+    def _constant(self, node: ast.Constant) -> Value:
+        return Const(node.value)
+
+    def _name(self, node: ast.Name) -> Value:
+        value = self.scope.find(node.id)
+        if value is not None:
+            return value
+        for module in self.scope.all_stars():
+            self.spend()
+            if operations.function(f"{module}.{node.id}") is not None:
+                return ModuleValue(f"{module}.{node.id}")
+        if operations.function(f"builtins.{node.id}") is not None:
+            return ModuleValue(f"builtins.{node.id}")
+        if (own := starred(self, self.scope, node.id)) is not None:
+            return own
+        return self.shown_opaque("name", node.id, names=(node.id,))
+
+    def attribute(self, base: Value, name: str, node: ast.expr) -> Value:
+        return attribute_of(self, base, name, node)
+
+    def find_method(self, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
+        return find_method(self, cls, name, skip_own)
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        base = something(self.evaluate(node.value))
+        return self.lift(lambda one: self.attribute(one, node.attr, node), base)
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        base = self.evaluate(node.value)
+        index = self.evaluate(node.slice)
+        result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        note_uses(self.ledger, (base, index), result)
+        return result
+
+    def _slice(self, node: ast.Slice) -> Value:
+        parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
+        numbers = [p.value if isinstance(p, Const) else "?" for p in parts]
+        if node.step is not None:
+            numbers = ["?", "?"]
+        return Const(slice(*numbers))
+
+    def _tuple(self, node: ast.Tuple | ast.List) -> Value:
+        items: list[Value] = []
+        for element in node.elts[: MAX_ITEMS + 1]:
+            if isinstance(element, ast.Starred):
+                inner = self.evaluate(element.value)
+                if not isinstance(inner, TupleValue):
+                    return ListValue(self.element_of(inner))
+                items.extend(inner.items)
+            else:
+                items.append(self.evaluate(element))
+        found = self.sequence(items)
+        return (
+            altered(found, is_list=True)
+            if isinstance(found, TupleValue) and type(node) is ast.List
+            else found
+        )
+
+    def _set(self, node: ast.Set) -> Value:
+        for element in node.elts[:MAX_ITEMS]:
+            self.evaluate(element)
+        return self.opaque()
+
+    def _dict(self, node: ast.Dict) -> Value:
+        items: list[tuple[object, Value]] = []
+        if len(node.keys) > MAX_ITEMS:
+            return self.unsure([self.evaluate(value) for value in node.values[: MAX_ITEMS + 1]])
+        for key, value in zip(node.keys, node.values, strict=True):
+            shown = self.evaluate(key) if key is not None else None
+            item = self.evaluate(value)
+            if isinstance(shown, Const):
+                items.append((shown.value, item))
+        return DictValue(tuple(items))
+
+    def _binary(self, node: ast.BinOp) -> Value:
+        self.ledger.seen.add(node)
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
+        if isinstance(node.op, ast.Mult):
+            left, right = (
+                self._as_the_caller_sets(left, node.left),
+                self._as_the_caller_sets(right, node.right),
+            )
+        return self.binary_values(type(node.op), left, right, node)
+
+    def _as_the_caller_sets(self, value: Value, node: ast.expr) -> Value:
+        """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
+        if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.is_fixed:
+            is_whole = type(value.value) is int and value.value > 1
+            if is_whole or is_class_count_name((node.attr,)):
+                key = intern("attribute", node.attr, repr(value.value))
+                return from_atom(Atom(key, names=(node.attr,), shape=SCALAR, is_whole=is_whole), SCALAR)
+        return value
+
+    def binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
+        result = self.lift(
+            lambda a, b: arithmetic.binary(self, op, a, b, node), something(left), something(right)
+        )
+        note_uses(self.ledger, (left, right), result)
+        return result
+
+    def _unary(self, node: ast.UnaryOp) -> Value:
+        def apply(value: Value) -> Value:
+            if isinstance(node.op, ast.USub):
+                if isinstance(value, Const) and isinstance(value.value, int | float):
+                    return Const(-value.value)
+                return algebra.negate(self.as_tensor(value))
+            if isinstance(node.op, ast.Not):
+                if isinstance(value, Condition):
+                    return value.negated()
+                decided = conditions.truth(self, value)
+                return (
+                    Const(not decided)
+                    if decided is not None
+                    else conditions.condition_of(self, value, node.operand).negated()
+                )
+            if isinstance(node.op, ast.Invert):
+                others = masks.complement(self.as_tensor(value))
+                if others is not None:
+                    return others
+                return algebra.add(constant(1.0), algebra.negate(self.as_tensor(value)))
+            return value
+
+        return self.lift(apply, something(self.evaluate(node.operand)))
+
+    def _compare(self, node: ast.Compare) -> Value:
+        left = self.evaluate(node.left)
+        rights = [self.evaluate(c) for c in node.comparators]
+        if len(rights) != 1 or (isinstance(node.left, ast.Name) and node.left.id == "__name__"):
+            return self.opaque()  # how the file is run is no option of a loss
+        return self.lift(lambda a, b: self._compared(node, a, b), left, rights[0])
+
+    def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
+        result = self._comparison(node, left, right)
+        note_uses(self.ledger, (left, right), result)
+        return result
+
+    def _comparison(self, node: ast.Compare, left: Value, right: Value) -> Value:
+        op = node.ops[0]
+        if (
+            isinstance(op, ast.Gt)
+            and isinstance(right, Const)
+            and right.value == 0
+            and conditions.is_a_length(left)
+        ):
+            return Const(True)  # what is divided by it is there
+        if isinstance(left, Const):
+            decided = compare(op, left, right)
+            if decided is not None:
+                return Const(decided)
+        for one, other in ((left, right), (right, left)):
+            condition = conditions.answer_of(self, op, one, other)
+            if condition is not None:
+                return condition
+        return comparison(self, op, left, right, node)
+
+    def _bool_op(self, node: ast.BoolOp) -> Value:
+        path = self.path
+        is_and = isinstance(node.op, ast.And)
+        cases: list[Case] = []
+        true: Path = ()
+        false: Path = ()
+        is_test = True
+        try:
+            for index, operand in enumerate(node.values):
+                value = self.evaluate(operand)
+                holds, fails = conditions.ways(self, value, operand)
+                stays, leaves = (holds, fails) if is_and else (fails, holds)
+                is_test = is_test and isinstance(value, Condition | Const)
+                is_last = index == len(node.values) - 1
+                if is_last or leaves is not None:
+                    cases.append(Case(self.path if is_last else extended(self.path, leaves or ()), value))
+                if is_last or stays is None:
+                    break
+                self.path = self.decided(self.path, stays)
+            if is_test:
+                # All hold, or none does: only that is a conjunction of decisions.
+                last = conditions.ways(self, cases[-1].value, node.values[-1])
+                end = last[0] if is_and else last[1]
+                whole = extended(self.path, end or ())[len(path) :]
+                true, false = (whole, ()) if is_and else ((), whole)
+        finally:
+            self.path = path
+        if is_test and len(cases) > 1:
+            return Condition(true, false)
+        return self.joined([Case(case.path[len(path) :], case.value) for case in cases])
+
+    def _if_expression(self, node: ast.IfExp) -> Value:
+        path = self.path
+        cases: list[Case] = []
+        for way, branch in zip(
+            conditions.ways_of(self, node, [node.body]), (node.body, node.orelse), strict=True
+        ):
+            if way is not None:
+                self.path = self.decided(path, way)
+                cases.append(Case(self.path[len(path) :], self.evaluate(branch)))
+        self.path = path
+        return self.joined(cases)
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        function = FunctionValue(node, self.scope)
+        self.ledger.defined.append(function)
+        return function
+
+    def _named_expression(self, node: ast.NamedExpr) -> Value:
+        value = self.evaluate(node.value)
+        binding.bind(self, node.target, value)
+        return self.scope.names.get(node.target.id, value)
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
+        outer = self.scope
+        path = self.path
+        self.path = self.decided(path, (Decision((node, self.stack), TRUTHY, True, node),))
+        self.scope = Scope(outer)
+        try:
+            first = node.generators[0]
+            items = self.evaluate(first.iter) if len(node.generators) == 1 and not first.ifs else None
+            if isinstance(items, TupleValue) and 0 < len(items.items) <= MAX_TOLD_APART:
+                return TupleValue(tuple(self._element_for(node.elt, first.target, i) for i in items.items))
+            self._generators(node.generators, items)
+            return ListValue(self.evaluate(node.elt))
+        finally:
+            self.scope, self.path = outer, path
+
+    def _element_for(self, element: ast.expr, target: ast.expr, item: Value) -> Value:
+        binding.bind(self, target, item)
+        return self.evaluate(element)
+
+    def _dict_comprehension(self, node: ast.DictComp) -> Value:
+        outer = self.scope
+        self.scope = Scope(outer)
+        try:
+            self._generators(node.generators)
+            self.evaluate(node.value)
+            return self.opaque()
+        finally:
+            self.scope = outer
+
+    def _generators(self, generators: list[ast.comprehension], first: Value | None = None) -> None:
+        """Bind the variables of a comprehension; `first` is what the first one runs through, where that is known."""
+        for generator in generators:
+            iterable = first if first is not None else self.evaluate(generator.iter)
+            first = None
+            binding.bind(self, generator.target, self.element_of(iterable))
+            for condition in generator.ifs:
+                self.evaluate(condition)
+
+    def _passes_through(self, node: ast.Await | ast.Starred) -> Value:
+        return self.evaluate(node.value)
+
+    def _formatted(self, node: ast.JoinedStr) -> Value:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                self.evaluate(part.value)
+        return self.opaque()
+
+    def _yield(self, node: ast.Yield) -> Value:
+        if node.value is not None:
+            self.evaluate(node.value)
+        return self.opaque()
+
+    def _call(self, node: ast.Call) -> Value:
+        self.ledger.seen.add(node)
+        return calls.evaluate_call(self, node)
+
+    def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Call a value."""
+        return calls.call(self, function, args, kwargs, node)
+
+
+_EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
+    ast.Constant: Evaluator._constant,
+    ast.Name: Evaluator._name,
+    ast.Attribute: Evaluator._attribute,
+    ast.Subscript: Evaluator._subscript,
+    ast.Slice: Evaluator._slice,
+    ast.Tuple: Evaluator._tuple,
+    ast.List: Evaluator._tuple,
+    ast.Set: Evaluator._set,
+    ast.Dict: Evaluator._dict,
+    ast.BinOp: Evaluator._binary,
+    ast.UnaryOp: Evaluator._unary,
+    ast.Compare: Evaluator._compare,
+    ast.BoolOp: Evaluator._bool_op,
+    ast.IfExp: Evaluator._if_expression,
+    ast.Lambda: Evaluator._lambda,
+    ast.NamedExpr: Evaluator._named_expression,
+    ast.ListComp: Evaluator._comprehension,
+    ast.GeneratorExp: Evaluator._comprehension,
+    ast.SetComp: Evaluator._comprehension,
+    ast.DictComp: Evaluator._dict_comprehension,
+    ast.Await: Evaluator._passes_through,
+    ast.Starred: Evaluator._passes_through,
+    ast.Yield: Evaluator._yield,
+    ast.JoinedStr: Evaluator._formatted,
+    ast.Call: Evaluator._call,
+}

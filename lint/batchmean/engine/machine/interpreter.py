@@ -1,0 +1,475 @@
+"""Walks the statements of a function over abstract values.
+
+Branches that cannot be decided are both taken and their values kept as alternatives (a bounded number); a loop's
+body is taken once; a local function is entered with the values it is called with, to a bounded depth.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from batchmean.engine.context import MAX_DEPTH, TooDeep
+from batchmean.engine.domain.broadcasting import map_atoms
+from batchmean.engine.domain.paths import TRUTHY, Decision, Path, excludes
+from batchmean.engine.domain.tensors import Tensor, altered
+from batchmean.engine.domain.values import (
+    MAX_TOLD_APART,
+    Alternatives,
+    BuiltinValue,
+    Case,
+    Changes,
+    ClassValue,
+    Const,
+    FunctionValue,
+    ListValue,
+    ModuleValue,
+    Scope,
+    TupleValue,
+    Value,
+    hinted,
+)
+from batchmean.engine.evidence import comments
+from batchmean.engine.ledger import Ledger
+from batchmean.engine.machine import binding, calls, conditions
+from batchmean.engine.machine.evaluator import MAX_NESTING
+from batchmean.engine.machine.modules import Importing
+from batchmean.engine.machine.shape_products import is_product_over_shape
+from batchmean.engine.machine.summaries import (
+    given_to,
+    hands_on,
+    identity,
+    says_no_more_than_names,
+    says_nothing,
+    unknown_call,
+)
+from batchmean.engine.selection.relevance import Relevance, Slice, acts, ends_path
+from batchmean.engine.syntax import discarded_dividend
+
+_NAMES_PER_NODE: Final = 32
+"""How many names are copied in the time in which one node is read."""
+
+
+class _Followed(NamedTuple):
+    """A call that was followed: another branch that makes the same one need not follow it again."""
+
+    path: Path
+    result: Value
+    kept: tuple[list[Value], dict[str, Value]]
+    """The arguments: as long as they live, no other value has their identity."""
+
+
+if TYPE_CHECKING:
+    from batchmean.project import Project
+
+
+class Interpreter(Importing):
+    """Runs the functions of one module."""
+
+    def __init__(
+        self, lines: Sequence[str] = (), relevance: Relevance | None = None, project: Project | None = None
+    ) -> None:
+        super().__init__(lines, project)
+        self._lines = lines
+        self.entered: set[ast.AST] = set()
+        """The functions that another one called."""
+        self._run_alone: set[tuple[ast.AST, int]] = set()
+        """The functions that were run by themselves, to the end, and the identity of their receivers."""
+        self._relevance = relevance
+        self._relevant: Slice | None = None
+        self._active: list[ast.AST] = []
+        self._class_scopes: list[Scope] = []
+        self._returns: list[tuple[Path, Value]] = []
+        self._returned: dict[tuple[object, ...], Value] = {}
+        """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
+        self._followed: dict[tuple[object, ...], list[_Followed]] = {}
+
+    def closed(self) -> Ledger:
+        """The ledger, when everything has been read."""
+        names = self.module.names.items()
+        self.ledger.imported = {name: value.name for name, value in names if isinstance(value, ModuleValue)}
+        self.ledger.imported_elsewhere = self._imported_elsewhere()
+        self.ledger.work = self.work
+        return self.ledger
+
+    def let_go(self) -> None:
+        """Break the cycles between scopes and what is defined in them, so that all of it is freed at once."""
+        for scope in (
+            self.module,
+            *self._class_scopes,
+            *(function.scope for function in self.ledger.defined),
+        ):
+            scope.names.clear()
+            scope.owner = None
+        for instance in self.instances:
+            instance.attributes.clear()
+        self.forget_modules()
+        self._followed.clear()
+        self._returned.clear()
+
+    def run_module(self, body: Sequence[ast.stmt]) -> None:
+        """Run the statements of the module itself."""
+        self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
+        self._block(body)
+
+    def run_function(self, function: FunctionValue) -> None:
+        """Run a function by itself, its parameters unknown."""
+        self.scope, self.stack, self.path = self.module, (), ()
+        self.call_function(function, [], {}, function.node, standalone=True)
+
+    def run_apart(self, scope: Scope, body: Sequence[ast.stmt]) -> None:
+        outer = (self.scope, self.stack, self._returns, self.path, self._relevant, self.lines)
+        self.scope, self.stack, self._returns, self.path = scope, (), [], ()
+        self._relevant, self.lines = None, ()
+        try:
+            self._block(body)
+        finally:
+            self.scope, self.stack, self._returns, self.path, self._relevant, self.lines = outer
+
+    def _block(self, body: Sequence[ast.stmt]) -> bool:
+        """Run statements; False if the end is never reached."""
+        return all(self._statement(statement) for statement in body)
+
+    def _statement(self, node: ast.stmt) -> bool:
+        if self._relevant is not None and node not in self._relevant.statements:
+            return not ends_path(node)
+        self.spend()
+        method = _STATEMENTS.get(type(node))
+        if method is None:
+            return True
+        self.reports = self._only_reports(node)
+        self._nesting += 1
+        try:
+            if self._nesting > MAX_NESTING:
+                raise TooDeep
+            return method(self, node) is not False
+        finally:
+            self._nesting -= 1
+            self.reports = False
+
+    def _only_reports(self, node: ast.stmt) -> bool:
+        """Does a statement print, log or show what it works out, and no more?"""
+        if isinstance(node, ast.Expr):
+            return not (isinstance(node.value, ast.Call) and acts(node.value))
+        return self._relevant is not None and node in self._relevant.reports
+
+    def _function_def(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        function = FunctionValue(node, self.scope, owner=self.scope.owner)
+        self.ledger.defined.append(function)
+        value: Value = function
+        for decorator in reversed(node.decorator_list):
+            value = self._decorated(value, decorator)
+        self.scope.names[node.name] = value
+
+    def _decorated(self, value: Value, decorator: ast.expr) -> Value:
+        applied = self.evaluate(decorator)
+        if isinstance(applied, FunctionValue | BuiltinValue | ModuleValue):
+            result = self.call(applied, [value], {}, decorator)
+            if isinstance(result, FunctionValue | BuiltinValue):
+                return result
+            if isinstance(applied, FunctionValue):
+                return self.opaque()
+        return value
+
+    def _class_def(self, node: ast.ClassDef) -> None:
+        outer = self.scope
+        scope = Scope(outer)
+        value = ClassValue(node, scope)
+        scope.owner = value
+        self._class_scopes.append(scope)
+        relevant = self._relevant
+        self.scope, self._relevant = (
+            scope,
+            None,
+        )  # what is relevant to a function is asked of its own statements
+        try:
+            self._block(node.body)
+        finally:
+            self.scope, self._relevant = outer, relevant
+        outer.names[node.name] = value
+
+    def _return(self, node: ast.Return) -> bool:
+        value = self.evaluate(node.value) if node.value else Const(None)
+        self._returns.append((self.path, value))
+        return False
+
+    def _assign(self, node: ast.Assign) -> None:
+        value = self.evaluate(node.value)
+        value = hinted(value, comments.from_comment(self.lines, node.end_lineno or 0))
+        for target in node.targets:
+            for name in target.elts if isinstance(target, ast.Tuple) else (target,):
+                self.ledger.origins[name] = node.value
+            binding.bind(self, target, value)
+
+    def _ann_assign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            value = hinted(self.evaluate(node.value), comments.from_annotation(node.annotation))
+            binding.bind(self, node.target, value)
+
+    def _aug_assign(self, node: ast.AugAssign) -> None:
+        before = self.evaluate(node.target)
+        after = self.binary_values(type(node.op), before, self.evaluate(node.value), node)
+        binding.bind(self, node.target, after)
+
+    def _if(self, node: ast.If) -> bool:
+        true, false = conditions.ways_of(self, node, node.body)
+        if true is None or false is None:
+            self.path = self.decided(self.path, (true if false is None else false) or ())
+            return self._block(node.body if false is None else node.orelse)
+        return self._fork([(true, node.body), (false, node.orelse)], self._as_list(node.test))
+
+    def _as_list(self, test: ast.expr) -> Changes:
+        """`isinstance(x, list)`: in the branch where it is so, x is no array."""
+        if not (
+            isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance"
+        ):
+            return {}
+        if len(test.args) != 2 or not isinstance(test.args[0], ast.Name):
+            return {}
+        kinds = test.args[1].elts if isinstance(test.args[1], ast.Tuple) else [test.args[1]]
+        is_list = all(isinstance(kind, ast.Name) and kind.id in ("list", "tuple") for kind in kinds)
+        return {test.args[0].id: ListValue(self.opaque())} if is_list else {}
+
+    def _fork(
+        self, branches: Sequence[tuple[Path, Sequence[ast.stmt]]], refined: Changes | None = None
+    ) -> bool:
+        """Take every branch from here and join what they leave behind; `refined` is what the first one knows."""
+        names, path = self.scope.names, self.path
+        ends: list[tuple[Path, Changes]] = []
+        for index, (decided, body) in enumerate(branches):
+            names.begin()
+            if index == 0 and refined:
+                names.apply(refined)
+            self.path = self.decided(path, decided)
+            falls_through = self._block(body)
+            changes = names.take_back()
+            if falls_through:
+                ends.append((self.path, changes))
+        # Where all other branches return, the rest of the function belongs to the one that does not.
+        self.path = ends[0][0] if len(ends) == 1 else path
+        self._settle([(end[len(path) :], changes) for end, changes in ends])
+        return bool(ends)
+
+    def _settle(self, ends: Sequence[tuple[Path, Changes]]) -> None:
+        """The names after several branches: where they differ, one of several values."""
+        names = self.scope.names
+        if len(ends) == 1:
+            return names.apply(ends[0][1])
+        changed = dict.fromkeys(name for _, changes in ends for name in changes)
+        self.spend(len(changed) // _NAMES_PER_NODE)
+        for name in changed:
+            before = names.get(name)
+            values = [(path, changes.get(name, before)) for path, changes in ends]
+            cases = [Case(path, value) for path, value in values if value is not None]
+            if not cases:
+                names.drop(name)
+            elif all(case.value is cases[0].value for case in cases):
+                names[name] = cases[0].value
+            else:
+                names[name] = self.joined(cases)
+        return None
+
+    def _either_way(self, node: ast.stmt, body: Sequence[ast.stmt]) -> bool:
+        """Statements that are run, or not: nothing in sight says which."""
+        decision = Decision((node, self.stack), TRUTHY, True, node)
+        return self._fork([((decision,), body), ((decision.negated(),), [])])
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> bool:
+        iterable = self.evaluate(node.iter)
+        if is_product_over_shape(self, node, iterable):
+            return True
+        if isinstance(iterable, TupleValue) and len(iterable.items) <= MAX_TOLD_APART:
+            for item in iterable.items:
+                binding.bind(self, node.target, item)
+                self._either_way(node, node.body)
+            return self._block(node.orelse)
+        binding.bind(self, node.target, self.element_of(iterable))
+        self._either_way(node, node.body)
+        return self._block(node.orelse)
+
+    def _while(self, node: ast.While) -> bool:
+        self.evaluate(node.test)
+        self._either_way(node, node.body)
+        return self._block(node.orelse)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> bool:
+        for item in node.items:
+            value = self.evaluate(item.context_expr)
+            if item.optional_vars is not None:
+                binding.bind(self, item.optional_vars, value)
+        return self._block(node.body)
+
+    def _try(self, node: ast.Try) -> bool:
+        names, path = self.scope.names, self.path
+        names.begin()
+        falls_through = self._block([*node.body, *node.orelse])
+        changes = names.take_back()
+        if all(_catches_import_errors(handler) for handler in node.handlers):
+            # The first import that can be had is the one that people mean.
+            for handler in node.handlers:
+                self._block(handler.body)
+            names.apply(changes)
+            return self._block(node.finalbody) and falls_through
+        ends = [(self._outcome(node, 0), changes)] if falls_through else []
+        for index, handler in enumerate(node.handlers, start=1):
+            names.begin()
+            self.path = self.decided(path, self._outcome(node, index))
+            falls_through = self._block(handler.body)
+            changes = names.take_back()
+            if falls_through:
+                ends.append((self._outcome(node, index), changes))
+        self.path = path
+        self._settle(ends)
+        return self._block(node.finalbody) and bool(ends)
+
+    def _outcome(self, node: ast.stmt, index: int) -> Path:
+        return (Decision((node, self.stack), index, True, node),)
+
+    def _match(self, node: ast.Match) -> bool:
+        self.evaluate(node.subject)
+        for case in node.cases:
+            for part in ast.walk(case.pattern):
+                name = getattr(part, "name", None)
+                if isinstance(name, str):
+                    self.scope.names[name] = self.opaque((name,))
+        bodies = [*(case.body for case in node.cases), []]
+        return self._fork([(self._outcome(node, index), body) for index, body in enumerate(bodies)])
+
+    def _expression_statement(self, node: ast.Expr) -> None:
+        value = self.evaluate(node.value)
+        # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
+        is_inside = bool(self._active or self.path)
+        if not is_inside or discarded_dividend(node.value) is None:
+            return
+        self.ledger.discarded.append((node.value, value))
+        # What nothing takes divides nothing: the account ends with what was divided.
+        thrown_away = {id(account) for account in value.reductions} if isinstance(value, Tensor) else set()
+        if thrown_away:
+            self.ledger.accounts[:] = [
+                account for account in self.ledger.accounts if id(account) not in thrown_away
+            ]
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                self.scope.names.drop(target.id)
+
+    def _ends_path(self, node: ast.stmt) -> bool:
+        return False
+
+    def call_function(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool = False,
+    ) -> Value:
+        """Follow a call into a function of this module."""
+        if len(self._active) >= MAX_DEPTH or function.node in self._active:
+            return self.unsure([*args, *kwargs.values()])
+        is_used = not standalone and (self._is_used(node) or hands_on(function, args, kwargs))
+        by_itself = (function.node, id(function.receiver))
+        relevant: Slice | None = None
+        number = function.scope.file_number
+        relevance = self._relevances[number] if number else self._relevance
+        if relevance is not None and not isinstance(function.node, ast.Lambda):
+            relevant = relevance.of(function.node, is_used)
+        given = None if standalone else given_to(function, args, kwargs, relevant)
+        if given is not None and not is_used and by_itself in self._run_alone:
+            if says_no_more_than_names(given):
+                return self.opaque()
+        call = (*by_itself, is_used, bool(args or kwargs))
+        memo = unknown_call(given) if given is not None else None
+        if memo is not None:
+            memo = (*call, *memo)
+            if memo in self._returned:
+                return self._anew(self._returned[memo])
+        same = None
+        if given is not None:
+            same = (*call, *((name, identity(value)) for name, value in given))
+            for earlier in self._followed.get(same, ()):
+                if excludes(earlier.path, self.path):
+                    return earlier.result
+        if not standalone:
+            self.entered.add(function.node)
+        outer = (self.scope, self.stack, self._returns, self.path, self._relevant)
+        reports, lines = self.reports, self.lines
+        self.lines = () if number else self._lines
+        scope = Scope(function.scope)
+        calls.bind_parameters(self, function, args, kwargs, scope)
+        self.scope, self._returns = scope, []
+        if not standalone:
+            self.stack = (*self.stack, node)
+        self._active.append(function.node)
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.evaluate(function.node.body)
+            self._relevant = relevant
+            if self._block(function.node.body):
+                self._returns.append((self.path, Const(None)))
+            known = len(outer[3])
+            result: Value = Const(None)
+            if self._returns and not standalone:  # nobody takes what a function gives that is run by itself
+                result = self.joined([Case(path[known:], value) for path, value in self._returns])
+            if memo is not None and says_nothing(result):
+                self._returned[memo] = result
+            if standalone:
+                self._run_alone.add(by_itself)
+            if same is not None:
+                self._followed.setdefault(same, []).append(_Followed(outer[3], result, (args, kwargs)))
+            return result
+        finally:
+            self._active.pop()
+            self.scope, self.stack, self._returns, self.path, self._relevant = outer
+            self.reports, self.lines = reports, lines
+
+    def _is_used(self, call: ast.AST) -> bool:
+        """Does something that matters need what a call gives?"""
+        return self._relevant is None or call not in self._relevant.unused
+
+    def _anew(self, value: Value) -> Value:
+        """The same for another call: what is unknown of it is not the same unknown."""
+        if isinstance(value, Alternatives):
+            return Alternatives(tuple(Case(path, self._anew(v)) for path, v in value.cases))
+        if isinstance(value, TupleValue):
+            return TupleValue(tuple(self._anew(v) for v in value.items))
+        atom = value.single() if isinstance(value, Tensor) else None
+        if atom is None:
+            return value
+        fresh = self.computed()
+        return map_atoms(fresh, lambda new: altered(new, names=atom.names, kind=atom.kind))
+
+
+def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return all(isinstance(n, ast.Name) and n.id in ("ImportError", "ModuleNotFoundError") for n in names)
+
+
+_STATEMENTS: Final[dict[type[ast.stmt], Callable[..., bool | None]]] = {
+    ast.FunctionDef: Interpreter._function_def,
+    ast.AsyncFunctionDef: Interpreter._function_def,
+    ast.ClassDef: Interpreter._class_def,
+    ast.Return: Interpreter._return,
+    ast.Assign: Interpreter._assign,
+    ast.AnnAssign: Interpreter._ann_assign,
+    ast.AugAssign: Interpreter._aug_assign,
+    ast.If: Interpreter._if,
+    ast.For: Interpreter._for,
+    ast.AsyncFor: Interpreter._for,
+    ast.While: Interpreter._while,
+    ast.With: Interpreter._with,
+    ast.AsyncWith: Interpreter._with,
+    ast.Try: Interpreter._try,
+    ast.Match: Interpreter._match,
+    ast.Import: Interpreter._import,
+    ast.ImportFrom: Interpreter._import_from,
+    ast.Expr: Interpreter._expression_statement,
+    ast.Delete: Interpreter._delete,
+    ast.Raise: Interpreter._ends_path,
+    ast.Continue: Interpreter._ends_path,
+    ast.Break: Interpreter._ends_path,
+}
+if hasattr(ast, "TryStar"):
+    _STATEMENTS[ast.TryStar] = Interpreter._try

@@ -1,0 +1,140 @@
+"""Sums, products and quotients of values, with what they do to the accounts of their operands."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from batchmean.engine.context import Context
+from batchmean.engine.domain import algebra, masks, nonlinear
+from batchmean.engine.domain.accounts import follows
+from batchmean.engine.domain.broadcasting import joint_shape
+from batchmean.engine.domain.join import MAX_NAMES
+from batchmean.engine.domain.literals import fold
+from batchmean.engine.domain.shapes import Shape
+from batchmean.engine.domain.tensors import SCALAR, Atom, Reduction, Role, Tensor, altered, from_atom, intern
+from batchmean.engine.domain.values import Const, ListValue, TupleValue, Value
+from batchmean.engine.evidence.masks import is_mask_name
+from batchmean.engine.evidence.names import is_loss_name
+from batchmean.engine.ledger import Addition
+from batchmean.engine.primitives.contractions import matmul
+from batchmean.engine.recognise.pairs import pairing
+
+
+def binary(context: Context, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
+    """`left op right`."""
+    if isinstance(left, Const) and isinstance(right, Const):
+        folded = fold(op, left.value, right.value)
+        if folded is not None:
+            return folded
+    if (
+        op is ast.Add
+        and isinstance(left, TupleValue | ListValue)
+        and isinstance(right, TupleValue | ListValue)
+    ):
+        if isinstance(left, TupleValue) and isinstance(right, TupleValue):
+            return context.sequence(left.items + right.items)
+        return ListValue(context.one_of([context.element_of(left), context.element_of(right)]))
+    a, b = context.as_tensor(left), context.as_tensor(right)
+    if op in _SWALLOWED and (given_up := _swallows(a, b) or _swallows(b, a)) is not None:
+        return _swallowing(context, given_up, b if given_up is a.single() else a, joint_shape(a, b))
+    if op is ast.Add:
+        total = added(context, a, b, node)
+        return altered(total, pairs=pairing(a, b, node, context.stack, total.shape))
+    if op is ast.Sub:
+        return subtracted(context, a, b, node)
+    if op is ast.Mult:
+        return multiplied(context, a, b, node)
+    if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
+        return algebra.multiply(a, b)
+    if op is ast.Div or op is ast.FloorDiv:
+        b = _counted(a, b)
+        return context.placed(context.formed(nonlinear.divide(a, b), a, b), (a, b), node)
+    if op is ast.Pow:
+        return bent(context, nonlinear.power(a, b.number()), a)
+    if op is ast.MatMult:
+        return matmul(context, a, b, node)
+    return context.computed(joint_shape(a, b))
+
+
+def multiplied(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
+    """a * b, with an account of the pairs where (B,) meets (B, 1)."""
+    product = context.placed(context.formed(algebra.multiply(a, b), a, b), (a, b), node)
+    pairs = pairing(a, b, node, context.stack, product.shape)
+    for differences, other in ((a, b), (b, a)):
+        if pairs is None and differences.pairs is not None and (other.shape.rank or other.shape.least_rank):
+            pairs = differences.pairs  # times an array they are no differences of two means any more
+    if pairs is None:
+        return product
+    return altered(
+        product, reductions=(*product.reductions, context.record(Reduction(pairs, support="summed")))
+    )
+
+
+def added(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
+    """a + b, with the accounts that the sum withdraws entered in the ledger."""
+    if a.reductions and b.reductions and not context.reports:
+        context.ledger.additions.append(Addition(node, (a.reductions, b.reductions)))
+    total = algebra.add(a, b)
+    if not follows(total.reductions):
+        return context.unsure([total])
+    known = {id(r) for r in (*a.reductions, *b.reductions)}
+    for reduction in total.reductions:
+        if id(reduction) not in known:
+            context.record(reduction)
+    return context.formed(total, a, b)
+
+
+def subtracted(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
+    """a - b, with the pairs where (B,) meets (B, 1)."""
+    difference = added(context, a, algebra.negate(b), node)
+    return altered(difference, pairs=pairing(a, b, node, context.stack, difference.shape))
+
+
+def bent(context: Context, result: Tensor, x: Tensor) -> Tensor:
+    """A function of x that is not linear, such as its square: of all pairs its mean is none of the differences."""
+    if x.pairs is None:
+        return result
+    return altered(
+        result, reductions=(*result.reductions, context.record(Reduction(x.pairs, support="summed")))
+    )
+
+
+def _swallowing(context: Context, given_up: Atom, other: Tensor, shape: Shape) -> Tensor:
+    """What was given up, after something was done with it: another unknown, a loss by its name if one of both is.
+
+    Were it followed from here on, it would be as many cases again after a few branches, and again.
+    """
+    losses = [name for atom in other.atoms() for name in atom.names if is_loss_name((name,))]
+    names = tuple(dict.fromkeys((*given_up.names, *losses)))[:MAX_NAMES]
+    key = intern("opaque", context.fresh())
+    how = 2 if algebra.may_hold_a_count(other) else given_up.given_up
+    return from_atom(altered(given_up, key=key, names=names, shape=shape, given_up=how), shape)
+
+
+_SWALLOWED: Final = frozenset((ast.Add, ast.Mult, ast.Div))
+"""What may be done with what is given up. A difference may be an error, and 1 - x the other positions."""
+
+
+def _swallows(one: Tensor, other: Tensor) -> Atom | None:
+    """The atom that `one` is, if it was given up and `other` holds numbers and plain unknowns, but no mask."""
+    atom = one.single()
+    if atom is None or not atom.given_up or one.reductions or other.reductions:
+        return None
+    return atom if all(map(_is_plain, other.atoms())) else None
+
+
+def _is_plain(atom: Atom) -> bool:
+    if atom.role is not Role.OPAQUE:
+        return atom.role in algebra.NUMBERS
+    return atom.kind in ("", "computed") and not is_mask_name(atom.names)
+
+
+def _counted(a: Tensor, b: Tensor) -> Tensor:
+    """A divisor with the class count written as a number (`/ 10`) is a count of the support axis."""
+    for reduction in a.reductions:
+        support = reduction.integrand.support
+        if len(b.terms) == 1 and support.size and support.size > 2 and b.terms[0].coefficient == support.size:
+            length = from_atom(Atom(intern("length", support), Role.COUNT, support), SCALAR)
+            return algebra.scale(algebra.multiply(b, length), 1 / support.size)
+    return b

@@ -1,0 +1,197 @@
+"""Comparisons and conditions: which positions count, and what is set where they do not."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from batchmean.engine.context import Context
+from batchmean.engine.domain import algebra, masks
+from batchmean.engine.domain.broadcasting import joint_shape, relabelled
+from batchmean.engine.domain.shapes import MAX_RANK, AxesSpec, Axis, Shape
+from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, constant, from_atom, intern
+from batchmean.engine.domain.values import Const, Value
+from batchmean.engine.evidence.masks import is_id_name, is_length_name, is_padding_name
+from batchmean.engine.primitives.registry import Call, primitive
+
+
+@primitive
+def comparison_with(call: Call, x: Value, y: Value) -> Value:
+    """x.ne(y), tf.not_equal(x, y): a comparison that is spelled as a function."""
+    op = getattr(ast, call.operation.extra)()
+    return comparison(call.context, op, x, y, call.node)
+
+
+@primitive
+def logical_not(call: Call, x: Value) -> Value:
+    """The other positions, of a mask."""
+    tensor = call.tensor(x)
+    return masks.complement(tensor) or call.opaque(tensor.shape)
+
+
+@primitive
+def logical_and(call: Call, x: Value, y: Value) -> Value:
+    """The positions of both masks; with any other condition it is no validity mask."""
+    a, b = call.tensor(x), call.tensor(y)
+    if masks.mask_of(a) is None or masks.mask_of(b) is None:
+        return call.opaque(joint_shape(a, b))
+    return algebra.multiply(a, b)
+
+
+@primitive
+def sequence_mask(call: Call, lengths: Value, length: Value | None = None) -> Value:
+    """tf.sequence_mask(lengths, T): 1 up to each length."""
+    tensor = call.tensor(lengths)
+    place = call.place(f"{call.name} says which positions count")
+    inside = relabelled(tensor, tensor.shape.with_axis(-1, Axis()))
+    return masks.made(inside, place, "sequence_mask", kind=masks.OF_LENGTHS)
+
+
+@primitive
+def where(call: Call, condition: Value, x: Value | None = None, y: Value | None = None) -> Value:
+    """where(mask, x, 0): the elements that are kept; else one or the other."""
+    if x is None or y is None:
+        return call.opaque()
+    a, b = call.tensor(x), call.tensor(y)
+    chosen = call.tensor(condition)
+    if _is_zero(b) and _is_one_hot(chosen):
+        return call.context.formed(algebra.multiply(chosen, a))
+    if _is_zero(b) and (kept := masks.mask_of(chosen)) is not None and masks.is_valid(kept):
+        return call.context.placed(algebra.multiply(chosen, a), (a,), call.node)
+    if _is_zero(a) and (others := masks.complement(chosen)) is not None:
+        return call.context.placed(algebra.multiply(others, b), (b,), call.node)
+    if _is_zero(a) and _is_one_hot(chosen):
+        other = algebra.add(constant(1.0), algebra.negate(chosen))
+        return call.context.formed(algebra.multiply(other, b))
+    if a.number() is not None and not b.shape.is_scalar:
+        return b
+    if b.number() is not None or b.shape.is_scalar:
+        return a
+    return call.context.one_of([a, b])
+
+
+@primitive
+def where_method(call: Call, x: Value, condition: Value, y: Value | None = None) -> Value:
+    """x.where(mask, other)."""
+    return where(call, condition, x, y)
+
+
+@primitive
+def masked_fill(call: Call, x: Value, mask: Value | None = None, value: Value | None = None) -> Value:
+    """The elements that are kept: those of the label, if the mask is the complement of a one-hot target."""
+    if mask is not None and _is_one_hot(call.tensor(mask)):
+        kept = algebra.add(constant(1.0), algebra.negate(call.tensor(mask)))
+        return call.context.formed(algebra.multiply(call.tensor(x), kept))
+    if mask is not None and value is not None and _is_zero(call.tensor(value)):
+        others = masks.kept_by_filling(call.tensor(mask))
+        if others is not None:
+            a = call.tensor(x)
+            return call.context.placed(algebra.multiply(a, others), (a,), call.node)
+    return x
+
+
+def _is_zero(tensor: Tensor) -> bool:
+    return tensor.number() == 0.0
+
+
+def _is_one_hot(tensor: Tensor) -> bool:
+    return any(atom.role is Role.ONE_HOT for atom in tensor.atoms())
+
+
+def comparison(context: Context, op: ast.cmpop, x: Value, y: Value, node: ast.AST) -> Value:
+    """x == y: labels against the class numbers make a one-hot target; a one-hot against 1 is itself."""
+    a = context.as_tensor(x)
+    if isinstance(y, Const) and (y.value is None or isinstance(y.value, str)):
+        return context.computed(a.shape) if not a.shape.is_scalar else context.opaque()
+    b = context.as_tensor(y)
+    if isinstance(op, ast.Eq):
+        for classes, labels in ((a, b), (b, a)):
+            atom = classes.single()
+            if atom is not None and atom.kind == "arange" and atom.axis is not None:
+                shape = labels.shape.without(AxesSpec.at(-1)).with_axis(-1, atom.axis)
+                context.note_labels(labels)
+                place = Place(node, "labels compared with the class numbers are a one-hot target")
+                key = intern("one_hot", labels.terms)
+                return from_atom(Atom(key, Role.ONE_HOT, atom.axis, place=place), shape)
+            if _is_one_hot(classes) and labels.number() == 1:
+                return classes
+    if _holds_for_probabilities(a, op, b.number()):
+        return masks.of_everything(a, Place(node, "this holds for every probability"))
+    if isinstance(op, ast.Gt | ast.NotEq) and _is_one_hot(a) and b.number() is not None:
+        return a
+    for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
+        mask = _validity(context, one, other, how, node)
+        if mask is not None:
+            return mask
+    return context.computed(a.shape) if not a.shape.is_scalar else context.opaque()
+
+
+def _holds_for_probabilities(a: Tensor, op: ast.cmpop, number: float | None) -> bool:
+    """Is it true of whatever lies between 0 and 1, as `p != 255` is?"""
+    atom = a.single()
+    if number is None or atom is None or atom.role not in (Role.PROBS, Role.ONE_HOT):
+        return False
+    if isinstance(op, ast.NotEq):
+        return not 0 <= number <= 1
+    is_below = isinstance(op, ast.GtE) and number <= 0
+    return is_below or (isinstance(op, ast.Lt) and number > 1)
+
+
+_SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+}
+
+
+def _validity(context: Context, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.AST) -> Tensor | None:
+    """`ids != pad_id`, `labels != -100`, `arange(T) < lengths`: which positions count."""
+    inner, bound = a.single(), b.single()
+    if inner is None or b.terms == a.terms or inner.key in context.ledger.picked:
+        return None
+    if inner.kind == "arange" and isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+        per_example = b.shape.is_stretched
+        if bound is None or bound.kind == "arange" or not (per_example or is_length_name(bound.names)):
+            return None
+        place = Place(node, "positions compared with the lengths are a validity mask")
+        if per_example and inner.axis is not None:
+            b = relabelled(b, _of_lengths(a.shape, b.shape, inner.axis))
+        padding = isinstance(op, ast.Gt | ast.GtE)
+        return masks.made(b, place, "arange", padding=padding, shown=per_example, kind=masks.OF_LENGTHS)
+    number = b.number()
+    if masks.mask_of(a) is not None and number in (0.0, 1.0):
+        same = isinstance(op, ast.Gt | ast.GtE) or isinstance(op, ast.NotEq) == (number == 0.0)
+        return a if same else masks.complement(a)
+    ids = inner.role is Role.OPAQUE and is_id_name(inner.names)
+    if isinstance(op, ast.Eq | ast.NotEq):
+        says_so = bound is not None and is_padding_name(bound.names)
+        if not says_so and number != -100.0 and not (ids and number in (-1.0, 0.0, 255.0)):
+            return None
+        place = Place(node, "what is not the padding is a validity mask")
+        is_padding, shown = isinstance(op, ast.Eq), number == -100.0
+        if shown:
+            context.note_labels(a)
+        return masks.made(a, place, bound.key if bound else number, padding=is_padding, shown=shown)
+    place = Place(node, "labels that are not negative count")
+    is_not_negative = number == (0.0 if isinstance(op, ast.GtE) else -1.0 if isinstance(op, ast.Gt) else None)
+    if is_not_negative and inner.key in context.ledger.labels:
+        return masks.made(a, place, number)
+    if ids and number in (0.0, -1.0, -100.0) and (isinstance(op, ast.Gt) or is_not_negative):
+        return masks.made(a, place, number, shown=False)
+    return None
+
+
+def _of_lengths(positions: Shape, lengths: Shape, axis: Axis) -> Shape:
+    """The shape of `arange(T) < lengths[:, None]`, and with more axes of length 1 around."""
+    own, columns = positions.axes or (), lengths.leading(MAX_RANK)
+    place = next((i - len(own) for i, mine in enumerate(own) if mine.is_same(axis)), -1)
+    if place < -1 and len(columns) > -place and all(column.size == 1 for column in columns[1:]):
+        return Shape.of([axis if i - len(columns) == place else c for i, c in enumerate(columns)])
+    first = lengths.axis(0) if lengths.rank in (None, 2) else None
+    # Lengths are one for each example: `lengths[:, None]` has two axes.
+    if first is not None:
+        return Shape.of([first, axis])
+    return lengths.without(AxesSpec.at(-1)).with_axis(-1, axis)

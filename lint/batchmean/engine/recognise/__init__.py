@@ -1,0 +1,1 @@
+"""What the algebra's values mean: an expectation over a support, a latent KL, a loss per position, pairs."""

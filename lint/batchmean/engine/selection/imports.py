@@ -1,0 +1,140 @@
+"""Which of the names that a module imports from its own project take a logarithm there, and which reduce."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Set
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from batchmean.engine.selection.candidates import Candidates
+from batchmean.engine.selection.relevance import Relevance
+from batchmean.gate import holds_a_loss, reduces
+from batchmean.project import Module, Project, full_name, imported
+
+MAX_LINES: Final = 25
+"""No helper is longer, unless it gives a loss itself."""
+_HELPERS: Final = re.compile(r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(")
+MAX_HOPS: Final = 2
+"""Through so many modules that hand a name on it is followed."""
+
+
+def leads_to_losses(text: str, project: Project) -> bool:
+    """Does a text that reduces something import what gives a loss from a module of its project?"""
+    if not reduces(text):
+        return False
+    return any(_names(dotted, project.path, project, 0, MAX_HOPS) for dotted in imported(text))
+
+
+def relevance_of(module: Module) -> Relevance:
+    """What matters in the functions of another module."""
+    return _read(module).relevance
+
+
+def is_followed(module: Module, name: str) -> bool:
+    """Does a function or a class of another module give a loss, or is it a short helper: a mask, a target, a mean?"""
+    if name in _read(module).names[0]:
+        return True
+    node = next((n for n in module.tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
+    if node is None or (node.end_lineno or 0) - node.lineno > MAX_LINES:
+        return False
+    return _HELPERS.search("\n".join(module.lines[node.lineno : node.end_lineno])) is not None
+
+
+def names_of(node: ast.stmt, project: Project) -> tuple[Set[str], Set[str]]:
+    """Of an import: the names that take a logarithm or a divergence, and those that reduce, as they are called here."""
+    takers: set[str] = set()
+    reducers: set[str] = set()
+    for dotted, local in _names_in(node):
+        for theirs, here in ((_names(dotted, project.path, project, 0, MAX_HOPS), takers),
+                             (_names(dotted, project.path, project, 1, MAX_HOPS), reducers)):  # fmt: skip
+            if None in theirs:
+                here.add(local)
+            here.update(name for name in theirs if name is not None)
+    return takers, reducers
+
+
+def _names_in(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """What an import names, with dots, and what it is called here."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.name, alias.asname or alias.name.partition(".")[0]
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            yield full_name(module, alias.name), alias.asname or alias.name
+
+
+def _names(dotted: str, importer: str, project: Project, which: int, hops: int) -> Set[str | None]:
+    """The names to look out for: None for the one that is imported, of a module all that are in it."""
+    found = project.find(dotted.removesuffix(".*"), importer)
+    if found is None:
+        return frozenset()
+    module, rest = found
+    if not module.may_give_a_loss:
+        return frozenset()
+    mine = _read(module).names[which]
+    if not rest:
+        return frozenset(mine)
+    methods = _methods(module, rest[0]) & mine
+    if rest[0] in mine or methods:
+        return frozenset((None, *methods))
+    if not hops:
+        return frozenset()
+    for node in module.tree.body:
+        for full, local in _names_in(node):
+            if local == rest[0] or full.endswith(".*"):
+                further = full.removesuffix(".*") + ("." + rest[0] if full.endswith(".*") else "")
+                if names := _names(further, module.path, project, which, hops - 1):
+                    return names
+    return frozenset()
+
+
+def _methods(module: Module, name: str) -> Set[str]:
+    """The methods of a class, its own and those of its bases in the same module."""
+    classes = {node.name: node for node in module.tree.body if isinstance(node, ast.ClassDef)}
+    methods: set[str] = set()
+    todo, seen = [name], set[str]()
+    while todo:
+        if (cls := classes.get(todo.pop())) is None or cls.name in seen:
+            continue
+        seen.add(cls.name)
+        methods |= _own_methods(cls)
+        todo += [base.id for base in cls.bases if isinstance(base, ast.Name)]
+    return methods
+
+
+def _own_methods(cls: ast.ClassDef) -> set[str]:
+    return {inner.name for inner in cls.body if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+class _Read(NamedTuple):
+    """What is known of another module by its text."""
+
+    names: tuple[Set[str], Set[str]]
+    """Its functions and classes that give a loss, and those that reduce."""
+    relevance: Relevance
+
+
+@lru_cache(maxsize=128)
+def _read(module: Module) -> _Read:
+    candidates = Candidates(module.tree, module.lines)
+    givers: set[str] = set()
+    for node in ast.walk(module.tree):
+        if (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and node.name in candidates.takers
+        ):
+            if holds_a_loss("\n".join(module.lines[node.lineno - 1 : node.end_lineno])):
+                givers.add(node.name)
+    classes = {n.name: n for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef)}
+    while (
+        new := {
+            *(f.name for f, calls in candidates.calls.items() if not calls.isdisjoint(givers)),
+            *(name for name, cls in classes.items() if not givers.isdisjoint(_own_methods(cls))),
+        }
+        - givers
+    ):
+        givers |= new
+    return _Read((frozenset(givers), frozenset(candidates.reducers)), Relevance(candidates))

@@ -1,0 +1,341 @@
+"""Which statements of a function can matter to a reduction: the rest need not be interpreted.
+
+Training code is mostly not about losses. From the statements that reduce something (and, for a function that is
+called, those that return) the names are followed backwards to where they were last stored and forwards to what
+scales or reduces what is made of them; a reduction that no logarithm flows into is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Final, NamedTuple, TypeAlias
+
+from batchmean.engine.selection.candidates import Candidates
+from batchmean.engine.selection.facts import (
+    BLOCKS,
+    COMPOUND,
+    CRITERIA,
+    HEADS,
+    LOOPS,
+    REDUCERS,
+    SCALING,
+    Block,
+    Facts,
+    Stores,
+    attributes_of,
+    collect,
+    collect_bindings,
+)
+from batchmean.engine.syntax import DIVISIONS
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+_LAYERS: Final = frozenset("Linear LazyLinear Dense dense Sequential Softmax LogSoftmax Sigmoid".split())
+
+
+_ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+_UNRUN: Final = (ast.Raise, ast.Assert)
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+
+
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+_SCALERS: Final = frozenset(
+    "mul multiply div divide true_divide matmul exp exp2 pow power float_power square".split()
+)
+"""What may put a reduction right, or make a perplexity of it."""
+_ADDERS: Final = frozenset("add subtract sub".split())
+
+
+class Slice(NamedTuple):
+    """What of a function is worth interpreting."""
+
+    statements: frozenset[ast.AST]
+    unused: frozenset[ast.expr]
+    """The calls whose results no statement in it needs: they are there for what happens in them."""
+    loads: frozenset[str]
+    """The names that its statements load: an argument under another name makes no difference."""
+    reports: frozenset[ast.AST]
+    """Statements whose results are printed, logged or shown, and used for nothing else."""
+
+
+class _Flow(NamedTuple):
+    """How the names of a function connect its statements."""
+
+    storing: Mapping[str, list[Facts]]
+    loading: Mapping[str, list[Facts]]
+    made: Set[str]
+    """What is called under a local name and may reduce."""
+    seeing: Set[Facts]
+    """The statements that something made of a logarithm flows into."""
+
+
+class Relevance:
+    """The statements worth interpreting, function by function."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+        self._reducers = REDUCERS | candidates.reducers | candidates.names | candidates.takers
+        self._makers = self._reducers | CRITERIA
+        self._scalers = self._reducers | _SCALERS | candidates.functions
+        self._facts: dict[Function, list[Facts]] = {}
+        self._found: dict[tuple[Function, bool], Slice] = {}
+        self._flows: dict[Function, _Flow] = {}
+
+    def of(self, function: Function, called: bool) -> Slice:
+        """What is relevant of a function; where it is `called`, what it returns matters too."""
+        key = (function, called)
+        if key not in self._found:
+            self._found[key] = self._closed(function, called)
+        return self._found[key]
+
+    def reducing(self, function: Function) -> Iterator[ast.expr]:
+        """The calls and the binary operations in the relevant statements that reduce something."""
+        relevant, made = self.of(function, called=True).statements, self._flow_of(function).made
+        for facts in self._facts_of(function):
+            if facts.node in relevant and _reduces(facts, self._reducers, made):
+                yield from facts.operations
+
+    def _facts_of(self, function: Function) -> list[Facts]:
+        if function not in self._facts:
+            self._facts[function] = []
+            self._read(function.body, [], Block(None), self._facts[function])
+        return self._facts[function]
+
+    def _read(self, body: list[ast.stmt], outer: list[Facts], block: Block, found: list[Facts]) -> None:
+        candidates = self._candidates
+        for node in body:
+            facts = Facts(node, len(found), len(found), outer, block)
+            found.append(facts)
+            is_compound = type(node) in COMPOUND
+            if isinstance(node, _DEFINITIONS):
+                facts.takes_logarithm = candidates.takes_logarithm(node)
+                collect(node, facts)
+                facts.until = sys.maxsize  # it loads names when it is called
+                facts.stores = facts.binds = {node.name}
+            else:
+                for name in HEADS[type(node)]:
+                    child = getattr(node, name)
+                    for part in child if isinstance(child, list) else (child,):
+                        collect(part, facts)
+                        if is_compound and isinstance(part, ast.expr) and candidates.takes_logarithm(part):
+                            facts.takes_logarithm = True
+                if not (is_compound or isinstance(node, _IMPORTS)) and candidates.takes_logarithm(node):
+                    facts.takes_logarithm = True
+                if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                    facts.loads.add(node.target.id)
+                collect_bindings(node, facts)
+            if isinstance(node, _UNRUN):
+                facts.operations.clear()  # they are not run
+            takers = candidates.takers
+            if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
+                facts.takes_logarithm = True
+                facts.handed = facts.receivers | {
+                    a.id
+                    for o in facts.operations
+                    if isinstance(o, ast.Call)
+                    for a in o.args
+                    if isinstance(a, ast.Name)
+                }
+            if not is_compound or isinstance(node, _DEFINITIONS):
+                continue
+            inner = [*outer, facts]
+            for name in BLOCKS:
+                statements = getattr(node, name, None)
+                if statements:
+                    is_with = isinstance(node, ast.With | ast.AsyncWith)
+                    self._read(statements, inner, block if is_with else Block(block), found)
+            for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+                self._read(part.body, inner, Block(block), found)
+            if isinstance(node, LOOPS):
+                for looped in found[facts.position + 1 :]:
+                    looped.until = max(looped.until, len(found) - 1)
+
+    def _flow_of(self, function: Function) -> _Flow:
+        if function not in self._flows:
+            all_facts = self._facts_of(function)
+            storing: dict[str, list[Facts]] = {}
+            loading: dict[str, list[Facts]] = {}
+            for facts in all_facts:
+                owners = {name.partition(".")[0] for name in facts.stores if "." in name}
+                for name in (*facts.stores, *map(attributes_of, owners)):
+                    storing.setdefault(name, []).append(facts)
+                for name in facts.loads:
+                    loading.setdefault(name, []).append(facts)
+            # A criterion that is made or taken here, or the default of a parameter, is called under its local name.
+            takers = self._candidates.takers
+            made = {
+                name
+                for f in all_facts
+                if not f.calls.isdisjoint(self._makers)
+                or (isinstance(f.node, ast.Assign) and not f.loads.isdisjoint(takers))
+                for name in f.stores
+            }
+            given = function.args
+            pairs = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
+            takes = self._candidates.takes_logarithm
+            made.update(parameter.arg for parameter, default in pairs if takes(default))
+            seeing = _made_of([f for f in all_facts if f.takes_logarithm], loading)
+            self._flows[function] = _Flow(storing, loading, made, seeing)
+        return self._flows[function]
+
+    def _closed(self, function: Function, called: bool) -> Slice:
+        all_facts = self._facts_of(function)
+        storing, loading, made, seeing = self._flow_of(function)
+        candidates = self._candidates
+        reducers = self._reducers
+        seeds: list[Facts] = []
+        for facts in all_facts:
+            calls = facts.calls
+            if function.name == "__init__":
+                simple = (
+                    called
+                    or not calls
+                    or not calls.isdisjoint(candidates.reducers)
+                    or not calls.isdisjoint(_LAYERS)
+                )
+                wanted = (simple or facts.takes_logarithm) and any(
+                    s.startswith("self.") for s in facts.stores
+                )
+            elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
+                wanted = True
+            else:
+                is_definition = isinstance(facts.node, _DEFINITIONS)
+                wanted = facts in seeing and (is_definition or _reduces(facts, reducers, made))
+            if wanted:
+                seeds.append(facts)
+        # What is made of a reduction (`loss * num_classes`) may put it right.
+        flows = _made_of([f for f in seeds if f.stores], loading)
+        names = {name for facts in (*seeds, *flows) for name in facts.stores}
+        scaled = [f for f in flows if _scales(f, self._scalers, made) or _adds_up(f, names)]
+        relevant = _needed([*seeds, *scaled], storing)
+        loaded = {name for facts in relevant for name in facts.loads}
+        unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
+        reports = frozenset(f.node for f in self._reporting(function) & relevant)
+        return Slice(frozenset(f.node for f in relevant), frozenset(unused), frozenset(loaded), reports)
+
+    def _reporting(self, function: Function) -> set[Facts]:
+        """The statements whose results nothing but print, log or show takes."""
+        loading = self._flow_of(function).loading
+        reporting = {
+            f
+            for f in self._facts_of(function)
+            if isinstance(f.node, ast.Expr) and isinstance(f.node.value, ast.Call) and not acts(f.node.value)
+        }
+        only_reported: dict[str, bool] = {}
+        for facts in reversed(self._facts_of(function)):
+            if isinstance(facts.node, ast.Assign) and facts.stores and facts.stores <= facts.binds:
+                for name in [name for name in facts.stores if name not in only_reported]:
+                    users = loading.get(name, ())
+                    only_reported[name] = bool(users) and all(user in reporting for user in users)
+                if all(only_reported[name] for name in facts.stores):
+                    reporting.add(facts)
+        return reporting
+
+
+def _is_thrown_away(facts: Facts) -> bool:
+    """Is the statement a division and no more?"""
+    return isinstance(facts.node, ast.Expr) and not facts.calls.isdisjoint(DIVISIONS)
+
+
+def _reduces(facts: Facts, *reducers: Set[str]) -> bool:
+    """Does the statement call what reduces, or divide and throw the result away?"""
+    if isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp):
+        return True
+    if "getattr" in facts.calls and any(not facts.loads.isdisjoint(names) for names in reducers):
+        return True
+    return any(facts.calls_any(names) for names in reducers)
+
+
+def _scales(facts: Facts, *scalers: Set[str]) -> bool:
+    """Does the statement multiply or divide something, or call what may do it?"""
+    if isinstance(facts.node, (ast.AugAssign, *_DEFINITIONS)):
+        return True
+    if any(isinstance(o, ast.BinOp) and isinstance(o.op, SCALING) for o in facts.operations):
+        return True
+    return any(facts.calls_any(names) for names in scalers)
+
+
+def _adds_up(facts: Facts, losses: Set[str]) -> bool:
+    """Does the statement add two of these, or subtract them?"""
+    if len(facts.loads & losses) < 2:
+        return False
+    adds = any(isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add | ast.Sub) for o in facts.operations)
+    return adds or not facts.calls.isdisjoint(_ADDERS)
+
+
+def _unused_call(facts: Facts, loaded: Set[str], called: bool) -> ast.expr | None:
+    """The call that is all of a statement, if nothing that matters loads what it gives."""
+    node = facts.node
+    if isinstance(node, ast.Return):
+        return node.value if not called and isinstance(node.value, ast.Call) else None
+    if not isinstance(node, ast.Assign | ast.Expr) or not isinstance(node.value, ast.Call):
+        return None
+    is_used = any(name in loaded or "." in name for name in facts.stores)
+    return None if is_used else node.value
+
+
+def _made_of(start: list[Facts], loading: Mapping[str, Sequence[Facts]]) -> set[Facts]:
+    """The statements that something made in `start` flows into; every name is followed once."""
+    names: set[str] = set()
+
+    def users(facts: Facts) -> Iterator[Facts]:
+        new = facts.stores - names
+        names.update(new)
+        for name in new:
+            yield from loading.get(name, ())
+
+    return _reached(start, users)
+
+
+def _needed(start: list[Facts], storing: Mapping[str, Sequence[Facts]]) -> set[Facts]:
+    """The statements that `start` is computed from, and those around them; every store of a name is followed once."""
+    left: dict[str, Stores] = {}
+
+    def sources(facts: Facts) -> Iterator[Facts]:
+        yield from facts.outer
+        for name in (*facts.loads, *map(attributes_of, facts.handed)):
+            if name in storing:
+                if name not in left:
+                    left[name] = Stores(name, storing[name])
+                yield from left[name].taken_for(facts)
+
+    return _reached(start, sources)
+
+
+def _reached(start: Sequence[Facts], following: Callable[[Facts], Iterable[Facts]]) -> set[Facts]:
+    """The statements of `start`, those that follow from them, and so on."""
+    reached: set[Facts] = set()
+    waiting = list(start)
+    while waiting:
+        facts = waiting.pop()
+        if facts not in reached:
+            reached.add(facts)
+            waiting += following(facts)
+    return reached
+
+
+_ACTING: Final = frozenset("backward append extend update add step minimize insert put send".split())
+
+
+def acts(call: ast.Call) -> bool:
+    """Does a call that is a statement do something with what it is given, or change its object?"""
+    function = call.func
+    if not isinstance(function, ast.Attribute):
+        return not (isinstance(function, ast.Name) and function.id in ("print", "display"))
+    return (
+        function.attr in _ACTING
+        or "backward" in function.attr
+        or (function.attr.endswith("_") and not function.attr.endswith("__"))
+    )
+
+
+def ends_path(node: ast.stmt) -> bool:
+    """Does control leave the block here?"""
+    return isinstance(node, _ENDS)

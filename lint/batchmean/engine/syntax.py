@@ -1,0 +1,39 @@
+"""What can be read off the syntax tree alone."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+DIVISIONS: Final = frozenset(("div", "divide", "true_divide"))
+
+
+def divisor(node: ast.AST) -> ast.expr | None:
+    """What `a / b` or `a /= b` divides by; None for everything else."""
+    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
+        return node.right if isinstance(node, ast.BinOp) else node.value
+    return None
+
+
+def discarded_dividend(node: ast.expr) -> ast.expr | None:
+    """What a statement divides without keeping the result."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return node.left
+    if not isinstance(node, ast.Call) or any(keyword.arg == "out" for keyword in node.keywords):
+        return None
+    function = node.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if name not in DIVISIONS:
+        return None
+    if len(node.args) >= 2:
+        return node.args[0]
+    return function.value if isinstance(function, ast.Attribute) else None
+
+
+def spelled_out(node: ast.AST) -> str:
+    """The code of a node: equal code, equal text. What Python cannot write (an integer of thousands of digits, a
+    nest that is too deep) is called by its place."""
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError):
+        return f"{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
