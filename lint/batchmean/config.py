@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from batchmean import source
+from batchmean import functions, source
+from batchmean.functions import FunctionError, Functions
 from batchmean.source import legible, reason
 
 if TYPE_CHECKING:
@@ -140,6 +141,10 @@ class Config(NamedTuple):
     extend_include: Globs = Globs()
     baseline: str | None = None
     """The file whose findings are reported no more."""
+    frameworks: tuple[str, ...] = ()
+    """The installed tables of functions that hold, by the names of their entry points."""
+    functions: Functions = functions.NONE
+    """What is told of functions: in those tables, and here."""
     file: str | None = None
     """Where this was read; None for the defaults."""
 
@@ -315,6 +320,7 @@ def _from_table(table: object, root: str, where: str) -> Config:
     if not isinstance(table, dict):
         raise ConfigError(f"{where} must be a table")
     values: dict[str, Any] = {}
+    told: dict[str, Functions] = {}
     for key, value in table.items():
         place = f"{where} {key}"
         if key in ("select", "ignore"):
@@ -332,6 +338,15 @@ def _from_table(table: object, root: str, where: str) -> Config:
             )
         elif key == "baseline":
             values["baseline"] = _inside(value, root, place)
+        elif key == "frameworks":
+            values["frameworks"] = _strings(value, place)
+            told |= {
+                key: Functions(
+                    f for name in values["frameworks"] for f in _told(functions.installed, name, place)
+                )
+            }
+        elif key == "functions":
+            told |= {key: _told(functions.from_table, value, place)}
         elif key == "min-confidence":
             if value not in CONFIDENCES:
                 raise ConfigError(f'{place} must be "likely" or "proved"')
@@ -342,7 +357,15 @@ def _from_table(table: object, root: str, where: str) -> Config:
             values[key.replace("-", "_")] = value
         else:
             raise ConfigError(f"{where} has no setting {key!r}{hint(key, KEYS)}")
-    return Config(**values)
+    own = Functions(f for key in ("frameworks", "functions") for f in told.get(key, ()))
+    return Config(**values, functions=own)
+
+
+def _told(read: Callable[[Any], Functions], what: object, place: str) -> Functions:
+    try:
+        return read(what)
+    except FunctionError as error:
+        raise ConfigError(f"{place}: {error}") from None
 
 
 KEYS = (
@@ -356,6 +379,8 @@ KEYS = (
     "respect-gitignore",
     "follow-imports",
     "baseline",
+    "frameworks",
+    "functions",
 )
 
 

@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from batchmean import __version__, gate
+from batchmean import __version__, functions, gate
 
 if TYPE_CHECKING:
     from batchmean.config import Settings
@@ -37,14 +37,17 @@ class Plugin:
         self._tree = tree
         self._text = "".join(lines)
         self._filename = filename
-        self._is_worth_it = gate.is_worth_it(self._text)
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line, column from 0 (flake8 adds 1), message with its code, and the plugin."""
-        if not (self._is_worth_it or gate.reduces(self._text)):
-            return
         try:
-            reports = self._reports()
+            own = functions.at(self._filename)
+            marked = own.marked(self._text)
+            self._is_worth_it = gate.is_worth_it(marked)
+            if not (self._is_worth_it or gate.reduces(marked)):
+                return
+            with functions.in_use(own, self._filename):
+                reports = self._reports()
         except Exception:  # the command names such a file; here it would end the run of everybody's plugins
             return
         yield from reports

@@ -11,6 +11,7 @@ from itertools import accumulate
 from batchmean.engine.analysis import Event, Miscount, SupportEvent, analyse
 from batchmean.engine.imports import leads_to_losses
 from batchmean.findings import Because, Finding, Span
+from batchmean.functions import told
 from batchmean.gate import worth_parsing
 from batchmean.project import Project, is_foreign
 from batchmean.rules import BY_PRECEDENCE
@@ -49,7 +50,9 @@ def lint(
         InternalError: when the analysis fails.
     """
     if tree is None:
-        if not (worth_parsing(text) or (project is not None and leads_to_losses(text, project))):
+        if not (
+            worth_parsing(told().marked(text)) or (project is not None and leads_to_losses(text, project))
+        ):
             return []
         tree = ast.parse(text)
     lines = text.split("\n")

@@ -33,6 +33,7 @@ from batchmean.check import INTERNAL_ERROR, Check, Report, calls_for_losses, pro
 from batchmean.config import Config, ConfigError, Settings
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Span
+from batchmean.functions import in_use
 from batchmean.noqa import Noqa
 from batchmean.rewrite import differences, rewrite
 from batchmean.source import SourceError, decode, encode, unify_line_ends
@@ -115,7 +116,10 @@ def analyse(
             return known
         before = {(f.span, f.code): f for f in known.findings or () if f.span in (known.fixed or ())}
     project = project_of(path, config)
-    is_suspicious = gate.is_worth_it(text) or (project is not None and calls_for_losses(text, project))
+    with in_use(config.functions, path):
+        is_suspicious = gate.is_worth_it(config.functions.marked(text)) or (
+            project is not None and calls_for_losses(text, project)
+        )
     if not is_suspicious or config.excludes(path):
         return Analysis(*question, None, [])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchmean.config import CONFIDENCES, KEYS
+from batchmean.functions import NAME
 from batchmean.rules import EVERY
 
 _TITLES = {
@@ -18,6 +19,8 @@ _TITLES = {
     "respect-gitignore": "Leave out of folders what git ignores",
     "follow-imports": "Read the modules of the same project that a file imports",
     "baseline": "A file that --write-baseline has written, whose findings are reported no more",
+    "frameworks": "Installed tables of functions, by the names of their entry points (batchmean.frameworks)",
+    "functions": "Your own functions by full name, and which function each behaves like",
 }
 
 
@@ -40,6 +43,12 @@ def schema() -> dict[str, Any]:
         "respect-gitignore": {"type": "boolean"},
         "follow-imports": {"type": "boolean"},
         "baseline": {"type": "string", "minLength": 1},
+        "frameworks": {"type": "array", "items": {"type": "string", "minLength": 1}},
+        "functions": {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+            "additionalProperties": {"type": "string", "minLength": 1},
+        },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

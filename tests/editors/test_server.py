@@ -443,3 +443,15 @@ def test_nothing_of_it_is_imported_otherwise(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_functions_that_the_settings_tell_of(client: Client) -> None:
+    text = "from acme.losses import kl\n\n\ndef loss(student, teacher):\n    return kl(student, teacher)\n"
+    settings = client.root / "pyproject.toml"
+    settings.write_text('[tool.batchmean.functions]\n"acme.losses.kl" = "torch.nn.functional.kl_div"\n')
+    uri = client.open(client.root / "a.py", text)
+    [found] = client.diagnostics(uri, 1)
+    assert (found["code"], found["range"]) == ("BMN103", place(text, "kl(student, teacher)"))
+    settings.write_text("[tool.batchmean]\n")
+    client.change(uri, text + "\n")
+    assert client.diagnostics(uri, 2) == []

@@ -223,7 +223,7 @@ def test_the_settings_are_all_described(batchmean: Run, write: Write) -> None:
     write({"pyproject.toml": settings, "a.py": ""})
     shown = batchmean("check", "--show-settings", "a.py").stdout
     names = r"^(?:# )?([a-z-]+)(?: = |: every)"
-    described = set(re.findall(names, settings, re.MULTILINE)) | {"per-file-ignores"}
+    described = set(re.findall(names, settings, re.MULTILINE)) | {"per-file-ignores", "functions"}
     assert described == set(re.findall(names, shown, re.MULTILINE))
 
 

@@ -25,6 +25,7 @@ from batchmean.engine.paths import excludes
 from batchmean.engine.reductions import Reduction, Stack, Step, report_node
 from batchmean.engine.relevance import Relevance
 from batchmean.engine.values import FunctionValue, InstanceValue, ModuleValue, altered, forget_keys
+from batchmean.functions import told
 from batchmean.gate import adds_up
 from batchmean.memory import without_collection
 from batchmean.project import Project, is_foreign
@@ -52,9 +53,10 @@ def analyse(
         return [event for event in _events(interpreter) if not is_foreign(event.node)]
 
     found = _asked(tree, lines, events, project=project)
-    if not adds_up("\n".join(lines)):
+    marked = told().marked_lines(lines)
+    if not adds_up("\n".join(marked)):
         return found
-    totals = list(epochs(tree, lines, on_bound))
+    totals = list(epochs(tree, marked, on_bound))
     divided = {total.node for total in totals}  # of a total over many batches, not of one batch again
     return [*(event for event in found if not _is_again(event, divided)), *totals]
 
@@ -102,8 +104,8 @@ def _interpreted(
     tree: ast.Module, lines: Sequence[str], thorough: bool = False, project: Project | None = None
 ) -> Interpreter:
     forget_keys()
-    imported = partial(names_of, project=project) if project is not None else None
-    candidates = Candidates(tree, lines, thorough, imported)
+    imported = partial(names_of, project=project) if project is not None or told() else None
+    candidates = Candidates(tree, told().marked_lines(lines), thorough, imported)
     relevance = Relevance(candidates)
     interpreter = Interpreter(lines, relevance, project)
     if candidates.is_empty:

@@ -41,6 +41,7 @@ from batchmean.engine.values import (
     hinted,
     is_unknown,
 )
+from batchmean.functions import absolute
 from batchmean.project import full_name
 
 _NAMES_PER_NODE: Final = 32
@@ -446,7 +447,10 @@ class Interpreter(Evaluator):
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
-        if node.level and (number := self._scope.file_number):
+        number = self._scope.file_number
+        if node.level:
+            module = absolute(module, self._files[number] if number else None)
+        if number and module.startswith("."):
             module = f".@{number}{module}"
         for alias in node.names:
             if alias.name == "*":
