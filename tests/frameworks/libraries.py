@@ -29,6 +29,7 @@ SECOND_STAGE = (
     "tinygrad",
     "torch",
     "einops",
+    "mcp",
 )
 """What `tests/requirements-heavy.txt` installs. With BATCHMEAN_HEAVY=1 none of these may be missing."""
 
