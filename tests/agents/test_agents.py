@@ -201,6 +201,7 @@ def test_the_hook_speaks_where_something_is_wrong(tmp_path: Path) -> None:
     assert "syntax error" in hook(tmp_path, "broken.py").stderr
 
 
+@pytest.mark.heavy
 def test_what_the_page_shows_is_so(tmp_path: Path) -> None:
     _, line = blocks("json")
     (tmp_path / "losses.py").write_text(WRONG)
