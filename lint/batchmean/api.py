@@ -138,7 +138,11 @@ def _each(
 
 def _reading(config: Config) -> dict[str, Any]:
     """Those settings that say how a file is read."""
-    return {"follow_imports": config.follow_imports, "functions": config.functions}
+    return {
+        "follow_imports": config.follow_imports,
+        "functions": config.functions,
+        "python_cell_magics": config.python_cell_magics,
+    }
 
 
 def _examined(named: tuple[str, dict[str, Any]], *, fixes: bool) -> tuple[str, Report, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Container, Generator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from lsprotocol import types as lsp
@@ -39,7 +39,7 @@ class Sheet(NamedTuple):
     """The last text of each cell that parsed, by its URI."""
 
 
-def sheet(cells: Sequence[Cell], good: Mapping[str, str]) -> Sheet:
+def sheet(cells: Sequence[Cell], good: Mapping[str, str], magics: Container[str]) -> Sheet:
     """The cells as a notebook; what does not parse stands there as it last did, so that the others know its names."""
     entries: list[dict[str, Any]] = []
     broken: dict[int, str] = {}
@@ -49,7 +49,7 @@ def sheet(cells: Sequence[Cell], good: Mapping[str, str]) -> Sheet:
         if text is None:
             entries.append({"cell_type": "markdown", "source": ""})
             continue
-        if good.get(cell.uri) != text and (problem := _problem(text)) is not None:
+        if good.get(cell.uri) != text and (problem := _problem(text, magics)) is not None:
             broken[number] = problem
             text = good.get(cell.uri, "")
         parsed[cell.uri] = text
@@ -57,9 +57,9 @@ def sheet(cells: Sequence[Cell], good: Mapping[str, str]) -> Sheet:
     return Sheet(json.dumps({"cells": entries}), broken, parsed)
 
 
-def _problem(text: str) -> str | None:
+def _problem(text: str, magics: Container[str]) -> str | None:
     """Why a cell is no Python; None where it is, or says that it is something else."""
-    lines = neutralised(text.split("\n"))
+    lines = neutralised(text.split("\n"), magics)
     return None if lines is None else unparsable("\n".join(lines))
 
 

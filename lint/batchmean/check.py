@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -198,7 +198,7 @@ class Check:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
         self._go_on()
         try:
-            document = opened(content, path)
+            document = opened(content, path, self._settings.of(path).python_cell_magics)
         except SourceError as error:
             raise ValueError(error.message) from None
         text = content
@@ -267,7 +267,7 @@ class Check:
         self._considered.append(path)
         try:
             text = get()
-            document = opened(text, path)
+            document = opened(text, path, self._settings.of(path).python_cell_magics)
         except SourceError as error:
             self._failed(error)
             return
@@ -379,13 +379,13 @@ def calls_for_losses(text: str, project: Project) -> bool:
     return leads_to_losses(text, project)
 
 
-def opened(content: str, path: str) -> Document | None:
-    """What holds Python among other things; None for Python itself."""
+def opened(content: str, path: str, magics: Container[str] = ()) -> Document | None:
+    """What holds Python among other things, in cells under `magics`, too; None for Python itself."""
     if not path.endswith(DOCUMENTS):
         return None
     from batchmean.documents import Document
 
-    return Document(content, path)
+    return Document(content, path, magics)
 
 
 def sources(content: str, path: str) -> dict[str, str]:

@@ -145,6 +145,8 @@ class Config(NamedTuple):
     """The installed tables of functions that hold, by the names of their entry points."""
     functions: Functions = functions.NONE
     """What is told of functions: in those tables, and here."""
+    python_cell_magics: tuple[str, ...] = ()
+    """Further cell magics of IPython whose cell is Python, without their `%%`."""
     file: str | None = None
     """Where this was read; None for the defaults."""
 
@@ -338,6 +340,8 @@ def _from_table(table: object, root: str, where: str) -> Config:
             )
         elif key == "baseline":
             values["baseline"] = _inside(value, root, place)
+        elif key == "python-cell-magics":
+            values["python_cell_magics"] = _magics(value, place)
         elif key == "frameworks":
             values["frameworks"] = _strings(value, place)
             told |= {
@@ -361,6 +365,14 @@ def _from_table(table: object, root: str, where: str) -> Config:
     return Config(**values, functions=own)
 
 
+def _magics(value: object, place: str) -> tuple[str, ...]:
+    names = _strings(value, place)
+    for name in names:
+        if not name.isidentifier():
+            raise ConfigError(f"{place}: {name!r} is no name of a magic; it stands there without %%")
+    return names
+
+
 def _told(read: Callable[[Any], Functions], what: object, place: str) -> Functions:
     try:
         return read(what)
@@ -379,6 +391,7 @@ KEYS = (
     "respect-gitignore",
     "follow-imports",
     "baseline",
+    "python-cell-magics",
     "frameworks",
     "functions",
 )

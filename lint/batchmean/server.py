@@ -33,7 +33,7 @@ from batchmean.baseline import Baselines
 from batchmean.cells import SELECTOR, Cell, Protocol, Sheet, sheet, texts
 from batchmean.check import INTERNAL_ERROR, Check, Report, calls_for_losses, opened, project_of, sources
 from batchmean.config import Config, ConfigError, Settings
-from batchmean.documents.magics import neutralised
+from batchmean.documents.magics import EVERY, neutralised
 from batchmean.explain import about
 from batchmean.findings import Edit, Finding, Fix, Span
 from batchmean.functions import in_use
@@ -120,7 +120,7 @@ def analyse(
             return known
         before = {(f.region, f.code): f for f in known.findings or () if f.region in (known.fixed or ())}
     project = project_of(path, config)
-    code = _code(text, path)
+    code = _code(text, path, config)
     with in_use(config.functions, path):
         is_suspicious = gate.is_worth_it(config.functions.marked(code)) or (
             project is not None and calls_for_losses(code, project)
@@ -146,10 +146,10 @@ def analyse(
     return Analysis(*question, fixed, findings, covered=covered)
 
 
-def _code(text: str, path: str) -> str:
+def _code(text: str, path: str, config: Config) -> str:
     """The Python in a text."""
     try:
-        document = opened(text, path)
+        document = opened(text, path, config.python_cell_magics)
     except SourceError:
         return text
     return text if document is None else document.text
@@ -242,7 +242,7 @@ class View:
 
     @cached_property
     def _noqa(self) -> Noqa:
-        plain = neutralised(self._lines) if self.is_cell else None
+        plain = neutralised(self._lines, EVERY) if self.is_cell else None
         return Noqa(self.text if plain is None else "\n".join(plain))
 
 
@@ -550,7 +550,8 @@ class BatchmeanServer(LanguageServer):
         known, good = self._known.get(notebook.uri), self._good.get(notebook.uri, {})
 
         def work(job: Job) -> tuple[Sheet, Analysis]:
-            made = sheet(cells, good)
+            config = Settings(on_problem=lambda problem: None).of(path)
+            made = sheet(cells, good, config.python_cell_magics)
             return made, analyse(made.content, path, known, job, fixes=fixes)
 
         made, analysis = await self._in_worker(work)

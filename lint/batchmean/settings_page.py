@@ -36,6 +36,7 @@ def _lines(path: str, config: Config) -> Iterator[str]:
         if config.baseline
         else "# baseline: every finding is reported"
     )
+    yield f"python-cell-magics = {_list(config.python_cell_magics)}"
     yield f"frameworks = {_list(config.frameworks)}"
     yield from _functions(config)
     rules = [

@@ -213,3 +213,16 @@ def test_what_is_not_open_is_passed_over(client: Client) -> None:
     where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
     assert actions(client, f"{uri}#c", where) == []
     assert not [m for m in client.quiet(0.2) if m["method"] == "window/showMessage"]
+
+
+@pytest.mark.heavy
+def test_magics_of_ones_own(client: Client) -> None:
+    (client.root / "pyproject.toml").write_text('[tool.batchmean]\npython-cell-magics = ["profile"]\n')
+    cells = [*CELLS[:-1], ("python", LOSS.replace("%%time", "%%profile"))]
+    notebook = Notebook(client, cells, "magic.ipynb")
+    uri = notebook.uris[4]
+    [found] = client.diagnostics(uri, 1)
+    [_, silence] = actions(client, uri, found["range"], "quickfix")
+    notebook.apply(silence["edit"])
+    assert client.diagnostics(uri, 2) == []
+    client.close_notebook(notebook.path, notebook.uris)

@@ -30,6 +30,9 @@ SECOND_STAGE = (
     "torch",
     "einops",
     "mcp",
+    "IPython",
+    "ipykernel",
+    "jupyter_lsp",
 )
 """What `tests/requirements-heavy.txt` installs. With BATCHMEAN_HEAVY=1 none of these may be missing."""
 
