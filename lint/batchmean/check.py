@@ -242,7 +242,7 @@ class Check:
                     remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
                     self._warn(f"no Python files to check under {legible(path)}{remedy}")
             elif not (self._force_exclude and self._excludes(path)):
-                yield path.removeprefix(f".{os.sep}")
+                yield path.removeprefix(f".{os.sep}").removeprefix(f".{os.altsep or os.sep}")
 
     def _is_outside(self, path: str) -> bool:
         """Whether a link leads out of all folders that were given."""

@@ -656,9 +656,9 @@ def _mcp(*, allow_laws: bool) -> int:
 
 
 def _write_utf_8() -> None:
-    """What goes to another program is UTF-8, whatever the locale; a terminal is told what it can show."""
+    """What goes to another program is UTF-8 with LF, whatever the locale; a terminal is told what it can show."""
     if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # a patch with CR LF does not apply
 
 
 def _cpus() -> int:

@@ -57,7 +57,7 @@ class Globs(tuple[Glob, ...]):
         known = self._known.get(path)
         if known is None:
             known = self._known[path] = any(
-                together.match(path if root is None else os.path.relpath(path, root))
+                together.match(path if root is None else _from(root, path))
                 for root, together in self._by_root.items()
             )
         return known
@@ -74,6 +74,14 @@ class Globs(tuple[Glob, ...]):
         return {root: _Together(some) for root, some in texts.items()}
 
 
+def _from(root: str, path: str) -> str:
+    """A path from a folder, or as it is where Windows has them on two drives."""
+    try:
+        return os.path.relpath(path, root)
+    except ValueError:
+        return path
+
+
 class _Together:
     """Patterns below one folder."""
 
@@ -81,7 +89,7 @@ class _Together:
         names: list[str] = []
         paths: list[str] = []
         for text in dict.fromkeys(texts):
-            pattern = text.removeprefix("./").rstrip("/")
+            pattern = text.replace(os.sep, "/").removeprefix("./").rstrip("/")
             if "/" in pattern:
                 paths += {pattern, pattern.removeprefix("**/"), pattern.replace("/**/", "/")}
             else:
@@ -410,6 +418,7 @@ def glob_from(text: str, root: str, place: str, *, is_setting: bool = False) -> 
     import re
 
     _refuse_braces(text, place)
+    text = text.replace(os.sep, "/")
     if not text.strip("./ "):
         problem = "names no file"
     elif text.startswith("!"):
