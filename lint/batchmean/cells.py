@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Container, Generator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from lsprotocol import types as lsp
 from pygls.protocol import LanguageServerProtocol, lsp_method
@@ -69,7 +70,19 @@ def texts(content: str, path: str) -> dict[int, str]:
 
 
 class Protocol(LanguageServerProtocol):
-    """pygls's, but for changes of cells: clients send parts, and pygls ends lines where the protocol does not."""
+    """pygls's, but for what it makes of changes.
+
+    Of cells clients send parts, and pygls ends lines where the protocol does not; and a document that is not open is
+    no error to be shown.
+    """
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(
+        self, params: lsp.DidChangeTextDocumentParams
+    ) -> Generator[Any, Any, None]:
+        """Pass over changes of a document that is not open."""
+        if unquote(params.text_document.uri) in self.workspace.text_documents:
+            yield from super().lsp_text_document__did_change(params)
 
     @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def lsp_notebook_document__did_change(

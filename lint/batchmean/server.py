@@ -19,6 +19,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -34,11 +35,12 @@ from batchmean.cells import SELECTOR, Cell, Protocol, Sheet, sheet, texts
 from batchmean.check import INTERNAL_ERROR, Check, Report, calls_for_losses, opened, project_of, sources
 from batchmean.config import Config, ConfigError, Settings
 from batchmean.documents.magics import EVERY, neutralised
-from batchmean.explain import about
+from batchmean.explain import about, page
 from batchmean.findings import Edit, Finding, Fix, Span
 from batchmean.functions import in_use
 from batchmean.noqa import Noqa
 from batchmean.rewrite import differences, rewrite
+from batchmean.rules import EVERY as RULES
 from batchmean.source import SourceError, decode, encode, unify_line_ends
 
 PAUSE: Final = 0.005
@@ -49,6 +51,7 @@ FIX_NOTEBOOK: Final = "notebook.source.fixAll.batchmean"
 MAX_MESSAGE: Final = 64 << 20
 """Bytes of a message; a larger one is answered by an error."""
 
+_SWITCH: Final = 0.001  # seconds that a thread computes while another one has something to answer
 _FEW: Final = 10  # findings whose fixes are worked out for a client that cannot ask for them later
 _NO_FIXES: Final = frozenset[Span]()
 
@@ -311,7 +314,7 @@ class Book(NamedTuple):
 
 
 class BatchmeanServer(LanguageServer):
-    """The server. One thread analyses, so that messages are answered while it does."""
+    """The server. One thread analyses and another one works out fixes, so that messages are answered while they do."""
 
     def __init__(self) -> None:
         # Whole texts, not changes: pygls ends lines where Python and the protocol do not (form feeds, U+2028), and
@@ -325,7 +328,9 @@ class BatchmeanServer(LanguageServer):
         )
         self.is_shut_down = False
         self._worker = ThreadPoolExecutor(max_workers=1)
-        self._jobs: set[Job] = set()
+        self._fixer = ThreadPoolExecutor(max_workers=1)
+        self._jobs: dict[Job, str] = {}
+        """What is under way, and for which document or notebook."""
         self._known: dict[str, Analysis] = {}
         self._good: dict[str, Mapping[str, str]] = {}
         """The last texts of cells that parsed, by the URI of the notebook."""
@@ -338,6 +343,8 @@ class BatchmeanServer(LanguageServer):
         """Publish the diagnostics of a document, after a pause; a look that is still to come is dropped."""
         if (pending := self._pending.pop(uri, None)) is not None:
             pending.cancel()
+        if pause:
+            self.call_off(uri)
         self._pending[uri] = asyncio.ensure_future(self._publish(uri, pause))
 
     def look_at_all(self) -> None:
@@ -378,6 +385,9 @@ class BatchmeanServer(LanguageServer):
                 self.text_document_publish_diagnostics(
                     lsp.PublishDiagnosticsParams(view.uri, diagnostics, view.version)
                 )
+        rules = {RULES[finding.code] for finding in analysis.findings}
+        with suppress(Closed):
+            await self._in_worker(uri, lambda job: [page(rule) for rule in rules])  # a hover has them at once
 
     # What the client asks.
 
@@ -387,7 +397,7 @@ class BatchmeanServer(LanguageServer):
         for finding in book.findings(analysis):
             place = book.view.range(finding.span)
             if _overlap(place, lsp.Range(position, position)):
-                text = await self._in_worker(lambda job, finding=finding: about(finding))  # type: ignore[misc]
+                text = await self._in_worker(uri, lambda job, finding=finding: about(finding))  # type: ignore[misc]
                 return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, text), place)
         return None
 
@@ -440,7 +450,9 @@ class BatchmeanServer(LanguageServer):
             if action.kind == FIX_NOTEBOOK:
                 found = [f for f in analysis.findings or () if f.cell not in book.broken]
             chosen = [f for f in found if f.fix is None or self._can_edit(book, f.fix)]
-            after = await self._in_worker(lambda job: fix_all(analysis, book.path, job, chosen))
+            after = await self._in_worker(
+                book.uri, lambda job: fix_all(analysis, book.path, job, chosen), fixes=True
+            )
             if after != analysis.text and (edits := book.differences(after)):
                 action.edit = self._edit(book, edits)
         action.data = None
@@ -522,8 +534,11 @@ class BatchmeanServer(LanguageServer):
             raise Closed
         view = View(document)
         path, known = self._path(document), self._known.get(uri)
-        analysis = await self._in_worker(lambda job: analyse(view.text, path, known, job, fixes=fixes))
-        if self._document(uri) is not None:  # still open
+        analysis = await self._in_worker(
+            uri, lambda job: analyse(view.text, path, known, job, fixes=fixes), fixes=fixes != _NO_FIXES
+        )
+        now = self._document(uri)
+        if now is not None and now.version == view.version:
             self._known[uri] = analysis
         self._complain_of(analysis, uri, path)
         return analysis, Book(uri, path, {None: view})
@@ -554,8 +569,10 @@ class BatchmeanServer(LanguageServer):
             made = sheet(cells, good, config.python_cell_magics)
             return made, analyse(made.content, path, known, job, fixes=fixes)
 
-        made, analysis = await self._in_worker(work)
-        if self._notebook_of(notebook.uri) is not None:  # still open
+        version = notebook.version
+        made, analysis = await self._in_worker(notebook.uri, work, fixes=fixes != _NO_FIXES)
+        now = self._notebook_of(notebook.uri)
+        if now is not None and now.version == version:
             self._known[notebook.uri] = analysis
             self._good[notebook.uri] = made.good
         self._complain_of(analysis, notebook.uri, path)
@@ -581,20 +598,27 @@ class BatchmeanServer(LanguageServer):
         # What an editor sends under the name of a notebook is one of its cells.
         return f"{path}.py" if path.endswith(".ipynb") else path
 
-    async def _in_worker(self, work: Callable[[Job], _Result]) -> _Result:
-        """Do it in the thread for that. If nobody waits any more, it ends at its next step."""
+    async def _in_worker(self, uri: str, work: Callable[[Job], _Result], *, fixes: bool = False) -> _Result:
+        """Do it in the thread for that. If nobody waits any more, it ends at its next step.
+
+        Raises `Closed` where it was called off.
+        """
         job = Job()
-        self._jobs.add(job)
+        self._jobs[job] = uri
+        thread = self._fixer if fixes else self._worker
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, work, job)
+            return await asyncio.get_running_loop().run_in_executor(thread, work, job)
+        except Cancelled:
+            raise Closed from None
         finally:
             job.call_off()
-            self._jobs.discard(job)
+            del self._jobs[job]
 
-    def call_off(self) -> None:
-        """End whatever is under way."""
-        for job in self._jobs:
-            job.call_off()
+    def call_off(self, uri: str | None = None) -> None:
+        """End whatever is under way, or is for a document: it has changed, so that nobody can use the answer."""
+        for job, its in self._jobs.items():
+            if uri in (None, its):
+                job.call_off()
 
     def _complain(self, level: lsp.MessageType, about_what: str, message: str) -> None:
         """Say it once, until something else is to be said about the same."""
@@ -800,6 +824,7 @@ def main() -> int:
     # Whatever prints must not get between the messages.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.setswitchinterval(_SWITCH)
     logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show the rest as errors
     server = create_server()
     server.start_io(Inbox(sys.stdin.buffer, channel), channel)  # type: ignore[arg-type]

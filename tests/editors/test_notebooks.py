@@ -94,6 +94,7 @@ def test_names_are_carried_from_cell_to_cell(notebook: Notebook) -> None:
     assert actions(client, uris[1], place("#", "#")) == []
 
 
+@pytest.mark.heavy
 def test_a_fix_is_one_of_its_cell(notebook: Notebook) -> None:
     client, uri = notebook.client, notebook.uris[4]
     fix, silence = actions(client, uri, place(LOSS, MEAN), "quickfix")

@@ -392,7 +392,7 @@ def test_neither_a_crash_nor_a_print_ends_the_conversation(tmp_path: Path) -> No
         assert actions(client, uri, NOWHERE) == []
         assert len(client.diagnostics(uri, client.change(uri, WRONG))) == 1
         assert client.leave() == 0
-    assert (tmp_path / "stderr.txt").read_text(encoding="utf-8") == "stray words\n" * 2
+    assert set((tmp_path / "stderr.txt").read_text(encoding="utf-8").splitlines()) == {"stray words"}
 
 
 @pytest.mark.parametrize("says_so", [True, False])

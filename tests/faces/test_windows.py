@@ -98,6 +98,7 @@ class Console(io.TextIOWrapper):
         return found
 
 
+@pytest.mark.heavy
 def test_what_programs_read_has_the_line_ends_that_they_expect(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
