@@ -265,9 +265,10 @@ class Check:
     def _consider(self, path: str, get: Callable[[], str]) -> None:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
         self._considered.append(path)
+        config = self._settings.of(path)
         try:
             text = get()
-            document = opened(text, path, self._settings.of(path).python_cell_magics)
+            document = opened(text, path, config.python_cell_magics)
         except SourceError as error:
             self._failed(error)
             return
@@ -276,17 +277,16 @@ class Check:
             return
         if document is not None:
             self._errors += [FileError(path, problem) for problem in document.problems]
-            if self._is_suspicious(document.text, path):
+            if self._is_suspicious(document.text, path, config):
                 self._suspicious[path] = document.text
                 self._documents[path] = document
-        elif self._is_suspicious(text, path):
+        elif self._is_suspicious(text, path, config):
             self._suspicious[path] = text
         elif (problem := unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
 
-    def _is_suspicious(self, text: str, path: str) -> bool:
+    def _is_suspicious(self, text: str, path: str, config: Config) -> bool:
         """Could a loss be in the text, or does it call for one in another module of its project?"""
-        config = self._settings.of(path)
         functions = config.functions
         if functions:
             self._functions[path] = functions

@@ -113,8 +113,9 @@ class Functions(tuple[Function, ...]):
     def _signs(self) -> Mapping[str, str]:
         signs: dict[str, str] = {}
         for function in self:
-            sign = " ".join(f"{name}(" for name in function.alike)
-            signs[function.last] = " ".join(filter(None, (signs.get(function.last), sign)))
+            known = function.alike or (function.line.partition("(")[0],)
+            sign = " ".join(f"{name}(" for name in known)
+            signs[function.last] = f"{signs.get(function.last, '')} {sign}".lstrip()
         return signs
 
     @cached_property
