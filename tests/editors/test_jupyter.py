@@ -6,13 +6,19 @@ import asyncio
 import importlib.util
 import json
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.chromium import PATIENCE, chromium
 from tests.editors.client import Client
+from tests.faces.notebooks import jupyter, notebook
 from tests.faces.support import WRONG
 from tests.frameworks.libraries import require
 
@@ -176,3 +182,57 @@ def test_jupyter_lsp_starts_the_server(tmp_path: Path, monkeypatch: pytest.Monke
         assert (found["code"], found["range"]["start"]["line"]) == ("BMN102", 7)
     metadata = json.dumps(specs)
     assert str(tmp_path) not in metadata
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_jupyterlab_marks_the_loss_in_its_cell(tmp_path: Path) -> None:
+    need("jupyterlab_lsp")
+    from batchmean.jupyter import language_server
+
+    cells = [
+        ("code", f"{IMPORTS}\n%matplotlib inline"),
+        ("markdown", "# Loss"),
+        ("code", SETUP),
+        ("code", LOSS),
+    ]
+    (tmp_path / "n.ipynb").write_text(jupyter(notebook(cells)), encoding="utf-8")
+    settings = {"LanguageServerManager": {"language_servers": language_server(None), "autodetect": False}}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    homes = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    port = free_port()
+    options = {
+        "port": port,
+        "ServerApp.token": "any",
+        "ServerApp.root_dir": tmp_path,
+        "config": "settings.json",
+    }
+    with (tmp_path / "log.txt").open("w") as log:
+        lab = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+            + [f"--{name}={value}" for name, value in options.items()],
+            cwd=tmp_path,
+            env=os.environ | {name: str(tmp_path / name.lower()) for name in homes},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            last = time.monotonic() + PATIENCE
+            while socket.socket().connect_ex(("127.0.0.1", port)):
+                assert lab.poll() is None and time.monotonic() < last, (tmp_path / "log.txt").read_text()
+                time.sleep(0.1)
+            with chromium(tmp_path / "profile") as page:
+                page.open(f"http://127.0.0.1:{port}/lab/tree/n.ipynb?token=any")
+                page.wait("document.querySelectorAll('.cm-lintRange').length > 0")
+                page.picture(tmp_path / "jupyterlab.png")
+                marks = "[...document.querySelectorAll('.cm-lintRange')].map(mark => mark.textContent)"
+                assert page.run(marks) == ["(target * logp).mean()"]
+        finally:
+            lab.terminate()
+            lab.wait()

@@ -33,6 +33,7 @@ SECOND_STAGE = (
     "IPython",
     "ipykernel",
     "jupyter_lsp",
+    "jupyterlab_lsp",
 )
 """What `tests/requirements-heavy.txt` installs. With BATCHMEAN_HEAVY=1 none of these may be missing."""
 
