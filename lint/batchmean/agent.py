@@ -25,7 +25,7 @@ from batchmean.config import ConfigError, Settings, codes_from, hint, rule_names
 from batchmean.explain import page
 from batchmean.output.jsonl import brief, failure
 from batchmean.rewrite import diff, rewrite, scale_note
-from batchmean.rules import EVERY
+from batchmean.rules import EVERY, UNUSED_NOQA
 from batchmean.source import legible, read_bytes, write
 
 MOST: Final = 100
@@ -112,7 +112,7 @@ class Tools:
         done = rewrite(report, check, read_bytes, put, unsafe=unsafe)
         told = self._told(done.report, notes)
         told["left"] = told.pop("findings")
-        losses = [finding for finding in done.fixed if finding.factor]
+        losses = [finding for finding in done.fixed if finding.code != UNUSED_NOQA.code]
         if losses:
             told["note"] = scale_note(losses, pending=not apply)
         return {

@@ -93,12 +93,13 @@ class Protocol(LanguageServerProtocol):
             return
         if (cells := params.change.cells) is not None:
             opened = cells.structure.did_open if cells.structure is not None else None
-            new = {item.uri: item.text for item in opened or ()}
-            for text in cells.text_content or ():
-                source = new.get(text.document.uri)
-                if source is None:
-                    source = self.workspace.get_text_document(text.document.uri).source
+            known = {uri: document.source for uri, document in self.workspace.text_documents.items()}
+            known |= {unquote(item.uri): item.text for item in opened or ()}
+            changed = [text for text in cells.text_content or () if unquote(text.document.uri) in known]
+            for text in changed:
+                source = known[unquote(text.document.uri)]
                 text.changes = [whole(source, text.changes, self.workspace.position_codec)]
+            cells.text_content = changed
         yield from super().lsp_notebook_document__did_change(params)
 
 

@@ -213,6 +213,12 @@ def test_what_is_not_open_is_passed_over(client: Client) -> None:
     )
     where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
     assert actions(client, f"{uri}#c", where) == []
+    notebook = Notebook(client, CELLS, "open.ipynb")
+    client._versions["file:///no/such/cell"] = 1
+    client.change_cell(notebook.path, "file:///no/such/cell", {"text": LOSS})
+    assert len(client.diagnostics(notebook.uris[4])) == 1
+    client._versions.pop("file:///no/such/cell")
+    client.close_notebook(notebook.path, notebook.uris)
     assert not [m for m in client.quiet(0.2) if m["method"] == "window/showMessage"]
 
 
