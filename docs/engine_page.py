@@ -78,7 +78,14 @@ def _places() -> Iterator[str]:
     assert spec.origin is not None
     root = Path(spec.origin).parent
     for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root).with_suffix("").as_posix().replace("/", ".").removesuffix("__init__").rstrip(".")
+        name = (
+            path.relative_to(root)
+            .with_suffix("")
+            .as_posix()
+            .replace("/", ".")
+            .removesuffix("__init__")
+            .rstrip(".")
+        )
         doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
         if name and doc:
             first = " ".join(doc.partition("\n\n")[0].split())
@@ -93,5 +100,6 @@ def _primitives() -> Iterator[str]:
 
 
 def _shown(parameter: inspect.Parameter) -> str:
-    star = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    is_many, is_named = parameter.kind is parameter.VAR_POSITIONAL, parameter.kind is parameter.VAR_KEYWORD
+    star = "*" if is_many else "**" if is_named else ""
     return f"{star}{parameter.name}" + ("=" if parameter.default is not inspect.Parameter.empty else "")

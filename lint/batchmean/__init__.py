@@ -3,14 +3,13 @@
 `check_source` and `check_files` are what other programs call; docs/api.md says what is promised of them.
 """
 
-from batchmean.version import __version__
-
-# Nothing else is imported here: `python -m` looks in the working directory until __main__ has taken that away.
+# Nothing is imported here: `python -m` looks in the working directory until __main__ has taken that away.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from batchmean.api import Result, check_files, check_source
     from batchmean.findings import Because, Edit, Finding, Fix, Span
     from batchmean.report import FileError
+    from batchmean.version import __version__
 
 __all__ = [
     "Because",
@@ -29,8 +28,23 @@ __all__ = [
 _HOMES = {
     "api": ("Result", "check_files", "check_source"),
     "report": ("FileError",),
+    "version": ("__version__",),
     "findings": ("Because", "Edit", "Finding", "Fix", "Span"),
 }
+
+
+def load_ipython_extension(ipython: object) -> None:
+    """`%load_ext batchmean`: findings under the cell that was run."""
+    from batchmean.ipython import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: object) -> None:
+    """`%unload_ext batchmean`."""
+    from batchmean.ipython import unload
+
+    unload(ipython)
 
 
 def __getattr__(name: str) -> object:
