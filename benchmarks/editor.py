@@ -3,6 +3,7 @@
 A real client opens a file of 1,000 lines in `batchmean server`, types into it, a character at a time, and waits each
 time for the diagnostics of that version. Exits with 0 if the processor time per change, and the pause that the server
 makes, are below the limit: the time on the clock is that of a machine with nothing else to do, or it says nothing.
+Then all fixes of a file are asked for, and hovers while they are worked out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.editors.client import Client, program
 LIMIT = 0.050  # seconds
 LINES = 1000
 CHANGES = 100
+HOVERED = 100
 
 _HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n"
 _LOSS = '''
@@ -82,6 +84,35 @@ def measure(text: str, changes: int) -> tuple[int, float, list[float]]:
     return found, first, waits
 
 
+def hovers(losses: int) -> tuple[float, list[float]]:
+    """The seconds that all fixes of a file with so many wrong losses take, and those of hovers asked meanwhile."""
+    text = _HEAD + "".join(_LOSS.format(n=n, reduced="") for n in range(losses))
+    waits: list[float] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Client([program("batchmean"), "server"], Path(folder)) as client,
+    ):
+        client.initialize()
+        uri = client.open(Path(folder) / "losses.py", text)
+        where = client.diagnostics(uri, 1)[0]["range"]
+        document = {"uri": uri}
+        context = {"diagnostics": [], "only": ["source.fixAll"]}
+        question = {"textDocument": document, "range": where, "context": context}
+        start = time.perf_counter()
+        client._send({"id": "all", "method": "textDocument/codeAction", "params": question})
+        while True:
+            asked = time.perf_counter()
+            params = {"textDocument": document, "position": where["start"]}
+            client._send({"id": "one", "method": "textDocument/hover", "params": params})
+            answered = set()
+            while "one" not in answered:
+                answered.add(client._receive(time.monotonic() + 60).get("id"))
+            if "all" in answered:
+                return time.perf_counter() - start, waits
+            waits.append(time.perf_counter() - asked)
+            time.sleep(0.02)
+
+
 def main() -> int:
     """Measure and print."""
     text = module(LINES)
@@ -98,6 +129,11 @@ def main() -> int:
     print(
         f"after a change, processor time and pause: {busy * 1000:.1f} + {PAUSE * 1000:.0f} = {total * 1000:.1f} ms "
         f"(limit: {LIMIT * 1000:.0f} ms)"
+    )
+    together, asked = hovers(HOVERED)
+    print(
+        f"{HOVERED} losses fixed at once: {together:.2f} s; {len(asked)} hovers meanwhile: "
+        f"median {statistics.median(asked) * 1000:.1f} ms, slowest {max(asked) * 1000:.1f} ms"
     )
     return 0 if total < LIMIT else 1
 

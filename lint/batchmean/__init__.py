@@ -33,6 +33,20 @@ _HOMES = {
 }
 
 
+def load_ipython_extension(ipython: object) -> None:
+    """`%load_ext batchmean`: findings under the cell that was run."""
+    from batchmean.ipython import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: object) -> None:
+    """`%unload_ext batchmean`."""
+    from batchmean.ipython import unload
+
+    unload(ipython)
+
+
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used: the command and flake8 start without them."""
     from importlib import import_module

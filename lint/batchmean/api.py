@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchmean.check import DIED, INTERNAL_ERROR, Check, in_processes
-from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from
+from batchmean.config import CONFIDENCES, Config, ConfigError, Settings, codes_from
 from batchmean.memory import NO_MEMORY
 from batchmean.report import FileError, Report
 from batchmean.source import legible
@@ -122,7 +122,7 @@ def _each(
     baselines = Baselines(settings, on_problem=problems.append)
     check = Check(settings, warn=notes.append)
     run = partial(_examined, fixes=fixes)
-    found = ((path, settings.of(path).follow_imports) for path in check.found(paths))
+    found = ((path, _reading(settings.of(path))) for path in check.found(paths))
     examined = map(run, found) if jobs == 1 else in_processes(run, found, jobs, _lost)
     for path, report, warnings in examined:
         wanted = [finding for finding in report.findings if check.wants(finding)]
@@ -138,11 +138,20 @@ def _each(
         yield Result(os.curdir, warnings=notes)
 
 
-def _examined(named: tuple[str, bool], *, fixes: bool) -> tuple[str, Report, list[str]]:
-    """All findings in one file, whatever its settings but one; this may run in a process of its own."""
-    path, follow_imports = named
+def _reading(config: Config) -> dict[str, Any]:
+    """Those settings that say how a file is read."""
+    return {
+        "follow_imports": config.follow_imports,
+        "functions": config.functions,
+        "python_cell_magics": config.python_cell_magics,
+    }
+
+
+def _examined(named: tuple[str, dict[str, Any]], *, fixes: bool) -> tuple[str, Report, list[str]]:
+    """All findings in one file, however its settings choose among them; this may run in a process of its own."""
+    path, reading = named
     warnings: list[str] = []
-    settings = Settings({"preview": True, "follow_imports": follow_imports}, isolated=True)
+    settings = Settings({"preview": True} | reading, isolated=True)
     check = Check(settings, fixes=fixes, warn=warnings.append)
     try:
         report = check.file(path)
@@ -153,7 +162,7 @@ def _examined(named: tuple[str, bool], *, fixes: bool) -> tuple[str, Report, lis
     return path, report, warnings
 
 
-def _lost(named: tuple[str, bool]) -> tuple[str, Report, list[str]]:
+def _lost(named: tuple[str, dict[str, Any]]) -> tuple[str, Report, list[str]]:
     return named[0], _without_verdict(named[0], DIED), []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from batchmean import gate
 from batchmean.config import Config, Settings
+from batchmean.functions import NONE, Functions, in_use
 from batchmean.memory import NO_MEMORY, without_collection
 from batchmean.report import FileError, Report
 from batchmean.source import DOCUMENTS, SourceError, as_text, legible, read
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from batchmean.project import Project
 
     _Fixes = bool | Callable[[Finding], bool]
-    _Named = tuple[str, str, Project | None]
+    _Named = tuple[str, str, Project | None, Functions]
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
@@ -86,6 +87,7 @@ class Check:
         self._aside: dict[str, dict[Mark, _Aside]] = {}
         self._suspicious: dict[str, str] = {}
         self._projects: dict[str, Project] = {}
+        self._functions: dict[str, Functions] = {}
         self._documents: dict[str, Document] = {}
 
     def files(self, paths: Iterable[str]) -> Report:
@@ -181,7 +183,7 @@ class Check:
         """The findings in a text that is no longer what the file was. Raises `ValueError` where it has no verdict."""
         self._go_on()
         try:
-            document = opened(content, path)
+            document = opened(content, path, self._settings.of(path).python_cell_magics)
         except SourceError as error:
             raise ValueError(error.message) from None
         text = content
@@ -193,7 +195,8 @@ class Check:
             text = document.text
             if callable(fixes):
                 fixes = partial(_is_wanted_in, document, fixes)
-        verdict = _lint((path, text, project_of(path, self._settings.of(path))), fixes=fixes)
+        config = self._settings.of(path)
+        verdict = _lint((path, text, project_of(path, config), config.functions), fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict, path, text, document)
@@ -224,7 +227,7 @@ class Check:
                     remedy = " that git does not ignore (see --no-respect-gitignore)" if hidden else ""
                     self._warn(f"no Python files to check under {legible(path)}{remedy}")
             elif not (self._force_exclude and self._excludes(path)):
-                yield path.removeprefix(f".{os.sep}")
+                yield path.removeprefix(f".{os.sep}").removeprefix(f".{os.altsep or os.sep}")
 
     def _is_outside(self, path: str) -> bool:
         """Whether a link leads out of all folders that were given."""
@@ -247,9 +250,10 @@ class Check:
     def _consider(self, path: str, get: Callable[[], str]) -> None:
         """Put a file down for analysis, unless its text shows that there is nothing to find."""
         self._considered.append(path)
+        config = self._settings.of(path)
         try:
             text = get()
-            document = opened(text, path)
+            document = opened(text, path, config.python_cell_magics)
         except SourceError as error:
             self._failed(error)
             return
@@ -258,29 +262,36 @@ class Check:
             return
         if document is not None:
             self._errors += [FileError(path, problem) for problem in document.problems]
-            if self._is_suspicious(document.text, path):
+            if self._is_suspicious(document.text, path, config):
                 self._suspicious[path] = document.text
                 self._documents[path] = document
-        elif self._is_suspicious(text, path):
+        elif self._is_suspicious(text, path, config):
             self._suspicious[path] = text
         elif (problem := unparsable(text)) is not None:
             self._errors.append(FileError(path, problem))
 
-    def _is_suspicious(self, text: str, path: str) -> bool:
+    def _is_suspicious(self, text: str, path: str, config: Config) -> bool:
         """Could a loss be in the text, or does it call for one in another module of its project?"""
-        is_worth_it = gate.is_worth_it(text)
-        if not is_worth_it and not gate.reduces(text):
+        functions = config.functions
+        if functions:
+            self._functions[path] = functions
+        marked = functions.marked(text)
+        is_worth_it = gate.is_worth_it(marked)
+        if not is_worth_it and not gate.reduces(marked):
             return False
-        project = project_of(path, self._settings.of(path))
-        if project is None or not (is_worth_it or calls_for_losses(text, project)):
+        project = project_of(path, config)
+        if project is None:
             return is_worth_it
+        with in_use(functions, path):
+            if not (is_worth_it or calls_for_losses(text, project)):
+                return False
         self._projects[path] = project
         return True
 
     def _report(self) -> Report:
         findings: list[Finding] = []
         texts: dict[str, str] = {}
-        verdicts = _lint_all(self._suspicious, self._jobs, self._fixes, self._projects)
+        verdicts = _lint_all(self._items, self._jobs, self._fixes)
         for path, verdict in zip(self._suspicious, verdicts, strict=True):
             if verdict.error is not None:
                 self._errors.append(FileError(path, verdict.error))
@@ -294,6 +305,13 @@ class Check:
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
         return Report(findings, self._errors, texts, len(self._considered))
+
+    @property
+    def _items(self) -> list[_Named]:
+        return [
+            (path, text, self._projects.get(path), self._functions.get(path, NONE))
+            for path, text in self._suspicious.items()
+        ]
 
     def _wanted(
         self, verdict: _Verdict, path: str, text: str, document: Document | None
@@ -346,13 +364,13 @@ def calls_for_losses(text: str, project: Project) -> bool:
     return leads_to_losses(text, project)
 
 
-def opened(content: str, path: str) -> Document | None:
-    """What holds Python among other things; None for Python itself."""
+def opened(content: str, path: str, magics: Container[str] = ()) -> Document | None:
+    """What holds Python among other things, in cells under `magics`, too; None for Python itself."""
     if not path.endswith(DOCUMENTS):
         return None
     from batchmean.documents import Document
 
-    return Document(content, path)
+    return Document(content, path, magics)
 
 
 def sources(content: str, path: str) -> dict[str, str]:
@@ -367,14 +385,11 @@ class _Verdict(NamedTuple):
     is_cut_short: bool = False
 
 
-def _lint_all(
-    texts: dict[str, str], jobs: int, fixes: _Fixes, projects: Mapping[str, Project]
-) -> Iterator[_Verdict]:
+def _lint_all(items: Sequence[_Named], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
     """The verdicts in the order of the files, from processes where that pays."""
-    jobs = min(jobs, len(texts))
+    jobs = min(jobs, len(items))
     run = partial(_lint, fixes=fixes)
-    items = [(path, text, projects.get(path)) for path, text in texts.items()]
-    if jobs < 2 or sum(map(len, texts.values())) < _WORTH_PROCESSES:
+    if jobs < 2 or sum(len(text) for _, text, *_ in items) < _WORTH_PROCESSES:
         return map(run, items)
     import batchmean.linter  # noqa: F401 - forked processes have it for nothing then
 
@@ -487,9 +502,9 @@ def _await_end(told: Connection) -> None:
 
 
 def _lint(named: _Named, *, fixes: _Fixes) -> _Verdict:
-    """The verdict on a path and its text, with the project that it is in."""
-    path, text, project = named
-    with without_collection():
+    """The verdict on a path and its text, with the project that it is in and what is told of functions."""
+    path, text, project, functions = named
+    with without_collection(), in_use(functions, path):
         return _linted(path, text, fixes, project)
 
 

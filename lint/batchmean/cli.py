@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from, globs_from, hint, rule_names
+from batchmean.config import CONFIDENCES, ConfigError, Settings, codes_from, globs_from, rule_names
 from batchmean.exits import CLEAN, FOUND, INTERRUPTED, USAGE
 from batchmean.output import FORMATS, TO_BE_READ, WITH_FIXES, portable, printable, render
 from batchmean.output.style import COLORS, style_of
 from batchmean.source import MAX_BYTES, SourceError, bounded, legible, reason
+from batchmean.suggestions import hint
 from batchmean.version import __version__
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def _run(arguments: list[str]) -> int:
         return _rules(as_json=options.output_format == "json")
     if options.command == "server":
         return _server()
+    if options.command == "mcp":
+        return _mcp(allow_laws=options.allow_laws)
     if options.command == "completion":
         return _completion(parser, options.shell)
     parser.print_help(sys.stderr)
@@ -207,6 +210,12 @@ def _parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
     server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
+    mcp = commands.add_parser("mcp", help="tools for agents, below this folder (needs batchmean[mcp])")
+    mcp.add_argument(
+        "--allow-laws",
+        action="store_true",
+        help="also a tool that executes a loss of yours and measures it (needs batchmean[reference])",
+    )
     commands.add_parser("laws", help="run a loss of yours against the laws (needs batchmean[reference])")
     commands.add_parser("demo", help="the bug, its size and its fix, measured (needs batchmean[reference])")
     for command in commands.choices.values():
@@ -638,10 +647,20 @@ def _server() -> int:
     return serve()
 
 
+def _mcp(*, allow_laws: bool) -> int:
+    try:
+        from batchmean.agent import main as serve
+    except ModuleNotFoundError as error:
+        raise _UsageError(f"the tools for agents need {error.name}: {extra('mcp')}") from None
+    if sys.stdin is None:
+        raise _UsageError("standard input is closed")
+    return serve(allow_laws=allow_laws)
+
+
 def _write_utf_8() -> None:
-    """What goes to another program is UTF-8, whatever the locale; a terminal is told what it can show."""
+    """What goes to another program is UTF-8 with LF, whatever the locale; a terminal is told what it can show."""
     if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # a patch with CR LF does not apply
 
 
 def _cpus() -> int:

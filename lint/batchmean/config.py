@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from batchmean import source
+from batchmean import functions, source
+from batchmean.functions import FunctionError, Functions
 from batchmean.source import legible, reason
+from batchmean.suggestions import hint
 from batchmean.walk import leads_out, real_folders
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Globs(tuple[Glob, ...]):
         known = self._known.get(path)
         if known is None:
             known = self._known[path] = any(
-                together.match(path if root is None else os.path.relpath(path, root))
+                together.match(path if root is None else _from(root, path))
                 for root, together in self._by_root.items()
             )
         return known
@@ -74,6 +76,14 @@ class Globs(tuple[Glob, ...]):
         return {root: _Together(some) for root, some in texts.items()}
 
 
+def _from(root: str, path: str) -> str:
+    """A path from a folder, or as it is where Windows has them on two drives."""
+    try:
+        return os.path.relpath(path, root)
+    except ValueError:
+        return path
+
+
 class _Together:
     """Patterns below one folder."""
 
@@ -81,7 +91,7 @@ class _Together:
         names: list[str] = []
         paths: list[str] = []
         for text in dict.fromkeys(texts):
-            pattern = text.removeprefix("./").rstrip("/")
+            pattern = text.replace(os.sep, "/").removeprefix("./").rstrip("/")
             if "/" in pattern:
                 paths += {pattern, pattern.removeprefix("**/"), pattern.replace("/**/", "/")}
             else:
@@ -141,6 +151,12 @@ class Config(NamedTuple):
     extend_include: Globs = Globs()
     baseline: str | None = None
     """The file whose findings are reported no more."""
+    frameworks: tuple[str, ...] = ()
+    """The installed tables of functions that hold, by the names of their entry points."""
+    functions: Functions = functions.NONE
+    """What is told of functions: in those tables, and here."""
+    python_cell_magics: tuple[str, ...] = ()
+    """Further cell magics of IPython whose cell is Python, without their `%%`."""
     file: str | None = None
     """Where this was read; None for the defaults."""
 
@@ -260,17 +276,6 @@ def rule_names() -> dict[str, str]:
     return {code: code for code in EVERY} | {rule.name: code for code, rule in EVERY.items()}
 
 
-def hint(word: str, known: Mapping[str, str] | Iterable[str]) -> str:
-    """`; did you mean ...?`, or nothing where no known word is near."""
-    from difflib import get_close_matches
-
-    meant = {key.lower(): key for key in known}
-    for near in get_close_matches(word.lower(), meant, n=1, cutoff=0.6):
-        key = meant[near]
-        return f"; did you mean {known[key] if isinstance(known, Mapping) else key}?"
-    return ""
-
-
 def _read(path: str, *, required: bool = False) -> Config | None:
     """The configuration in one file; `None` where the file is not there, or is silent about batchmean."""
     where = legible(path)
@@ -316,6 +321,7 @@ def _from_table(table: object, root: str, where: str) -> Config:
     if not isinstance(table, dict):
         raise ConfigError(f"{where} must be a table")
     values: dict[str, Any] = {}
+    told: dict[str, Functions] = {}
     for key, value in table.items():
         place = f"{where} {key}"
         if key in ("select", "ignore"):
@@ -333,6 +339,17 @@ def _from_table(table: object, root: str, where: str) -> Config:
             )
         elif key == "baseline":
             values["baseline"] = _inside(value, root, place)
+        elif key == "python-cell-magics":
+            values["python_cell_magics"] = _magics(value, place)
+        elif key == "frameworks":
+            values["frameworks"] = _strings(value, place)
+            told |= {
+                key: Functions(
+                    f for name in values["frameworks"] for f in _told(functions.installed, name, place)
+                )
+            }
+        elif key == "functions":
+            told |= {key: _told(functions.from_table, value, place)}
         elif key == "min-confidence":
             if value not in CONFIDENCES:
                 raise ConfigError(f'{place} must be "likely" or "proved"')
@@ -343,7 +360,23 @@ def _from_table(table: object, root: str, where: str) -> Config:
             values[key.replace("-", "_")] = value
         else:
             raise ConfigError(f"{where} has no setting {key!r}{hint(key, KEYS)}")
-    return Config(**values)
+    own = Functions(f for key in ("frameworks", "functions") for f in told.get(key, ()))
+    return Config(**values, functions=own)
+
+
+def _magics(value: object, place: str) -> tuple[str, ...]:
+    names = _strings(value, place)
+    for name in names:
+        if not name.isidentifier():
+            raise ConfigError(f"{place}: {name!r} is no name of a magic; it stands there without %%")
+    return names
+
+
+def _told(read: Callable[[Any], Functions], what: object, place: str) -> Functions:
+    try:
+        return read(what)
+    except FunctionError as error:
+        raise ConfigError(f"{place}: {error}") from None
 
 
 KEYS = (
@@ -357,6 +390,9 @@ KEYS = (
     "respect-gitignore",
     "follow-imports",
     "baseline",
+    "python-cell-magics",
+    "frameworks",
+    "functions",
 )
 
 
@@ -373,6 +409,7 @@ def glob_from(text: str, root: str, place: str, *, is_setting: bool = False) -> 
     import re
 
     _refuse_braces(text, place)
+    text = text.replace(os.sep, "/")
     if not text.strip("./ "):
         problem = "names no file"
     elif text.startswith("!"):

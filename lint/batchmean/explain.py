@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from batchmean.findings import Finding
@@ -303,6 +304,7 @@ def _table(numbers: Numbers) -> str:
     return "\n".join([numbers.case, "", *head, *rows])
 
 
+@cache
 def _reported(rule: Rule) -> str:
     """What the linter says about the wrong example."""
     found = lint(rule.wrong, "example.py")

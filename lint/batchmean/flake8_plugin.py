@@ -12,7 +12,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from batchmean import gate
+from batchmean import functions, gate
+from batchmean.own_functions import functions_at
 from batchmean.version import __version__
 
 if TYPE_CHECKING:
@@ -38,14 +39,17 @@ class Plugin:
         self._tree = tree
         self._text = "".join(lines)
         self._filename = filename
-        self._is_worth_it = gate.is_worth_it(self._text)
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line, column from 0 (flake8 adds 1), message with its code, and the plugin."""
-        if not (self._is_worth_it or gate.reduces(self._text)):
-            return
         try:
-            reports = self._reports()
+            own = functions_at(self._filename)
+            marked = own.marked(self._text)
+            self._is_worth_it = gate.is_worth_it(marked)
+            if not (self._is_worth_it or gate.reduces(marked)):
+                return
+            with functions.in_use(own, self._filename):
+                reports = self._reports()
         except Exception:  # the command names such a file; here it would end the run of everybody's plugins
             return
         yield from reports

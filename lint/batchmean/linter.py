@@ -8,6 +8,7 @@ from collections.abc import Callable
 from batchmean.engine.events import Event, Miscount
 from batchmean.engine.selection.imports import leads_to_losses
 from batchmean.findings import Finding
+from batchmean.functions import told
 from batchmean.gate import worth_parsing
 from batchmean.project import Project, is_foreign
 from batchmean.rules.support import SupportEvent
@@ -47,7 +48,9 @@ def lint(
         InternalError: when the analysis fails.
     """
     if tree is None:
-        if not (worth_parsing(text) or (project is not None and leads_to_losses(text, project))):
+        if not (
+            worth_parsing(told().marked(text)) or (project is not None and leads_to_losses(text, project))
+        ):
             return []
         tree = ast.parse(text)
     lines = text.split("\n")

@@ -18,6 +18,7 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 from batchmean import gate, operations
+from batchmean.functions import Functions, told
 from batchmean.source import SourceError, decode, read_regular
 
 MAX_BYTES: Final = 500_000
@@ -39,10 +40,10 @@ class Module:
         self.text = text
         self.lines = text.split("\n")
 
-    @cached_property
+    @property
     def may_give_a_loss(self) -> bool:
         """Is there a loss in it, or may it hand one on?"""
-        return gate.holds_a_loss(self.text) or os.path.basename(self.path) == "__init__.py"
+        return _holds_a_loss(self.text, told()) or os.path.basename(self.path) == "__init__.py"
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -56,6 +57,11 @@ class Module:
         for node in ast.walk(tree):
             node._is_foreign = True  # type: ignore[attr-defined]
         return tree
+
+
+@lru_cache(maxsize=128)
+def _holds_a_loss(text: str, functions: Functions) -> bool:
+    return gate.holds_a_loss(functions.marked(text))
 
 
 def is_foreign(node: ast.AST) -> bool:
@@ -72,7 +78,7 @@ class Project:
 
     def may_lead_to_losses(self, text: str) -> bool:
         """Does a text that reduces something import from a module of the project in which there may be a loss?"""
-        if not gate.reduces(text):
+        if not gate.reduces(told().marked(text)):
             return False
         found = (self.find(name, self.path) for name in imported(text))
         return any(each is not None and each[0].may_give_a_loss for each in found)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean.check import opened, sources
+from batchmean.documents.magics import EVERY
 from batchmean.noqa import Noqa
 from batchmean.report import FileError, Report
 from batchmean.source import BOM, NOTEBOOKS, SourceError, apply, decode, encoding_of, legible
@@ -188,7 +189,7 @@ class _Code:
     """The Python of a file, or in it."""
 
     def __init__(self, content: str, path: str) -> None:
-        self._document = opened(content, path)
+        self._document = opened(content, path, EVERY)  # where something is found is Python
         self.text = content if self._document is None else self._document.text
         self.noqa = Noqa(self.text)
 

@@ -3,7 +3,8 @@
 It has no analysis of its own: it hands documents to `Check`, and makes diagnostics, code actions and hovers of the
 findings. No configuration is remembered; it is read again whenever a document is looked at.
 
-A document that does not parse, as in the middle of typing, keeps the diagnostics of its last text that did.
+A document that does not parse, as in the middle of typing, keeps the diagnostics of its last text that did. A notebook
+is read as one file, and each of its cells has diagnostics of its own.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -29,13 +31,17 @@ from pygls.workspace import TextDocument
 
 from batchmean import gate
 from batchmean.baseline import Baselines
-from batchmean.check import INTERNAL_ERROR, Check, calls_for_losses, project_of, sources
+from batchmean.cells import SELECTOR, Cell, Protocol, Sheet, sheet, texts
+from batchmean.check import INTERNAL_ERROR, Check, calls_for_losses, opened, project_of, sources
 from batchmean.config import Config, ConfigError, Settings
-from batchmean.explain import about
-from batchmean.findings import Edit, Finding, Span
+from batchmean.documents.magics import EVERY, neutralised
+from batchmean.explain import about, page
+from batchmean.findings import Edit, Finding, Fix, Span
+from batchmean.functions import in_use
 from batchmean.noqa import Noqa
 from batchmean.report import Report
 from batchmean.rewrite import differences, rewrite
+from batchmean.rules import EVERY as RULES
 from batchmean.source import SourceError, decode, encode, unify_line_ends
 from batchmean.version import __version__
 
@@ -43,9 +49,11 @@ PAUSE: Final = 0.005
 """Seconds without a change before a document is analysed, so that a burst of changes is analysed once."""
 
 FIX_ALL: Final = "source.fixAll.batchmean"
+FIX_NOTEBOOK: Final = "notebook.source.fixAll.batchmean"
 MAX_MESSAGE: Final = 64 << 20
 """Bytes of a message; a larger one is answered by an error."""
 
+_SWITCH: Final = 0.001  # seconds that a thread computes while another one has something to answer
 _FEW: Final = 10  # findings whose fixes are worked out for a client that cannot ask for them later
 _NO_FIXES: Final = frozenset[Span]()
 
@@ -115,16 +123,20 @@ def analyse(
     if known is not None and known[:4] == question:
         if known.has_fixes(fixes):
             return known
-        before = {(f.span, f.code): f for f in known.findings or () if f.span in (known.fixed or ())}
+        before = {(f.region, f.code): f for f in known.findings or () if f.region in (known.fixed or ())}
     project = project_of(path, config)
-    is_suspicious = gate.is_worth_it(text) or (project is not None and calls_for_losses(text, project))
+    code = _code(text, path, config)
+    with in_use(config.functions, path):
+        is_suspicious = gate.is_worth_it(config.functions.marked(code)) or (
+            project is not None and calls_for_losses(code, project)
+        )
     if not is_suspicious or config.excludes(path):
         return Analysis(*question, None, [])
 
     def wanted(finding: Finding) -> bool:
         job.go_on()
-        is_asked_for = fixes is None or finding.span in fixes
-        return is_asked_for and (finding.span, finding.code) not in before
+        is_asked_for = fixes is None or finding.region in fixes
+        return is_asked_for and (finding.region, finding.code) not in before
 
     check = _check(settings, job, fixes=wanted if fixes != _NO_FIXES else False)
     try:
@@ -134,9 +146,18 @@ def analyse(
     new = baselines.new(Report(found, [], sources(text, path))) if config.baseline else found
     kept = set(map(id, new))
     covered = tuple(finding for finding in found if id(finding) not in kept)
-    findings = [before.get((finding.span, finding.code), finding) for finding in new]
+    findings = [before.get((finding.region, finding.code), finding) for finding in new]
     fixed = None if fixes is None else fixes.union(span for span, _ in before)
     return Analysis(*question, fixed, findings, covered=covered)
+
+
+def _code(text: str, path: str, config: Config) -> str:
+    """The Python in a text."""
+    try:
+        document = opened(text, path, config.python_cell_magics)
+    except SourceError:
+        return text
+    return text if document is None else document.text
 
 
 def _state(file: str | None) -> tuple[int, int] | None:
@@ -147,18 +168,20 @@ def _state(file: str | None) -> tuple[int, int] | None:
     return None if state is None else (state.st_mtime_ns, state.st_size)
 
 
-def fix_all(analysis: Analysis, path: str, job: Job) -> str:
-    """The text with every safe fix applied."""
+def fix_all(analysis: Analysis, path: str, job: Job, chosen: Sequence[Finding]) -> str:
+    """The text with every safe fix of some findings applied."""
     settings = Settings(on_problem=lambda problem: None)
-    report = Report(analysis.findings or [], [], {path: analysis.text})
+    report = Report([*chosen], [], sources(analysis.text, path))
 
     def wanted(finding: Finding) -> bool:
         job.go_on()
         return True
 
     check = _check(settings, job, fixes=wanted)
-    if analysis.covered:
-        everything = sorted([*report.findings, *analysis.covered], key=lambda finding: finding.sort_key)
+    if analysis.covered or len(chosen) < len(analysis.findings or ()):
+        everything = sorted(
+            [*(analysis.findings or ()), *analysis.covered], key=lambda finding: finding.sort_key
+        )
         check.keep(report._replace(findings=everything), report.findings)
     try:
         data = encode(analysis.text, path)
@@ -175,7 +198,8 @@ def _check(settings: Settings, job: Job, *, fixes: bool | Callable[[Finding], bo
 class View:
     """One text in the terms of the protocol: positions from 0, in the units that the client counts."""
 
-    def __init__(self, document: TextDocument) -> None:
+    def __init__(self, document: TextDocument, *, is_cell: bool = False) -> None:
+        self.is_cell = is_cell
         self.uri = document.uri
         self.version = document.version
         self.text = unify_line_ends(document.source)
@@ -199,24 +223,10 @@ class View:
         """The range of a span."""
         return lsp.Range(self.position(span.line, span.column), self.position(span.end_line, span.end_column))
 
-    def diagnostic(self, finding: Finding, *, related: bool) -> lsp.Diagnostic:
-        """A finding, with what it rests on if the client shows `related` information."""
-        diagnostic = lsp.Diagnostic(
-            range=self.range(finding.span),
-            message=finding.message,
-            severity=_SEVERITIES[finding.confidence],
-            code=finding.code,
-            source="batchmean",
-        )
-        if related:
-            diagnostic.related_information = [
-                lsp.DiagnosticRelatedInformation(
-                    lsp.Location(self.uri, lsp.Range(start := self.position(b.line, b.column), start)),
-                    b.text,
-                )
-                for b in finding.because
-            ]
-        return diagnostic
+    def location(self, line: int, column: int) -> lsp.Location:
+        """A place that counts lines and code points from 1, as one of the document."""
+        start = self.position(line, column)
+        return lsp.Location(self.uri, lsp.Range(start, start))
 
     def text_edit(self, edit: Edit) -> lsp.TextEdit:
         """An edit, with the line ends of the document."""
@@ -237,7 +247,8 @@ class View:
 
     @cached_property
     def _noqa(self) -> Noqa:
-        return Noqa(self.text)
+        plain = neutralised(self._lines, EVERY) if self.is_cell else None
+        return Noqa(self.text if plain is None else "\n".join(plain))
 
 
 def _line_edit(lines: list[str], start: int, end: int, new: list[str]) -> Edit:
@@ -249,17 +260,82 @@ def _line_edit(lines: list[str], start: int, end: int, new: list[str]) -> Edit:
     return Edit(Span(start + 1, 1, end, len(lines[end - 1]) + 1), "\n".join(new))
 
 
+class Book(NamedTuple):
+    """What the places of an analysis count in: a document, or the cells of a notebook by their numbers."""
+
+    uri: str
+    path: str
+    views: Mapping[int | None, View]
+    here: int | None = None
+    """Which of them was asked about; None for a document."""
+    broken: Mapping[int, str] = {}
+    """Cells whose text is not the one that was analysed, since it does not parse."""
+
+    @property
+    def view(self) -> View:
+        """The one that was asked about."""
+        return self.views[self.here]
+
+    def findings(self, analysis: Analysis) -> list[Finding]:
+        """The findings where it was asked about."""
+        return [f for f in analysis.findings or () if f.cell == self.here and f.cell not in self.broken]
+
+    def diagnostic(self, finding: Finding, *, related: bool) -> lsp.Diagnostic:
+        """A finding, with what it rests on if the client shows `related` information."""
+        diagnostic = lsp.Diagnostic(
+            range=self.views[finding.cell].range(finding.span),
+            message=finding.message,
+            severity=_SEVERITIES[finding.confidence],
+            code=finding.code,
+            source="batchmean",
+        )
+        if related:
+            diagnostic.related_information = [
+                lsp.DiagnosticRelatedInformation(self.views[b.cell].location(b.line, b.column), b.text)
+                for b in finding.because
+                if b.cell not in self.broken
+            ]
+        return diagnostic
+
+    def text_edits(self, edits: Iterable[Edit]) -> dict[int | None, list[lsp.TextEdit]]:
+        """Edits, by what they count in."""
+        found: dict[int | None, list[lsp.TextEdit]] = {}
+        for edit in edits:
+            found.setdefault(edit.cell, []).append(self.views[edit.cell].text_edit(edit))
+        return found
+
+    def differences(self, after: str) -> dict[int | None, list[lsp.TextEdit]]:
+        """The edits that make of the document, or of the cells, what is in the file `after`."""
+        changed = {None: after} if self.here is None and None in self.views else texts(after, self.path)
+        found = {
+            cell: self.views[cell].difference(text)
+            for cell, text in changed.items()
+            if cell in self.views and cell not in self.broken
+        }
+        return {cell: edits for cell, edits in found.items() if edits}
+
+
 class BatchmeanServer(LanguageServer):
-    """The server. One thread analyses, so that messages are answered while it does."""
+    """The server. One thread analyses and another one works out fixes, so that messages are answered while they do."""
 
     def __init__(self) -> None:
         # Whole texts, not changes: pygls ends lines where Python and the protocol do not (form feeds, U+2028), and
         # would put changes in wrong places.
-        super().__init__("batchmean", __version__, lsp.TextDocumentSyncKind.Full)
+        super().__init__(
+            "batchmean",
+            __version__,
+            lsp.TextDocumentSyncKind.Full,
+            notebook_document_sync=SELECTOR,
+            protocol_cls=Protocol,
+        )
         self.is_shut_down = False
         self._worker = ThreadPoolExecutor(max_workers=1)
-        self._jobs: set[Job] = set()
+        self._fixer = ThreadPoolExecutor(max_workers=1)
+        self._jobs: dict[Job, str] = {}
+        """What is under way, and for which document or notebook."""
         self._known: dict[str, Analysis] = {}
+        self._good: dict[str, Mapping[str, str]] = {}
+        """The last texts of cells that parsed, by the URI of the notebook."""
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._complaints: dict[str, str | None] = {}
 
@@ -269,45 +345,61 @@ class BatchmeanServer(LanguageServer):
         """Publish the diagnostics of a document, after a pause; a look that is still to come is dropped."""
         if (pending := self._pending.pop(uri, None)) is not None:
             pending.cancel()
+        if pause:
+            self.call_off(uri)
         self._pending[uri] = asyncio.ensure_future(self._publish(uri, pause))
 
     def look_at_all(self) -> None:
         """The configuration may have changed."""
         for document in self._open:
-            self.look_at(document.uri)
+            if self._notebook_of(document.uri) is None:
+                self.look_at(document.uri)
+        for notebook in self._notebooks:
+            self.look_at(notebook.uri)
 
-    def forget(self, uri: str) -> None:
-        """The document is closed."""
+    def forget(self, uri: str, cells: Iterable[str] | None = None) -> None:
+        """The document is closed, or the notebook with its cells."""
         if (pending := self._pending.pop(uri, None)) is not None:
             pending.cancel()
         self._known.pop(uri, None)
-        self._complaints.pop(uri, None)
-        self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
+        self._good.pop(uri, None)
+        for each in (uri,) if cells is None else cells:
+            self._complaints.pop(each, None)
+            self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(each, []))
 
     async def _publish(self, uri: str, pause: float) -> None:
         await asyncio.sleep(pause)
         try:
-            analysis, view = await self._analysis(uri)
+            analysis, book = await self._analysis(uri)
         except Closed:
             return
         except Exception as error:  # nobody waits for this task, so nobody else would tell
             self._complain(lsp.MessageType.Error, uri, f"{INTERNAL_ERROR}: {type(error).__name__}: {error}")
             return
-        if analysis.findings is not None:
-            diagnostics = [self._diagnostic(view, finding) for finding in analysis.findings]
-            self.text_document_publish_diagnostics(
-                lsp.PublishDiagnosticsParams(uri, diagnostics, view.version)
-            )
+        if analysis.findings is None:
+            return
+        by_cell: dict[int | None, list[lsp.Diagnostic]] = {cell: [] for cell in book.views}
+        for finding in analysis.findings:
+            by_cell[finding.cell].append(self._diagnostic(book, finding))
+        for cell, diagnostics in by_cell.items():
+            if cell not in book.broken:
+                view = book.views[cell]
+                self.text_document_publish_diagnostics(
+                    lsp.PublishDiagnosticsParams(view.uri, diagnostics, view.version)
+                )
+        rules = {RULES[finding.code] for finding in analysis.findings}
+        with suppress(Closed):
+            await self._in_worker(uri, lambda job: [page(rule) for rule in rules])  # a hover has them at once
 
     # What the client asks.
 
     async def hover(self, uri: str, position: lsp.Position) -> lsp.Hover | None:
         """What a finding at this place says, in full."""
-        analysis, view = await self._analysis(uri)
-        for finding in analysis.findings or ():
-            place = view.range(finding.span)
+        analysis, book = await self._analysis(uri)
+        for finding in book.findings(analysis):
+            place = book.view.range(finding.span)
             if _overlap(place, lsp.Range(position, position)):
-                text = await self._in_worker(lambda job, finding=finding: about(finding))  # type: ignore[misc]
+                text = await self._in_worker(uri, lambda job, finding=finding: about(finding))  # type: ignore[misc]
                 return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, text), place)
         return None
 
@@ -318,22 +410,26 @@ class BatchmeanServer(LanguageServer):
         ask for them later does so, or else now if they are few or it asks for nothing else.
         """
         uri, only = params.text_document.uri, params.context.only
-        analysis, view = await self._analysis(uri)
+        analysis, book = await self._analysis(uri)
         places = frozenset(
-            f.span for f in analysis.findings or () if _overlap(view.range(f.span), params.range)
+            f.region for f in book.findings(analysis) if _overlap(book.view.range(f.span), params.range)
         )
-        is_asked_for_all = only is not None and _is_wanted(FIX_ALL, only)
+        kinds = [FIX_ALL] if book.here is None else [FIX_ALL, FIX_NOTEBOOK]
+        is_asked_for_all = only is not None and any(_is_wanted(kind, only) for kind in kinds)
         if not (places or is_asked_for_all):
             return []
         actions: list[lsp.CodeAction] = []
         if places and _is_wanted(lsp.CodeActionKind.QuickFix, only):
-            analysis, view = await self._analysis(uri, fixes=places)
-            here = [f for f in analysis.findings or () if _overlap(view.range(f.span), params.range)]
-            actions += [self._fix(view, finding) for finding in here if finding.fix is not None]
-            silencing = ((finding, view.silencing(finding)) for finding in here)
-            actions += [self._silence(view, finding, edit) for finding, edit in silencing if edit is not None]
-        if _is_wanted(FIX_ALL, only):
-            action = lsp.CodeAction("Fix all that batchmean can fix safely", FIX_ALL, data=uri)
+            analysis, book = await self._analysis(uri, fixes=places)
+            here = [f for f in book.findings(analysis) if _overlap(book.view.range(f.span), params.range)]
+            actions += [self._fix(book, f) for f in here if f.fix is not None and self._can_edit(book, f.fix)]
+            silencing = ((finding, book.view.silencing(finding)) for finding in here)
+            actions += [self._silence(book, finding, edit) for finding, edit in silencing if edit is not None]
+        for kind in kinds:
+            if not _is_wanted(kind, only) or (only is None and kind == FIX_NOTEBOOK):
+                continue
+            where = " in this notebook" if kind == FIX_NOTEBOOK else ""
+            action = lsp.CodeAction(f"Fix all that batchmean can fix safely{where}", kind, data=uri)
             if self._can_resolve and not is_asked_for_all:
                 actions.append(action)
             elif not is_asked_for_all and len(analysis.findings or ()) > _FEW:
@@ -342,16 +438,25 @@ class BatchmeanServer(LanguageServer):
                 actions.append(resolved)
         return actions
 
+    def _can_edit(self, book: Book, fix: Fix) -> bool:
+        """Whether none of its edits is in a cell whose text is another one now."""
+        return all(edit.cell not in book.broken for edit in fix.edits)
+
     async def resolve(self, action: lsp.CodeAction) -> lsp.CodeAction:
         """The safe fixes of a whole document, for an action that was offered without them."""
         uri = action.data
         document = self._document(uri) if isinstance(uri, str) else None
         if document is not None:
-            path = self._path(document)
-            analysis, view = await self._analysis(document.uri, fixes=None)
-            after = await self._in_worker(lambda job: fix_all(analysis, path, job))
-            if after != analysis.text:
-                action.edit = self._edit(view, view.difference(after))
+            analysis, book = await self._analysis(document.uri, fixes=None)
+            found = book.findings(analysis)
+            if action.kind == FIX_NOTEBOOK:
+                found = [f for f in analysis.findings or () if f.cell not in book.broken]
+            chosen = [f for f in found if f.fix is None or self._can_edit(book, f.fix)]
+            after = await self._in_worker(
+                book.uri, lambda job: fix_all(analysis, book.path, job, chosen), fixes=True
+            )
+            if after != analysis.text and (edits := book.differences(after)):
+                action.edit = self._edit(book, edits)
         action.data = None
         return action
 
@@ -363,24 +468,24 @@ class BatchmeanServer(LanguageServer):
         support = acting.resolve_support if acting is not None else None
         return support is not None and "edit" in support.properties and bool(acting and acting.data_support)
 
-    def _fix(self, view: View, finding: Finding) -> lsp.CodeAction:
+    def _fix(self, book: Book, finding: Finding) -> lsp.CodeAction:
         assert finding.fix is not None
         title = f"Fix {finding.code} {finding.name}"
         return lsp.CodeAction(
             title if finding.fix.safe else f"{title} (unsafe: look at the result)",
             lsp.CodeActionKind.QuickFix,
-            diagnostics=[self._diagnostic(view, finding)],
+            diagnostics=[self._diagnostic(book, finding)],
             is_preferred=finding.fix.safe,
-            edit=self._edit(view, [view.text_edit(edit) for edit in finding.fix.edits]),
+            edit=self._edit(book, book.text_edits(finding.fix.edits)),
         )
 
-    def _silence(self, view: View, finding: Finding, edit: lsp.TextEdit) -> lsp.CodeAction:
+    def _silence(self, book: Book, finding: Finding, edit: lsp.TextEdit) -> lsp.CodeAction:
         return lsp.CodeAction(
             f"Silence {finding.code} on this line (# noqa)",
             lsp.CodeActionKind.QuickFix,
-            diagnostics=[self._diagnostic(view, finding)],
+            diagnostics=[self._diagnostic(book, finding)],
             is_preferred=False,
-            edit=self._edit(view, [edit]),
+            edit=self._edit(book, {finding.cell: [edit]}),
         )
 
     # Common to both.
@@ -393,6 +498,23 @@ class BatchmeanServer(LanguageServer):
         except RuntimeError:  # before the client has said who it is
             return []
 
+    @property
+    def _notebooks(self) -> list[lsp.NotebookDocument]:
+        """The notebooks that the client has opened."""
+        try:
+            return [*self.workspace.notebook_documents.values()]
+        except RuntimeError:  # before the client has said who it is
+            return []
+
+    def _notebook_of(self, uri: str) -> lsp.NotebookDocument | None:
+        """The notebook with this URI, or with such a cell."""
+        if not self._notebooks:
+            return None
+        workspace = self.workspace
+        return workspace.get_notebook_document(notebook_uri=uri) or workspace.get_notebook_document(
+            cell_uri=uri
+        )
+
     def _document(self, uri: str) -> TextDocument | None:
         """A document, if the client has opened it: no other one is read, and it may be a pipe."""
         # Under which spelling of a URI a document is kept, with `%20` or without, pygls alone knows.
@@ -401,19 +523,68 @@ class BatchmeanServer(LanguageServer):
 
     async def _analysis(
         self, uri: str, *, fixes: frozenset[Span] | None = _NO_FIXES
-    ) -> tuple[Analysis, View]:
+    ) -> tuple[Analysis, Book]:
         """The analysis of an open document as it is now, with the fixes at some places, or with all (None).
 
-        Raises `Closed`: between two steps of an answer the client may have closed it.
+        Of a cell, or of a notebook by its own URI, it is that of the notebook. Raises `Closed`: between two steps of
+        an answer the client may have closed it.
         """
+        if (notebook := self._notebook_of(uri)) is not None:
+            return await self._analysis_of_notebook(notebook, uri, fixes)
         document = self._document(uri)
         if document is None:
             raise Closed
         view = View(document)
         path, known = self._path(document), self._known.get(uri)
-        analysis = await self._in_worker(lambda job: analyse(view.text, path, known, job, fixes=fixes))
-        if self._document(uri) is not None:  # still open
+        analysis = await self._in_worker(
+            uri, lambda job: analyse(view.text, path, known, job, fixes=fixes), fixes=fixes != _NO_FIXES
+        )
+        now = self._document(uri)
+        if now is not None and now.version == view.version:
             self._known[uri] = analysis
+        self._complain_of(analysis, uri, path)
+        return analysis, Book(uri, path, {None: view})
+
+    async def _analysis_of_notebook(
+        self, notebook: lsp.NotebookDocument, uri: str, fixes: frozenset[Span] | None
+    ) -> tuple[Analysis, Book]:
+        views: dict[int | None, View] = {}
+        cells: list[Cell] = []
+        here = None
+        for number, cell in enumerate(notebook.cells, start=1):
+            document = self._document(cell.document)
+            is_code = cell.kind == lsp.NotebookCellKind.Code
+            if document is not None and is_code and document.language_id == "python":
+                view = views[number] = View(document, is_cell=True)
+                cells.append(Cell(cell.document, view.text))
+            else:
+                cells.append(Cell(cell.document, None))
+            if uri == cell.document:
+                here = number
+        if here is not None and here not in views:
+            raise Closed  # Markdown, or another language
+        path = _path_of_notebook(notebook.uri)
+        known, good = self._known.get(notebook.uri), self._good.get(notebook.uri, {})
+
+        def work(job: Job) -> tuple[Sheet, Analysis]:
+            config = Settings(on_problem=lambda problem: None).of(path)
+            made = sheet(cells, good, config.python_cell_magics)
+            return made, analyse(made.content, path, known, job, fixes=fixes)
+
+        version = notebook.version
+        made, analysis = await self._in_worker(notebook.uri, work, fixes=fixes != _NO_FIXES)
+        now = self._notebook_of(notebook.uri)
+        if now is not None and now.version == version:
+            self._known[notebook.uri] = analysis
+            self._good[notebook.uri] = made.good
+        self._complain_of(analysis, notebook.uri, path)
+        for number, problem in made.broken.items():
+            message = f"{path}: cell {number}: {problem}"
+            self._complain(lsp.MessageType.Log, cells[number - 1].uri, message)
+        return analysis, Book(notebook.uri, path, views, here, made.broken)
+
+    def _complain_of(self, analysis: Analysis, uri: str, path: str) -> None:
+        """Say what is wrong with the settings, or why there is no verdict."""
         if analysis.config_problem is not None:
             self._complain(lsp.MessageType.Warning, "configuration", analysis.config_problem)
         else:
@@ -422,7 +593,6 @@ class BatchmeanServer(LanguageServer):
             is_ours = analysis.problem.startswith(INTERNAL_ERROR)
             level = lsp.MessageType.Error if is_ours else lsp.MessageType.Log
             self._complain(level, uri, f"{path}: {analysis.problem}")
-        return analysis, view
 
     def _path(self, document: TextDocument) -> str:
         # A URI names the bytes of a path as UTF-8, whatever the encoding of the locale.
@@ -430,20 +600,27 @@ class BatchmeanServer(LanguageServer):
         # What an editor sends under the name of a notebook is one of its cells.
         return f"{path}.py" if path.endswith(".ipynb") else path
 
-    async def _in_worker(self, work: Callable[[Job], _Result]) -> _Result:
-        """Do it in the thread for that. If nobody waits any more, it ends at its next step."""
+    async def _in_worker(self, uri: str, work: Callable[[Job], _Result], *, fixes: bool = False) -> _Result:
+        """Do it in the thread for that. If nobody waits any more, it ends at its next step.
+
+        Raises `Closed` where it was called off.
+        """
         job = Job()
-        self._jobs.add(job)
+        self._jobs[job] = uri
+        thread = self._fixer if fixes else self._worker
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, work, job)
+            return await asyncio.get_running_loop().run_in_executor(thread, work, job)
+        except Cancelled:
+            raise Closed from None
         finally:
             job.call_off()
-            self._jobs.discard(job)
+            del self._jobs[job]
 
-    def call_off(self) -> None:
-        """End whatever is under way."""
-        for job in self._jobs:
-            job.call_off()
+    def call_off(self, uri: str | None = None) -> None:
+        """End whatever is under way, or is for a document: it has changed, so that nobody can use the answer."""
+        for job, its in self._jobs.items():
+            if uri in (None, its):
+                job.call_off()
 
     def _complain(self, level: lsp.MessageType, about_what: str, message: str) -> None:
         """Say it once, until something else is to be said about the same."""
@@ -455,21 +632,31 @@ class BatchmeanServer(LanguageServer):
         else:
             self.window_log_message(lsp.LogMessageParams(level, message))
 
-    def _diagnostic(self, view: View, finding: Finding) -> lsp.Diagnostic:
+    def _diagnostic(self, book: Book, finding: Finding) -> lsp.Diagnostic:
         text_document = self.client_capabilities.text_document
         publishing = text_document.publish_diagnostics if text_document is not None else None
-        return view.diagnostic(
+        return book.diagnostic(
             finding, related=publishing is not None and bool(publishing.related_information)
         )
 
-    def _edit(self, view: View, edits: Sequence[lsp.TextEdit]) -> lsp.WorkspaceEdit:
-        """The edit, for this version of the document only if the client can tell."""
+    def _edit(self, book: Book, edits: Mapping[int | None, list[lsp.TextEdit]]) -> lsp.WorkspaceEdit:
+        """The edits, for these versions of the documents only if the client can tell."""
         workspace = self.client_capabilities.workspace
         editing = workspace.workspace_edit if workspace is not None else None
         if editing is None or not editing.document_changes:
-            return lsp.WorkspaceEdit(changes={view.uri: list(edits)})
-        document = lsp.OptionalVersionedTextDocumentIdentifier(view.uri, view.version)
-        return lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(document, list(edits))])
+            return lsp.WorkspaceEdit(changes={book.views[cell].uri: some for cell, some in edits.items()})
+        changes: list[lsp.TextDocumentEdit | lsp.CreateFile | lsp.RenameFile | lsp.DeleteFile] = []
+        for cell, some in edits.items():
+            view = book.views[cell]
+            document = lsp.OptionalVersionedTextDocumentIdentifier(view.uri, view.version)
+            changes.append(lsp.TextDocumentEdit(document, [*some]))
+        return lsp.WorkspaceEdit(document_changes=changes)
+
+
+def _path_of_notebook(uri: str) -> str:
+    """Where a notebook is, or would be: one that is not saved yet has a name of its own kind."""
+    path = os.fsdecode(TextDocument(uri).path.encode("utf-8", "surrogateescape"))
+    return path if path.endswith(".ipynb") else f"{path}.ipynb"
 
 
 def _overlap(one: lsp.Range, other: lsp.Range) -> bool:
@@ -518,6 +705,25 @@ def create_server() -> BatchmeanServer:
     async def closed(ls: BatchmeanServer, params: lsp.DidCloseTextDocumentParams) -> None:
         ls.forget(params.text_document.uri)
 
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
+    async def notebook_opened(ls: BatchmeanServer, params: lsp.DidOpenNotebookDocumentParams) -> None:
+        ls.look_at(params.notebook_document.uri)
+
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    async def notebook_changed(ls: BatchmeanServer, params: lsp.DidChangeNotebookDocumentParams) -> None:
+        structure = params.change.cells.structure if params.change.cells is not None else None
+        for cell in (structure.did_close if structure is not None else None) or ():
+            ls.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(cell.uri, []))
+        ls.look_at(params.notebook_document.uri, PAUSE)
+
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_SAVE)
+    async def notebook_saved(ls: BatchmeanServer, params: lsp.DidSaveNotebookDocumentParams) -> None:
+        ls.look_at(params.notebook_document.uri)
+
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    async def notebook_closed(ls: BatchmeanServer, params: lsp.DidCloseNotebookDocumentParams) -> None:
+        ls.forget(params.notebook_document.uri, [cell.uri for cell in params.cell_text_documents])
+
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     async def files_changed(ls: BatchmeanServer, params: lsp.DidChangeWatchedFilesParams) -> None:
         ls.look_at_all()
@@ -536,7 +742,7 @@ def create_server() -> BatchmeanServer:
     @server.feature(
         lsp.TEXT_DOCUMENT_CODE_ACTION,
         lsp.CodeActionOptions(
-            code_action_kinds=[lsp.CodeActionKind.QuickFix, FIX_ALL], resolve_provider=True
+            code_action_kinds=[lsp.CodeActionKind.QuickFix, FIX_ALL, FIX_NOTEBOOK], resolve_provider=True
         ),
     )
     async def code_actions(ls: BatchmeanServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
@@ -620,6 +826,7 @@ def main() -> int:
     # Whatever prints must not get between the messages.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.setswitchinterval(_SWITCH)
     logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show the rest as errors
     server = create_server()
     server.start_io(Inbox(sys.stdin.buffer, channel), channel)  # type: ignore[arg-type]

@@ -36,6 +36,9 @@ def _lines(path: str, config: Config) -> Iterator[str]:
         if config.baseline
         else "# baseline: every finding is reported"
     )
+    yield f"python-cell-magics = {_list(config.python_cell_magics)}"
+    yield f"frameworks = {_list(config.frameworks)}"
+    yield from _functions(config)
     rules = [
         code
         for code, rule in EVERY.items()
@@ -45,6 +48,12 @@ def _lines(path: str, config: Config) -> Iterator[str]:
     for glob in config.exclude:
         if glob.matches(path):
             yield printable(f"# left out of folders by {glob.text}")
+
+
+def _functions(config: Config) -> Iterator[str]:
+    """What is told of functions, those of installed tables among it: a table in one line, so that more may follow."""
+    own = ", ".join(f"{_string(f.name)} = {_string(f.said)}" for f in config.functions)
+    yield f"functions = {{ {own} }}" if own else "functions = {}"
 
 
 def _list(texts: Iterable[str]) -> str:

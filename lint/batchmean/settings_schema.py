@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchmean.config import CONFIDENCES, KEYS
+from batchmean.functions import NAME
 from batchmean.rules import EVERY
 
 _TITLES = {
@@ -18,6 +19,9 @@ _TITLES = {
     "respect-gitignore": "Leave out of folders what git ignores",
     "follow-imports": "Read the modules of the same project that a file imports",
     "baseline": "A file that --write-baseline has written, whose findings are reported no more",
+    "python-cell-magics": "Further cell magics whose cells hold Python, without their %%",
+    "frameworks": "Installed tables of functions, by the names of their entry points (batchmean.frameworks)",
+    "functions": "Your own functions by full name, and which function each behaves like",
 }
 
 
@@ -40,6 +44,13 @@ def schema() -> dict[str, Any]:
         "respect-gitignore": {"type": "boolean"},
         "follow-imports": {"type": "boolean"},
         "baseline": {"type": "string", "minLength": 1},
+        "python-cell-magics": {"type": "array", "items": {"type": "string", "pattern": r"^[^\W\d]\w*$"}},
+        "frameworks": {"type": "array", "items": {"type": "string", "minLength": 1}},
+        "functions": {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+            "additionalProperties": {"type": "string", "minLength": 1},
+        },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -44,6 +44,7 @@ class Client:
         self._inbox: queue.Queue[Message | Exception] = queue.Queue()
         self._last_id = 0
         self._versions: dict[str, int] = {}
+        self._notebooks: dict[str, int] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -94,6 +95,58 @@ class Client:
             {"textDocument": {"uri": uri, "version": version}, "contentChanges": [{"text": text}]},
         )
         return version
+
+    def open_notebook(self, path: Path, cells: Sequence[tuple[str, str]]) -> list[str]:
+        """Open a notebook of cells in a language each; their URIs."""
+        uris = [f"{path.as_uri().replace('file:', 'vscode-notebook-cell:')}#C{n}" for n in range(len(cells))]
+        self._notebooks[path.as_uri()] = 1
+        self._versions |= dict.fromkeys(uris, 1)
+        self.notify(
+            "notebookDocument/didOpen",
+            {
+                "notebookDocument": {
+                    "uri": path.as_uri(),
+                    "notebookType": "jupyter-notebook",
+                    "version": 1,
+                    "cells": [
+                        self.notebook_cell(uri, cell[0]) for uri, cell in zip(uris, cells, strict=True)
+                    ],
+                },
+                "cellTextDocuments": [
+                    {"uri": uri, "languageId": language, "version": 1, "text": text}
+                    for uri, (language, text) in zip(uris, cells, strict=True)
+                ],
+            },
+        )
+        return uris
+
+    def notebook_cell(self, uri: str, language: str) -> Message:
+        """A cell as the protocol has it."""
+        return {"kind": 1 if language == "markdown" else 2, "document": uri}
+
+    def change_notebook(self, path: Path, **cells: Any) -> None:
+        """Tell of a change: `textContent`, `structure` or `data`, as the protocol has them."""
+        uri = path.as_uri()
+        self._notebooks[uri] += 1
+        document = {"uri": uri, "version": self._notebooks[uri]}
+        self.notify("notebookDocument/didChange", {"notebookDocument": document, "change": {"cells": cells}})
+
+    def change_cell(self, path: Path, uri: str, *changes: Message) -> int:
+        """Change parts of a cell's text, or all of it; its new version."""
+        self._versions[uri] += 1
+        version = self._versions[uri]
+        text = {"document": {"uri": uri, "version": version}, "changes": list(changes)}
+        self.change_notebook(path, textContent=[text])
+        return version
+
+    def close_notebook(self, path: Path, uris: Sequence[str]) -> None:
+        """Close a notebook and its cells."""
+        for uri in uris:
+            self._versions.pop(uri, None)
+        del self._notebooks[path.as_uri()]
+        cells = [{"uri": uri} for uri in uris]
+        notebook = {"uri": path.as_uri()}
+        self.notify("notebookDocument/didClose", {"notebookDocument": notebook, "cellTextDocuments": cells})
 
     def start_over(self, root: Path) -> None:
         """Close every document and forget what was said; documents are in `root` now."""

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from batchmean.server import MAX_MESSAGE, Inbox
 
-from tests.editors.client import CAPABILITIES, Client, Message, applied, program
+from tests.editors.client import CAPABILITIES, PATIENCE, Client, Message, applied, program
 from tests.faces.support import RIGHT, WRONG, native
 
 COUNTED = dedent(
@@ -230,3 +231,109 @@ def test_lines_without_an_end_are_read_in_pieces() -> None:
     inbox = Inbox(io.BytesIO(b"x" * 1_000_000), io.BytesIO())
     longest = max(len(line) for line in iter(inbox.readline, b""))
     assert longest <= 1 << 16
+
+
+@pytest.mark.heavy
+def test_others_are_answered_while_fixes_are_worked_out(tmp_path: Path) -> None:
+    with Client([sys.executable, "-c", COUNTED, "wait"], tmp_path) as client:
+        client.initialize()
+        uri = client.open(tmp_path / "a.py", MANY)
+        where = client.diagnostics(uri, 1)[0]["range"]
+        question = asked(uri, where, "source.fixAll")
+        client._send({"id": "slow", "method": "textDocument/codeAction", "params": question})
+        while not fixes(tmp_path):
+            client.quiet(0.01)
+        hover = {"textDocument": {"uri": uri}, "position": where["start"]}
+        assert "BMN102" in client.request("textDocument/hover", hover)["contents"]["value"]
+        assert len(client.diagnostics(client.open(tmp_path / "b.py", WRONG), 1)) == 1
+        (tmp_path / "go").touch()
+        answer = client._receive(time.monotonic() + PATIENCE)
+        while answer.get("id") != "slow":
+            answer = client._receive(time.monotonic() + PATIENCE)
+        [action] = answer["result"]
+        [change] = action["edit"]["documentChanges"]
+        assert applied(MANY, change["edits"]) == MANY.replace(".mean()", ".sum(axis=-1).mean()")
+
+
+@pytest.mark.heavy
+def test_a_change_ends_what_was_worked_out_for_the_text_before(tmp_path: Path) -> None:
+    with Client([sys.executable, "-c", COUNTED, "wait"], tmp_path) as client:
+        client.initialize()
+        uri = client.open(tmp_path / "a.py", MANY)
+        where = client.diagnostics(uri, 1)[0]["range"]
+        question = asked(uri, where, "source.fixAll")
+        client._send({"id": "slow", "method": "textDocument/codeAction", "params": question})
+        while not fixes(tmp_path):
+            client.quiet(0.01)
+        version = client.change(uri, RIGHT)
+        assert client.diagnostics(uri, version) == []
+        (tmp_path / "go").touch()
+        answer = client._receive(time.monotonic() + PATIENCE)
+        while answer.get("id") != "slow":
+            answer = client._receive(time.monotonic() + PATIENCE)
+        assert answer["result"] == []
+        assert fixes(tmp_path) < COUNT
+
+
+@pytest.mark.heavy
+def test_the_end_of_the_input_ends_it_whatever_is_under_way(tmp_path: Path) -> None:
+    with Client([sys.executable, "-c", COUNTED], tmp_path) as client:
+        client.initialize()
+        uri = client.open(tmp_path / "a.py", MANY * 3)
+        where = client.diagnostics(uri, 1)[0]["range"]
+        for number in range(20):
+            question = asked(uri, where, "source.fixAll")
+            client._send({"id": f"q{number}", "method": "textDocument/codeAction", "params": question})
+        assert client.process.stdin is not None
+        client.process.stdin.close()
+        assert client.process.wait(PATIENCE) == 1
+        assert fixes(tmp_path) < 20 * 3 * COUNT
+
+
+def test_a_document_that_is_not_open_is_no_error(client: Client) -> None:
+    for number, text in enumerate((WRONG, RIGHT), start=2):
+        document = {"uri": (client.root / "never.py").as_uri(), "version": number}
+        params = {"textDocument": document, "contentChanges": [{"text": text}]}
+        client.notify("textDocument/didChange", params)
+        client.notify("textDocument/didSave", {"textDocument": document})
+    for method in ("textDocument/didClose", "textDocument/didSave"):
+        client.notify(method, {"textDocument": {"uri": (client.root / "other.py").as_uri()}})
+    position = {"line": 7, "character": 14}
+    where = {"start": position, "end": position}
+    uri = (client.root / "never.py").as_uri()
+    hover = {"textDocument": {"uri": uri}, "position": position}
+    assert client.request("textDocument/hover", hover) is None
+    assert client.request("textDocument/codeAction", asked(uri, where)) == []
+    assert [m for m in client.notifications if m["method"].startswith("window/")] == []
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="it reads how much memory a process has")
+def test_memory_does_not_grow_with_changes_and_documents(tmp_path: Path) -> None:
+    def memory() -> int:
+        pages = int(Path(f"/proc/{client.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+    large = RIGHT + "".join(f"# {'x' * 100}\n" for _ in range(3000))  # 300 kB
+    with Client([program("batchmean"), "server"], tmp_path) as client:
+        client.initialize()
+        uri = client.open(tmp_path / "a.py", large)
+        for number in range(50):
+            version = client.change(uri, f"{large}# {number}\n")
+        client.diagnostics(uri, version)
+        before = memory()
+        for number in range(1000):
+            version = client.change(uri, f"{large}# {number}\n")
+            if number % 10 == 0:
+                client.diagnostics(uri, version)
+        client.diagnostics(uri, client.change(uri, large))
+        for _ in range(3):
+            uris = [client.open(tmp_path / f"{name}.py", f"{large}# {name}\n") for name in range(50)]
+            client.diagnostics(uris[-1], 1)
+            for each in uris:
+                client.close(each)
+                client._versions.pop(each)
+            client.diagnostics(uris[-1])
+        hover = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 0}}
+        assert client.request("textDocument/hover", hover) is None
+        assert memory() - before < 100  # MB; what was sent is 350 MB

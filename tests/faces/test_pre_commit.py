@@ -58,12 +58,22 @@ def test_a_wrong_loss_cannot_be_committed(write: Write, tmp_path: Path) -> None:
     revision = git("hook", "rev-parse", "HEAD")
 
     hooks = f"repos:\n- repo: {tmp_path / 'hook'}\n  rev: {revision}\n  hooks:\n  - id: batchmean\n"
-    excluded = '[tool.batchmean]\nexclude = ["old.py"]\n'
-    write({"user/.pre-commit-config.yaml": hooks, "user/pyproject.toml": excluded, "user/old.py": WRONG})
+    settings = """\
+[tool.batchmean]
+exclude = ["old.py"]
+
+[tool.batchmean.functions]
+"acme.losses.kl" = "torch.nn.functional.kl_div"
+"""
+    write({"user/.pre-commit-config.yaml": hooks, "user/pyproject.toml": settings, "user/old.py": WRONG})
     git("user", "init", "--quiet")
     assert run("user", "pre-commit", "install").returncode == 0
     write(
-        {"user/losses.py": WRONG, "user/n.ipynb": jupyter(notebook([("markdown", "Text"), ("code", WRONG)]))}
+        {
+            "user/losses.py": WRONG,
+            "user/own.py": "from acme.losses import kl\n\n\ndef loss(p, q):\n    return kl(p, q)\n",
+            "user/n.ipynb": jupyter(notebook([("markdown", "Text"), ("code", WRONG)])),
+        }
     )
     git("user", "add", "--all")
     blocked = run("user", "git", "commit", "--message", "wrong")
@@ -71,8 +81,9 @@ def test_a_wrong_loss_cannot_be_committed(write: Write, tmp_path: Path) -> None:
     assert "losses.py:8:13: BMN102 " in blocked.stderr
     assert "n.ipynb:cell 2:8:13: BMN102 " in blocked.stderr
     assert "old.py" not in blocked.stderr
+    assert "own.py:5:12: BMN103 " in blocked.stderr
 
-    write({"user/losses.py": RIGHT, "user/n.ipynb": jupyter(notebook([("code", RIGHT)]))})
+    write({"user/own.py": "", "user/losses.py": RIGHT, "user/n.ipynb": jupyter(notebook([("code", RIGHT)]))})
     git("user", "add", "--all")
     passed = run("user", "git", "commit", "--message", "right")
     assert passed.returncode == 0, passed.stdout + passed.stderr

@@ -29,6 +29,11 @@ SECOND_STAGE = (
     "tinygrad",
     "torch",
     "einops",
+    "mcp",
+    "IPython",
+    "ipykernel",
+    "jupyter_lsp",
+    "jupyterlab_lsp",
 )
 """What `tests/requirements-heavy.txt` installs. With BATCHMEAN_HEAVY=1 none of these may be missing."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from batchmean import check, memory
+from batchmean.functions import NONE
 from batchmean.syntax import parse
 
 from tests.faces.support import RIGHT, WRONG, Run, Write
@@ -214,7 +215,7 @@ def test_memory_that_ends_in_the_analysis_is_no_bug_of_ours(monkeypatch: pytest.
         raise MemoryError
 
     monkeypatch.setattr("batchmean.verdicts.analyse", fail)
-    verdict = check._lint(("a.py", WRONG, None), fixes=False)
+    verdict = check._lint(("a.py", WRONG, None, NONE), fixes=False)
     assert verdict == ([], "cannot be analysed: not enough memory", False)
 
 

@@ -6,7 +6,7 @@ of its lines knows where it stands in the file, and findings, evidence and edits
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -37,9 +37,10 @@ class _Row(NamedTuple):
 class Document:
     """The Python in one file: `text`, with a map back to the places of the file."""
 
-    def __init__(self, content: str, path: str) -> None:
-        """Read a notebook or a Markdown file. Raises `SourceError` where it is none."""
+    def __init__(self, content: str, path: str, magics: Container[str] = ()) -> None:
+        """Read a notebook, with the cells under `magics`, or a Markdown file. Raises `SourceError` where it is none."""
         self.path = path
+        self._magics = magics
         self.text: str
         """The code that parses, without magics."""
         self.problems: list[str] = []
@@ -75,7 +76,7 @@ class Document:
 
     def _code(self, block: Block) -> Block | None:
         """A cell or a fence as plain Python; None if it is something else."""
-        lines = neutralised(block.lines)
+        lines = neutralised(block.lines, self._magics)
         if lines is None:
             return None
         problem = unparsable("\n".join(lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 # Magics whose cell is Python, as in ruff.
@@ -27,8 +27,22 @@ _TOKEN: Final = re.compile(
 )
 
 
-def neutralised(lines: Sequence[str]) -> list[str] | None:
-    """The lines of a cell as Python, as many as before; None if the whole cell is something else."""
+class _Every:
+    """What holds everything."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERY: Final[Container[str]] = _Every()
+"""For cells that are known to be Python, whatever their magic."""
+
+
+def neutralised(lines: Sequence[str], magics: Container[str] = ()) -> list[str] | None:
+    """The lines of a cell as Python, as many as before; None if the whole cell is something else.
+
+    Cells under `magics` are Python, beside those under IPython's own that are.
+    """
     code = list(lines)
     if not _SUSPECT.search("\n".join(code)):
         return code
@@ -40,7 +54,7 @@ def neutralised(lines: Sequence[str]) -> list[str] | None:
             if _OTHER_LANGUAGE.match(line):
                 return None
             break
-        if magic[1] not in _PYTHON_CELLS:
+        if magic[1] not in _PYTHON_CELLS and magic[1] not in magics:
             return None
         code[index] = ""
     scanner = _Scanner()

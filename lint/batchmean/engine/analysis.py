@@ -20,6 +20,7 @@ from batchmean.engine.machine.interpreter import Interpreter
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.imports import names_of
 from batchmean.engine.selection.relevance import Relevance
+from batchmean.functions import told
 from batchmean.gate import adds_up
 from batchmean.memory import without_collection
 from batchmean.project import Project
@@ -41,7 +42,8 @@ def analyse(
     `on_bound` is called where the module has more to read than is read; the modules of `project` are read where
     the module calls into them.
     """
-    totals = list(epochs(tree, lines, on_bound)) if adds_up("\n".join(lines)) else []
+    marked = told().marked_lines(lines)
+    totals = list(epochs(tree, marked, on_bound)) if adds_up("\n".join(marked)) else []
 
     def judged(ledger: Ledger) -> T:
         ledger.totals = totals
@@ -85,8 +87,8 @@ def _interpreted(
     tree: ast.Module, lines: Sequence[str], thorough: bool = False, project: Project | None = None
 ) -> Interpreter:
     forget_keys()
-    imported = partial(names_of, project=project) if project is not None else None
-    candidates = Candidates(tree, lines, thorough, imported)
+    imported = partial(names_of, project=project) if project is not None or told() else None
+    candidates = Candidates(tree, told().marked_lines(lines), thorough, imported)
     relevance = Relevance(candidates)
     interpreter = Interpreter(lines, relevance, project)
     if candidates.is_empty:

@@ -15,6 +15,7 @@ from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, 
 from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
 from batchmean.fixes.names import last_name
+from batchmean.functions import told
 from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
 from batchmean.rules.support import SupportEvent
 
@@ -245,6 +246,9 @@ class _Plan:
         if not isinstance(call, ast.Call):
             raise Unfixable("the loss is not called here")
         maker = self._maker(call)
+        own = told().by_name.get(self._code.full_name(maker.func) or "")
+        if own is not None and not own.takes("reduction"):
+            raise Unfixable("what is told of the function names no reduction")
         if len(maker.args) > (2 if maker is call else 0) or any(
             k.arg in (None, "size_average", "reduce") for k in maker.keywords
         ):

@@ -21,16 +21,18 @@ FORMATS = {
     "concise": "batchmean.output.concise",
     "full": "batchmean.output.full",
     "json": "batchmean.output.json",
+    "jsonl": "batchmean.output.jsonl",
     "github": "batchmean.output.github",
     "gitlab": "batchmean.output.gitlab",
     "junit": "batchmean.output.junit",
+    "rdjson": "batchmean.output.rdjson",
     "sarif": "batchmean.output.sarif",
 }
 
 TO_BE_READ = ("concise", "full")
 """Those for people; the others are for programs."""
 
-WITH_FIXES = frozenset({"full", "json", "sarif"})
+WITH_FIXES = frozenset({"full", "json", "jsonl", "rdjson", "sarif"})
 """Those that say how to fix a finding, which takes work."""
 
 

@@ -122,5 +122,8 @@ def _location(path: str, region: dict[str, int] | None = None) -> dict[str, Any]
 def _artifact(path: str) -> dict[str, str]:
     path = portable(path)
     if os.path.isabs(path):
-        return {"uri": "file://" + quote(path, errors="surrogateescape")}
+        # The drive of a path on Windows stands behind a slash of its own.
+        return {
+            "uri": "file://" + quote(path if path[0] == "/" else f"/{path}", "/:", errors="surrogateescape")
+        }
     return {"uri": quote(path, errors="surrogateescape"), "uriBaseId": _ROOT}

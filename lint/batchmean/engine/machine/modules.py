@@ -13,6 +13,7 @@ from batchmean.engine.machine.attributes import starred
 from batchmean.engine.machine.evaluator import Evaluator
 from batchmean.engine.selection.imports import is_followed, relevance_of
 from batchmean.engine.selection.relevance import Relevance
+from batchmean.functions import absolute
 from batchmean.project import Module, Project, full_name
 
 MAX_MODULES: Final = 12
@@ -111,7 +112,10 @@ class Importing(Evaluator):
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
-        if node.level and (number := self.scope.file_number):
+        number = self.scope.file_number
+        if node.level:
+            module = absolute(module, self._files[number] if number else None)
+        if number and module.startswith("."):
             module = f".@{number}{module}"
         for alias in node.names:
             if alias.name == "*":

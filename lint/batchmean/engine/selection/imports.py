@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import Relevance
+from batchmean.functions import Functions, told
 from batchmean.gate import holds_a_loss, reduces
 from batchmean.project import Module, Project, full_name, imported
 
@@ -22,19 +23,19 @@ MAX_HOPS: Final = 2
 
 def leads_to_losses(text: str, project: Project) -> bool:
     """Does a text that reduces something import what gives a loss from a module of its project?"""
-    if not reduces(text):
+    if not reduces(told().marked(text)):
         return False
     return any(_names(dotted, project.path, project, 0, MAX_HOPS) for dotted in imported(text))
 
 
 def relevance_of(module: Module) -> Relevance:
     """What matters in the functions of another module."""
-    return _read(module).relevance
+    return _read(module, told()).relevance
 
 
 def is_followed(module: Module, name: str) -> bool:
     """Does a function or a class of another module give a loss, or is it a short helper: a mask, a target, a mean?"""
-    if name in _read(module).names[0]:
+    if name in _read(module, told()).names[0]:
         return True
     node = next((n for n in module.tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
     if node is None or (node.end_lineno or 0) - node.lineno > MAX_LINES:
@@ -42,10 +43,11 @@ def is_followed(module: Module, name: str) -> bool:
     return _HELPERS.search("\n".join(module.lines[node.lineno : node.end_lineno])) is not None
 
 
-def names_of(node: ast.stmt, project: Project) -> tuple[Set[str], Set[str]]:
+def names_of(node: ast.stmt, project: Project | None) -> tuple[Set[str], Set[str]]:
     """Of an import: the names that take a logarithm or a divergence, and those that reduce, as they are called here."""
-    takers: set[str] = set()
-    reducers: set[str] = set()
+    takers, reducers = told().given_by(node)
+    if project is None:
+        return takers, reducers
     for dotted, local in _names_in(node):
         for theirs, here in ((_names(dotted, project.path, project, 0, MAX_HOPS), takers),
                              (_names(dotted, project.path, project, 1, MAX_HOPS), reducers)):  # fmt: skip
@@ -74,7 +76,7 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     module, rest = found
     if not module.may_give_a_loss:
         return frozenset()
-    mine = _read(module).names[which]
+    mine = _read(module, told()).names[which]
     if not rest:
         return frozenset(mine)
     methods = _methods(module, rest[0]) & mine
@@ -118,15 +120,17 @@ class _Read(NamedTuple):
 
 
 @lru_cache(maxsize=128)
-def _read(module: Module) -> _Read:
-    candidates = Candidates(module.tree, module.lines)
+def _read(module: Module, functions: Functions) -> _Read:
+    lines = functions.marked_lines(module.lines)
+    given_by = functions.given_by if functions else None
+    candidates = Candidates(module.tree, lines, imported=given_by)
     givers: set[str] = set()
     for node in ast.walk(module.tree):
         if (
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             and node.name in candidates.takers
         ):
-            if holds_a_loss("\n".join(module.lines[node.lineno - 1 : node.end_lineno])):
+            if holds_a_loss("\n".join(lines[node.lineno - 1 : node.end_lineno])):
                 givers.add(node.name)
     classes = {n.name: n for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef)}
     while (
