@@ -128,6 +128,16 @@ def inputs(code: str, size: int) -> dict[str, Any]:
         "BMN401": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
         "BMN501": epoch(torch.zeros(3 * size, 10, dtype=torch.float64), size),
         "BMN502": epoch(torch.zeros(3 * size, 10, dtype=torch.float64), size),
+        "BMN503": {
+            # The cross-entropy of weight * (2, 0) has the gradient 1 at a weight of 0 for the second class.
+            "weight": torch.zeros(1, dtype=torch.float64, requires_grad=True),
+            "micro_batches": [
+                (torch.tensor([[2.0, 0.0]], dtype=torch.float64), torch.tensor([1])),
+                (torch.zeros(size, 2, dtype=torch.float64), torch.zeros(size, dtype=torch.long)),
+            ],
+            "pad_id": 2,
+            "accumulation_steps": 2,
+        },
         "BMN504": {
             # (weight * 1 - target)^2 has the gradient 1 at a weight of 0 for a target of -1/2.
             "weight": torch.zeros(1, dtype=torch.float64, requires_grad=True),

@@ -35,7 +35,7 @@ from batchmean.engine.primitives.layout import subscript
 from batchmean.engine.reductions import Reduction, Step, follows
 from batchmean.engine.scopes import Scope
 from batchmean.engine.shapes import MAX_RANK, AxesSpec, Axis, Shape
-from batchmean.engine.uses import note_uses
+from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.engine.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
@@ -357,6 +357,8 @@ class Evaluator:
         index = self.evaluate(node.slice)
         result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
         note_uses(self, (base, index), result)
+        if isinstance(base, Tensor) and not any(tensor.atoms() for tensor in tensors_in((result,), 1)):
+            note_handed_over(self, (base,))  # a part of a mask may be laid on something that is not seen
         return result
 
     def _slice(self, node: ast.Slice) -> Value:

@@ -150,6 +150,7 @@ Kind = Literal[
     "epoch mean over examples",
     "epoch sum over batches",
     "mean of perplexities",
+    "micro-batch token mean",
     "accumulation",
 ]
 

@@ -39,6 +39,7 @@ _NO_FIX = {
     "perplexity": "mend the loss first",
     "epoch mean over examples": "the means may be weighed by their examples, or divided by the batches: choose one",
     "epoch sum over batches": "which count is meant is not shown: divide by the number of examples",
+    "micro-batch token mean": "the count of all micro-batches or devices has to be taken before the first of them",
     "accumulation": "which of the divisions is meant is not shown: keep one",
     "mean of perplexities": "average the losses, then take the exponential",
 }

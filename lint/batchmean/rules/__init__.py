@@ -23,6 +23,7 @@ from batchmean.rules.bmn307_missing_batch_division import MissingBatchDivision
 from batchmean.rules.bmn401_meaningless_perplexity import MeaninglessPerplexity
 from batchmean.rules.bmn501_epoch_mean_over_examples import EpochMeanOverExamples
 from batchmean.rules.bmn502_epoch_sum_over_batches import EpochSumOverBatches
+from batchmean.rules.bmn503_microbatch_token_mean import MicrobatchTokenMean
 from batchmean.rules.bmn504_accumulation_scaling import AccumulationScaling
 from batchmean.rules.bmn505_mean_of_perplexities import MeanOfPerplexities
 from batchmean.rules.bmn901_unused_noqa import UnusedNoqa
@@ -46,6 +47,7 @@ BY_PRECEDENCE: Final[tuple[Rule[Any], ...]] = (
     EpochMeanOverExamples(),
     EpochSumOverBatches(),
     MeanOfPerplexities(),
+    MicrobatchTokenMean(),
     AccumulationScaling(),
 )
 

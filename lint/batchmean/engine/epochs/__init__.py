@@ -6,8 +6,9 @@ which are means or sums over it and know the loops that they were added up over;
 count, the rounds of a loop, the examples of the data behind its batches, or those that were counted in it by hand.
 
 A division is wrong where both sides are shown: a total of means over a number of examples, a total of sums over a
-number of batches, exponentials over either. What is unknown, conditional, weighed, set back in between or told in the
-middle of an epoch is no finding, and whatever is done to a quotient takes its finding back.
+number of batches, exponentials over either; a mean over the tokens of a micro-batch over the accumulation steps, or
+over the devices, whose batches have other numbers of tokens. What is unknown, conditional, weighed, set back in
+between or told in the middle of an epoch is no finding, and whatever is done to a quotient takes its finding back.
 """
 
 from __future__ import annotations
@@ -42,4 +43,4 @@ def epochs(
         walk.let_go()
     yield from walk.found.values()
     if wanted.trains:
-        yield from accumulations(tree, walk.backward)
+        yield from accumulations(tree, walk, wanted.steps)

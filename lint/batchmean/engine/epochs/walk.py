@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
 from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.calls import Calls
-from batchmean.engine.epochs.expressions import MAX_DEPTH, last_name, path_of
+from batchmean.engine.epochs.expressions import IGNORED, MAX_DEPTH, about_named
+from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
+    Batch,
     Class,
     Count,
     Criterion,
@@ -26,9 +29,23 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
-from batchmean.engine.epochs.wanted import Wanted
+from batchmean.engine.epochs.wanted import STEP_METHODS, Wanted
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
+_GIVEN: Final = re.compile(
+    r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
+)
+"""What people call the part of the data that a step is given."""
+_LANGUAGE_MODEL: Final = re.compile(
+    r"(CausalLM|Seq2SeqLM|MaskedLM|LMHeadModel|TokenClassification|SpeechSeq2Seq|Vision2Seq)$"
+)
+_COLLATORS: Final = re.compile(
+    r"^DataCollatorFor(Seq2Seq|TokenClassification|CompletionOnlyLM|WholeWordMask)$"
+)
+"""What labels the padding with -100."""
+_FILLS: Final = re.compile(r"fill|full|where|pad")
+_FILLING: Final = re.compile(r"^(?!ignore_)\w*(pad|fill|label)")
+"""What sets elements to a number, and the arguments that say which."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -66,7 +83,51 @@ class Walk(Calls):
                 ):
                     continue
                 self.names, self.loops = module, ()
-                self.follow(function, [], {})
+                if node in self._wanted.steps:
+                    self._step(function)
+                else:
+                    self.follow(function, [], {})
+
+    def _step(self, function: Function) -> None:
+        """Walk a function that is called with each batch, by a trainer or on each device."""
+        node = function.node
+        assert not isinstance(node, ast.Lambda)
+        loop = Loop(node, has_batches=None)
+        self.loops = (loop,)
+        spec = node.args
+        given = {
+            parameter.arg: Batch(loop, "item", about=about_named(parameter.arg))
+            for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
+            if _GIVEN.search(parameter.arg)
+        }
+        self.follow(function, [], given)
+        self.loops = ()
+
+    def _loss_of(self, value: ast.expr | None) -> None:
+        """What a step returns to its trainer: the loss, first of a tuple, or under its name."""
+        todo = [value]
+        while todo:
+            node = todo.pop()
+            match node:
+                case ast.IfExp(body=body, orelse=orelse):
+                    todo += [body, orelse]
+                case ast.Tuple(elts=[first, *_]):
+                    todo.append(first)
+                case ast.Dict(keys=keys, values=values):
+                    pairs = zip(keys, values, strict=True)
+                    todo += [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "loss"]
+                case ast.expr():
+                    found = self.evaluate(node)
+                    if isinstance(found, Figure):
+                        self.given.setdefault(self._active[-1], []).append((node, found))
+
+    @cached_property
+    def ignored(self) -> frozenset[float]:
+        return frozenset(_negatives(self._tree))
+
+    @cached_property
+    def gives_token_means(self) -> bool:
+        return IGNORED in self.ignored | _collated(self._tree) and _has_language_model(self._tree)
 
     @cached_property
     def trained(self) -> frozenset[str]:
@@ -194,6 +255,8 @@ class Walk(Calls):
             case ast.AugAssign():
                 self._augmented(node)
             case ast.Return():
+                if self._active and self._active[-1] in self._wanted.steps:
+                    self._loss_of(node.value)
                 self._returns.append(self.evaluate(node.value))
                 return False
             case ast.Raise() | ast.Continue() | ast.Break():
@@ -374,6 +437,10 @@ def _trained(tree: ast.Module) -> Iterator[str]:
             elif node.func.attr == "scale":
                 for argument in node.args:
                     backward.update(_names_in(argument))
+        elif isinstance(node, ast.FunctionDef) and node.name in STEP_METHODS:
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Return) and inner.value is not None:
+                    backward.update(_names_in(inner.value))
         elif isinstance(node, ast.Assign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             called = {last_name(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)}
@@ -391,6 +458,50 @@ def _trained(tree: ast.Module) -> Iterator[str]:
         seen.add(name)
         yield name
         todo += made.get(name, ())
+
+
+def _negatives(tree: ast.Module) -> Iterator[float]:
+    """The negative numbers that something is set to, filled with or compared to."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                found: list[ast.expr] = [value]
+            case ast.Compare(comparators=found):
+                pass
+            case ast.Call(func=function, args=args, keywords=keywords):
+                found = [k.value for k in keywords if _FILLING.search(k.arg or "")]
+                found += args if _FILLS.search(last_name(function)) else []
+            case ast.IfExp(body=body, orelse=orelse):
+                found = [body, orelse]
+            case ast.BinOp(left=ast.List(elts=found), op=ast.Mult()):
+                pass
+            case _:
+                continue
+        for value in found:
+            match value:
+                case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
+                    yield -float(number)
+
+
+def _collated(tree: ast.Module) -> frozenset[float]:
+    """The label of the padding, where a collator of `transformers` is made that pads the labels."""
+    made = any(isinstance(n, ast.Call) and _COLLATORS.search(last_name(n.func)) for n in ast.walk(tree))
+    return frozenset({IGNORED}) if made else frozenset()
+
+
+def _has_language_model(tree: ast.Module) -> bool:
+    """Is a model made whose loss is a mean over the tokens, and none whose loss is one over the examples?"""
+    made = [_class_of(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    is_language = any(_LANGUAGE_MODEL.search(name) for name in made)
+    return is_language and not any(name.endswith("ForSequenceClassification") for name in made)
+
+
+def _class_of(function: ast.expr) -> str:
+    """`AutoModelForCausalLM` of `AutoModelForCausalLM.from_pretrained`."""
+    is_made = isinstance(function, ast.Attribute) and function.attr.startswith("from_")
+    return (
+        last_name(function.value) if is_made and isinstance(function, ast.Attribute) else last_name(function)
+    )
 
 
 def _names_in(node: ast.AST) -> Iterator[str]:
