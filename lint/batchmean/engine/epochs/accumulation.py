@@ -68,8 +68,10 @@ class Dividing:
         """What its trainer is told, by its name; None where the module does not show it."""
         self.averages: ast.Call | None = None
         """An optimizer that averages the gradients of several calls."""
-        self.is_told: bool = False
-        """Is a number of accumulation steps other than 1 named as a setting?"""
+        self.is_told = False
+        """Is a number of accumulation steps set?"""
+        self.is_told_one = False
+        """Is it set to 1, so that something else has to divide?"""
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                 self._made(node, node.value)
@@ -77,10 +79,18 @@ class Dividing:
                 self._called(node)
             if isinstance(node, ast.ClassDef) and _is_automatic(node):
                 self.lightning.update(m for m in node.body if isinstance(m, _FUNCTIONS))
-            if isinstance(node, ast.Dict):
-                for key, value in zip(node.keys, node.values, strict=True):
-                    if isinstance(key, ast.Constant) and key.value == _SETTING:
-                        self.is_told |= not _is_one(value)
+            for value in _settings(node):
+                self.is_told = True
+                self.is_told_one |= _is_one(value)
+
+    @property
+    def is_set(self) -> bool:
+        """Are several accumulation steps asked for?"""
+        return self.is_told and not self.is_told_one
+
+    def divides(self, name: str) -> bool:
+        """Is it shown that the `backward` of what is called so divides?"""
+        return name in self.engines and (bool(self.engines[name]) or self.is_set)
 
     def _made(self, node: ast.Assign, call: ast.Call) -> None:
         name = last_name(call.func)
@@ -103,7 +113,6 @@ class Dividing:
         name = last_name(node.func)
         named = {keyword.arg: keyword.value for keyword in node.keywords}
         if _SETTING in named and not _is_one(named[_SETTING]):
-            self.is_told = True
             if name not in ("Accelerator", "TrainingArguments") and "learning_rate" in named:
                 self.averages = node  # an optimizer of Keras
         if name == "MultiSteps" and "use_grad_mean" not in named:
@@ -113,6 +122,21 @@ class Dividing:
         if name == "Trainer" and "accumulate_grad_batches" in named:
             if not _is_one(named["accumulate_grad_batches"]):
                 self.lightning_steps = setting_name(named["accumulate_grad_batches"])
+
+
+def _settings(node: ast.AST) -> Iterator[ast.expr]:
+    """What the accumulation steps are set to: an argument, an item of a dictionary, one that is stored there."""
+    match node:
+        case ast.keyword(arg=name, value=value) if name == _SETTING:
+            yield value
+        case ast.Dict(keys=keys, values=values):
+            for key, value in zip(keys, values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == _SETTING:
+                    yield value
+        case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value=key))], value=value) if (
+            key == _SETTING
+        ):
+            yield value
 
 
 def _is_one(number: ast.expr) -> bool:
@@ -143,7 +167,7 @@ def _handed(walk: Calls, dividing: Dividing) -> Iterator[Miscount]:
     """Means over the tokens of a micro-batch that are handed to what divides by the number of micro-batches."""
     for call, figure in walk.handed.items():
         name = _receiver(call)
-        if name in dividing.engines and (dividing.engines[name] or dividing.is_told):
+        if dividing.divides(name):
             yield from _token_mean(call, figure, call)
     if dividing.averages is not None:
         for call, figure in walk.differentiated.items():
@@ -157,7 +181,7 @@ def _handed(walk: Calls, dividing: Dividing) -> Iterator[Miscount]:
         if is_lightning and dividing.lightning_steps is None:
             continue
         if not is_lightning and (
-            not dividing.is_told or _reads(step, ITEMS) or _name_of(step) != "compute_loss"
+            not dividing.is_set or _reads(step, ITEMS) or _name_of(step) != "compute_loss"
         ):
             continue
         for value, figure in given[:1]:
@@ -208,7 +232,7 @@ def _twice(
 ) -> Iterator[Miscount]:
     """A loss that is divided by the steps, and by them again, or by an object that does it itself."""
     receiver = _receiver(call)
-    by_itself = bool(call.args) and receiver in dividing.engines
+    by_itself = bool(call.args) and dividing.divides(receiver)
     if any(k.arg == "scale_wrt_gas" for k in call.keywords):
         return  # DeepSpeed is told not to
     assert isinstance(call.func, ast.Attribute)
