@@ -31,16 +31,32 @@ def epochs(
     `on_bound` is called where the module has more to read than is read.
     """
     wanted = Wanted(tree, lines)
-    if wanted.is_empty:
+    walk = _walked(tree, wanted)
+    if walk is None:
+        if not wanted.is_empty:
+            on_bound()
         return
+    yield from walk.found.values()
+    if wanted.trains:
+        yield from accumulations(tree, walk, wanted.steps)
+
+
+def right_totals(tree: ast.Module, lines: Sequence[str]) -> set[ast.AST]:
+    """The divisions of a sum over all examples by their number: what the fix of a total has to end in."""
+    walk = _walked(tree, Wanted(tree, lines))
+    return set() if walk is None else walk.rightly - set(walk.found)
+
+
+def _walked(tree: ast.Module, wanted: Wanted) -> Walk | None:
+    """The walk through what is wanted; None where there is nothing, or too much: what was left out may put right what
+    was found."""
+    if wanted.is_empty:
+        return None
     walk = Walk(tree, wanted)
     try:
         walk.run()
     except (OutOfWork, RecursionError):
-        on_bound()
-        return  # what was left out may put right what was found
+        return None
     finally:
         walk.let_go()
-    yield from walk.found.values()
-    if wanted.trains:
-        yield from accumulations(tree, walk, wanted.steps)
+    return walk

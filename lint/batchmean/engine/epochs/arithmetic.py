@@ -29,6 +29,7 @@ from batchmean.engine.values import Place, altered
 
 Counted = Literal["rounds", "examples"]
 
+ADDED_UP: Final = "they are added up over the batches"
 VALID: Final = "this is a mean over the positions that count"
 
 _PERCENT: Final = 100
@@ -43,6 +44,9 @@ class Arithmetic:
     def __init__(self) -> None:
         self.loops: Loops = ()
         self.found: dict[ast.AST, Miscount] = {}
+        self.rightly: set[ast.AST] = set()
+        """The divisions of sums over the examples by their number."""
+        self._lengths: dict[Loop, str] = {}
         self._right: set[ast.AST] = set()
         self._serial = 0
 
@@ -81,6 +85,10 @@ class Arithmetic:
             return altered(more, loops=over + more.loops) if more.loops else self.unknown()
         return self._over(more, over, node) or self.withdraw(more)
 
+    def length_in(self, loop: Loop) -> str:
+        """The number of examples in the batch of this round, as the code would say it here."""
+        raise NotImplementedError
+
     def _over(self, figure: Value, over: Loops, node: ast.AST) -> Figure | None:
         """A figure of each round, added up over loops."""
         if not isinstance(figure, Figure) or figure.how == "epoch":
@@ -91,7 +99,8 @@ class Arithmetic:
             return altered(figure, loops=over + figure.loops) if not figure.divided else None
         if figure.loop is not over[-1]:
             return None
-        place = Place(node, "they are added up over the batches")
+        self._lengths[over[-1]] = self.length_in(over[-1])
+        place = Place(node, ADDED_UP)
         total = altered(figure, loops=over, places=(*figure.places, place), divided=())
         if len(figure.divided) == 1:
             count, division = figure.divided[0]
@@ -288,13 +297,19 @@ class Arithmetic:
             has_batches = total.loops[-1].has_batches
             kind = kind if has_batches is not False else None  # a sum over what may be one example
             shown = shown and bool(has_batches)
+        if (total.how, what) == ("sum", "examples"):
+            self.rightly.add(node)
         if kind is None or node in self._right:
             return done
         text = "this counts the batches" if what == "rounds" else "this counts the examples"
         places = (*total.places, Place(node, text))
         by_hand = isinstance(by, Count) and by.of == "examples"
         about = "hand" if by_hand else "each" if in_each else ""
-        self.found.setdefault(node, Miscount(node, kind, places, total.shown and shown, None, None, about))
+        count = self._lengths.get(total.loops[-1], "") if what == "examples" else ""
+        if what == "rounds" and total.loops[-1].has_dataset and isinstance(by, Count) and by.of == "length":
+            count = "dataset"
+        found = Miscount(node, kind, places, total.shown and shown, None, None, about, count)
+        self.found.setdefault(node, found)
         return altered(done, event=node)
 
     def averaged(self, figures: Figures, node: ast.AST) -> Value:

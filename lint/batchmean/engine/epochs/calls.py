@@ -324,7 +324,9 @@ class Calls(Expressions):
         samples = "sampler" in kwargs
         keys = frozenset(_keys([data])) if data is not None and not samples else frozenset[str]()
         has_more = any(keyword.arg is None for keyword in node.keywords) or len(args) < len(node.args)
-        return Loader(self.unknown().key, keys, (is_batched or has_more) and not is_one and drops_none)
+        may_count = (is_batched or has_more) and not is_one and drops_none
+        is_plain = bool(keys) and size is not None and not has_more and "batch_sampler" not in kwargs
+        return Loader(self.unknown().key, keys, may_count, has_dataset=is_plain and may_count)
 
     def _meter(self) -> Meter:
         return Meter(self.unknown().key, self.loops)

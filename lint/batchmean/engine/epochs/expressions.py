@@ -46,6 +46,8 @@ _BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$
 """What people call that which gives batches."""
 IGNORED: Final = -100.0
 """The label that the losses of PyTorch ignore."""
+_LABELS: Final = re.compile(r"label|target|^y")
+"""What has one item for each example in most code."""
 _SIZES: Final = re.compile(r"^(data|dataset|data_?set)_?(size|len|length)s?$", re.I)
 _KEPT: Final = frozenset("data real detach".split())
 
@@ -365,6 +367,7 @@ class Expressions(Arithmetic):
             loop.name = iterable.name or "loader"
             loop.has_batches = iterable.may_count
             loop.may_count &= iterable.may_count
+            loop.has_dataset = iterable.has_dataset
             return Batch(loop, "item")
         if isinstance(iterable, Unknown):
             loop.rounds.add(iterable.key)
@@ -402,6 +405,16 @@ class Expressions(Arithmetic):
             return Count("index", key="start", loops=(loop,))
         return self.unknown()
 
+    def length_in(self, loop: Loop) -> str:
+        held = [
+            name
+            for name, value in self.names.items()
+            if isinstance(value, Batch) and value.loop is loop and value.form == "array"
+            if name.isidentifier() and not value.about
+        ]
+        labels = [name for name in held if _LABELS.search(name)]
+        return f"len({(labels or held)[-1]})" if held else ""
+
     def bind(self, target: ast.expr, value: Value) -> None:
         """Store a value under a name, or its items under several."""
         if isinstance(target, ast.Tuple | ast.List):
@@ -426,7 +439,7 @@ class Expressions(Arithmetic):
             about = value.about or about_named(path.rpartition(".")[2])
             value = altered(value, key=self.unknown().key, about=about)
         elif isinstance(value, Loader) and not value.name:
-            value = Loader(value.key, value.data, value.may_count, path.rpartition(".")[2])
+            value = altered(value, name=path.rpartition(".")[2])
         self.names[path] = value
 
     def _items(self, value: Value, count: int) -> Sequence[Value]:

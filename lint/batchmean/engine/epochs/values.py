@@ -28,6 +28,8 @@ class Loop:
     """False where the code shows that a batch holds one example, or that some examples are left out."""
     has_batches: bool | None = False
     """Do its rounds hold several examples? None where names alone say so."""
+    has_dataset: bool = False
+    """Does it run through a loader that gives every example of its `dataset` once?"""
     breaks: bool = False
     resets: frozenset[str] = frozenset()
     """What is set back to a number under a condition, every hundred rounds, say."""
@@ -165,6 +167,8 @@ class Loader:
     data: frozenset[str]
     may_count: bool
     name: str = ""
+    has_dataset: bool = False
+    """Does its `dataset` hold the examples that it gives, each of them once?"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from batchmean.engine.epochs.values import (
     key_of,
 )
 from batchmean.engine.epochs.wanted import STEP_METHODS, Wanted
+from batchmean.engine.values import altered
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
 _GIVEN: Final = re.compile(
@@ -217,7 +218,7 @@ class Walk(Calls):
         kept = [value for value in values if isinstance(value, Loader | Criterion | Instance)]
         if len(values) == 1 and kept:
             value = kept[0]
-            return Loader(key, value.data, value.may_count, name) if isinstance(value, Loader) else value
+            return altered(value, key=key, name=name) if isinstance(value, Loader) else value
         if len(values) == 1 and isinstance(values[0], Count) and values[0].of == "length":
             return values[0]
         hows = {value.how for value in values if isinstance(value, Criterion)}
