@@ -54,7 +54,7 @@ def analyse(
     found = _asked(tree, lines, events, project=project)
     if not adds_up("\n".join(lines)):
         return found
-    totals = list(epochs(tree, lines, on_bound))
+    totals = list(epochs(tree, lines, on_bound, project))
     divided = {total.node for total in totals}  # of a total over many batches, not of one batch again
     return [*(event for event in found if not _is_again(event, divided)), *totals]
 

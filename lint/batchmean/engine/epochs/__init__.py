@@ -21,22 +21,27 @@ from batchmean.engine.epochs.expressions import OutOfWork
 from batchmean.engine.epochs.walk import Walk
 from batchmean.engine.epochs.wanted import Wanted
 from batchmean.engine.events import Miscount
+from batchmean.project import Project, is_foreign
 
 
 def epochs(
-    tree: ast.Module, lines: Sequence[str], on_bound: Callable[[], None] = lambda: None
+    tree: ast.Module,
+    lines: Sequence[str],
+    on_bound: Callable[[], None] = lambda: None,
+    project: Project | None = None,
 ) -> Iterator[Miscount]:
     """Every total of a training loop that is divided by the wrong count.
 
-    `on_bound` is called where the module has more to read than is read.
+    `on_bound` is called where the module has more to read than is read; the modules of `project` are read where a
+    loop calls into them.
     """
     wanted = Wanted(tree, lines)
-    walk = _walked(tree, wanted)
+    walk = _walked(tree, wanted, project)
     if walk is None:
         if not wanted.is_empty:
             on_bound()
         return
-    yield from walk.found.values()
+    yield from (event for event in walk.found.values() if not is_foreign(event.node))
     if wanted.trains:
         yield from accumulations(tree, walk, wanted.steps)
 
@@ -47,12 +52,12 @@ def right_totals(tree: ast.Module, lines: Sequence[str]) -> set[ast.AST]:
     return set() if walk is None else walk.rightly - set(walk.found)
 
 
-def _walked(tree: ast.Module, wanted: Wanted) -> Walk | None:
+def _walked(tree: ast.Module, wanted: Wanted, project: Project | None = None) -> Walk | None:
     """The walk through what is wanted; None where there is nothing, or too much: what was left out may put right what
     was found."""
     if wanted.is_empty:
         return None
-    walk = Walk(tree, wanted)
+    walk = Walk(tree, wanted, project)
     try:
         walk.run()
     except (OutOfWork, RecursionError):

@@ -99,6 +99,10 @@ class Calls(Expressions):
         """Call a function of the module."""
         raise NotImplementedError
 
+    def imported(self, module: Module) -> Value:
+        """The function or class of the project that an imported name stands for, or the name itself."""
+        raise NotImplementedError
+
     def method_of(self, instance: Instance, name: str) -> Function | None:
         """A method of an object of the module."""
         raise NotImplementedError
@@ -153,6 +157,8 @@ class Calls(Expressions):
     ) -> Value:
         if name in _BACKWARD:
             self._hand(node, args)
+        if isinstance(callee, Module) and callee.name:
+            callee = self.imported(callee)
         if isinstance(callee, Function):
             if callee.gives != "value":
                 return self._differentiated(callee, args, kwargs, node)
@@ -217,6 +223,8 @@ class Calls(Expressions):
     ) -> Value | None:
         """The result of what the libraries and the language have."""
         first = args[0] if args else self.unknown()
+        if isinstance(first, Module) and name in (_GRADIENTS | _TRANSPARENT | _OVER_TREES):
+            first = self.imported(first)
         full = callee.name if isinstance(callee, Module) else callee.key
         if full in (
             "len",

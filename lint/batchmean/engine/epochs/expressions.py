@@ -36,6 +36,7 @@ from batchmean.engine.epochs.values import (
     key_of,
 )
 from batchmean.engine.values import altered
+from batchmean.project import full_name
 
 MAX_WORK: Final = 50_000
 """How many expressions and statements of a module are read before the walk stops."""
@@ -128,7 +129,7 @@ class Expressions(Arithmetic):
     def attribute(self, base: Value, name: str) -> Value:
         """`base.name`, not stored in this function."""
         if isinstance(base, Module):
-            return Module(f"{base.name}.{name}")
+            return Module(full_name(base.name, name), base.importer)
         if isinstance(base, Instance):
             return self.of_instance(base, name)
         if isinstance(base, Loader):

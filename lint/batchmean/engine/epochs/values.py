@@ -196,6 +196,8 @@ class Module:
     """An imported name, in full."""
 
     name: str
+    importer: str = ""
+    """The file that imports it, where that is another one than the one that is read."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

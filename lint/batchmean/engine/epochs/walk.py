@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
+from batchmean import operations
 from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.calls import Calls
-from batchmean.engine.epochs.expressions import IGNORED, MAX_DEPTH, about_named
+from batchmean.engine.epochs.expressions import IGNORED, MAX_DEPTH, Names, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
     Batch,
@@ -31,6 +32,8 @@ from batchmean.engine.epochs.values import (
 )
 from batchmean.engine.epochs.wanted import STEP_METHODS, Wanted
 from batchmean.engine.values import altered
+from batchmean.project import Module as ProjectModule
+from batchmean.project import Project, full_name, is_foreign
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
 _GIVEN: Final = re.compile(
@@ -47,14 +50,30 @@ _COLLATORS: Final = re.compile(
 _FILLS: Final = re.compile(r"fill|full|where|pad")
 _FILLING: Final = re.compile(r"^(?!ignore_)\w*(pad|fill|label)")
 """What sets elements to a number, and the arguments that say which."""
+_DEFINING: Final = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Import,
+    ast.ImportFrom,
+    ast.Assign,
+)
+_MAX_MODULES: Final = 12
+"""So many modules of the project are read for one file."""
+_MAX_HOPS: Final = 3
+"""Over so many modules a name is imported again."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Walk(Calls):
     """Runs the module, then its functions: those that nothing here calls first, then those that were not reached."""
 
-    def __init__(self, tree: ast.Module, wanted: Wanted) -> None:
+    def __init__(self, tree: ast.Module, wanted: Wanted, project: Project | None = None) -> None:
         super().__init__()
+        self._project = project
+        self._file = ""
+        """The module of the project that is being read; empty for the file itself."""
+        self._foreign: dict[str, Names] = {}
         self._wanted = wanted
         self._tree = tree
         self._defined: list[Function] = []
@@ -136,7 +155,7 @@ class Walk(Calls):
 
     def follow(self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         node = function.node
-        is_known = isinstance(node, ast.Lambda) or self._wanted.may_give(node)
+        is_known = isinstance(node, ast.Lambda) or self._wanted.may_give(node) or is_foreign(node)
         if not is_known or node in self._active or len(self._active) >= MAX_DEPTH:
             return self._unknown_result(args, kwargs)
         self.spend()
@@ -179,6 +198,33 @@ class Walk(Calls):
             if isinstance(value, Unknown) and not value.name:
                 value = Unknown(value.key, parameter.arg, value.of, value.by)
             self.names[parameter.arg] = value
+
+    def imported(self, module: Module) -> Value:
+        if self._project is None or operations.function(module.name) is not None:
+            return module
+        for _ in range(_MAX_HOPS):
+            found = self._project.find(module.name, module.importer or self._project.path)
+            if found is None or len(found[1]) != 1 or len(self._foreign) >= _MAX_MODULES:
+                return module
+            value = self._names_of(found[0]).get(found[1][0])
+            if not isinstance(value, Module):
+                return value if isinstance(value, Function | Class) else module
+            module = value
+        return module
+
+    def _names_of(self, module: ProjectModule) -> Names:
+        """The names of another module of the project, whose definitions, imports and assignments are read."""
+        if module.path in self._foreign:
+            return self._foreign[module.path]
+        names = self._foreign[module.path] = self.names_within(None)
+        outer = (self.names, self.loops, self._file, self._returns, len(self._defined))
+        self.names, self.loops, self._file = names, (), module.path
+        try:
+            self._block([node for node in module.tree.body if isinstance(node, _DEFINING)])
+        finally:
+            self.names, self.loops, self._file, self._returns, defined = outer
+            del self._defined[defined:]  # they are judged where they stand
+        return names
 
     def method_of(self, instance: Instance, name: str) -> Function | None:
         for node in instance.cls.node.body:
@@ -244,10 +290,11 @@ class Walk(Calls):
             case ast.Import():
                 for alias in node.names:
                     name = alias.asname or alias.name.partition(".")[0]
-                    self.names[name] = Module(alias.name if alias.asname else name)
+                    self.names[name] = Module(alias.name if alias.asname else name, self._file)
             case ast.ImportFrom():
+                module = "." * node.level + (node.module or "")
                 for alias in node.names:
-                    self.names[alias.asname or alias.name] = Module(f"{node.module or ''}.{alias.name}")
+                    self.names[alias.asname or alias.name] = Module(full_name(module, alias.name), self._file)
             case ast.Assign():
                 self._assign(node)
             case ast.AnnAssign():
