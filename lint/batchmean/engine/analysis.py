@@ -14,6 +14,7 @@ from batchmean import operations
 from batchmean.engine import calls
 from batchmean.engine.candidates import Candidates
 from batchmean.engine.epochs import epochs
+from batchmean.engine.epochs.spelling import STEPS, divisor_name
 from batchmean.engine.evaluator import OutOfWork, TooDeep
 from batchmean.engine.events import Event, Miscount, SupportEvent
 from batchmean.engine.factors import divides_a_mean_by_the_support, factor_of
@@ -60,7 +61,11 @@ def analyse(
 
 
 def _is_again(event: Event, divided: Set[ast.AST]) -> bool:
-    return isinstance(event, Miscount) and event.kind == "double division" and event.node in divided
+    if not isinstance(event, Miscount) or event.kind != "double division":
+        return False
+    return event.node in divided or bool(
+        STEPS.search(divisor_name(event.node))
+    )  # of gradients that are added up
 
 
 def accounts(tree: ast.Module, lines: Sequence[str]) -> list[Reduction]:
