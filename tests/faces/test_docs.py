@@ -21,7 +21,8 @@ from batchmean.output import FORMATS
 from batchmean.rules import RULES
 from batchmean_reference import laws
 
-from docs.generate import PLOT, pages, plot
+from docs.gallery import KINDS, gallery
+from docs.generate import GALLERY, PLOT, pages, plot
 from tests.faces.support import Run, Write, run_program
 from tests.fixtures.specification import CASES, reference_of
 
@@ -189,6 +190,13 @@ def test_every_rule_has_wrong_and_right_fixtures(code: str) -> None:
 
 def test_no_fixture_expects_a_rule_that_is_not_there() -> None:
     assert {expected.code for case in CASES for expected in case.expected} <= set(RULES)
+
+
+def test_the_gallery_says_what_the_linter_says_now() -> None:
+    """Otherwise: `make docs`."""
+    assert (DOCS / GALLERY).read_text(encoding="utf-8") == gallery()
+    shown = [exhibit for exhibits in KINDS.values() for exhibit in exhibits]
+    assert len({exhibit.link for exhibit in shown}) == len(shown) >= 20
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="the plot is drawn by another matplotlib there")
