@@ -452,6 +452,8 @@ class Evaluator:
             return self.multiplied(a, b, node)
         if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
             return algebra.multiply(a, b)
+        if op is ast.FloorDiv and b.number() is None:
+            return self.computed(algebra.joint_shape(a, b))  # a number of batches, say
         if op is ast.Div or op is ast.FloorDiv:
             b = _counted(a, b)
             return self.placed(self.formed(algebra.divide(a, b), a, b), (a, b), node)
