@@ -151,6 +151,15 @@ def parse_exemptions(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def parse_output(text: str) -> int | str:
+    """Reads the index, or the key, of `--output`.
+
+    >>> parse_output("1"), parse_output("loss")
+    (1, 'loss')
+    """
+    return int(text) if re.fullmatch(r"-?\d+", text) else text
+
+
 def _print(found: Any) -> None:
     from batchmean_reference.examine import fraction, headline, told
     from batchmean_reference.laws import EXEMPTIONS
