@@ -54,13 +54,13 @@ def examined(row: Row, run: str) -> dict[str, Any]:
     from batchmean_reference.laws_command import load, parse_arguments, parse_exemptions, parse_output
 
     options: dict[str, Any] = {"init": json.loads(row.made_with)} if row.made_with else {}
+    options["output"] = parse_output(row.output) if row.output else None
     args = parse_arguments(row.given)
     if run == "declared":
         args |= parse_arguments(row.args)
         options |= {
             "axes": row.axes.split(),
             "exempt": parse_exemptions(row.exempt.split(";") if row.exempt else []),
-            "output": parse_output(row.output) if row.output else None,
         }
     start = time.process_time()
     signal.alarm(SECONDS)

@@ -23,7 +23,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One loss. `given` is how it is used (its reduction, a mask), passed in both runs; `args` and the other
+    """One loss. `given`, `made_with` and `output` are how it is used (its reduction, a mask), in both runs; `args` and the other
     fields are what a user declares, passed in the second run only. `because` is the reason and its source."""
 
     loss: str
@@ -32,7 +32,6 @@ class Row:
     given: str = ""
     args: str = ""
     axes: str = "B"
-    init: str = ""
     made_with: str = ""
     exempt: str = ""
     output: str = ""
@@ -390,13 +389,13 @@ SMP = [
             "SoftCrossEntropyLoss",
             "1",
             "nothing is ignored: mean over the pixels",
-            {"made_with": '{"ignore_index": null}', **SMP_CLASSES},
+            {"made_with": '{"ignore_index": null, "smooth_factor": 0.0}', **SMP_CLASSES},
         ),
         (
             "SoftCrossEntropyLoss",
             "n_valid/N",
             "ignored pixels are set to 0 and counted by the mean (losses/_functional.py)",
-            {"given": "y_true=ignorable_labels(B,H,W)", "args": "y_pred=logits(B,V,H,W)", "axes": "B H W"},
+            {"made_with": '{"smooth_factor": 0.0}', "given": "y_true=ignorable_labels(B,H,W)", "args": "y_pred=logits(B,V,H,W)", "axes": "B H W"},
         ),
         ("MCCLoss", "1", "one score over the whole batch", SMP_BINARY),
     ),
@@ -570,10 +569,10 @@ SCIPY = [
         ("stats.entropy", "1", "summed along axis 0, one per column", {"args": "pk=probs(V,B)"}),
         ("stats.entropy", "1", "a KL, summed along axis 0, one per column", {"given": "qk=probs(V,B)", "args": "pk=probs(V,B)"}),
         ("special.entr", "no law", "the terms of the sum", {"args": "x=probs"}),
-        ("special.rel_entr", "no law", "the terms of the sum", {"args": "x=probs,y=probs"}),
-        ("special.kl_div", "no law", "the terms of the sum", {"args": "x=probs,y=probs"}),
-        ("special.huber", "no law", "elementwise, not reduced", {"args": "delta=scalar 1.0,r=normal(B)"}),
-        ("special.pseudo_huber", "no law", "elementwise, not reduced", {"args": "delta=scalar 1.0,r=normal(B)"}),
+        ("special.rel_entr", "no law", "the terms of the sum", {"args": "x1=probs,x2=probs"}),
+        ("special.kl_div", "no law", "the terms of the sum", {"args": "x1=probs,x2=probs"}),
+        ("special.huber", "no law", "elementwise, not reduced", {"args": "x1=scalar 1.0,x2=normal(B)"}),
+        ("special.pseudo_huber", "no law", "elementwise, not reduced", {"args": "x1=scalar 1.0,x2=normal(B)"}),
         ("spatial.distance.jensenshannon", "1", "summed along axis 0, one per column", {"args": "p=probs(V,B),q=probs(V,B)"}),
         ("spatial.distance.cosine", "no law", "a distance of two vectors", {"args": "u=normal(D),v=normal(D)"}),
         ("spatial.distance.sqeuclidean", "no law", "a distance of two vectors", {"args": "u=normal(D),v=normal(D)"}),

@@ -26,8 +26,8 @@ from batchmean_reference.arguments import (
 from batchmean_reference.laws import Loss
 from batchmean_reference.uniform import candidates, with_uniform
 
-CLOSE = 1e-6
-"""Relative difference below which two losses are the same; float32 gets more room by `same`."""
+CLOSE, CLOSE_IN_FLOAT32 = 1e-10, 1e-5
+"""Relative differences that are rounding."""
 
 SHIFTS = (3.0, -3.0, 6.0)
 SCALES = (0.5, 0.25)
@@ -190,13 +190,13 @@ def _exchanged(loss: Loss, inputs: Inputs, other: Inputs, numbers: tuple[int, ..
     return counted(loss.arguments, changed)
 
 
-def interacts(loss: Loss, sizes: Sizes, seed: int = 0) -> bool:
+def interacts(loss: Loss, sizes: Sizes, close: float = CLOSE, seed: int = 0) -> bool:
     """Whether what one example adds to the loss depends on another example: in-batch negatives, a ratio of sums."""
     inputs, other = (draw_inputs(loss.arguments, sizes, one) for one in (seed, seed + 7))
     neither, first, second, both = (
         loss(_exchanged(loss, inputs, other, numbers)) for numbers in ((), (0,), (1,), (0, 1))
     )
-    return not same(both + neither, first + second, max(abs(neither), abs(first), abs(second)))
+    return not same(both + neither, first + second, max(abs(neither), abs(first), abs(second)), close)
 
 
 def idle_examples(loss: Loss, sizes: Sizes, seed: int = 0) -> bool:
@@ -206,6 +206,14 @@ def idle_examples(loss: Loss, sizes: Sizes, seed: int = 0) -> bool:
     return any(
         same(start, loss(_exchanged(loss, inputs, other, (number,))), close=1e-9) for number in range(sizes["B"])
     )
+
+
+def distance_of_sets(loss: Loss, sizes: Sizes, seed: int = 0) -> bool:
+    """Whether the loss is 0 where all arrays are the same: then they are two sets whose order means nothing."""
+    inputs = draw_inputs(loss.arguments, sizes, seed)
+    arrays = [one for one in loss.arguments if one.is_array and "B" in one.axes]
+    equal = {**inputs, **{one.name: inputs[arrays[0].name] for one in arrays}}
+    return len({one.axes for one in arrays}) == 1 and abs(loss(equal)) < 1e-9 * max(abs(loss(inputs)), 1e-9)
 
 
 def pairs_everything(loss: Loss, sizes: Sizes, seed: int = 0) -> str | None:

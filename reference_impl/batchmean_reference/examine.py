@@ -9,6 +9,7 @@ alike tells constants, too.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -110,6 +111,9 @@ def examine(
         except Unjudged:
             raise
         except (ValueError, ImportError) as error:
+            if dtype == "float64" and re.search(r"(?i)\b(double|float64)\b", str(error)):
+                again = {"args": args, "axes": axes, "unit": unit, "exempt": exempt, "framework": name, "sizes": sizes}
+                return examine(function, **again, output=output, term=term, dtype="float32", init=init)  # type: ignore[arg-type]
             refused = refused or (error if isinstance(error, ValueError) else ValueError(short(error)))
             continue
         return _judged(found, search, term)
@@ -132,7 +136,7 @@ def _frameworks(function: Callable[..., Any], framework: str | None) -> list[str
 
 def _judged(found: Found, search: Search, term: str | None) -> Examination:
     loss = replace(found.loss, unit=found.units, term=term)
-    points = size_points(loss.axes, loss.fixed, search.chosen)
+    points = size_points(loss.axes, loss.fixed, found.chosen)
     if search.callee.framework == "jax":  # every size is compiled anew
         points = _fewer(points)
     start = points[0]
@@ -193,18 +197,22 @@ class Judge:
 
     def __init__(self, loss: Loss, found: Found, points: Sequence[dict[str, int]], shape: tuple[int, ...]) -> None:
         self.loss, self.found, self.points = loss, found, list(points)
-        self.shape = shape if math.prod(shape) != 1 else ()
-        self.notes: list[str] = []
         self.start = self.points[0]
-        self.interacting = self._tried(lambda: evidence.interacts(loss, self._several), False)
+        self.shape = shape if math.prod(shape) != 1 else ()
+        # An array without the axis of the examples is averaged over them: one figure per output.
+        self.reduced = not self.shape or self.start.get("B", 0) not in self.shape
+        self.notes: list[str] = []
+        values = [loss(draw_inputs(loss.arguments, point)) for point in self.points]
+        close = evidence.CLOSE_IN_FLOAT32 if all(float(np.float32(one)) == one for one in values) else evidence.CLOSE
+        self.interacting = self._tried(lambda: evidence.interacts(loss, self._several, close), False)
         if self._tried(lambda: evidence.predicts_the_next(loss, self.start), False):
             self.loss = replace(loss, shifted=True)
             self.notes.append("Each position is compared with the label of the next one.")
 
     @property
     def _several(self) -> dict[str, int]:
-        """Sizes with two examples at least."""
-        return next((point for point in self.points if point.get("B", 0) > 1), self.start)
+        """The sizes with the most examples: with few, figures of ranks have few values."""
+        return max(self.points, key=lambda point: point.get("B", 0))
 
     @staticmethod
     def _tried(measure: Callable[[], Any], otherwise: Any) -> Any:
@@ -226,7 +234,7 @@ class Judge:
         laws = {
             "null class": self._null_class(level, powers),
             "uniform": self._uniform(level),
-            "padding": self._law("padding") if not self.shape else self._not_reduced("padding"),
+            "padding": self._law("padding") if self.reduced else self._not_reduced("padding"),
             "duplication": self._duplication(powers),
             "pointwise": self._pointwise(),
             "split": self._law("split"),
@@ -253,14 +261,14 @@ class Judge:
     def _not_reduced(self, law: str) -> LawResult:
         return LawResult(law, "not applicable", None, f"the result is not reduced: an array of shape {self.shape}")
 
-    def _law(self, law: str) -> LawResult:
+    def _law(self, law: str, loss: Loss | None = None) -> LawResult:
         """One law, or why it could not be tried."""
         points = self.points if law != "pointwise" else [point for point in self.points if point.get("B", 0) != 1]
         worst: LawResult | None = None
         failure = ""
         for point in points or self.points:
             try:
-                result = check_law(law, self.loss, [point], TOLERANCE)
+                result = check_law(law, loss or self.loss, [point], TOLERANCE)
             except Exception as error:
                 failure = failure or short(error)
                 continue
@@ -273,11 +281,7 @@ class Judge:
     def _powers(self) -> dict[str, list[float]]:
         """The exponents of each axis at every point where they can be measured."""
         found: dict[str, list[float]] = {}
-        if self.shape:
-            strict = replace(self.loss, unit=())
-        else:
-            strict = self.loss
-        strict = strict.without_exemptions()
+        strict = (self.loss if self.reduced else replace(self.loss, unit=())).without_exemptions()
         for point in self.points:
             for unit in ((), *((axis,) for axis in strict.unit)):
                 one = replace(strict, unit=unit)
@@ -388,7 +392,7 @@ class Judge:
         return LawResult("uniform", "broken", None, f"it is {factor} of {level.expected}" if factor != "1" else level.expected)
 
     def _duplication(self, powers: Mapping[str, list[float]]) -> LawResult:
-        if self.shape:
+        if not self.reduced:
             return self._not_reduced("duplication")
         result = self._law("duplication")
         if result.verdict != "broken" or not self.interacting:
@@ -403,13 +407,18 @@ class Judge:
         )
 
     def _pointwise(self) -> LawResult:
-        if self.shape:
+        if not self.reduced:
             return self._not_reduced("pointwise")
         result = self._law("pointwise")
+        if result.verdict == "broken" and "n_valid" in self.loss.unit and not self.scored_by_likelihood:
+            by_example = self._law("pointwise", replace(self.loss, unit=("B",)))
+            if by_example.verdict == "holds":
+                self.notes.append("Each example has one score, however many of its positions are valid.")
+                return by_example
         if result.verdict != "broken" or not self.interacting:
             return result
         paired = self._tried(lambda: evidence.pairs_everything(self.loss, self._several), None)
-        if paired:
+        if paired and not self._tried(lambda: evidence.distance_of_sets(self.loss, self._several), False):
             return replace(
                 result, reason=f"{result.reason}; exchanging the examples of {paired} changes nothing: every example is paired with every other"
             )
@@ -419,6 +428,11 @@ class Judge:
             change=None,
             reason="an example has no loss of its own: what it adds depends on the others (in-batch negatives, a figure of the set)",
         )
+
+    @property
+    def scored_by_likelihood(self) -> bool:
+        """Whether the loss grows with -log p."""
+        return isinstance(self._level(), Level) or self._tried(lambda: evidence.push(self.loss, self.start), None) is not None
 
     def _factor(
         self, level: Level | str, powers: Mapping[str, list[float]], laws: Mapping[str, LawResult]

@@ -36,6 +36,7 @@ LAYOUTS: tuple[tuple[str, ...], ...] = (
     ("B", "I", "H", "W"),
     ("B", "V", "T"),
     ("V", "B"),
+    ("B", "P", "H", "W"),
 )
 """Axes that a prediction may have, most likely first."""
 
@@ -55,6 +56,7 @@ ROLES: tuple[tuple[str, str], ...] = (
     (r"config(uration)?|cfg", "configuration"),
     (r"num_items_in_batch|num_valid|n_valid|num_tokens", "count"),
     (r"(.*_)?(index|indices|ids|positions?)", "labels"),
+    (r"y_?(pred|hat|score|prob|proba)(_.*)?|labels_pred|(.*_)?logits?", "prediction"),
     (r"(.*_)?(labels?|classes)(_.*)?", "target"),
     (r"(.*_)?(y|y_?true|true|targets?|truth|gold|one_?hots?|t|gt|teacher|labels_true)(_.*)?\d?", "target"),
     (r"var(iance)?", "positive"),
@@ -79,13 +81,14 @@ TOKENS: Mapping[str, Mapping[bool, tuple[str, ...]]] = {
         False: ("normal", "unit_interval", "positive", "binary_labels", "labels"),
     },
     "target": {
-        True: ("labels", "one_hot", "probs", "normal", "sign", "positive", "sign-", "binary-"),
+        True: ("labels", "one_hot", "probs", "normal", "sign", "positive", "sign-", "binary-", "binary_labels"),
         False: ("normal", "binary_labels", "sign", "positive", "labels", "unit_interval", "binary", "binary-"),
     },
 }
 """Kinds to try by role, with classes and without; a minus leaves the classes' axis out."""
 
 MOST_ATTEMPTS, MOST_RUNS = 300, 30
+MORE_EXAMPLES = (8, 19)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class Found:
     guessed: frozenset[str]
     support: str
     units: tuple[str, ...]
+    chosen: Mapping[str, Sequence[int]]
 
 
 def role_of(name: str, annotation: str = "") -> str:
@@ -149,8 +153,10 @@ class Search:
     def find(self) -> Found:
         """Raises `ValueError` where the loss cannot be called, `Unjudged` where what it gives cannot be judged."""
         needed = [name for name in self.callee.parameters.names if name in self.declared or name in self.callee.parameters.required]
-        more = [*needed, *(name for name in self.optional if name not in needed)]
-        for names in dict.fromkeys((tuple(needed), tuple(sorted(more, key=self.callee.parameters.names.index)))):
+        order = self.callee.parameters.names.index
+        more = [name for name in self.optional if name not in needed]
+        sets = [needed, *([*needed, name] for name in more), [*needed, *more]]
+        for names in dict.fromkeys(tuple(sorted(names, key=order)) for names in sets):
             if names and (found := self._among(names)):
                 return found
         raise ValueError(self._why_not(needed))
@@ -163,6 +169,7 @@ class Search:
             for name in self.callee.parameters.names
             if name not in self.callee.parameters.required
             and self.callee.parameters.default(name) is None
+            and not name.startswith("ref_")
             and role_of(name) in ("prediction", "target", "probabilities", "log-probabilities")
         ]
 
@@ -276,10 +283,13 @@ class Search:
         if role in plain:
             return plain[role]
         others = set(roles.values())
-        if role == "prediction" and "class vectors" in others:
+        sized = {*self.callee.fixed, *self.callee.sized}
+        if role == "prediction" and ("class vectors" in others or "D" in sized):
             return "normal (B, D)"
-        if role == "target" and ("class vectors" in others or "embedding" in others):
+        if role == "target" and ("class vectors" in others or "D" in sized):
             return "labels (B)"
+        if role == "target" and "embedding" in others:  # two classes: there are pairs that are alike
+            return "labels (B)" if token == "labels" else "binary_labels (B)"
         if token == "labels":
             return f"{self.labels} {_tuple(narrow)}"
         if token.endswith("-"):
@@ -312,11 +322,20 @@ class Search:
         arguments = tuple(Argument.parse(name, text) for name, text in chosen.items())
         text = ", ".join(f"{name}={kind}" for name, kind in chosen.items())
         loss = Loss(self.callee.bound(arguments), arguments, exempt=dict(self.exempt), fixed=self.fixed)
+        sizes = self.chosen
         try:
-            start = size_points(loss.axes, self.fixed, self.chosen)[0]
+            start = size_points(loss.axes, self.fixed, sizes)[0]
             self.tried.setdefault(text)
             inputs = draw_inputs(arguments, start)
-            loss(inputs)
+            value = self._value(loss, inputs)
+            if (value is None or value == 0) and "B" in start and "B" not in {**self.fixed, **sizes}:
+                # Among three examples there may be no two that are alike.
+                sizes = {**sizes, "B": MORE_EXAMPLES}
+                start = size_points(loss.axes, self.fixed, sizes)[0]
+                inputs = draw_inputs(arguments, start)
+                value = self._value(loss, inputs)
+            if value is None:
+                raise ValueError("the loss is no finite number")
         except Unjudged:
             raise
         except Exception as error:  # the user's code may raise anything; the next guess may suit it
@@ -329,7 +348,17 @@ class Search:
             declared = renamed
             arguments = tuple(Argument.parse(name, kind) for name, kind in declared.items())
             loss = Loss(self.callee.bound(arguments), arguments, exempt=dict(self.exempt), fixed=self.fixed)
-        return Found(loss, declared, guessed, support, self._units(arguments, support))
+        return Found(loss, declared, guessed, support, self._units(arguments, support), sizes)
+
+    @staticmethod
+    def _value(loss: Loss, inputs: dict[str, Any]) -> float | None:
+        """The loss, None where it is not finite."""
+        try:
+            return loss(inputs)
+        except ValueError as error:
+            if re.fullmatch("the loss is (nan|-?inf)", str(error)):
+                return None
+            raise
 
     def _support(self, loss: Loss, inputs: dict[str, Any], start: Mapping[str, int], guessed: bool) -> str:
         """What shows that the loss has a support where the arguments say so. Raises `ValueError` where it has one
@@ -368,8 +397,10 @@ class Search:
             raise ValueError(elsewhere)
         if elsewhere:
             return ""
-        if any(one.kind in ("probs", "log_probs") for one in over) and isinstance(self._level(loss), Level):
-            return "level"
+        if any(one.kind in ("probs", "log_probs") for one in over):
+            level = self._level(loss)
+            if isinstance(level, Level) and level.plain and set(level.powers) <= {"B", loss.support}:
+                return "level"
         return ""
 
     def _level(self, loss: Loss) -> Level | str:

@@ -20,7 +20,6 @@ from batchmean.cli import Parser, extra
 
 KEPT, BROKEN, USAGE = 0, 1, 2
 
-_ARGUMENT = re.compile(r"\s*(\w+)\s*=\s*([^,()=]+(?:\([^)]*\))?)\s*(?:,|$)")
 _EXEMPTION = re.compile(r"([\w ]+?)\s*\(([^)]+)\)")
 
 
@@ -130,13 +129,11 @@ def parse_arguments(text: str) -> dict[str, str]:
     {'y': 'one_hot', 'logits': 'logits(B,T,V)'}
     """
     found: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        match = _ARGUMENT.match(text, position)
-        if match is None:
+    for part in filter(None, map(str.strip, re.split(r",(?![^(]*\))", text))):
+        name, equals, declaration = part.partition("=")
+        if not (equals and name.strip().isidentifier() and declaration.strip()):
             raise ValueError(f"expected --args NAME=KIND,NAME=KIND, got {text!r}")
-        found[match[1]] = match[2].strip()
-        position = match.end()
+        found[name.strip()] = declaration.strip()
     return found
 
 

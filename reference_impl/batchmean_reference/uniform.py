@@ -46,13 +46,14 @@ def _divergence_of_means(classes: int) -> float:
 EXPECTED: Mapping[str, Callable[[int], float]] = {
     "log V": math.log,
     "the Jensen-Shannon divergence of uniform and sure": _divergence_of_means,
+    "the Jensen-Shannon distance of uniform and sure": lambda classes: math.sqrt(_divergence_of_means(classes)),
 }
 """What a loss per unit is where every class is predicted alike."""
 
 BASES = (1.0, 1 / math.log(2), 1 / math.log(10))
 """Constants that only change the unit: nats, bits, decimal digits."""
 
-TARGETS = r"(.*_)?(y|y_true|true|targets?|labels?|truth|gold|one_?hots?|t|gt|teacher)(_.*)?"
+TARGETS = r"(?!y_?(pred|hat|score|prob)|.*logits)(.*_)?(y|y_true|true|targets?|labels?|truth|gold|one_?hots?|t|gt|teacher)(_.*)?"
 """Names of distributions that are targets."""
 
 
@@ -65,9 +66,14 @@ class Level:
     powers: Mapping[str, int]
 
     @property
+    def plain(self) -> bool:
+        """Whether there is no constant in it, but that of bits or digits."""
+        return any(abs(abs(self.constant) / base - 1) < 1e-3 for base in BASES)
+
+    @property
     def right(self) -> bool:
         """Whether it is what it should be, in nats, bits or digits."""
-        return not self.powers and any(abs(abs(self.constant) / base - 1) < 1e-3 for base in BASES)
+        return not self.powers and self.plain
 
 
 def fit(points: Sequence[Sizes], ratios: Sequence[float]) -> tuple[float, dict[str, int]] | None:
