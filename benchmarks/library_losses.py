@@ -66,10 +66,16 @@ def examined(row: Row, run: str) -> dict[str, Any]:
     signal.alarm(SECONDS)
     try:
         found = examine(load(row.loss), args=args, **options)
-        verdict = {"right": "1", "no law": "no law", "wrong": fraction(found.factor, found.constant)}[found.outcome]
+        verdict = {"right": "1", "no law": "no law", "wrong": fraction(found.factor, found.constant)}[
+            found.outcome
+        ]
         if found.outcome == "wrong" and verdict == "1":
             verdict = "broken"
-        why = "; ".join(f"{law} {result.verdict} ({result.reason})" for law, result in found.laws.items() if result.verdict != "not applicable")
+        why = "; ".join(
+            f"{law} {result.verdict} ({result.reason})"
+            for law, result in found.laws.items()
+            if result.verdict != "not applicable"
+        )
         why = f"{found.declared} {why}"
     except Unjudged as refused:
         verdict, why = "no law", str(refused)
@@ -88,7 +94,9 @@ def _work(ids: Sequence[str]) -> None:
 
     signal.signal(signal.SIGALRM, too_long)
     # Beside a CPU build of torch, torchvision's GPU wheel lacks the operators that it then describes; no loss needs one.
-    sys.modules.setdefault("torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations"))
+    sys.modules.setdefault(
+        "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations")
+    )
     by_id = {row.id: row for row in TABLE}
     for name in ids:
         for run in RUNS:
@@ -100,7 +108,13 @@ def _work(ids: Sequence[str]) -> None:
 
 
 def _in_process(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "benchmarks.library_losses", "--work", json.dumps([row.id for row in rows])]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.library_losses",
+        "--work",
+        json.dumps([row.id for row in rows]),
+    ]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     results = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
@@ -139,7 +153,9 @@ def figures(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> dict[str,
         "undeclared_right": share("undeclared"),
         "declared_right": share("declared"),
         "false_right": len({result["id"] for result in false}),
-        "cannot_run": sum(result["verdict"] in ("cannot run", "crashed") for result in ours if result["run"] == "undeclared"),
+        "cannot_run": sum(
+            result["verdict"] in ("cannot run", "crashed") for result in ours if result["run"] == "undeclared"
+        ),
     }
 
 
@@ -147,7 +163,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark; 0 where every goal is reached."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", default="", metavar="TEXT", help="losses whose id contains it")
-    parser.add_argument("--part", choices=("tuned", "held-out"), help="those that may be tuned on, or the others")
+    parser.add_argument(
+        "--part", choices=("tuned", "held-out"), help="those that may be tuned on, or the others"
+    )
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("--verbose", action="store_true", help="what was said of every loss")
     parser.add_argument("--work", metavar="IDS", help=argparse.SUPPRESS)
@@ -167,7 +185,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         good = result["verdict"] in accepted[result["id"]]
         if options.verbose or not good:
             truth = " or ".join(accepted[result["id"]])
-            print(f"{'' if good else 'NOT '}{result['run']} {result['id']}: {result['verdict']}, it is {truth}: {result['why'][:400]}")
+            print(
+                f"{'' if good else 'NOT '}{result['run']} {result['id']}: {result['verdict']}, it is {truth}: {result['why'][:400]}"
+            )
     if skipped:
         print(f"not installed, and skipped: {', '.join(skipped)}")
     found = figures(results, rows)

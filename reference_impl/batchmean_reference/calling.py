@@ -64,7 +64,9 @@ def framework_of(function: Callable[..., Any]) -> str:
     module = sys.modules.get(getattr(function, "__module__", None) or owner.__module__)
     named = [value for value in vars(module).values()] if module else []
     roots = {
-        str(getattr(value, "__name__", "") if inspect.ismodule(value) else getattr(value, "__module__", "")).partition(".")[0]
+        str(
+            getattr(value, "__name__", "") if inspect.ismodule(value) else getattr(value, "__module__", "")
+        ).partition(".")[0]
         for value in named
     }
     return next((_KNOWN_ROOTS[root] for root in _KNOWN_ROOTS if root in roots), "numpy")
@@ -168,7 +170,9 @@ class Callee:
         function = self.made(sizes)
         positional = [self._convert(inputs[name]) for name in self.parameters.positional if name in inputs]
         named = {
-            name: self._convert(value) for name, value in inputs.items() if name not in self.parameters.positional
+            name: self._convert(value)
+            for name, value in inputs.items()
+            if name not in self.parameters.positional
         }
         try:
             with _quietly():
@@ -232,7 +236,9 @@ class Callee:
 
             return jnp.asarray(value, dtype=self.dtype if floating else None)
         if self.framework == "tensorflow":
-            return importlib.import_module("tensorflow").convert_to_tensor(value.astype(self.dtype) if floating else value)
+            return importlib.import_module("tensorflow").convert_to_tensor(
+                value.astype(self.dtype) if floating else value
+            )
         return value.astype(self.dtype) if floating else value.copy()
 
     def _constructor(self, init: dict[str, Any]) -> dict[str, Any]:
@@ -246,7 +252,9 @@ class Callee:
             for name, parameter in signature.parameters.items()
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         }
-        takes_any = any(parameter.kind == parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+        takes_any = any(
+            parameter.kind == parameter.VAR_KEYWORD for parameter in signature.parameters.values()
+        )
         if not takes_any and (unknown := sorted(set(init) - set(wanted))):
             raise ValueError(
                 f"{self.function.__name__} takes no {', '.join(unknown)}; its arguments are: {', '.join(wanted)}"
@@ -258,7 +266,7 @@ class Callee:
             if guess is None:
                 raise ValueError(
                     f"{self.function.__name__} needs {name}: say --init '{{\"{name}\": ...}}', as JSON; "
-                    "the name of an axis, such as \"V\", stands for its size"
+                    'the name of an axis, such as "V", stands for its size'
                 )
             init[name] = guess
         return init
@@ -356,5 +364,3 @@ def _quietly() -> Iterator[None]:
     ):
         warnings.simplefilter("ignore")
         yield
-
-

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -104,6 +105,7 @@ def examine(
     tried: dict[str, None] = dict.fromkeys(_frameworks(function, framework))
     refused: ValueError | None = None
     for name in tried:
+        search: Search | None = None
         try:
             callee = Callee(function, framework=name, init=init, output=output, dtype=dtype)
             search = Search(callee, declared, axes, unit, exempt or {}, sizes or {})
@@ -111,8 +113,15 @@ def examine(
         except Unjudged:
             raise
         except (ValueError, ImportError) as error:
-            if dtype == "float64" and re.search(r"(?i)\b(double|float64)\b", str(error)):
-                again = {"args": args, "axes": axes, "unit": unit, "exempt": exempt, "framework": name, "sizes": sizes}
+            if dtype == "float64" and search is not None and search.wants_float32:
+                again = {
+                    "args": args,
+                    "axes": axes,
+                    "unit": unit,
+                    "exempt": exempt,
+                    "framework": name,
+                    "sizes": sizes,
+                }
                 return examine(function, **again, output=output, term=term, dtype="float32", init=init)  # type: ignore[arg-type]
             refused = refused or (error if isinstance(error, ValueError) else ValueError(short(error)))
             continue
@@ -180,7 +189,7 @@ def _runnable(loss: Loss, points: Sequence[dict[str, int]]) -> list[dict[str, in
         else:
             failure = failure or f"at {_at(point)} the loss is 0"
     if not kept:
-        raise ValueError(f"the loss cannot be measured, {failure}")
+        raise ValueError(f"the loss cannot be measured: {failure}")
     if points[0] in kept and len(kept) < 2 and len(points) > 2 and "the loss is 0" not in failure:
         raise ValueError(
             f"the loss runs at one set of sizes only ({failure}): sizes that are fixed in the code are said with --sizes, as in --sizes V=10"
@@ -195,19 +204,32 @@ def _at(sizes: Mapping[str, int]) -> str:
 class Judge:
     """Puts together what the laws say about one loss; `points` are sizes at which it is known to run."""
 
-    def __init__(self, loss: Loss, found: Found, points: Sequence[dict[str, int]], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, loss: Loss, found: Found, points: Sequence[dict[str, int]], shape: tuple[int, ...]
+    ) -> None:
         self.loss, self.found, self.points = loss, found, list(points)
         self.start = self.points[0]
         self.shape = shape if math.prod(shape) != 1 else ()
         # An array without the axis of the examples is averaged over them: one figure per output.
         self.reduced = not self.shape or self.start.get("B", 0) not in self.shape
         self.notes: list[str] = []
-        values = [loss(draw_inputs(loss.arguments, point)) for point in self.points]
-        close = evidence.CLOSE_IN_FLOAT32 if all(float(np.float32(one)) == one for one in values) else evidence.CLOSE
-        self.interacting = self._tried(lambda: evidence.interacts(loss, self._several, close), False)
         if self._tried(lambda: evidence.predicts_the_next(loss, self.start), False):
             self.loss = replace(loss, shifted=True)
             self.notes.append("Each position is compared with the label of the next one.")
+
+    @cached_property
+    def interacting(self) -> bool:
+        """Whether the examples' losses depend on each other, at few examples or at many."""
+        values = [self.loss(draw_inputs(self.loss.arguments, point)) for point in self.points]
+        close = (
+            evidence.CLOSE_IN_FLOAT32
+            if all(float(np.float32(one)) == one for one in values)
+            else evidence.CLOSE
+        )
+        return any(
+            self._tried(lambda sizes=sizes: evidence.interacts(self.loss, sizes, close), False)
+            for sizes in (self.start, self._several)
+        )
 
     @property
     def _several(self) -> dict[str, int]:
@@ -259,11 +281,17 @@ class Judge:
         return self.start[support] in self.shape and self.start[support] > 1
 
     def _not_reduced(self, law: str) -> LawResult:
-        return LawResult(law, "not applicable", None, f"the result is not reduced: an array of shape {self.shape}")
+        return LawResult(
+            law, "not applicable", None, f"the result is not reduced: an array of shape {self.shape}"
+        )
 
     def _law(self, law: str, loss: Loss | None = None) -> LawResult:
         """One law, or why it could not be tried."""
-        points = self.points if law != "pointwise" else [point for point in self.points if point.get("B", 0) != 1]
+        points = self.points
+        if law == "pointwise" or (
+            law == "duplication" and self.interacting
+        ):  # one example by itself says nothing
+            points = [point for point in points if point.get("B", 0) != 1]
         worst: LawResult | None = None
         failure = ""
         for point in points or self.points:
@@ -301,8 +329,14 @@ class Judge:
             return self._elementwise
         found = uniform(loss, self.points)
         if isinstance(found, Level):
-            units = {axis for axis in loss.axes if axis not in (loss.support, *loss.unit)} if "n_valid" not in loss.unit else set()
-            return replace(found, powers={axis: power for axis, power in found.powers.items() if axis not in units})
+            units = (
+                {axis for axis in loss.axes if axis not in (loss.support, *loss.unit)}
+                if "n_valid" not in loss.unit
+                else set()
+            )
+            return replace(
+                found, powers={axis: power for axis, power in found.powers.items() if axis not in units}
+            )
         return found
 
     def _is_declared_distribution(self) -> bool:
@@ -326,11 +360,20 @@ class Judge:
         if result.verdict == "not applicable":  # exempt: it must not hide a plain power of V
             reason = self.loss.exempt["null class"]
             if power and reason in ("elementwise loss", "label smoothing") and self._confirmed(power, level):
-                return LawResult("null class", "broken", None, f"{reason} does not explain it: the loss goes with {support}^{power}")
+                return LawResult(
+                    "null class",
+                    "broken",
+                    None,
+                    f"{reason} does not explain it: the loss goes with {support}^{power}",
+                )
             return result
         if result.verdict == "holds":
             shown = self.found.support or latent or not self.found.guessed or isinstance(level, Level)
-            return result if shown else replace(result, verdict="not applicable", change=None, reason=self._elementwise)
+            return (
+                result
+                if shown
+                else replace(result, verdict="not applicable", change=None, reason=self._elementwise)
+            )
         if latent:
             return result
         if isinstance(level, Level) and level.right and not power:
@@ -359,10 +402,19 @@ class Judge:
         if isinstance(level, Level):
             return level.powers.get(support, 0) == power
         start = self.start
-        points = [point for point in self.points if all(point[axis] == start[axis] for axis in point if axis != support)]
+        points = [
+            point
+            for point in self.points
+            if all(point[axis] == start[axis] for axis in point if axis != support)
+        ]
         for measure in (evidence.push, self._answer):
-            ratios = [self._tried(lambda point=point, measure=measure: measure(self.loss, point), None) for point in points]
-            if all(ratio is not None for ratio in ratios) and (found := fit(points, [float(one) for one in ratios if one is not None])):
+            ratios = [
+                self._tried(lambda point=point, measure=measure: measure(self.loss, point), None)
+                for point in points
+            ]
+            if all(ratio is not None for ratio in ratios) and (
+                found := fit(points, [float(one) for one in ratios if one is not None])
+            ):
                 return found[1].get(support, 0) == power
         return False
 
@@ -389,7 +441,12 @@ class Judge:
         factor = fraction(Monomial(level.powers), level.constant)
         if level.right:
             return LawResult("uniform", "holds", 0.0, f"it is {level.expected}")
-        return LawResult("uniform", "broken", None, f"it is {factor} of {level.expected}" if factor != "1" else level.expected)
+        return LawResult(
+            "uniform",
+            "broken",
+            None,
+            f"it is {factor} of {level.expected}" if factor != "1" else level.expected,
+        )
 
     def _duplication(self, powers: Mapping[str, list[float]]) -> LawResult:
         if not self.reduced:
@@ -420,7 +477,8 @@ class Judge:
         paired = self._tried(lambda: evidence.pairs_everything(self.loss, self._several), None)
         if paired and not self._tried(lambda: evidence.distance_of_sets(self.loss, self._several), False):
             return replace(
-                result, reason=f"{result.reason}; exchanging the examples of {paired} changes nothing: every example is paired with every other"
+                result,
+                reason=f"{result.reason}; exchanging the examples of {paired} changes nothing: every example is paired with every other",
             )
         return replace(
             result,
@@ -432,7 +490,10 @@ class Judge:
     @property
     def scored_by_likelihood(self) -> bool:
         """Whether the loss grows with -log p."""
-        return isinstance(self._level(), Level) or self._tried(lambda: evidence.push(self.loss, self.start), None) is not None
+        return (
+            isinstance(self._level(), Level)
+            or self._tried(lambda: evidence.push(self.loss, self.start), None) is not None
+        )
 
     def _factor(
         self, level: Level | str, powers: Mapping[str, list[float]], laws: Mapping[str, LawResult]
@@ -462,7 +523,11 @@ class Judge:
                     whole[axis] = level.powers.get(axis, 0) or (whole.get(axis, 0) if axis != support else 0)
             if not level.right and "uniform" not in self.loss.exempt:
                 constant = abs(level.constant)
-            unclear = False if not any(laws[law].verdict == "broken" and law != "uniform" for law in laws) else unclear
+            unclear = (
+                False
+                if not any(laws[law].verdict == "broken" and law != "uniform" for law in laws)
+                else unclear
+            )
             if abs(constant - 1) < 1e-3:
                 constant = 1.0
         if unclear and not any(result.verdict == "broken" for result in laws.values()):
@@ -501,7 +566,9 @@ def headline(found: Examination) -> str:
     """The result in one line."""
     if found.outcome == "no law":
         return "no law applies: " + (
-            "nothing is reduced here that had to be" if found.shape else "there is nothing about this loss that they could tell"
+            "nothing is reduced here that had to be"
+            if found.shape
+            else "there is nothing about this loss that they could tell"
         )
     if found.factor is None:
         return "the loss depends on the sizes, and not as a power of them"
@@ -510,7 +577,11 @@ def headline(found: Examination) -> str:
         return f"the loss is {factor} of the rightly averaged one"
     if found.broken:
         return "the loss breaks a law"
-    return "each loss is right for its unit; none of them is averaged" if found.shape else "the loss is rightly averaged"
+    return (
+        "each loss is right for its unit; none of them is averaged"
+        if found.shape
+        else "the loss is rightly averaged"
+    )
 
 
 def told(result: LawResult) -> str:
@@ -535,5 +606,3 @@ def _power(found: Sequence[float]) -> int | None:
         return None
     power = round(found[0])
     return power if all(abs(exponent - power) < 0.01 for exponent in found) else None
-
-

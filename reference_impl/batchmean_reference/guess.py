@@ -81,8 +81,27 @@ TOKENS: Mapping[str, Mapping[bool, tuple[str, ...]]] = {
         False: ("normal", "unit_interval", "positive", "binary_labels", "labels"),
     },
     "target": {
-        True: ("labels", "one_hot", "probs", "normal", "sign", "positive", "sign-", "binary-", "binary_labels"),
-        False: ("normal", "binary_labels", "sign", "positive", "labels", "unit_interval", "binary", "binary-"),
+        True: (
+            "labels",
+            "one_hot",
+            "probs",
+            "normal",
+            "sign",
+            "positive",
+            "sign-",
+            "binary-",
+            "binary_labels",
+        ),
+        False: (
+            "normal",
+            "binary_labels",
+            "sign",
+            "positive",
+            "labels",
+            "unit_interval",
+            "binary",
+            "binary-",
+        ),
     },
 }
 """Kinds to try by role, with classes and without; a minus leaves the classes' axis out."""
@@ -144,6 +163,7 @@ class Search:
         self.chosen = chosen
         self.fixed = {axis: sizes[0] for axis, sizes in chosen.items() if len(sizes) == 1} | callee.fixed
         self.failure = ""
+        self.wants_float32 = False  # whether an attempt failed for its float64
         self.tried: dict[str, None] = {}
         if unknown := sorted(set(declared) - set(callee.parameters.names)):
             raise ValueError(
@@ -152,7 +172,11 @@ class Search:
 
     def find(self) -> Found:
         """Raises `ValueError` where the loss cannot be called, `Unjudged` where what it gives cannot be judged."""
-        needed = [name for name in self.callee.parameters.names if name in self.declared or name in self.callee.parameters.required]
+        needed = [
+            name
+            for name in self.callee.parameters.names
+            if name in self.declared or name in self.callee.parameters.required
+        ]
         order = self.callee.parameters.names.index
         more = [name for name in self.optional if name not in needed]
         sets = [needed, *([*needed, name] for name in more), [*needed, *more]]
@@ -193,14 +217,18 @@ class Search:
     def _choices(self, names: Sequence[str]) -> Iterator[dict[str, str]]:
         """Declarations for these arguments, most likely first."""
         parameters = self.callee.parameters
-        roles = {name: role_of(name, parameters.annotation(name)) for name in names if name not in self.declared}
+        roles = {
+            name: role_of(name, parameters.annotation(name)) for name in names if name not in self.declared
+        }
         seen: set[tuple[str, ...]] = set()
         for layout in self.layouts:
             wide = "V" in layout
             ordered: dict[str, tuple[str, ...]] = {}
             for role in dict.fromkeys(roles.values()):
                 ordered[role] = self._tokens(role, wide, roles)
-            for tokens in sorted(product(*map(enumerate, ordered.values())), key=lambda one: sum(i for i, _ in one)):
+            for tokens in sorted(
+                product(*map(enumerate, ordered.values())), key=lambda one: sum(i for i, _ in one)
+            ):
                 by_role = dict(zip(ordered, (token for _, token in tokens), strict=True))
                 chosen = {
                     name: self._with_axes(self.declared[name], layout) if name in self.declared
@@ -219,17 +247,25 @@ class Search:
         full = [tuple(re.split(r"\s*,\s*", found[0].strip())) for found in declared if found]
         if full:
             longest = max(full, key=len)
-            labels = [text for text in self.declared.values() if text.partition("(")[0].strip() in (*LABELS, "mask", "bool_mask")]
+            labels = [
+                text
+                for text in self.declared.values()
+                if text.partition("(")[0].strip() in (*LABELS, "mask", "bool_mask")
+            ]
             if "V" not in longest and labels and "D" not in longest:
                 last = (*longest, "V")
-                return [("B", "V", *longest[1:]), last] if "H" in longest else [last, ("B", "V", *longest[1:])]
+                return (
+                    [("B", "V", *longest[1:]), last] if "H" in longest else [last, ("B", "V", *longest[1:])]
+                )
             return [longest]
         if self.axes:
             return [(*self.axes, "V"), self.axes]
         text = self.callee.documentation
         ordered = list(LAYOUTS)
         first: tuple[str, ...] | None = None
-        if re.search(r"batch_size,\s*seq\w*,\s*(vocab|num_cl)|\(B,\s*T,\s*[VC]|\[B,\s*T,\s*[VC]", text, re.IGNORECASE):
+        if re.search(
+            r"batch_size,\s*seq\w*,\s*(vocab|num_cl)|\(B,\s*T,\s*[VC]|\[B,\s*T,\s*[VC]", text, re.IGNORECASE
+        ):
             first = ("B", "T", "V")
         elif re.search(r"[NB],\s*C,\s*H|BNH|BCHW|NCHW|[BN],\s*\*|[NB],\s*C,\s*d_1", text):
             first = None  # two axes are fewer, and mostly taken, too
@@ -242,7 +278,9 @@ class Search:
         if role in TOKENS:
             return TOKENS[role][wide]
         if role == "array":
-            return ("logits", "normal", "positive", "probs") if wide else ("normal", "positive", "unit_interval")
+            return (
+                ("logits", "normal", "positive", "probs") if wide else ("normal", "positive", "unit_interval")
+            )
         if role == "probabilities":
             return ("probs", "unit_interval") if wide else ("unit_interval", "probs")
         return ("",)
@@ -300,8 +338,14 @@ class Search:
     def labels(self) -> str:
         """Labels some of which are ignored, where the loss says that it ignores them."""
         instance = self.callee.made(self.callee.placeholder_sizes)
-        stated = (self.callee.parameters.default("ignore_index") if "ignore_index" in self.callee.parameters.names else None)
-        return "ignorable_labels" if IGNORED in (stated, getattr(instance, "ignore_index", None)) else "labels"
+        stated = (
+            self.callee.parameters.default("ignore_index")
+            if "ignore_index" in self.callee.parameters.names
+            else None
+        )
+        return (
+            "ignorable_labels" if IGNORED in (stated, getattr(instance, "ignore_index", None)) else "labels"
+        )
 
     def _with_axes(self, declaration: str, layout: tuple[str, ...]) -> str:
         """`one_hot` as `one_hot (B, V)`; declarations that are complete stay as they are."""
@@ -336,10 +380,15 @@ class Search:
                 value = self._value(loss, inputs)
             if value is None:
                 raise ValueError("the loss is no finite number")
+            if value == 0 and set(chosen) - set(self.declared):
+                raise ValueError("the loss is 0")
         except Unjudged:
             raise
         except Exception as error:  # the user's code may raise anything; the next guess may suit it
             self.failure = self.failure or short(error)
+            self.wants_float32 = self.wants_float32 or bool(
+                re.search(r"(?i)\b(double|float64)\b", str(error))
+            )
             return None
         guessed = frozenset(chosen) - set(self.declared)
         support = self._support(loss, inputs, start, bool(guessed))
@@ -364,14 +413,18 @@ class Search:
         """What shows that the loss has a support where the arguments say so. Raises `ValueError` where it has one
         elsewhere and the arguments were declared."""
         over = [one for one in loss.arguments if one.support is not None]
-        over.sort(key=lambda one: (one.kind == "one_hot", ["prediction", "array"].count(role_of(one.name)) == 0))
+        over.sort(
+            key=lambda one: (one.kind == "one_hot", ["prediction", "array"].count(role_of(one.name)) == 0)
+        )
         elsewhere = ""
         for argument in over:
             if argument.kind == "one_hot":
                 continue
             try:
                 axis = (
-                    evidence.invariant_axis(loss, inputs, argument) if argument.kind in ("logits", "log_probs") else None
+                    evidence.invariant_axis(loss, inputs, argument)
+                    if argument.kind in ("logits", "log_probs")
+                    else None
                 )
                 if axis is not None and axis == argument.support:
                     return "shift"
@@ -387,9 +440,9 @@ class Search:
                 if argument.kind == "probs":
                     if evidence.logarithmic(loss, inputs, argument) is not None:
                         return "log"
-                    if evidence.scale_invariant_axis(loss, inputs, argument) == argument.support and isinstance(
-                        self._level(loss), Level
-                    ):
+                    if evidence.scale_invariant_axis(
+                        loss, inputs, argument
+                    ) == argument.support and isinstance(self._level(loss), Level):
                         return "scale"
             except Exception as error:  # odd inputs: what the loss says of them is no evidence
                 self.failure = self.failure or short(error)
@@ -413,7 +466,8 @@ class Search:
     @staticmethod
     def _has_target(loss: Loss, prediction: Argument) -> bool:
         return any(
-            other.name != prediction.name and (other.kind in LABELS or other.kind in ("one_hot", "probs", "log_probs"))
+            other.name != prediction.name
+            and (other.kind in LABELS or other.kind in ("one_hot", "probs", "log_probs"))
             for other in loss.arguments
         )
 
@@ -448,7 +502,8 @@ class Search:
             sizes = size_points(found.loss.axes, self.fixed, self.chosen)[0]
             inputs = draw_inputs(found.loss.arguments, sizes)
             if "B" in sizes and sizes["B"] > 1 and evidence.idle_examples(found.loss, sizes):
-                doubts += 2
+                more = {**sizes, "B": MORE_EXAMPLES[0]} if "B" not in {**self.fixed, **self.chosen} else sizes
+                doubts += 2 * evidence.idle_examples(found.loss, more)
             for argument in found.loss.arguments:
                 if argument.is_array and inputs[argument.name].dtype.kind == "f":
                     doubts += 3 * (not evidence.matters(found.loss, inputs, argument.name))

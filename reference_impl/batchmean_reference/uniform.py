@@ -46,7 +46,9 @@ def _divergence_of_means(classes: int) -> float:
 EXPECTED: Mapping[str, Callable[[int], float]] = {
     "log V": math.log,
     "the Jensen-Shannon divergence of uniform and sure": _divergence_of_means,
-    "the Jensen-Shannon distance of uniform and sure": lambda classes: math.sqrt(_divergence_of_means(classes)),
+    "the Jensen-Shannon distance of uniform and sure": lambda classes: math.sqrt(
+        _divergence_of_means(classes)
+    ),
 }
 """What a loss per unit is where every class is predicted alike."""
 
@@ -102,7 +104,9 @@ def fit(points: Sequence[Sizes], ratios: Sequence[float]) -> tuple[float, dict[s
         if power:
             powers[axis] = power
     constant = ratios[0] / math.prod(start[axis] ** power for axis, power in powers.items())
-    unvaried = [axis for axis in start if all(point[axis] == start[axis] for point in points) and start[axis] > 1]
+    unvaried = [
+        axis for axis in start if all(point[axis] == start[axis] for point in points) and start[axis] > 1
+    ]
     for count in (1, 2):
         for axes in combinations(unvaried, count):
             for sign in (-1, 1):
@@ -120,9 +124,7 @@ def with_uniform(loss: Loss, inputs: Inputs, predicted: Sequence[str], sizes: Si
         name = argument.name
         if argument.support is not None and argument.axes[argument.support] == loss.support:
             values = inputs[name]
-            changed[name] = (
-                _uniform(argument, values) if name in predicted else _sure(argument, values)
-            )
+            changed[name] = _uniform(argument, values) if name in predicted else _sure(argument, values)
         elif argument.kind in ("ignorable_labels", "padded_labels"):
             changed[name] = rng.integers(PAD + 1, sizes["V"], size=inputs[name].shape)
         elif argument.kind in MASKS:
@@ -186,7 +188,7 @@ def uniform(loss: Loss, points: Sequence[Sizes], seed: int = 0) -> Level | str:
             classes = [sizes[loss.support] for sizes in points]
             ratios = [value / of(count) for value, count in zip(values, classes, strict=True) if count > 1]
             found = fit([sizes for sizes, count in zip(points, classes, strict=True) if count > 1], ratios)
-            if found is not None:
+            if found is not None and (expected == "log V" or Level(expected, *found).plain):
                 return Level(expected, *found)
     what = "labels" if labelled else "a target that is sure of itself"
     return f"no cross-entropy, KL or entropy: at uniform predictions and {what} it is no multiple of log V"
