@@ -223,6 +223,8 @@ class Search:
         seen: set[tuple[str, ...]] = set()
         for layout in self.layouts:
             wide = "V" in layout
+            if not wide and any(re.search("logit|log_?prob", name) for name in roles):
+                continue  # logits have classes
             ordered: dict[str, tuple[str, ...]] = {}
             for role in dict.fromkeys(roles.values()):
                 ordered[role] = self._tokens(role, wide, roles)
@@ -516,11 +518,15 @@ class Search:
         """One line: what was tried, how it ended, what to say."""
         template = next(iter(self.tried), "")
         said = template.replace(" (", "(").replace(", ", ",")
+        tried = f" nor {len(self.tried) - 1} other guesses" if len(self.tried) > 1 else ""
+        sizes = (
+            " Sizes that the code fixes are said with --sizes, as in --sizes V=10."
+            if re.search("(?i)shape|size|dimension|broadcast|index|rank", self.failure)
+            else ""
+        )
         return (
-            f"the function could not be run with {template or ', '.join(needed) or 'no arguments'}"
-            + (f" nor {len(self.tried) - 1} other guesses" if len(self.tried) > 1 else "")
-            + f". The first attempt ended with {self.failure or 'nothing'}."
-            + f" Say what its arguments are: --args '{said}'"
+            f"the function could not be run with {template or ', '.join(needed) or 'no arguments'}{tried}. The first attempt "
+            f"ended with {self.failure or 'nothing'}.{sizes} Say what its arguments are: --args '{said}'"
         )
 
 
