@@ -22,6 +22,7 @@ from batchmean_reference.arguments import (
     Sizes,
     counted,
     draw_inputs,
+    valid_positions,
 )
 from batchmean_reference.laws import Loss
 from batchmean_reference.uniform import candidates, with_uniform

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -38,7 +38,8 @@ class Examination:
     `declared` maps each argument to its declaration, `guessed` names those that were not declared by the
     caller. `factor` is the loss over the rightly averaged one, as far as the laws tell: None where it is no
     power of the sizes; `constant` is what is left of it beside them. `shape` is the shape of what the function
-    returned, `()` for a number; `notes` say what else was seen.
+    returned, `()` for a number; `notes` say what else was seen; `compared`, that the examples are compared with each
+    other, so that no law tells whether they are rightly averaged.
     """
 
     declared: Mapping[str, str]
@@ -50,6 +51,7 @@ class Examination:
     shape: tuple[int, ...]
     constant: float = 1.0
     notes: tuple[str, ...] = field(default=())
+    compared: bool = False
 
     @property
     def broken(self) -> list[str]:
@@ -61,7 +63,11 @@ class Examination:
         """ "wrong" where a law is broken or a factor left over, "right" where one holds, "no law" where none applies."""
         if self.broken or self.factor != Monomial() or self.constant != 1.0:
             return "wrong"
-        return "right" if any(result.verdict == "holds" for result in self.laws.values()) else "no law"
+        return (
+            "right"
+            if not self.compared and any(result.verdict == "holds" for result in self.laws.values())
+            else "no law"
+        )
 
     @property
     def normalised(self) -> bool:
@@ -272,6 +278,7 @@ class Judge:
             self.shape,
             constant,
             tuple(self.notes),
+            self.reduced and self.interacting and laws["duplication"].verdict == "not applicable",
         )
 
     def _has_support_axis(self) -> bool:
@@ -387,6 +394,17 @@ class Judge:
             return replace(result, verdict="not applicable", change=None, reason=self._elementwise)
         if power and self._confirmed(power, level):
             return result
+        growth = self._growth()
+        if growth is not None and growth > 2:
+            return result  # a likelihood, and its weight changes with the number of classes
+        if growth is not None:
+            return replace(
+                result,
+                verdict="not applicable",
+                change=None,
+                reason="its weight of -log p is the same for any number of classes, so a further class takes part of its "
+                "targets (label smoothing)",
+            )
         return replace(
             result,
             verdict="not applicable",
@@ -395,26 +413,36 @@ class Judge:
             "the classes is a choice (macro average)",
         )
 
+    def _growth(self) -> float | None:
+        """How much more the loss grows with -log p at one number of classes than at another; None where it does not."""
+        slopes = [
+            self._tried(partial(evidence.push, self.loss, point), None) for point in self._along_support
+        ]
+        if len(slopes) < 2 or None in slopes:
+            return None
+        return max(map(abs, slopes)) / min(map(abs, slopes))
+
+    @property
+    def _along_support(self) -> list[dict[str, int]]:
+        """Points that differ in the number of classes only."""
+        support, start = self.loss.support, self.start
+        return [
+            point
+            for point in self.points
+            if all(point[axis] == start[axis] for axis in point if axis != support)
+        ]
+
     def _confirmed(self, power: int, level: Level | str) -> bool:
         """Whether something else than the null class shows this power of V: the level at uniform predictions, how
         the loss grows with -log p, or how it answers to a factor on the probabilities."""
         support = self.loss.support or ""
         if isinstance(level, Level):
             return level.powers.get(support, 0) == power
-        start = self.start
-        points = [
-            point
-            for point in self.points
-            if all(point[axis] == start[axis] for axis in point if axis != support)
-        ]
+        points = self._along_support
         for measure in (evidence.push, self._answer):
-            ratios = [
-                self._tried(lambda point=point, measure=measure: measure(self.loss, point), None)
-                for point in points
-            ]
-            if all(ratio is not None for ratio in ratios) and (
-                found := fit(points, [float(one) for one in ratios if one is not None])
-            ):
+            ratios = [self._tried(partial(measure, self.loss, point), None) for point in points]
+            found = None if None in ratios else fit(points, ratios)
+            if found is not None:
                 return found[1].get(support, 0) == power
         return False
 
@@ -438,7 +466,10 @@ class Judge:
         if "uniform" in self.loss.exempt and not level.powers:
             reason = self.loss.exempt["uniform"]
             return LawResult("uniform", "not applicable", None, f"{reason}: {EXEMPTIONS[reason].because}")
-        factor = fraction(Monomial(level.powers), level.constant)
+        if not level.powers and not level.plain and abs(level.constant) > 1:
+            why = f"it is {abs(level.constant):.4g} times {level.expected}: a weight, such as a distillation's squared temperature"
+            return LawResult("uniform", "not applicable", None, why)
+        factor = fraction(Monomial(level.powers), min(abs(level.constant), 1.0))
         if level.right:
             return LawResult("uniform", "holds", 0.0, f"it is {level.expected}")
         return LawResult(
@@ -521,8 +552,8 @@ class Judge:
             for axis in (*self.loss.axes,):
                 if axis == support or not masked:
                     whole[axis] = level.powers.get(axis, 0) or (whole.get(axis, 0) if axis != support else 0)
-            if not level.right and "uniform" not in self.loss.exempt:
-                constant = abs(level.constant)
+            if not level.plain and "uniform" not in self.loss.exempt:
+                constant = min(abs(level.constant), 1.0)  # more than 1 is a weight: no count divides by less
             unclear = (
                 False
                 if not any(laws[law].verdict == "broken" and law != "uniform" for law in laws)
@@ -565,11 +596,11 @@ def fraction(factor: Monomial | None, constant: float = 1.0) -> str:
 def headline(found: Examination) -> str:
     """The result in one line."""
     if found.outcome == "no law":
-        return "no law applies: " + (
-            "nothing is reduced here that had to be"
-            if found.shape
-            else "there is nothing about this loss that they could tell"
-        )
+        if found.compared:
+            why = "the examples are compared with each other, so none has a loss of its own to be averaged"
+        else:
+            why = "nothing is reduced that had to be" if found.shape else "see what each of them says"
+        return f"no law applies: {why}"
     if found.factor is None:
         return "the loss depends on the sizes, and not as a power of them"
     factor = fraction(found.factor, found.constant)

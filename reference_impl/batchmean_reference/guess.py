@@ -18,6 +18,7 @@ from batchmean_reference.arguments import (
     IGNORED,
     KINDS,
     LABELS,
+    SIZES,
     Argument,
     axes_of,
     draw_inputs,
@@ -41,6 +42,7 @@ LAYOUTS: tuple[tuple[str, ...], ...] = (
 """Axes that a prediction may have, most likely first."""
 
 ROLES: tuple[tuple[str, str], ...] = (
+    (r"(.*_)?(advantages?|rewards?|returns?|ratios?|td_errors?|importance_weights?)", "signal"),
     (r"input_lengths?|logit_lengths?", "input lengths"),
     (r"target_lengths?|label_lengths?", "target lengths"),
     (r"(logit|label)_paddings?", "no padding"),
@@ -56,9 +58,10 @@ ROLES: tuple[tuple[str, str], ...] = (
     (r"config(uration)?|cfg", "configuration"),
     (r"num_items_in_batch|num_valid|n_valid|num_tokens", "count"),
     (r"(.*_)?(index|indices|ids|positions?)", "labels"),
+    (r"(.*_)?teacher(_.*)?", "teacher"),
     (r"y_?(pred|hat|score|prob|proba)(_.*)?|labels_pred|(.*_)?logits?", "prediction"),
     (r"(.*_)?(labels?|classes)(_.*)?", "target"),
-    (r"(.*_)?(y|y_?true|true|targets?|truth|gold|one_?hots?|t|gt|teacher|labels_true)(_.*)?\d?", "target"),
+    (r"(.*_)?(y|y_?true|true|targets?|truth|gold|one_?hots?|t|gt|labels_true)(_.*)?\d?", "target"),
     (r"var(iance)?", "positive"),
     (r"p|q|pk|qk|(.*_)?(probs?|probabilit(y|ies)|proba)", "probabilities"),
     (r"(.*_)?(embeddings?|anchors?|positives?|negatives?|descriptors?|features?|hidden(_states?)?)\d?", "embedding"),
@@ -183,7 +186,20 @@ class Search:
         for names in dict.fromkeys(tuple(sorted(names, key=order)) for names in sets):
             if names and (found := self._among(names)):
                 return found
-        raise ValueError(self._why_not(needed))
+        told = ValueError(self._why_not(needed))
+        for size in self._sizes_in(self.failure):
+            self.chosen = {**self.chosen, "V": [size]}
+            self.fixed = {**self.fixed, "V": size}
+            if needed and (found := self._among(tuple(needed))):
+                return found
+        raise told
+
+    def _sizes_in(self, failure: str) -> list[int]:
+        """Numbers of classes that the code may fix, from what it raised: of the shapes (3, 10) and (3, 5) it is 10."""
+        if "V" in {**self.fixed, **self.chosen}:
+            return []
+        named = {int(number) for number in re.findall(r"(?<![\w.-])\d{1,5}(?![\w.])", failure)}
+        return sorted(number for number in named if number > 1 and number not in SIZES.values())[:3]
 
     @property
     def optional(self) -> list[str]:
@@ -209,7 +225,7 @@ class Search:
             if found is None:
                 continue
             runs += 1
-            if found.support or found.guessed == frozenset():
+            if found.guessed == frozenset() or (found.support and self._sane(found)):
                 return found
             fallback.append((self._doubts(found), number, found))
         return min(fallback, key=lambda one: one[:2])[2] if fallback else None
@@ -223,7 +239,11 @@ class Search:
         seen: set[tuple[str, ...]] = set()
         for layout in self.layouts:
             wide = "V" in layout
-            if not wide and any(re.search("logit|log_?prob", name) for name in roles):
+            if (
+                not wide
+                and "signal" not in roles.values()
+                and any(re.search("logit|log_?prob", name) for name in roles)
+            ):
                 continue  # logits have classes
             ordered: dict[str, tuple[str, ...]] = {}
             for role in dict.fromkeys(roles.values()):
@@ -283,6 +303,10 @@ class Search:
             return (
                 ("logits", "normal", "positive", "probs") if wide else ("normal", "positive", "unit_interval")
             )
+        if role == "teacher":
+            return ("logits", "probs", "log_probs") if wide else ("normal", "unit_interval")
+        if role == "weights":
+            return ("weights", "class weights") if wide else ("weights",)
         if role == "probabilities":
             return ("probs", "unit_interval") if wide else ("unit_interval", "probs")
         return ("",)
@@ -313,8 +337,12 @@ class Search:
             return "count n_valid"
         if role == "configuration":
             return "config num_labels=V num_classes=V vocab_size=V problem_type=None pad_token_id=0"
+        if role == "weights" and token == "class weights":
+            return "positive (V)"
+        of_chosen = "signal" in roles.values()  # log-probabilities of what was done, one each
         plain = {
-            "log-probabilities": f"log_probs {_tuple(layout)}", "log-targets": f"log_probs {_tuple(layout)}",
+            "signal": f"normal {_tuple(narrow)}",
+            "log-probabilities": f"log_probs {_tuple(narrow if of_chosen else layout)}", "log-targets": f"log_probs {_tuple(layout)}",
             "padding": f"pad_mask {_tuple(narrow)}", "mask": f"mask {_tuple(narrow)}", "lengths": "lengths (B)",
             "mean": "mu (B, D)", "log-variance": "logvar (B, D)", "log-deviation": "log_sigma (B, D)",
             "deviation": "sigma (B, D)", "positive": f"positive {_tuple(layout)}", "embedding": "normal (B, D)",
@@ -386,13 +414,19 @@ class Search:
                 raise ValueError("the loss is 0")
         except Unjudged:
             raise
+        except (ImportError, NotImplementedError) as error:
+            raise ValueError(f"the function ended with {short(error)}") from error
         except Exception as error:  # the user's code may raise anything; the next guess may suit it
+            if "SystemExit" in str(error):
+                raise ValueError(f"the function {error}") from error
             self.failure = self.failure or short(error)
             self.wants_float32 = self.wants_float32 or bool(
                 re.search(r"(?i)\b(double|float64)\b", str(error))
             )
             return None
         guessed = frozenset(chosen) - set(self.declared)
+        if softmaxed := self._softmaxed_targets(loss, inputs, guessed):
+            return self._tried({**chosen, **softmaxed})
         support = self._support(loss, inputs, start, bool(guessed))
         declared = dict(chosen)
         if support == "log" and (renamed := self._as_log_probs(loss, inputs, declared, guessed)):
@@ -400,6 +434,23 @@ class Search:
             arguments = tuple(Argument.parse(name, kind) for name, kind in declared.items())
             loss = Loss(self.callee.bound(arguments), arguments, exempt=dict(self.exempt), fixed=self.fixed)
         return Found(loss, declared, guessed, support, self._units(arguments, support), sizes)
+
+    @staticmethod
+    def _softmaxed_targets(loss: Loss, inputs: dict[str, Any], guessed: frozenset[str]) -> dict[str, str]:
+        """Declarations as logits for what was taken for distributions and goes through a softmax."""
+        changed = {}
+        for argument in loss.arguments:
+            if (
+                argument.name in guessed
+                and argument.kind in ("one_hot", "probs")
+                and argument.support is not None
+            ):
+                try:
+                    if evidence.invariant_axis(loss, inputs, argument) == argument.support:
+                        changed[argument.name] = f"logits {_tuple(argument.axes)}"
+                except Exception:
+                    continue
+        return changed
 
     @staticmethod
     def _value(loss: Loss, inputs: dict[str, Any]) -> float | None:
@@ -497,6 +548,20 @@ class Search:
             return tuple(axis for axis in over.axes if axis not in (over.axes[over.support], "I", "P", "S"))
         return ("B",) if "B" in axes_of(arguments) else ()
 
+    def _sane(self, found: Found) -> bool:
+        """Whether every example counts, and for itself where the guess has the classes first."""
+        sizes = size_points(found.loss.axes, self.fixed, found.chosen)[0]
+        if sizes.get("B", 1) < 2:
+            return True
+        try:
+            if any(one.axes[:2] == ("V", "B") for one in found.loss.arguments) and evidence.interacts(
+                found.loss, sizes
+            ):
+                return False
+            return not evidence.idle_examples(found.loss, sizes)
+        except Exception:
+            return False
+
     def _doubts(self, found: Found) -> int:
         """How much speaks against a guess under which no support showed."""
         doubts = 0
@@ -524,10 +589,29 @@ class Search:
             if re.search("(?i)shape|size|dimension|broadcast|index|rank", self.failure)
             else ""
         )
+        elsewhere = self._classes_at_axis_1() if self.declared and len(self.tried) == 1 else ""
+        if elsewhere:
+            return f"the function could not be run with {template}, and it runs with {elsewhere}: it takes the classes at axis 1"
         return (
             f"the function could not be run with {template or ', '.join(needed) or 'no arguments'}{tried}. The first attempt "
             f"ended with {self.failure or 'nothing'}.{sizes} Say what its arguments are: --args '{said}'"
         )
+
+    def _classes_at_axis_1(self) -> str:
+        """The declarations with the classes at axis 1, if the loss runs with those; else nothing."""
+        moved = {
+            name: re.sub(
+                r"\((B,\s*)((?:\w+,\s*)+)V\)", lambda found: f"({found[1]}V, {found[2].rstrip(', ')})", text
+            )
+            for name, text in self.declared.items()
+        }
+        if moved == self.declared:
+            return ""
+        try:
+            runs = self._tried(moved) is not None
+        except ValueError:
+            return ""
+        return ", ".join(f"{name}={text}" for name, text in moved.items()) if runs else ""
 
 
 def _tuple(axes: Sequence[str]) -> str:
