@@ -179,7 +179,7 @@ class Callee:
                 result = self._run(function, positional, named)
                 return self._number(result)
         except SystemExit as error:
-            raise RuntimeError(f"it ends Python: SystemExit: {error}") from error
+            raise RuntimeError(f"the function ends Python: SystemExit: {error}") from error
 
     def _run(self, function: Callable[..., Any], positional: list[Any], named: Inputs) -> Any:
         if self.framework != "jax" or self._eager:

@@ -56,7 +56,6 @@ ROLES: tuple[tuple[str, str], ...] = (
     (r"(.*_)?(log_?sigma|log_?std|log_?scale)", "log-deviation"),
     (r"sigma|std|stddev|scale", "deviation"),
     (r"config(uration)?|cfg", "configuration"),
-    (r"num_items_in_batch|num_valid|n_valid|num_tokens", "count"),
     (r"(.*_)?(index|indices|ids|positions?)", "labels"),
     (r"(.*_)?teacher(_.*)?", "teacher"),
     (r"y_?(pred|hat|score|prob|proba)(_.*)?|labels_pred|(.*_)?logits?", "prediction"),
@@ -70,6 +69,9 @@ ROLES: tuple[tuple[str, str], ...] = (
     (r"(.*_)?(logits?|scores?|student|inputs?_?\d?|x\d?|out(puts?)?|source|y_?pred|y_?hat|y_?score|preds?|predictions?|predictor_outputs?|raw_prediction|decision|student_logits|pred_decision|labels_pred)(_.*)?\d?", "prediction"),
 )  # fmt: skip
 """What a parameter's name suggests, the first that fits."""
+
+COUNTED = r"num_items_in_batch|num_valid|n_valid|num_tokens"
+"""Names of the number of valid positions."""
 
 NUMBERS: Mapping[str, float] = {
     "alpha": 0.25, "beta": 0.5, "gamma": 2.0, "temperature": 1.0, "eps": 1e-8, "epsilon": 0.1, "margin": 1.0, "delta": 1.0,
@@ -131,6 +133,8 @@ def role_of(name: str, annotation: str = "") -> str:
     """The role that a parameter has by its name, "array" where the name says nothing and "number" or "text" where
     the annotation does."""
     plain = annotation.strip("'\" ").lower()
+    if re.fullmatch(COUNTED, name):
+        return "count"
     if plain in ("float", "int", "bool", "str"):
         if axis_of_size(name) and plain == "int":
             return "size"
@@ -418,7 +422,7 @@ class Search:
             raise ValueError(f"the function ended with {short(error)}") from error
         except Exception as error:  # the user's code may raise anything; the next guess may suit it
             if "SystemExit" in str(error):
-                raise ValueError(f"the function {error}") from error
+                raise ValueError(str(error)) from error
             self.failure = self.failure or short(error)
             self.wants_float32 = self.wants_float32 or bool(
                 re.search(r"(?i)\b(double|float64)\b", str(error))
@@ -599,10 +603,9 @@ class Search:
 
     def _classes_at_axis_1(self) -> str:
         """The declarations with the classes at axis 1, if the loss runs with those; else nothing."""
+        last = re.compile(r"\(B,\s*((?:\w+,\s*)+)V\)")
         moved = {
-            name: re.sub(
-                r"\((B,\s*)((?:\w+,\s*)+)V\)", lambda found: f"({found[1]}V, {found[2].rstrip(', ')})", text
-            )
+            name: last.sub(lambda found: _tuple(["B", "V", *re.findall(r"\w+", found[1])]), text)
             for name, text in self.declared.items()
         }
         if moved == self.declared:

@@ -410,15 +410,17 @@ def assert_normalised(
     function: Callable[..., Any],
     *,
     args: Mapping[str, str] | None = None,
-    axes: Sequence[str] = ("B",),
+    axes: Sequence[str] | None = None,
     unit: Sequence[str] | None = None,
     exempt: Mapping[str, str] | None = None,
     framework: str | None = None,
+    **options: Any,
 ) -> None:
     """For a test: fails unless the loss keeps every law that applies, and is off by no power of a size.
 
-    Parameters and errors as for `examine.examine`. Raises `AssertionError` with the broken laws, the factor
-    and what was run.
+    Parameters and errors as for `examine.examine`, whose `sizes`, `output`, `term`, `dtype` and `init` are the
+    `options`. Raises `AssertionError` with the broken laws, the factor and what was run, and `ValueError` where
+    no law applies.
 
     >>> def loss(y, logits):
     ...     log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
@@ -429,11 +431,14 @@ def assert_normalised(
       ...
     AssertionError: the loss is 1/V of the rightly averaged one
       null class  broken: the loss changes by 0.333 of itself at B = 3, V = 2
+      uniform  broken: it is 1/V of log V
       run with y: one_hot (B, V) [guessed], p: probs (B, V)
     """
     from batchmean_reference.examine import examine, headline, run_with, told  # which builds on this module
 
-    found = examine(function, args=args, axes=axes, unit=unit, exempt=exempt, framework=framework)
+    found = examine(function, args=args, axes=axes, unit=unit, exempt=exempt, framework=framework, **options)
+    if found.outcome == "no law":
+        raise ValueError(f"{headline(found)}; run with {run_with(found)}")
     if not found.normalised:
         lines = [f"  {law}  broken: {told(found.laws[law])}" for law in found.broken]
         raise AssertionError("\n".join([headline(found), *lines, f"  run with {run_with(found)}"]))

@@ -145,10 +145,10 @@ class TestExamine:
             (lambda foo: 0.0, {}, "could not be run with foo=.*--args 'foo="),
             (right, {"z": "logits"}, "there is no argument z; there are: y, logits"),
             (right, {"y": "nonsense (B, V)"}, "unknown kind 'nonsense'"),
-            (right, {"y": "labels"}, "could not be run"),
+            (right, {"y": "labels (B)", "logits": "logits (B, V)"}, "could not be run"),
             (lambda logits: 1 / 0, {}, "ZeroDivisionError"),
             (lambda logits: float("nan"), {}, "no finite number"),
-            (lambda logits, labels: right(np.eye(10)[labels], logits), {}, "--sizes V=10"),
+            (lambda logits, labels: right(np.eye(9)[labels], logits[:, :4]), {}, "--sizes V=10"),
         ],
     )
     def test_says_why_it_cannot(self, loss: Callable[..., Any], args: dict[str, str], says: str) -> None:
