@@ -443,7 +443,8 @@ TORCHMETRICS = [
         ("spearman_corrcoef", "1", "a figure of the set", {"args": METRIC}),
         ("relative_squared_error", "1", "one ratio of sums", {"args": METRIC}),
         ("text.perplexity", "1", "exp of the mean over the tokens", {"args": "preds=logits(B,T,V),target=labels(B,T)", "axes": "B T", "exempt": "pointwise (perplexity)"}),
-        ("classification.multiclass_hinge_loss", "1", "mean over the examples", {"made_with": "", "given": "num_classes=size V", "args": "preds=logits,target=labels"}),
+        # Documented: a batch with a value outside of 0 to 1 goes through a softmax as a whole; probabilities never do.
+        ("classification.multiclass_hinge_loss", "1", "mean over the examples", {"made_with": "", "given": "num_classes=size V", "args": "preds=probs,target=labels"}),
         ("classification.binary_hinge_loss", "1", "mean over the examples", {"args": "preds=unit_interval(B),target=binary_labels(B)"}),
         ("peak_signal_noise_ratio", "1", "a logarithm of the mean over all elements", {"given": "data_range=scalar 1.0", "args": METRIC_IMAGES}),
         ("total_variation", "B", "its default adds the images up", {"args": "img=normal(B,D,H,W)"}),

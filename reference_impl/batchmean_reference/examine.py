@@ -157,7 +157,7 @@ def _judged(found: Found, search: Search, term: str | None) -> Examination:
     start = points[0]
     inputs = draw_inputs(loss.arguments, start)
     results = [np.asarray(loss.function(**inputs)) for _ in range(2)]
-    if not np.array_equal(*results, equal_nan=True):
+    if not np.array_equal(results[0], results[1], equal_nan=True):
         raise Unjudged(
             f"two calls with the same input gave {_told(results[0])} and {_told(results[1])}: the loss is random; "
             "fix its seed, or leave its noise out, to measure it"

@@ -418,7 +418,7 @@ class Search:
                 raise ValueError("the loss is 0")
         except Unjudged:
             raise
-        except (ImportError, NotImplementedError) as error:
+        except ImportError as error:  # no other guess mends it
             raise ValueError(f"the function ended with {short(error)}") from error
         except Exception as error:  # the user's code may raise anything; the next guess may suit it
             if "SystemExit" in str(error):
@@ -576,6 +576,8 @@ class Search:
                 more = {**sizes, "B": MORE_EXAMPLES[0]} if "B" not in {**self.fixed, **self.chosen} else sizes
                 doubts += 2 * evidence.idle_examples(found.loss, more)
             for argument in found.loss.arguments:
+                if argument.kind in LABELS and role_of(argument.name) == "prediction":
+                    doubts += 3
                 if argument.is_array and inputs[argument.name].dtype.kind == "f":
                     doubts += 3 * (not evidence.matters(found.loss, inputs, argument.name))
             doubts += 4 * (found.loss(inputs) == 0)
