@@ -62,7 +62,7 @@ def framework_of(function: Callable[..., Any]) -> str:
         if root in _KNOWN_ROOTS:
             return _KNOWN_ROOTS[root]
     module = sys.modules.get(getattr(function, "__module__", None) or owner.__module__)
-    named = [value for value in vars(module).values()] if module else []
+    named = list(vars(module).values()) if module else []
     roots = {
         str(
             getattr(value, "__name__", "") if inspect.ismodule(value) else getattr(value, "__module__", "")

@@ -177,7 +177,8 @@ def _targets(
             if argument.axes != tuple(one for one in first.axes if one != first.axes[axis]):
                 continue
             hot = np.eye(sizes[first.axes[axis]])[values]
-            return np.moveaxis(hot, -1, axis)
+            moved: Array = np.moveaxis(hot, -1, axis)
+            return moved
         if argument.support is not None and values is not None and argument.axes == first.axes:
             return (values == values.max(axis=axis, keepdims=True)).astype(float)
     return None
@@ -213,12 +214,17 @@ def interacts(loss: Loss, sizes: Sizes, close: float = CLOSE) -> bool:
 
 
 def idle_examples(loss: Loss, sizes: Sizes, seed: int = 0) -> bool:
-    """Whether an example can be exchanged for another without a trace: the axis that is called B is none of examples."""
+    """Whether an example can be exchanged without a trace, though it has valid positions: then what is called B is
+    no axis of examples."""
     inputs, other = (draw_inputs(loss.arguments, sizes, one) for one in (seed, seed + 7))
     start = loss(inputs)
+    mask = loss.mask
+    counting = list(range(sizes["B"]))
+    if mask is not None and "B" in mask.axes and mask.kind != "lengths":
+        by_example = np.moveaxis(inputs[mask.name], mask.axes.index("B"), 0)
+        counting = [number for number in counting if valid_positions(mask, by_example[number])]
     return any(
-        same(start, loss(_exchanged(loss, inputs, other, (number,))), close=1e-9)
-        for number in range(sizes["B"])
+        same(start, loss(_exchanged(loss, inputs, other, (number,))), close=1e-9) for number in counting
     )
 
 

@@ -9,7 +9,6 @@ alike tells constants, too.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -233,7 +232,7 @@ class Judge:
             else evidence.CLOSE
         )
         return any(
-            self._tried(lambda sizes=sizes: evidence.interacts(self.loss, sizes, close), False)
+            self._tried(partial(evidence.interacts, self.loss, sizes, close), False)
             for sizes in (self.start, self._several)
         )
 
@@ -320,7 +319,7 @@ class Judge:
         for point in self.points:
             for unit in ((), *((axis,) for axis in strict.unit)):
                 one = replace(strict, unit=unit)
-                measured = self._tried(lambda one=one, point=point: exponents(one, point), {})
+                measured = self._tried(partial(exponents, one, point), {})
                 for axis, power in measured.items():
                     if axis == self.loss.support and unit:
                         continue
@@ -449,6 +448,7 @@ class Judge:
     @staticmethod
     def _answer(loss: Loss, sizes: Mapping[str, int]) -> float | None:
         inputs = draw_inputs(loss.arguments, sizes)
+        found: float | None = None
         for argument in loss.arguments:
             if argument.kind == "probs":
                 found = evidence.logarithmic(loss, inputs, argument)
@@ -548,19 +548,21 @@ class Judge:
                 whole[axis] = power
         constant = 1.0
         if isinstance(level, Level):
-            masked = any(whole.get(count) for count in COUNTS)
-            for axis in (*self.loss.axes,):
-                if axis == support or not masked:
-                    whole[axis] = level.powers.get(axis, 0) or (whole.get(axis, 0) if axis != support else 0)
+            # At uniform predictions everything is valid: it tells B and T apart where copies tell their product.
+            units = {axis: power for axis, power in level.powers.items() if axis != support}
+            if whole.get("N"):
+                units = {}
+            elif units and self.loss.mask is not None and set(units) != set(self.loss.mask.axes):
+                whole.pop("n_valid", None)
+            elif whole.get("n_valid"):
+                units = {}
+            whole |= units
+            if support is not None:
+                whole[support] = level.powers.get(support, 0)
             if not level.plain and "uniform" not in self.loss.exempt:
                 constant = min(abs(level.constant), 1.0)  # more than 1 is a weight: no count divides by less
-            unclear = (
-                False
-                if not any(laws[law].verdict == "broken" and law != "uniform" for law in laws)
-                else unclear
-            )
-            if abs(constant - 1) < 1e-3:
-                constant = 1.0
+            if not any(result.verdict == "broken" for law, result in laws.items() if law != "uniform"):
+                unclear = False
         if unclear and not any(result.verdict == "broken" for result in laws.values()):
             unclear = False  # no law that applies speaks against it
         return (None if unclear else Monomial(whole)), constant

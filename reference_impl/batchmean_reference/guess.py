@@ -271,6 +271,7 @@ class Search:
         """The axes of a prediction to try: the caller's, or those that the documentation names first."""
         declared = [re.findall(r"\(([^)]*)\)", text) for text in self.declared.values()]
         full = [tuple(re.split(r"\s*,\s*", found[0].strip())) for found in declared if found]
+        full = [axes for axes in full if "B" in axes]
         if full:
             longest = max(full, key=len)
             labels = [
