@@ -11,9 +11,9 @@ tests/requirements-heavy.txt,
         transformers trl scikit-learn
 
 The last line is JSON: `losses` that ran or should have; `undeclared_right` and `declared_right` (fractions of them);
-`false_right`, how many wrong ones were called right in either run; `cannot_run` without declarations; `held_out`, the same
-figures for those; `skipped` packages; `cpu` seconds per loss and run, in the median and at most. The exit status is 0 where
-the goals of `GOALS` are reached.
+`false_right`, how many wrong ones were called right in either run; `cannot_run` without declarations; `held_out`,
+the same figures for those; `skipped` packages; `cpu` seconds per loss and run, in the median and at most. The exit
+status is 0 where the goals of `GOALS` are reached.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def _work(ids: Sequence[str]) -> None:
         raise TimeoutError(f"more than {SECONDS} seconds of CPU time")
 
     signal.signal(signal.SIGPROF, too_long)
-    # Beside a CPU build of torch, torchvision's GPU wheel lacks the operators that it then describes; no loss needs one.
+    # Beside a CPU build of torch, torchvision's GPU wheel lacks the operators that it then describes; no loss
+    # needs one.
     sys.modules.setdefault(
         "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations")
     )
@@ -186,9 +187,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         good = result["verdict"] in accepted[result["id"]]
         if options.verbose or not good:
             truth = " or ".join(accepted[result["id"]])
-            print(
-                f"{'' if good else 'NOT '}{result['run']} {result['id']}: {result['verdict']}, it is {truth}: {result['why'][:400]}"
-            )
+            said = f"{result['run']} {result['id']}: {result['verdict']}, it is {truth}"
+            print(f"{'' if good else 'NOT '}{said}: {result['why'][:400]}")
     if skipped:
         print(f"not installed, and skipped: {', '.join(skipped)}")
     found = figures(results, rows)

@@ -69,7 +69,7 @@ TORCH = [
     *_rows(
         "torch.nn.functional",
         ("cross_entropy", "1", "the mean divides by the labels", {"args": CLASSES}),
-        ("cross_entropy", "B", "documented: the sum", {"given": SUM, "args": CLASSES}),
+        ("cross_entropy", "B, n_valid", "documented: the sum over the labels that are not ignored", {"given": SUM, "args": CLASSES}),
         ("cross_entropy", "1", "one loss per label", {"given": NONE, "args": CLASSES}),
         (
             "cross_entropy",
@@ -96,7 +96,7 @@ TORCH = [
             {"given": "target=labels(B,H,W)", "args": "input=logits(B,V,H,W)", "axes": "B H W"},
         ),
         ("nll_loss", "1", "as cross_entropy, of log-probabilities", {"args": "input=log_probs,target=labels"}),
-        ("nll_loss", "B", "documented: the sum", {"given": SUM, "args": "input=log_probs,target=labels"}),
+        ("nll_loss", "B, n_valid", "documented: the sum over the labels that are not ignored", {"given": SUM, "args": "input=log_probs,target=labels"}),
         ("kl_div", "1/V", "documented: mean is no KL, it divides by all elements", KL),
         ("kl_div", "1", "documented: the sum over the batch size", {"given": "reduction=text batchmean", **KL}),
         ("kl_div", "B", "documented: the sum", {"given": SUM, **KL}),

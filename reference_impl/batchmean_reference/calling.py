@@ -148,7 +148,8 @@ class Callee:
             except (Exception, SystemExit) as error:
                 given = ", ".join(f"{name}={value!r}" for name, value in values.items())
                 raise ValueError(
-                    f"{self.function.__name__}({given}) cannot be made: {short(error)}; say --init '{{\"name\": value}}'"
+                    f"{self.function.__name__}({given}) cannot be made: {short(error)}; "
+                    "say --init '{\"name\": value}'"
                 ) from error
             if not callable(made):
                 raise ValueError(f"instances of {self.function.__name__} cannot be called")

@@ -180,7 +180,8 @@ def _targets(
             moved: Array = np.moveaxis(hot, -1, axis)
             return moved
         if argument.support is not None and values is not None and argument.axes == first.axes:
-            return (values == values.max(axis=axis, keepdims=True)).astype(float)
+            highest: Array = (values == values.max(axis=axis, keepdims=True)).astype(float)
+            return highest
     return None
 
 

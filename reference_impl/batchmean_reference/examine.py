@@ -1,7 +1,7 @@
 """Anybody's loss against the laws: what `batchmean laws MODULE:FUNCTION` and `laws.assert_normalised` do.
 
-This runs the loss. What its arguments mean is declared, or guessed (`guess.py`) and said to be a guess. The factor comes
-from the laws alone, without a right version to compare with: how much a null class or a second copy of every
+This runs the loss. What its arguments mean is declared, or guessed (`guess.py`) and said to be a guess. The factor
+comes from the laws alone, without a right version to compare with: how much a null class or a second copy of every
 example changes a loss tells the power of V or B that is wrong in it, and what it is where every class is predicted
 alike tells constants, too.
 """
@@ -59,7 +59,7 @@ class Examination:
 
     @property
     def outcome(self) -> Outcome:
-        """ "wrong" where a law is broken or a factor left over, "right" where one holds, "no law" where none applies."""
+        """Wrong where a law is broken or a factor left over, right where one holds, no law where none applies."""
         if self.broken or self.factor != Monomial() or self.constant != 1.0:
             return "wrong"
         return (
@@ -197,7 +197,8 @@ def _runnable(loss: Loss, points: Sequence[dict[str, int]]) -> list[dict[str, in
         raise ValueError(f"the loss cannot be measured: {failure}")
     if points[0] in kept and len(kept) < 2 and len(points) > 2 and "the loss is 0" not in failure:
         raise ValueError(
-            f"the loss runs at one set of sizes only ({failure}): sizes that are fixed in the code are said with --sizes, as in --sizes V=10"
+            f"the loss runs at one set of sizes only ({failure}): sizes that are fixed in the code are said "
+            "with --sizes, as in --sizes V=10"
         )
     return kept
 
@@ -253,8 +254,8 @@ class Judge:
         if self.shape and self._has_support_axis():
             axes = ", ".join(map(str, self.shape))
             raise Unjudged(
-                f"it returns an array of shape ({axes}) with the axis of the classes: nothing is summed yet, so there is nothing "
-                "to judge; reduce it, or name another item with --output"
+                f"it returns an array of shape ({axes}) with the axis of the classes: nothing is summed yet, so there "
+                "is nothing to judge; reduce it, or name another item with --output"
             )
         level = self._level()
         powers = self._powers()
@@ -386,8 +387,8 @@ class Judge:
             return replace(
                 result,
                 verdict="not applicable",
-                reason=f"at uniform predictions it is {level.expected} all the same, so a further class takes part of its "
-                "targets (label smoothing)",
+                reason=f"at uniform predictions it is {level.expected} all the same, so a further class takes part of "
+                "its targets (label smoothing)",
             )
         if not self.found.support and not isinstance(level, Level):
             return replace(result, verdict="not applicable", change=None, reason=self._elementwise)
@@ -401,25 +402,25 @@ class Judge:
                 result,
                 verdict="not applicable",
                 change=None,
-                reason="its weight of -log p is the same for any number of classes, so a further class takes part of its "
-                "targets (label smoothing)",
+                reason="its weight of -log p is the same for any number of classes, so a further class takes part of "
+                "its targets (label smoothing)",
             )
         return replace(
             result,
             verdict="not applicable",
             change=None,
-            reason="a score per class, no likelihood: it neither grows with -log p nor is log V at uniform predictions, so averaging over "
-            "the classes is a choice (macro average)",
+            reason="a score per class, no likelihood: it neither grows with -log p nor is log V at uniform "
+            "predictions, so averaging over the classes is a choice (macro average)",
         )
 
     def _growth(self) -> float | None:
         """How much more the loss grows with -log p at one number of classes than at another; None where it does not."""
-        slopes = [
+        slopes: list[Any] = [
             self._tried(partial(evidence.push, self.loss, point), None) for point in self._along_support
         ]
         if len(slopes) < 2 or None in slopes:
             return None
-        return max(map(abs, slopes)) / min(map(abs, slopes))
+        return float(max(map(abs, slopes)) / min(map(abs, slopes)))
 
     @property
     def _along_support(self) -> list[dict[str, int]]:
@@ -467,7 +468,8 @@ class Judge:
             reason = self.loss.exempt["uniform"]
             return LawResult("uniform", "not applicable", None, f"{reason}: {EXEMPTIONS[reason].because}")
         if not level.powers and not level.plain and abs(level.constant) > 1:
-            why = f"it is {abs(level.constant):.4g} times {level.expected}: a weight, such as a distillation's squared temperature"
+            times = f"{abs(level.constant):.4g} times {level.expected}"
+            why = f"it is {times}: a weight, such as a distillation's squared temperature"
             return LawResult("uniform", "not applicable", None, why)
         factor = fraction(Monomial(level.powers), min(abs(level.constant), 1.0))
         if level.right:
@@ -491,7 +493,8 @@ class Judge:
             result,
             verdict="not applicable",
             change=None,
-            reason="the examples are compared with each other, and a copy is one more to compare with (in-batch negatives)",
+            reason="the examples are compared with each other, and a copy is one more to compare with "
+            "(in-batch negatives)",
         )
 
     def _pointwise(self) -> LawResult:
@@ -509,13 +512,15 @@ class Judge:
         if paired and not self._tried(lambda: evidence.distance_of_sets(self.loss, self._several), False):
             return replace(
                 result,
-                reason=f"{result.reason}; exchanging the examples of {paired} changes nothing: every example is paired with every other",
+                reason=f"{result.reason}; exchanging the examples of {paired} changes nothing: every example is paired "
+                "with every other",
             )
         return replace(
             result,
             verdict="not applicable",
             change=None,
-            reason="an example has no loss of its own: what it adds depends on the others (in-batch negatives, a figure of the set)",
+            reason="an example has no loss of its own: what it adds depends on the others (in-batch negatives, "
+            "a figure of the set)",
         )
 
     @property

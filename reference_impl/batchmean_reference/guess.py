@@ -46,7 +46,7 @@ ROLES: tuple[tuple[str, str], ...] = (
     (r"input_lengths?|logit_lengths?", "input lengths"),
     (r"target_lengths?|label_lengths?", "target lengths"),
     (r"(logit|label)_paddings?", "no padding"),
-    (r"(.*_)?(log_?p(robs?)?|log_?q|log_?prob(abilitie)?s?|lp|logits?_?log|log_predictions|logp)(_.*)?", "log-probabilities"),
+    (r"(.*_)?(log_?p(robs?)?|log_?q|log_?prob(abilitie)?s?|lp|log_predictions)(_.*)?", "log-probabilities"),
     (r"log_targets?", "log-targets"),
     (r"is_pad|(key_)?pad(ding)?(_mask)?", "padding"),
     (r"(.*_)?(masks?|valid|keep)", "mask"),
@@ -66,7 +66,10 @@ ROLES: tuple[tuple[str, str], ...] = (
     (r"(.*_)?(embeddings?|anchors?|positives?|negatives?|descriptors?|features?|hidden(_states?)?)\d?", "embedding"),
     (r"linear_weight|(proj|lm_head|class)_weights?", "class vectors"),
     (r"(sample_|class_)?weights?|pos_weight|w", "weights"),
-    (r"(.*_)?(logits?|scores?|student|inputs?_?\d?|x\d?|out(puts?)?|source|y_?pred|y_?hat|y_?score|preds?|predictions?|predictor_outputs?|raw_prediction|decision|student_logits|pred_decision|labels_pred)(_.*)?\d?", "prediction"),
+    (
+        r"(.*_)?(logits?|scores?|student|inputs?_?\d?|x\d?|out(puts?)?|source|preds?|predictions?|decision)(_.*)?\d?",
+        "prediction",
+    ),
 )  # fmt: skip
 """What a parameter's name suggests, the first that fits."""
 
@@ -74,8 +77,9 @@ COUNTED = r"num_items_in_batch|num_valid|n_valid|num_tokens"
 """Names of the number of valid positions."""
 
 NUMBERS: Mapping[str, float] = {
-    "alpha": 0.25, "beta": 0.5, "gamma": 2.0, "temperature": 1.0, "eps": 1e-8, "epsilon": 0.1, "margin": 1.0, "delta": 1.0,
-    "max_val": 1.0, "data_range": 1.0, "smoothing": 0.1, "label_smoothing": 0.1, "p": 2.0, "power": 2.0, "window_size": 5,
+    "alpha": 0.25, "beta": 0.5, "gamma": 2.0, "temperature": 1.0, "eps": 1e-8, "epsilon": 0.1, "margin": 1.0,
+    "delta": 1.0, "max_val": 1.0, "data_range": 1.0, "smoothing": 0.1, "label_smoothing": 0.1, "p": 2.0, "power": 2.0,
+    "window_size": 5,
     "q": 0.7, "tau": 1.0, "lam": 0.5, "lambda_": 0.5, "clip": 0.2, "threshold": 0.5,
 }  # fmt: skip
 """What a number that a loss needs is given, by its name."""
@@ -324,7 +328,8 @@ class Search:
         ctc = "input lengths" in roles.values() or "no padding" in roles.values()
         if ctc:
             of = {
-                "log-probabilities": "log_probs (T, B, V)", "prediction": "logits (B, T, V)", "target": "nonblank (B, S)",
+                "log-probabilities": "log_probs (T, B, V)", "prediction": "logits (B, T, V)",
+                "target": "nonblank (B, S)",
                 "input lengths": "size_list (B, T)", "target lengths": "size_list (B, S)",
                 "no padding": "zeros (B, T)" if name.startswith("logit") else "zeros (B, S)",
             }  # fmt: skip
@@ -347,11 +352,13 @@ class Search:
         of_chosen = "signal" in roles.values()  # log-probabilities of what was done, one each
         plain = {
             "signal": f"normal {_tuple(narrow)}",
-            "log-probabilities": f"log_probs {_tuple(narrow if of_chosen else layout)}", "log-targets": f"log_probs {_tuple(layout)}",
+            "log-probabilities": f"log_probs {_tuple(narrow if of_chosen else layout)}",
+            "log-targets": f"log_probs {_tuple(layout)}",
             "padding": f"pad_mask {_tuple(narrow)}", "mask": f"mask {_tuple(narrow)}", "lengths": "lengths (B)",
             "mean": "mu (B, D)", "log-variance": "logvar (B, D)", "log-deviation": "log_sigma (B, D)",
             "deviation": "sigma (B, D)", "positive": f"positive {_tuple(layout)}", "embedding": "normal (B, D)",
-            "class vectors": "normal (V, D)", "weights": f"weights {_tuple(narrow)}", "labels": f"{self.labels} {_tuple(narrow)}",
+            "class vectors": "normal (V, D)", "weights": f"weights {_tuple(narrow)}",
+            "labels": f"{self.labels} {_tuple(narrow)}",
         }  # fmt: skip
         if role in plain:
             return plain[role]
@@ -488,8 +495,8 @@ class Search:
                     return "shift"
                 if axis is not None and argument.axes[axis] != "B":
                     elsewhere = elsewhere or (
-                        f"{argument.name} is declared as {argument.kind} ({', '.join(argument.axes)}), with the classes at axis "
-                        f"{argument.support}, and the loss takes its softmax over axis {axis}"
+                        f"{argument.name} is declared as {argument.kind} {_tuple(argument.axes)}, with the classes at "
+                        f"axis {argument.support}, and the loss takes its softmax over axis {axis}"
                     )
                 if argument.kind in ("logits", "log_probs") and self._has_target(loss, argument):
                     slope = evidence.affine(loss, inputs, argument)
@@ -598,10 +605,13 @@ class Search:
         )
         elsewhere = self._classes_at_axis_1() if self.declared and len(self.tried) == 1 else ""
         if elsewhere:
-            return f"the function could not be run with {template}, and it runs with {elsewhere}: it takes the classes at axis 1"
+            return (
+                f"the function could not be run with {template}, and it runs with {elsewhere}: it takes the classes at "
+                "axis 1"
+            )
         return (
-            f"the function could not be run with {template or ', '.join(needed) or 'no arguments'}{tried}. The first attempt "
-            f"ended with {self.failure or 'nothing'}.{sizes} Say what its arguments are: --args '{said}'"
+            f"the function could not be run with {template or ', '.join(needed) or 'no arguments'}{tried}. The first "
+            f"attempt ended with {self.failure or 'nothing'}.{sizes} Say what its arguments are: --args '{said}'"
         )
 
     def _classes_at_axis_1(self) -> str:

@@ -89,11 +89,13 @@ EXEMPTIONS: Mapping[str, Exemption] = {
     ),
     "figure of the set": Exemption(
         ("pointwise",),
-        "one figure of all examples, no mean of theirs (a ratio of sums, a root or a logarithm of a mean, a correlation)",
+        "one figure of all examples, no mean of theirs (a ratio of sums, a root or a logarithm of a mean, "
+        "a correlation)",
     ),
     "weighted term": Exemption(
         ("uniform",),
-        "a constant multiplies the term on purpose (its weight beside others, the squared temperature of a distillation)",
+        "a constant multiplies the term on purpose (its weight beside others, the squared temperature of a "
+        "distillation)",
     ),
 }
 """The closed list: reason -> the laws that it excuses and why."""

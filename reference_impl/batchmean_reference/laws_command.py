@@ -66,7 +66,8 @@ def _parser() -> Parser:
         prog="batchmean laws",
         allow_abbrev=False,
         description="Runs a loss of yours at several sizes and says which laws of right averaging it keeps.",
-        epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, 2 it cannot be run, or no law applies",
+        epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, "
+        "2 it cannot be run, or no law applies",
     )
     add = parser.add_argument
     add("function", metavar="MODULE:FUNCTION", help="package.module:function, or path/to/file.py:function")

@@ -55,7 +55,10 @@ EXPECTED: Mapping[str, Callable[[int], float]] = {
 BASES = (1.0, 1 / math.log(2), 1 / math.log(10))
 """Constants that only change the unit: nats, bits, decimal digits."""
 
-TARGETS = r"(?!y_?(pred|hat|score|prob)|.*logits)(.*_)?(y|y_true|true|targets?|labels?|truth|gold|one_?hots?|t|gt|teacher)(_.*)?"
+TARGETS = (
+    r"(?!y_?(pred|hat|score|prob)|.*logits)"
+    r"(.*_)?(y|y_true|true|targets?|labels?|truth|gold|one_?hots?|t|gt|teacher)(_.*)?"
+)
 """Names of distributions that are targets."""
 
 

@@ -362,8 +362,18 @@ def test_a_constant_is_fitted_beside_the_powers() -> None:
 
 @pytest.mark.parametrize(
     ("name", "role"),
-    [("y_pred", "prediction"), ("y_true", "target"), ("student_logits", "prediction"), ("teacher", "teacher"), ("num_classes", "size"),
-     ("attention_mask", "mask"), ("start_positions", "labels"), ("embeddings", "embedding"), ("foo", "array"), ("gamma", "number")],
-)  # fmt: skip
+    [
+        ("y_pred", "prediction"),
+        ("y_true", "target"),
+        ("student_logits", "prediction"),
+        ("teacher", "teacher"),
+        ("num_classes", "size"),
+        ("attention_mask", "mask"),
+        ("start_positions", "labels"),
+        ("embeddings", "embedding"),
+        ("foo", "array"),
+        ("gamma", "number"),
+    ],
+)
 def test_roles_by_name(name: str, role: str) -> None:
     assert role_of(name) == role

@@ -208,7 +208,11 @@ EXEMPT = [
     (info_nce, {"queries": "normal (B, D)", "keys": "normal (B, D)"}, "in-batch negatives"),
     (normal_entropy, {"sigma": "sigma (B, D)"}, "normal entropy"),
     (perplexity, TWO_DISTRIBUTIONS, "perplexity"),
-    (class_weighted, {"labels": "labels (B)", "logits": "logits (B, V)", "weight": "positive (V)"}, "weighted mean"),
+    (
+        class_weighted,
+        {"labels": "labels (B)", "logits": "logits (B, V)", "weight": "positive (V)"},
+        "weighted mean",
+    ),
     (root_mean_squared, {"x": "normal (B)", "y": "normal (B)"}, "figure of the set"),
 ]
 
