@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from batchmean_reference.calling import Callee, Unjudged
 from batchmean_reference.examine import Examination, examine, fraction, headline
+from batchmean_reference.frameworks import FRAMEWORKS
 from batchmean_reference.guess import role_of
 from batchmean_reference.laws import assert_normalised
 from batchmean_reference.losses import log_softmax, softmax
@@ -377,3 +379,52 @@ def test_a_constant_is_fitted_beside_the_powers() -> None:
 )
 def test_roles_by_name(name: str, role: str) -> None:
     assert role_of(name) == role
+
+
+@pytest.mark.heavy
+class TestLibraries:
+    """A loss of each framework, found by its class's bases or its module, nothing declared."""
+
+    def test_torch(self) -> None:
+        torch = pytest.importorskip("torch")
+        kl = examine(torch.nn.KLDivLoss)
+        assert fraction(kl.factor) == "1/V" and kl.declared["input"] == "log_probs (B, V)"
+        assert examine(torch.nn.KLDivLoss, init={"reduction": "batchmean"}).normalised
+        found = examine(torch.nn.functional.cross_entropy)
+        assert found.normalised and found.laws["padding"].verdict == "holds"  # ignore_index is -100
+        adaptive = {"in_features": 7, "n_classes": 11, "cutoffs": [3, 7]}
+        with pytest.raises(Unjudged, match=r"output of shape .* loss of shape .*--output"):
+            examine(torch.nn.AdaptiveLogSoftmaxWithLoss, init=adaptive)
+        assert examine(torch.nn.AdaptiveLogSoftmaxWithLoss, init=adaptive, output="loss").normalised
+        tokens = {"input": "logits (B, T, V)", "target": "labels (B, T)"}
+        with pytest.raises(ValueError, match="takes the classes at axis 1"):
+            examine(torch.nn.CrossEntropyLoss, args=tokens)
+
+    def test_code_that_wants_float32(self) -> None:
+        torch = pytest.importorskip("torch")
+
+        def loss(logits: Array, labels: Array) -> Array:
+            weights = torch.eye(logits.shape[1])
+            return torch.nn.functional.cross_entropy(logits @ weights, labels)
+
+        assert examine(loss, framework="torch").normalised
+
+    def test_keras(self) -> None:
+        if FRAMEWORKS["on_keras"].missing:
+            pytest.skip("needs keras and tensorflow")
+        FRAMEWORKS["on_keras"].prepare()  # Paddle, of other tests, has to come before TensorFlow
+        keras = importlib.import_module("keras")
+        assert examine(keras.losses.CategoricalCrossentropy).normalised
+        weighted = examine(keras.losses.MeanSquaredError, args={"sample_weight": "mask (B)"})
+        assert fraction(weighted.factor) == "n_valid/N"
+
+    def test_jax_is_compiled_once_per_size(self) -> None:
+        jax = pytest.importorskip("jax")
+        traced = []
+
+        def loss(logits: Array, labels: Array) -> Array:
+            traced.append(logits.shape)
+            return -jax.numpy.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
+
+        assert examine(loss, framework="jax").normalised
+        assert len(traced) == len(set(traced))
