@@ -224,8 +224,9 @@ def _print(found: Any) -> None:
     from batchmean_reference.laws import EXEMPTIONS
 
     width = max(map(len, found.declared.values()), default=0)
+    names = max(12, *map(len, found.declared))
     for name, kind in found.declared.items():
-        print(f"  {name:12} {kind:{width}}  {'guessed' if name in found.guessed else ''}".rstrip())
+        print(f"  {name:{names}} {kind:{width}}  {'guessed' if name in found.guessed else ''}".rstrip())
     tried = {axis: sorted({point[axis] for point in found.points}) for axis in found.points[0]}
     print("  at " + ", ".join(f"{axis} = {', '.join(map(str, sizes))}" for axis, sizes in tried.items()))
     if found.shape:
