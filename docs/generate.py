@@ -1,4 +1,4 @@
-"""Writes what is generated here, a page for each rule and their list, the case and the plot in README: `make docs`.
+"""Writes what is generated here, a page for each rule and their list, the case, the gallery, the plot: `make docs`.
 
 The plot and the case are measured on the reference's model, which needs `pip install '.[reference]'`.
 """
@@ -18,12 +18,14 @@ from batchmean_reference.laboratory import Laboratory
 from batchmean_reference.plots import loss_at_initialisation
 
 from docs.engine_page import engine_page
+from docs.gallery import gallery
 
 DOCS = Path(__file__).parent
 PLOT = "loss-at-init.svg"
 TITLE = "Who knows nothing should pay log V"
 CASE = "case.md"
 INDEX = "rules.md"
+GALLERY = "gallery.md"
 SCHEMA = "settings.schema.json"
 ENGINE = "engine.md"
 
@@ -129,6 +131,7 @@ def main() -> None:
         CASE: case(measured()),
         SCHEMA: settings_schema(),
         ENGINE: engine_page(),
+        GALLERY: gallery(),
     }.items():
         (DOCS / name).write_text(text, encoding="utf-8")
 

@@ -39,6 +39,9 @@ _CASTS: dict[str, tuple[str, ...]] = {
 }
 """Per framework: converted, cast, made contiguous or detached, and moved or copied."""
 
+_DIFFERENTIATES = re.compile(r"\bgrad\(|value_and_grad|GradientTape")
+"""What takes a gradient."""
+
 _WHAT = ("converted to an array", "cast", "made contiguous or detached", "moved or copied")
 _MODULES = {"np": "numpy", "jnp": "jax.numpy", "jax": "jax", "torch": "torch", "tf": "tensorflow", "mx": "mlx.core",
             "paddle": "paddle", "ops": "keras.ops"}  # fmt: skip
@@ -49,6 +52,8 @@ def _cast(tree: ast.Module, program: Program, number_: int) -> str | None:
     template = _CASTS[program.framework][number_]
     if template == "A":
         return None
+    if ("stop_gradient" in template or "detach" in template) and _DIFFERENTIATES.search(program.source):
+        return None  # there it changes the maths
     for name, module in _MODULES.items():
         if re.search(rf"\b{name}\.", template):
             imported = imports(tree)

@@ -496,7 +496,7 @@ def _rendered(report: Report, options: argparse.Namespace) -> str:
 
 def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: bytes | None) -> int:
     """`--fix`, `--diff`, `--add-noqa`. Standard input comes out changed, with its report on standard error."""
-    from batchmean.rewrite import add_noqa, diff, rewrite, scale_note
+    from batchmean.rewrite import TOTALS, add_noqa, diff, rewrite, scale_note, total_note
     from batchmean.rules import UNUSED_NOQA
     from batchmean.source import read_bytes, write
 
@@ -540,10 +540,13 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
                 place = f"{legible(finding.where)}:{finding.span.line}"
                 _complain("warning", f"{place}: no # noqa comment can be put there")
     elif done.fixed and not options.quiet:
-        losses = [finding for finding in done.fixed if finding.code != UNUSED_NOQA.code]
+        totals = [finding for finding in done.fixed if finding.code in TOTALS]
+        losses = [f for f in done.fixed if f.code != UNUSED_NOQA.code and f not in totals]
         if losses:
             _complain("note", scale_note(losses, pending=options.diff))
-        if count := len(done.fixed) - len(losses):
+        if totals:
+            _complain("note", total_note(totals, pending=options.diff))
+        if count := len(done.fixed) - len(losses) - len(totals):
             verb = "would take" if options.diff else "took"
             what = f"{count} noqa comment{'s' if count > 1 else ''}"
             _complain("note", f"{verb} what silences nothing out of {what}")

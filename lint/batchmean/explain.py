@@ -146,6 +146,15 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=lambda b: math.log(10),
         wrong=lambda b: b * math.log(10),
     ),
+    "BMN503": Numbers(
+        case="A micro-batch with one token whose gradient is 1, and one with N tokens whose gradient is 0; one step of "
+        "plain SGD at a learning rate of 1.",
+        size="N",
+        sizes=(2, 10, 1000),
+        formulas=("-1 / (1 + N)", "-1/2"),
+        right=lambda n: -1 / (1 + n),
+        wrong=lambda n: -0.5,
+    ),
     "BMN504": Numbers(
         case="A gradient of 1 in each of K micro-batches, and one step of plain SGD at a learning rate of 1.",
         size="K",

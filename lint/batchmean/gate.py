@@ -155,6 +155,11 @@ _AT_ONCE: Final = ("sum(", "= [", "=[")
 _TOTALS: Final = (*_COUNTS, "enumerate(", "range(", "+= 1", "+=1", "+ 1", "+1", "num_graphs", "batch_size")
 """What counts batches or examples."""
 
+_DIFFERENTIATED: Final = (
+    "backward(", "training_step", "compute_loss", "grad(", ".gradient(", "MultiSteps(",
+)  # fmt: skip
+"""How a loss comes to an optimizer."""
+
 _BLANK: Final = re.compile(r"[^\S\n]*")
 
 
@@ -218,8 +223,10 @@ def adds_up(text: str) -> bool:
 
 
 def accumulates(text: str) -> bool:
-    """Could gradients be added up over several batches?"""
-    return "backward(" in text and ("ccum" in text or "acc_" in text)
+    """Could gradients be added up over several batches, or averaged over devices?"""
+    if "pmean(" in text or "num_items_in_batch" in text:
+        return True
+    return ("ccum" in text or "acc_" in text) and any(token in text for token in _DIFFERENTIATED)
 
 
 def adds_up_here(text: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from batchmean.check import opened, sources
 from batchmean.documents.magics import EVERY
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from batchmean.check import Check
     from batchmean.findings import Edit, Finding
 
+TOTALS: Final = frozenset(("BMN501", "BMN502"))
+"""What is told of the figure of an epoch, which trains nothing."""
 _PASSES = 50  # more fixes of one statement than anybody writes
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NAMED = 3  # places that the note about the scale names
@@ -358,6 +360,15 @@ def scale_note(fixed: Sequence[Finding], *, pending: bool) -> str:
     return (
         f"{'would fix' if pending else 'fixed'} {count}: the loss and its gradient become {'; '.join(parts)}; "
         "to train as before, change the learning rate (plain SGD) or the weight of the term the other way"
+    )
+
+
+def total_note(fixed: Sequence[Finding], *, pending: bool) -> str:
+    """What the fixes do to the figures of an epoch."""
+    count = f"{len(fixed)} total{'s' if len(fixed) > 1 else ''}"
+    return (
+        f"{'would fix' if pending else 'fixed'} {count} of batches: the figure becomes the mean over all examples; "
+        "what was logged before, and thresholds that were set by it, do not compare with it"
     )
 
 

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,26 @@ def _binary(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __:
     return rng.integers(0, 2, size=shape).astype(np.float64)
 
 
+def _sign(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: Sizes) -> Array:
+    return rng.integers(0, 2, size=shape) * 2.0 - 1.0
+
+
+def _binary_labels(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: Sizes) -> Array:
+    drawn: Array = rng.integers(0, 2, size=shape)
+    return drawn
+
+
+def _no_blank(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, sizes: Sizes) -> Array:
+    if "V" not in sizes:
+        raise ValueError("labels need a size for V")
+    drawn: Array = rng.integers(PAD + 1, sizes["V"], size=shape)
+    return drawn
+
+
+def _zeros(_: np.random.Generator, shape: tuple[int, ...], __: int | None, ___: Sizes) -> Array:
+    return np.zeros(shape)
+
+
 def _counts(rng: np.random.Generator, shape: tuple[int, ...], _: int | None, __: Sizes) -> Array:
     return rng.poisson(2.0, size=shape).astype(np.float64)
 
@@ -158,11 +179,17 @@ KINDS: Mapping[str, Kind] = {
     "unit_interval": Kind(_unit_interval, 0.5),
     "binary": Kind(_binary, 0.0),
     "counts": Kind(_counts, 0.0),
+    "sign": Kind(_sign, None),
+    "binary_labels": Kind(_binary_labels, None),
+    "nonblank": Kind(_no_blank, None),
+    "zeros": Kind(_zeros, 0.0),
+    "size_list": Kind(_zeros, None),
 }
 """Kinds of arrays. `probs` and `log_probs` without an axis V or D are those of a chosen class or action.
 
 A `pad_mask` is true where a position is padding, `padded_labels` are `PAD` there, `lengths` are how many of the
-T positions of each example are not.
+T positions of each example are not. `nonblank` labels are never the class 0 (CTC's blank), `size_list (B, T)` is the
+size of T once for each of the B examples.
 """
 
 MASKS: Mapping[str, float] = {
@@ -175,7 +202,7 @@ MASKS: Mapping[str, float] = {
 }
 """Kinds that say how much a position counts, and what they hold where it does not count at all."""
 
-LABELS = ("labels", "ignorable_labels", "padded_labels")
+LABELS = ("labels", "ignorable_labels", "padded_labels", "nonblank")
 """Kinds that are numbers of classes."""
 
 COUNTS = ("n_valid", "N")
@@ -192,7 +219,8 @@ class Argument:
     """One argument of a loss: an array of a kind over named axes, the size of an axis, or a fixed value.
 
     `kind` is a key of `KINDS`, or "size" (then `axes` names the one axis), "batch" (how many along that axis are
-    taken at a time), "scalar" or "text" (then `value` holds what to pass).
+    taken at a time), "count" (how many units the mask lets through, all where there is none), "scalar" or "text"
+    (then `value` holds what to pass), "config" (an object with attributes: sizes of axes, numbers or texts).
     """
 
     name: str
@@ -202,7 +230,8 @@ class Argument:
 
     @classmethod
     def parse(cls, name: str, declaration: str) -> Argument:
-        """Read `logits (B, V)`, `size V`, `batch B`, `scalar 0.1` or `text mean`.
+        """Read `logits (B, V)`, `size V`, `batch B`, `count n_valid`, `scalar 0.1`, `text mean` or
+        `config num_labels=V`.
 
         Raises `ValueError` for anything else.
         """
@@ -212,13 +241,17 @@ class Argument:
                 raise ValueError(f"{name}: unknown kind {kind!r}, expected one of {', '.join(KINDS)}")
             if len(set(axes)) < len(axes):
                 raise ValueError(f"{name}: an axis is named twice in {declaration!r}")
+            if kind == "size_list":
+                if len(axes) < 2:
+                    raise ValueError(f"{name}: size_list needs two axes, such as size_list(B,T)")
+                return cls(name, kind, axes[:-1], axes[-1])
             return cls(name, kind, axes)
         kind, _, rest = declaration.strip().partition(" ")
         if kind in ("size", "batch") and rest.isidentifier():
             return cls(name, kind, (rest,))
         if kind == "scalar":
             return cls(name, kind, value=ast.literal_eval(rest))
-        if kind == "text" and rest:
+        if (kind in ("text", "config") and rest) or (kind == "count" and rest == "n_valid"):
             return cls(name, kind, value=rest)
         raise ValueError(
             f"{name}: expected a kind and its axes, such as 'logits (B, V)', got {declaration!r}"
@@ -247,18 +280,53 @@ class Argument:
             return sizes[self.axes[0]]
         if self.kind == "batch":
             return min(BATCH, sizes[self.axes[0]])
+        if self.kind == "config":
+            return _configuration(str(self.value), sizes)
         if not self.is_array:
             return self.value
         shape = tuple(sizes[axis] for axis in self.axes)
+        if self.kind == "size_list":
+            return np.full(shape, sizes[str(self.value)])
         return KINDS[self.kind].draw(rng, shape, self.support, sizes)
+
+
+def _configuration(text: str, sizes: Sizes) -> SimpleNamespace:
+    """`num_labels=V problem_type=None` as an object with these attributes. Raises `ValueError` for other texts."""
+    found = SimpleNamespace()
+    for part in text.split():
+        name, equals, value = part.partition("=")
+        if not (equals and name.isidentifier()):
+            raise ValueError(f"expected config NAME=VALUE ..., got {text!r}")
+        try:
+            setattr(found, name, sizes[value] if value in sizes else ast.literal_eval(value))
+        except (ValueError, SyntaxError):
+            setattr(found, name, value)
+    return found
 
 
 def draw_inputs(arguments: Iterable[Argument], sizes: Sizes, seed: int = 0) -> Inputs:
     """Inputs for every argument, each from a stream of its own; equal sizes and seeds give equal inputs."""
     inputs: Inputs = {}
+    arguments = tuple(arguments)
     for number, argument in enumerate(arguments):
         entropy = [seed, number, *(size for _, size in sorted(sizes.items()))]
         inputs[argument.name] = argument.draw(np.random.default_rng(entropy), sizes)
+    return counted(arguments, inputs)
+
+
+def counted(arguments: Iterable[Argument], inputs: Inputs) -> Inputs:
+    """The inputs with each argument of kind "count" set to how many units there are in them."""
+    arguments = tuple(arguments)
+    for argument in arguments:
+        if argument.kind == "count":
+            mask = mask_of(arguments)
+            labels = next((one for one in arguments if one.kind in LABELS), None)
+            if mask is not None:
+                inputs[argument.name] = valid_positions(mask, inputs[mask.name])
+            elif labels is not None:
+                inputs[argument.name] = float(inputs[labels.name].size)
+            else:
+                raise ValueError(f"{argument.name}: nothing says what its units are: no mask and no labels")
     return inputs
 
 
@@ -274,6 +342,8 @@ def axes_of(arguments: Iterable[Argument]) -> tuple[str, ...]:
             names["V"] = None
         if argument.kind == "lengths":
             names["T"] = None
+        if argument.kind == "size_list":
+            names[str(argument.value)] = None
     return tuple(names)
 
 
@@ -315,28 +385,35 @@ def support_axis(arguments: Iterable[Argument]) -> str | None:
     return "D" if latent and "D" in axes_of(arguments) else None
 
 
-SIZES: Mapping[str, int] = {"B": 3, "T": 7, "V": 5, "D": 11, "H": 13, "W": 17}
-"""The sizes that measurements start from: primes, so that no product of sizes is another size."""
+SIZES: Mapping[str, int] = {"B": 3, "T": 7, "V": 5, "D": 11, "H": 13, "W": 17, "S": 2, "I": 1, "P": 2}
+"""The sizes that measurements start from: primes, so that no product of sizes is another size. S labels of a
+sequence, I one channel, P the two coordinates of a field."""
 
 VARIED: Mapping[str, Sequence[int]] = {"B": (1, 19), "T": (2, 23), "V": (2, 29), "D": (2, 31)}
 """Sizes that one axis takes while the others stay: a single example and two classes are among them."""
 
 
-def size_points(axes: Iterable[str], fixed: Sizes | None = None) -> list[dict[str, int]]:
+def size_points(
+    axes: Iterable[str], fixed: Sizes | None = None, chosen: Mapping[str, Sequence[int]] | None = None
+) -> list[dict[str, int]]:
     """Sizes to measure at: the starting point, then each axis varied alone, all pairwise coprime.
 
-    `fixed` holds the sizes that the code itself fixes. Raises `ValueError` for an axis that has no size.
+    `fixed` holds the sizes that the code itself fixes; `chosen` sizes that the caller wants, the first to start
+    from, coprime or not. Raises `ValueError` for an axis that has no size.
     """
-    fixed = fixed or {}
+    chosen = {axis: list(sizes) for axis, sizes in (chosen or {}).items()}
+    chosen |= {axis: [size] for axis, size in (fixed or {}).items()}
     names = tuple(dict.fromkeys(axes))
-    unknown = [axis for axis in names if axis not in SIZES and axis not in fixed]
+    unknown = [axis for axis in names if axis not in SIZES and axis not in chosen]
     if unknown:
         raise ValueError(f"no size is known for axis {', '.join(unknown)}; known: {', '.join(SIZES)}")
-    start = {axis: fixed.get(axis, SIZES.get(axis, 0)) for axis in names}
+    known = {axis: chosen.get(axis) or [SIZES[axis], *VARIED.get(axis, ())] for axis in names}
+    start = {axis: sizes[0] for axis, sizes in known.items()}
     points = [start]
     for axis in names:
-        points += [start | {axis: size} for size in VARIED.get(axis, ()) if axis not in fixed]
-    return [point for point in points if pairwise_coprime(point.values())]
+        points += [start | {axis: size} for size in known[axis][1:]]
+    ours = [axis for axis in names if axis not in chosen and axis not in ("I", "P")]
+    return [point for point in points if pairwise_coprime(point[axis] for axis in ours)]
 
 
 def pairwise_coprime(numbers: Iterable[int]) -> bool:

@@ -1,47 +1,33 @@
 """Anybody's loss against the laws: what `batchmean laws MODULE:FUNCTION` and `laws.assert_normalised` do.
 
-This runs the loss. What its arguments mean is declared, or guessed from their names; a guess is tried, and
-said to be one. The factor comes from the laws alone, without a right version to compare with: how much a null
-class or a second copy of every example changes a loss tells the power of V or B that is wrong in it.
+This runs the loss. What its arguments mean is declared, or guessed (`guess.py`) and said to be a guess. The factor
+comes from the laws alone, without a right version to compare with: how much a null class or a second copy of every
+example changes a loss tells the power of V or B that is wrong in it, and what it is where every class is predicted
+alike tells constants, too.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
-import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import numpy as np
 
-from batchmean_reference.arguments import COUNTS, KINDS, Argument, draw_inputs, mask_of
+from batchmean_reference import evidence
+from batchmean_reference.arguments import COUNTS, KINDS, draw_inputs, size_points
 from batchmean_reference.audit import Monomial
-from batchmean_reference.laws import LawResult, Loss, check_laws, exponents
+from batchmean_reference.calling import Callee, Unjudged, short
+from batchmean_reference.guess import Found, Search
+from batchmean_reference.laws import EXEMPTIONS, LawResult, Loss, check_law, exponents
+from batchmean_reference.uniform import Level, fit, uniform
 
 TOLERANCE = 1e-4
 """Relative change up to which a law holds: room for float32, far below what a wrong count changes."""
 
-GUESSES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (r"(.*_)?(log_?p(robs?)?|log_?q|log_?prob(abilitie)?s?|lp)(_.*)?", ("log_probs",)),
-    (r"(.*_)?(logits?|scores?|student|teacher|inputs?|x|out(puts?)?)(_.*)?", ("logits", "log_probs")),
-    (r"(.*_)?(labels?|classes|index|indices|ids)", ("labels", "one_hot")),
-    (r"(.*_)?(y|y_true|targets?|truth|gold|one_?hots?|t|gt)", ("one_hot", "labels", "log_probs")),
-    (r"(.*_)?(p|q|probs?|probabilit(y|ies)|y_pred|y_hat|preds?|predictions?)", ("probs", "log_probs")),
-    (r"(is_|key_)?pad(ding)?(_mask)?", ("pad_mask",)),
-    (r"(.*_)?(masks?|valid)", ("mask", "bool_mask")),
-    (r"(.*_)?(lengths?|lens?)", ("lengths",)),
-    (r"(.*_)?(mu|mean|means|loc)", ("mu",)),
-    (r"(.*_)?(log_?var|log_?variance)", ("logvar",)),
-    (r"(.*_)?(log_?sigma|log_?std|log_?scale)", ("log_sigma",)),
-    (r"(.*_)?(sigma|std|stddev|scale)", ("sigma",)),
-    (r"(num|n)_(classes|labels|tokens|actions)|classes|vocab(ulary)?(_size)?|V|C|K", ("size V",)),
-    (r"batch(_size)?|B|N", ("size B",)),
-)
-"""What a parameter's name suggests, most likely first."""
+Outcome = Literal["right", "wrong", "no law"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +36,9 @@ class Examination:
 
     `declared` maps each argument to its declaration, `guessed` names those that were not declared by the
     caller. `factor` is the loss over the rightly averaged one, as far as the laws tell: None where it is no
-    power of the sizes. `shape` is the shape of what the function returned: `()` for a number.
+    power of the sizes; `constant` is what is left of it beside them. `shape` is the shape of what the function
+    returned, `()` for a number; `notes` say what else was seen; `compared`, that the examples are compared with each
+    other, so that no law tells whether they are rightly averaged.
     """
 
     declared: Mapping[str, str]
@@ -60,6 +48,9 @@ class Examination:
     axes: tuple[str, ...]
     points: Sequence[Mapping[str, int]]
     shape: tuple[int, ...]
+    constant: float = 1.0
+    notes: tuple[str, ...] = field(default=())
+    compared: bool = False
 
     @property
     def broken(self) -> list[str]:
@@ -67,104 +58,576 @@ class Examination:
         return [law for law, result in self.laws.items() if result.verdict == "broken"]
 
     @property
+    def outcome(self) -> Outcome:
+        """Wrong where a law is broken or a factor left over, right where one holds, no law where none applies."""
+        if self.broken or self.factor != Monomial() or self.constant != 1.0:
+            return "wrong"
+        return (
+            "right"
+            if not self.compared and any(result.verdict == "holds" for result in self.laws.values())
+            else "no law"
+        )
+
+    @property
     def normalised(self) -> bool:
-        """Whether every law that applies holds, and no power of a size is left over."""
-        return not self.broken and self.factor == Monomial()
+        """Whether a law applies, every one that does holds, and no power of a size or constant is left over."""
+        return self.outcome == "right"
 
 
 def examine(
     function: Callable[..., Any],
     *,
     args: Mapping[str, str] | None = None,
-    axes: Sequence[str] = ("B",),
+    axes: Sequence[str] | None = None,
     unit: Sequence[str] | None = None,
     exempt: Mapping[str, str] | None = None,
     framework: str | None = None,
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    output: int | str | None = None,
+    term: str | None = None,
+    dtype: str = "float64",
+    init: Mapping[str, Any] | None = None,
 ) -> Examination:
     """Runs a loss and says which laws it keeps.
 
-    `function` is a callable, or a class without required arguments whose instances are (such as an
-    `nn.Module`). `args` declares arguments as in a fixture, `{"y": "one_hot (B, V)"}`; without the axes,
-    `{"y": "one_hot"}`, an array has `axes` and then V (D for the parameters of a latent). The rest is
-    guessed, parameters with a default are left alone. `unit` are the axes that are averaged, by default
-    `axes`, or the valid positions where there is a mask. `exempt` maps laws to reasons in `laws.EXEMPTIONS`.
-    `framework` is "numpy", "torch" or "jax", by default the one that the function's module has imported.
+    `function` is a callable, or a class whose instances are (such as an `nn.Module`); `init` are arguments of
+    its constructor, where `"V"` stands for the size of that axis. `args` declares arguments as in a fixture,
+    `{"y": "one_hot (B, V)"}`; without the axes, `{"y": "one_hot"}`, an array has `axes` (B, if there is nothing
+    else to go by) and then V, or D for the parameters of a latent. The rest is guessed, parameters with a
+    default are left alone. `unit` are the axes that are averaged, by default all that are no support, or the
+    valid positions where there is a mask. `exempt` maps laws to reasons in `laws.EXEMPTIONS`. `framework` is one
+    of `calling.FRAMEWORK_NAMES`, by default that of the function. `sizes` are what axes take, `{"V": [10], "B":
+    [4, 8]}`; with one size an axis is fixed. `output` picks an item of a tuple or dict, `term` names a scalar
+    argument: the loss is then what it adds when it goes from 0 to 1. `dtype` is one of `calling.DTYPES`.
 
-    Raises `ValueError` where an argument cannot be guessed, or the function cannot be run on what was
-    declared.
+    Raises `ValueError` where an argument cannot be guessed, the function cannot be run on what was declared, or
+    (`calling.Unjudged`) what it returns cannot be judged.
     """
-    made: Any = function() if inspect.isclass(function) else function
-    called: Callable[..., Any] = made
-    required, names = _parameters(called)
+    Loss(function, (), exempt=dict(exempt or {}))  # an exemption that the list does not have is refused first
     declared = dict(args or {})
-    if unknown := sorted(set(declared) - set(names)):
-        raise ValueError(f"there is no argument {', '.join(unknown)}; there are: {', '.join(names)}")
-    convert = _converter(framework or _framework_of(called))
-    choices = [
-        (name, [declared[name]] if name in declared else _guesses(name))
-        for name in names
-        if name in declared or name in required
-    ]
-    failure = ""
-    for kinds in product(*(kinds for _, kinds in choices)):
-        chosen = dict(zip((name for name, _ in choices), kinds, strict=True))
-        arguments = tuple(Argument.parse(name, _with_axes(kind, axes)) for name, kind in chosen.items())
-        loss = Loss(
-            called,
-            arguments,
-            unit=_unit(arguments, axes, unit),
-            exempt=dict(exempt or {}),
-            convert=convert,
-        )
+    if term is not None:
+        declared.setdefault(term, "scalar 0.5")
+    tried: dict[str, None] = dict.fromkeys(_frameworks(function, framework))
+    refused: ValueError | None = None
+    for name in tried:
+        search: Search | None = None
         try:
-            for sizes in loss.points:
-                loss(draw_inputs(arguments, sizes))
-        except Exception as error:  # the user's code may raise anything; the next guess may suit it
-            failure = failure or f"{type(error).__name__}: {error}"
+            callee = Callee(function, framework=name, init=init, output=output, dtype=dtype)
+            search = Search(callee, declared, axes, unit, exempt or {}, sizes or {})
+            found = search.find()
+        except Unjudged:
+            raise
+        except (ValueError, ImportError) as error:
+            if dtype == "float64" and search is not None and search.wants_float32:
+                again = {
+                    "args": args,
+                    "axes": axes,
+                    "unit": unit,
+                    "exempt": exempt,
+                    "framework": name,
+                    "sizes": sizes,
+                }
+                return examine(function, **again, output=output, term=term, dtype="float32", init=init)  # type: ignore[arg-type]
+            refused = refused or (error if isinstance(error, ValueError) else ValueError(short(error)))
             continue
-        shown = {argument.name: _with_axes(chosen[argument.name], axes) for argument in arguments}
-        return _examination(loss, shown, frozenset(shown) - set(declared))
-    tried = ", ".join(f"{name} as {' or '.join(kinds)}" for name, kinds in choices)
-    raise ValueError(
-        f"the function could not be run with {tried}. The first attempt ended with {failure}. "
-        "(Sizes must not be fixed in the code, as in one_hot(labels, 10): what never varies cannot be measured.)"
-    )
+        return _judged(found, search, term)
+    raise refused or ValueError("there is no framework to call it with")
 
 
-def fraction(factor: Monomial | None) -> str:
-    """A factor as people write it: `1/V`, `T`, `B/V`; "?" where there is none.
+def _frameworks(function: Callable[..., Any], framework: str | None) -> list[str]:
+    """The framework to call it with, then the others that are loaded anyway."""
+    import sys
 
-    >>> fraction(Monomial({"B": 1, "V": -1})), fraction(Monomial())
-    ('B/V', '1')
+    from batchmean_reference.calling import FRAMEWORK_NAMES, framework_of
+
+    if framework is not None:
+        return [framework]
+    first = framework_of(function)
+    if first != "numpy":
+        return [first]
+    return [first, *(name for name in ("torch", "jax") if name in sys.modules and name in FRAMEWORK_NAMES)]
+
+
+def _judged(found: Found, search: Search, term: str | None) -> Examination:
+    loss = replace(found.loss, unit=found.units, term=term)
+    points = size_points(loss.axes, loss.fixed, found.chosen)
+    if search.callee.framework == "jax":  # every size is compiled anew
+        points = _fewer(points)
+    start = points[0]
+    inputs = draw_inputs(loss.arguments, start)
+    results = [np.asarray(loss.function(**inputs)) for _ in range(2)]
+    if not np.array_equal(results[0], results[1], equal_nan=True):
+        raise Unjudged(
+            f"two calls with the same input gave {_told(results[0])} and {_told(results[1])}: the loss is random; "
+            "fix its seed, or leave its noise out, to measure it"
+        )
+    judge = Judge(loss, found, _runnable(loss, points), results[0].shape)
+    return judge.examination()
+
+
+def _told(result: Any) -> str:
+    return f"{float(np.mean(result)):.6g}"
+
+
+def _fewer(points: Sequence[dict[str, int]]) -> list[dict[str, int]]:
+    """The start, and one other size of each axis."""
+    start, kept = points[0], {}
+    for point in points[1:]:
+        axis = next((one for one in point if point[one] != start[one]), None)
+        kept[axis] = point  # the last, and largest
+    return [start, *kept.values()]
+
+
+def _runnable(loss: Loss, points: Sequence[dict[str, int]]) -> list[dict[str, int]]:
+    """Those sizes at which the loss is a finite number that is not 0, the start first. Raises `ValueError` where
+    there are none."""
+    kept: list[dict[str, int]] = []
+    failure = ""
+    for point in points:
+        try:
+            value = loss(draw_inputs(loss.arguments, point))
+        except Exception as error:
+            failure = failure or f"at {_at(point)}: {short(error)}"
+            continue
+        if value:
+            kept.append(point)
+        else:
+            failure = failure or f"at {_at(point)} the loss is 0"
+    if not kept:
+        raise ValueError(f"the loss cannot be measured: {failure}")
+    if points[0] in kept and len(kept) < 2 and len(points) > 2 and "the loss is 0" not in failure:
+        raise ValueError(
+            f"the loss runs at one set of sizes only ({failure}): sizes that are fixed in the code are said "
+            "with --sizes, as in --sizes V=10"
+        )
+    return kept
+
+
+def _at(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{axis} = {size}" for axis, size in sizes.items())
+
+
+class Judge:
+    """Puts together what the laws say about one loss; `points` are sizes at which it is known to run."""
+
+    def __init__(
+        self, loss: Loss, found: Found, points: Sequence[dict[str, int]], shape: tuple[int, ...]
+    ) -> None:
+        self.loss, self.found, self.points = loss, found, list(points)
+        self.start = self.points[0]
+        self.shape = shape if math.prod(shape) != 1 else ()
+        # An array without the axis of the examples is averaged over them: one figure per output.
+        self.reduced = not self.shape or self.start.get("B", 0) not in self.shape
+        self.notes: list[str] = []
+        if self._tried(lambda: evidence.predicts_the_next(loss, self.start), False):
+            self.loss = replace(loss, shifted=True)
+            self.notes.append("Each position is compared with the label of the next one.")
+
+    @cached_property
+    def interacting(self) -> bool:
+        """Whether the examples' losses depend on each other, at few examples or at many."""
+        values = [self.loss(draw_inputs(self.loss.arguments, point)) for point in self.points]
+        close = (
+            evidence.CLOSE_IN_FLOAT32
+            if all(float(np.float32(one)) == one for one in values)
+            else evidence.CLOSE
+        )
+        return any(
+            self._tried(partial(evidence.interacts, self.loss, sizes, close), False)
+            for sizes in (self.start, self._several)
+        )
+
+    @property
+    def _several(self) -> dict[str, int]:
+        """The sizes with the most examples: with few, figures of ranks have few values."""
+        return max(self.points, key=lambda point: point.get("B", 0))
+
+    @staticmethod
+    def _tried(measure: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return measure()
+        except Exception:  # somebody's code at odd inputs
+            return otherwise
+
+    def examination(self) -> Examination:
+        """All laws, and the factor. Raises `Unjudged` where the result is not reduced over the support."""
+        if self.shape and self._has_support_axis():
+            axes = ", ".join(map(str, self.shape))
+            raise Unjudged(
+                f"it returns an array of shape ({axes}) with the axis of the classes: nothing is summed yet, so there "
+                "is nothing to judge; reduce it, or name another item with --output"
+            )
+        level = self._level()
+        powers = self._powers()
+        laws = {
+            "null class": self._null_class(level, powers),
+            "uniform": self._uniform(level),
+            "padding": self._law("padding") if self.reduced else self._not_reduced("padding"),
+            "duplication": self._duplication(powers),
+            "pointwise": self._pointwise(),
+            "split": self._law("split"),
+        }
+        factor, constant = self._factor(level, powers, laws)
+        return Examination(
+            self.found.declared,
+            self.found.guessed,
+            laws,
+            factor,
+            tuple(axis for axis in (*self.loss.axes, *COUNTS) if axis in powers),
+            self.points,
+            self.shape,
+            constant,
+            tuple(self.notes),
+            self.reduced and self.interacting and laws["duplication"].verdict == "not applicable",
+        )
+
+    def _has_support_axis(self) -> bool:
+        support = self.loss.support
+        if support is None or not self.found.support:
+            return False
+        return self.start[support] in self.shape and self.start[support] > 1
+
+    def _not_reduced(self, law: str) -> LawResult:
+        return LawResult(
+            law, "not applicable", None, f"the result is not reduced: an array of shape {self.shape}"
+        )
+
+    def _law(self, law: str, loss: Loss | None = None) -> LawResult:
+        """One law, or why it could not be tried."""
+        points = self.points
+        if law == "pointwise" or (
+            law == "duplication" and self.interacting
+        ):  # one example by itself says nothing
+            points = [point for point in points if point.get("B", 0) != 1]
+        worst: LawResult | None = None
+        failure = ""
+        for point in points or self.points:
+            try:
+                result = check_law(law, loss or self.loss, [point], TOLERANCE)
+            except Exception as error:
+                failure = failure or short(error)
+                continue
+            if result.verdict == "not applicable":
+                return result
+            if worst is None or (result.change or 0) > (worst.change or 0):
+                worst = result
+        return worst or LawResult(law, "not applicable", None, f"it cannot be tried: {failure}")
+
+    def _powers(self) -> dict[str, list[float]]:
+        """The exponents of each axis at every point where they can be measured."""
+        found: dict[str, list[float]] = {}
+        strict = (self.loss if self.reduced else replace(self.loss, unit=())).without_exemptions()
+        for point in self.points:
+            for unit in ((), *((axis,) for axis in strict.unit)):
+                one = replace(strict, unit=unit)
+                measured = self._tried(partial(exponents, one, point), {})
+                for axis, power in measured.items():
+                    if axis == self.loss.support and unit:
+                        continue
+                    found.setdefault(axis, []).append(power)
+        return found
+
+    def _level(self) -> Level | str:
+        """The uniform law, where something shows that there is a support or the caller says so."""
+        loss = self.loss
+        if loss.support is None:
+            return "no argument has a support axis"
+        if not self.found.support and (self.found.guessed or not self._is_declared_distribution()):
+            return self._elementwise
+        found = uniform(loss, self.points)
+        if isinstance(found, Level):
+            units = (
+                {axis for axis in loss.axes if axis not in (loss.support, *loss.unit)}
+                if "n_valid" not in loss.unit
+                else set()
+            )
+            return replace(
+                found, powers={axis: power for axis, power in found.powers.items() if axis not in units}
+            )
+        return found
+
+    def _is_declared_distribution(self) -> bool:
+        return any(argument.kind in ("probs", "log_probs", "logits") for argument in self.loss.arguments)
+
+    @property
+    def _elementwise(self) -> str:
+        return (
+            "elementwise loss: a constant added to its predictions changes it, so there is no softmax over "
+            f"{self.loss.support} and every element counts by itself"
+        )
+
+    def _null_class(self, level: Level | str, powers: Mapping[str, list[float]]) -> LawResult:
+        result = self._law("null class")
+        support = self.loss.support
+        if result.verdict == "not applicable" and "null class" not in self.loss.exempt:
+            return result
+        latent = any(argument.is_array and KINDS[argument.kind].latent for argument in self.loss.arguments)
+        measured = powers.get(support or "", [])
+        power = _power(measured)
+        if result.verdict == "not applicable":  # exempt: it must not hide a plain power of V
+            reason = self.loss.exempt["null class"]
+            if power and reason in ("elementwise loss", "label smoothing") and self._confirmed(power, level):
+                return LawResult(
+                    "null class",
+                    "broken",
+                    None,
+                    f"{reason} does not explain it: the loss goes with {support}^{power}",
+                )
+            return result
+        if result.verdict == "holds":
+            shown = self.found.support or latent or not self.found.guessed or isinstance(level, Level)
+            return (
+                result
+                if shown
+                else replace(result, verdict="not applicable", change=None, reason=self._elementwise)
+            )
+        if latent:
+            return result
+        if isinstance(level, Level) and level.right and not power:
+            return replace(
+                result,
+                verdict="not applicable",
+                reason=f"at uniform predictions it is {level.expected} all the same, so a further class takes part of "
+                "its targets (label smoothing)",
+            )
+        if not self.found.support and not isinstance(level, Level):
+            return replace(result, verdict="not applicable", change=None, reason=self._elementwise)
+        if power and self._confirmed(power, level):
+            return result
+        growth = self._growth()
+        if growth is not None and growth > 2:
+            return result  # a likelihood, and its weight changes with the number of classes
+        if growth is not None:
+            return replace(
+                result,
+                verdict="not applicable",
+                change=None,
+                reason="its weight of -log p is the same for any number of classes, so a further class takes part of "
+                "its targets (label smoothing)",
+            )
+        return replace(
+            result,
+            verdict="not applicable",
+            change=None,
+            reason="a score per class, no likelihood: it neither grows with -log p nor is log V at uniform "
+            "predictions, so averaging over the classes is a choice (macro average)",
+        )
+
+    def _growth(self) -> float | None:
+        """How much more the loss grows with -log p at one number of classes than at another; None where it does not."""
+        slopes: list[Any] = [
+            self._tried(partial(evidence.push, self.loss, point), None) for point in self._along_support
+        ]
+        if len(slopes) < 2 or None in slopes:
+            return None
+        return float(max(map(abs, slopes)) / min(map(abs, slopes)))
+
+    @property
+    def _along_support(self) -> list[dict[str, int]]:
+        """Points that differ in the number of classes only."""
+        support, start = self.loss.support, self.start
+        return [
+            point
+            for point in self.points
+            if all(point[axis] == start[axis] for axis in point if axis != support)
+        ]
+
+    def _confirmed(self, power: int, level: Level | str) -> bool:
+        """Whether something else than the null class shows this power of V: the level at uniform predictions, how
+        the loss grows with -log p, or how it answers to a factor on the probabilities."""
+        support = self.loss.support or ""
+        if isinstance(level, Level):
+            return level.powers.get(support, 0) == power
+        points = self._along_support
+        for measure in (evidence.push, self._answer):
+            ratios = [self._tried(partial(measure, self.loss, point), None) for point in points]
+            found = None if None in ratios else fit(points, ratios)
+            if found is not None:
+                return found[1].get(support, 0) == power
+        return False
+
+    @staticmethod
+    def _answer(loss: Loss, sizes: Mapping[str, int]) -> float | None:
+        inputs = draw_inputs(loss.arguments, sizes)
+        found: float | None = None
+        for argument in loss.arguments:
+            if argument.kind == "probs":
+                found = evidence.logarithmic(loss, inputs, argument)
+            elif argument.kind == "log_probs":
+                found = evidence.affine(loss, inputs, argument)
+            else:
+                continue
+            if found is not None:
+                return found
+        return None
+
+    def _uniform(self, level: Level | str) -> LawResult:
+        if isinstance(level, str):
+            return LawResult("uniform", "not applicable", None, level)
+        if "uniform" in self.loss.exempt and not level.powers:
+            reason = self.loss.exempt["uniform"]
+            return LawResult("uniform", "not applicable", None, f"{reason}: {EXEMPTIONS[reason].because}")
+        if not level.powers and not level.plain and abs(level.constant) > 1:
+            times = f"{abs(level.constant):.4g} times {level.expected}"
+            why = f"it is {times}: a weight, such as a distillation's squared temperature"
+            return LawResult("uniform", "not applicable", None, why)
+        factor = fraction(Monomial(level.powers), min(abs(level.constant), 1.0))
+        if level.right:
+            return LawResult("uniform", "holds", 0.0, f"it is {level.expected}")
+        return LawResult(
+            "uniform",
+            "broken",
+            None,
+            f"it is {factor} of {level.expected}" if factor != "1" else level.expected,
+        )
+
+    def _duplication(self, powers: Mapping[str, list[float]]) -> LawResult:
+        if not self.reduced:
+            return self._not_reduced("duplication")
+        result = self._law("duplication")
+        if result.verdict != "broken" or not self.interacting:
+            return result
+        if _power(powers.get("B", [])) is not None:
+            return result
+        return replace(
+            result,
+            verdict="not applicable",
+            change=None,
+            reason="the examples are compared with each other, and a copy is one more to compare with "
+            "(in-batch negatives)",
+        )
+
+    def _pointwise(self) -> LawResult:
+        if not self.reduced:
+            return self._not_reduced("pointwise")
+        result = self._law("pointwise")
+        if result.verdict == "broken" and "n_valid" in self.loss.unit and not self.scored_by_likelihood:
+            by_example = self._law("pointwise", replace(self.loss, unit=("B",)))
+            if by_example.verdict == "holds":
+                self.notes.append("Each example has one score, however many of its positions are valid.")
+                return by_example
+        if result.verdict != "broken" or not self.interacting:
+            return result
+        paired = self._tried(lambda: evidence.pairs_everything(self.loss, self._several), None)
+        if paired and not self._tried(lambda: evidence.distance_of_sets(self.loss, self._several), False):
+            return replace(
+                result,
+                reason=f"{result.reason}; exchanging the examples of {paired} changes nothing: every example is paired "
+                "with every other",
+            )
+        return replace(
+            result,
+            verdict="not applicable",
+            change=None,
+            reason="an example has no loss of its own: what it adds depends on the others (in-batch negatives, "
+            "a figure of the set)",
+        )
+
+    @property
+    def scored_by_likelihood(self) -> bool:
+        """Whether the loss grows with -log p."""
+        return (
+            isinstance(self._level(), Level)
+            or self._tried(lambda: evidence.push(self.loss, self.start), None) is not None
+        )
+
+    def _factor(
+        self, level: Level | str, powers: Mapping[str, list[float]], laws: Mapping[str, LawResult]
+    ) -> tuple[Monomial | None, float]:
+        """The power of each size that is left over and the constant; None for what is no power of the sizes."""
+        support = self.loss.support
+        whole: dict[str, int] = {}
+        unclear = False
+        for axis, measured in powers.items():
+            power = _power(measured)
+            if axis == support:
+                if laws["null class"].verdict == "broken":
+                    whole[axis] = power or 0
+                    unclear = unclear or power is None
+                continue
+            if axis == "B" and laws["duplication"].verdict != "broken":
+                power = 0
+            if power is None:
+                unclear = unclear or (axis == "B" or axis in COUNTS)
+            else:
+                whole[axis] = power
+        constant = 1.0
+        if isinstance(level, Level):
+            # At uniform predictions everything is valid: it tells B and T apart where copies tell their product.
+            units = {axis: power for axis, power in level.powers.items() if axis != support}
+            if whole.get("N"):
+                units = {}
+            elif units and self.loss.mask is not None and set(units) != set(self.loss.mask.axes):
+                whole.pop("n_valid", None)
+            elif whole.get("n_valid"):
+                units = {}
+            whole |= units
+            if support is not None:
+                whole[support] = level.powers.get(support, 0)
+            if not level.plain and "uniform" not in self.loss.exempt:
+                constant = min(abs(level.constant), 1.0)  # more than 1 is a weight: no count divides by less
+            if not any(result.verdict == "broken" for law, result in laws.items() if law != "uniform"):
+                unclear = False
+        if unclear and not any(result.verdict == "broken" for result in laws.values()):
+            unclear = False  # no law that applies speaks against it
+        return (None if unclear else Monomial(whole)), constant
+
+
+def fraction(factor: Monomial | None, constant: float = 1.0) -> str:
+    """A factor as people write it: `1/V`, `T`, `B/V`, `1/50257`; "?" where there is none.
+
+    >>> fraction(Monomial({"B": 1, "V": -1})), fraction(Monomial()), fraction(Monomial(), 1 / 32)
+    ('B/V', '1', '1/32')
     """
     if factor is None:
         return "?"
 
-    def powers(sign: int) -> str:
+    def powers(sign: int) -> list[str]:
         chosen = [(axis, sign * power) for axis, power in factor.exponents.items() if sign * power > 0]
-        return " ".join(axis if power == 1 else f"{axis}^{power}" for axis, power in chosen)
+        return [axis if power == 1 else f"{axis}^{power}" for axis, power in chosen]
 
-    above, below = powers(1) or "1", powers(-1)
-    if " " in below:
-        below = f"({below})"
-    return f"{above}/{below}" if below else above
+    above, below = powers(1), powers(-1)
+    size = abs(constant)
+    if abs(size - 1) > 1e-3:
+        inverse = 1 / size
+        if abs(inverse - round(inverse)) < 1e-3 * inverse and round(inverse) > 1:
+            below = [str(round(inverse)), *below]
+        else:
+            above = [f"{size:.4g}", *above]
+    over = " ".join(below)
+    if len(below) > 1:
+        over = f"({over})"
+    return f"{' '.join(above) or '1'}/{over}" if over else " ".join(above) or "1"
 
 
 def headline(found: Examination) -> str:
     """The result in one line."""
+    if found.outcome == "no law":
+        if found.compared:
+            why = "the examples are compared with each other, so none has a loss of its own to be averaged"
+        else:
+            why = "nothing is reduced that had to be" if found.shape else "see what each of them says"
+        return f"no law applies: {why}"
     if found.factor is None:
         return "the loss depends on the sizes, and not as a power of them"
-    if found.factor.exponents:
-        return f"the loss is {fraction(found.factor)} of the rightly averaged one"
-    return "the loss breaks a law" if found.broken else "the loss is rightly averaged"
+    factor = fraction(found.factor, found.constant)
+    if factor != "1":
+        return f"the loss is {factor} of the rightly averaged one"
+    if found.broken:
+        return "the loss breaks a law"
+    return (
+        "each loss is right for its unit; none of them is averaged"
+        if found.shape
+        else "the loss is rightly averaged"
+    )
 
 
 def told(result: LawResult) -> str:
     """What a law found, with the sizes where it found the most."""
     if result.verdict == "holds":
-        return "the loss stays the same"
+        return result.reason if result.law == "uniform" else "the loss stays the same"
     at = ", ".join(f"{axis} = {size}" for axis, size in (result.sizes or {}).items())
-    return f"{result.reason} at {at}" if at else result.reason
+    return f"{result.reason} at {at}" if at and result.verdict == "broken" else result.reason
 
 
 def run_with(found: Examination) -> str:
@@ -175,103 +638,9 @@ def run_with(found: Examination) -> str:
     )
 
 
-def _parameters(function: Callable[..., Any]) -> tuple[set[str], list[str]]:
-    """The names of the parameters without a default, and of all."""
-    try:
-        signature = inspect.signature(getattr(function, "forward", function))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the parameters of {function!r} cannot be seen: {error}") from error
-    named = {
-        name: parameter
-        for name, parameter in signature.parameters.items()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }
-    if any(parameter.kind == parameter.POSITIONAL_ONLY for parameter in named.values()):
-        raise ValueError("the function has parameters without names: wrap it in one that names them")
-    return {name for name, parameter in named.items() if parameter.default is parameter.empty}, list(named)
-
-
-def _guesses(name: str) -> list[str]:
-    for pattern, kinds in GUESSES:
-        if re.fullmatch(pattern, name, re.IGNORECASE):
-            return list(kinds)
-    raise ValueError(f"cannot guess what {name!r} is: declare it, one of {', '.join(KINDS)}")
-
-
-def _with_axes(declaration: str, axes: Sequence[str]) -> str:
-    """`one_hot` as `one_hot (B, V)`; declarations that are complete stay as they are."""
-    kind = declaration.strip()
-    if kind not in KINDS:
-        return kind
-    named = list(axes[:1] if kind == "lengths" else axes)
-    if KINDS[kind].distribution or KINDS[kind].latent:
-        named.append("D" if KINDS[kind].latent else "V")
-    return f"{kind} ({', '.join(named)})"
-
-
-def _unit(arguments: Sequence[Argument], axes: Sequence[str], unit: Sequence[str] | None) -> tuple[str, ...]:
-    if unit is not None:
-        return tuple(unit)
-    return ("n_valid",) if mask_of(arguments) is not None else tuple(axes)
-
-
-def _framework_of(function: Callable[..., Any]) -> str:
-    """The framework that the function's module has imported: numpy where it is neither torch nor jax."""
-    module = sys.modules.get(getattr(function, "__module__", "") or type(function).__module__)
-    known = (
-        {getattr(value, "__name__", "").split(".")[0] for value in vars(module).values()} if module else set()
-    )
-    roots = known | {
-        str(getattr(value, "__module__", "")).split(".")[0] for value in vars(module or inspect).values()
-    }
-    return next((name for name in ("torch", "jax") if name in roots), "numpy")
-
-
-def _converter(framework: str) -> Callable[[Any], Any]:
-    """What makes the framework's arrays out of NumPy's. Raises `ValueError` for an unknown framework."""
-
-    def to_numpy(value: Any) -> Any:
-        return value.copy() if isinstance(value, np.ndarray) else value
-
-    def to_torch(value: Any) -> Any:
-        import torch
-
-        return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
-
-    def to_jax(value: Any) -> Any:
-        import jax.numpy
-
-        return jax.numpy.asarray(value) if isinstance(value, np.ndarray) else value
-
-    converters = {"numpy": to_numpy, "torch": to_torch, "jax": to_jax}
-    if framework not in converters:
-        raise ValueError(f"unknown framework {framework!r}, expected one of {', '.join(converters)}")
-    return converters[framework]
-
-
-def _examination(loss: Loss, declared: Mapping[str, str], guessed: frozenset[str]) -> Examination:
-    points = loss.points
-    measured = [exponents(loss, sizes) for sizes in points]
-    axes = [axis for axis in (*loss.axes, *COUNTS) if axis in measured[0]]
-    powers = {axis: _power([each[axis] for each in measured]) for axis in axes}
-    whole = {axis: power for axis, power in powers.items() if power is not None}
-    result = loss.function(
-        **{name: loss.convert(value) for name, value in draw_inputs(loss.arguments, points[0]).items()}
-    )
-    return Examination(
-        declared,
-        guessed,
-        check_laws(loss, points, TOLERANCE),
-        Monomial(whole) if len(whole) == len(powers) else None,
-        tuple(axes),
-        points,
-        tuple(getattr(result, "shape", ())),
-    )
-
-
 def _power(found: Sequence[float]) -> int | None:
     """The whole number that all exponents are, to a hundredth; None where there is none."""
-    if any(not math.isfinite(exponent) for exponent in found):
+    if not found or any(not math.isfinite(exponent) for exponent in found):
         return None
     power = round(found[0])
     return power if all(abs(exponent - power) < 0.01 for exponent in found) else None

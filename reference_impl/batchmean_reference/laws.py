@@ -7,6 +7,8 @@ A term that is an expectation over a distribution is summed over its support and
 - **padding**: masked-out positions change nothing; averaging over all positions shrinks the loss;
 - **duplication**: repeating every example changes nothing; a missing or second batch division does;
 - **pointwise**: the loss of a batch is the mean of its examples' losses;
+- **uniform**: where every class is predicted alike, a cross-entropy is log V per unit: the one law that sees a constant
+  in the divisor. It needs several sizes at once and stands in `uniform.py`;
 - **split**: the figure of an epoch is that of all its examples at once, however they are cut into batches; a mean of
   batches that is divided by the examples changes with the cut.
 
@@ -31,6 +33,7 @@ from batchmean_reference.arguments import (
     Inputs,
     Sizes,
     axes_of,
+    counted,
     counts,
     draw_inputs,
     mask_of,
@@ -80,6 +83,20 @@ EXEMPTIONS: Mapping[str, Exemption] = {
         ("pointwise",),
         "the exponential of a mean is not the mean of the exponentials",
     ),
+    "weighted mean": Exemption(
+        ("pointwise",),
+        "the sum is divided by the weights of the examples, so they do not count alike (class weights)",
+    ),
+    "figure of the set": Exemption(
+        ("pointwise",),
+        "one figure of all examples, no mean of theirs (a ratio of sums, a root or a logarithm of a mean, "
+        "a correlation)",
+    ),
+    "weighted term": Exemption(
+        ("uniform",),
+        "a constant multiplies the term on purpose (its weight beside others, the squared temperature of a "
+        "distillation)",
+    ),
 }
 """The closed list: reason -> the laws that it excuses and why."""
 
@@ -97,6 +114,7 @@ class Loss:
     averaged, or is `("n_valid",)` where a mask says which positions count. With `term`, the loss is what the
     scalar argument of that name adds when it goes from 0 to 1. `exempt` maps laws to reasons in `EXEMPTIONS`;
     `fixed` holds sizes that the code fixes. `convert` makes the framework's tensors out of NumPy arrays.
+    `shifted` says that each position predicts the next one's label, so that the first label is not counted.
     """
 
     function: Callable[..., Any]
@@ -107,6 +125,7 @@ class Loss:
     output: int | str | None = None
     term: str | None = None
     convert: Callable[[Any], Any] = _unchanged
+    shifted: bool = False
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for an exemption that the closed list does not have."""
@@ -208,10 +227,11 @@ def with_duplicates(loss: Loss, inputs: Inputs, axis: str = "B") -> Inputs:
 
 def single_examples(loss: Loss, inputs: Inputs, sizes: Sizes) -> list[Inputs]:
     """The inputs as B batches of one example each."""
-    return [
+    singles = [
         {argument.name: _single(argument, inputs[argument.name], number) for argument in loss.arguments}
         for number in range(sizes["B"])
     ]
+    return [counted(loss.arguments, single) for single in singles]
 
 
 def null_class(loss: Loss, sizes: Sizes, seed: int = 0) -> float | str:
@@ -251,8 +271,8 @@ def pointwise(loss: Loss, sizes: Sizes, seed: int = 0) -> float | str:
     inputs = draw_inputs(loss.arguments, sizes, seed)
     singles = single_examples(loss, inputs, sizes)
     weights = [_units(loss, single) for single in singles]
-    counted = [(weight, loss(single)) for weight, single in zip(weights, singles, strict=True) if weight]
-    mean = sum(weight * value for weight, value in counted) / sum(weights)
+    losses = [(weight, loss(single)) for weight, single in zip(weights, singles, strict=True) if weight]
+    mean = sum(weight * value for weight, value in losses) / sum(weights)
     return _relative_change(mean, loss(inputs))
 
 
@@ -360,7 +380,10 @@ def _units(loss: Loss, inputs: Inputs) -> float:
         return 1.0
     if loss.mask is None:
         raise ValueError("the unit is n_valid and no argument is a mask")
-    return valid_positions(loss.mask, inputs[loss.mask.name])
+    values = inputs[loss.mask.name]
+    if loss.shifted and "T" in loss.mask.axes:
+        values = np.delete(values, 0, loss.mask.axes.index("T"))
+    return valid_positions(loss.mask, values)
 
 
 def _joined(loss: Loss, first: Inputs, second: Inputs, axis: str) -> Inputs:
@@ -372,7 +395,9 @@ def _joined(loss: Loss, first: Inputs, second: Inputs, axis: str) -> Inputs:
             joined[name] = first[name] + second[name]
         elif argument.is_array and axis in argument.axes:
             joined[name] = np.concatenate([first[name], second[name]], argument.axes.index(axis))
-    return joined
+        elif argument.kind == "size_list" and argument.value == axis:
+            joined[name] = first[name] + second[name]
+    return counted(loss.arguments, joined)
 
 
 def _single(argument: Argument, value: Any, number: int) -> Any:
@@ -387,15 +412,17 @@ def assert_normalised(
     function: Callable[..., Any],
     *,
     args: Mapping[str, str] | None = None,
-    axes: Sequence[str] = ("B",),
+    axes: Sequence[str] | None = None,
     unit: Sequence[str] | None = None,
     exempt: Mapping[str, str] | None = None,
     framework: str | None = None,
+    **options: Any,
 ) -> None:
     """For a test: fails unless the loss keeps every law that applies, and is off by no power of a size.
 
-    Parameters and errors as for `examine.examine`. Raises `AssertionError` with the broken laws, the factor
-    and what was run.
+    Parameters and errors as for `examine.examine`, whose `sizes`, `output`, `term`, `dtype` and `init` are the
+    `options`. Raises `AssertionError` with the broken laws, the factor and what was run, and `ValueError` where
+    no law applies.
 
     >>> def loss(y, logits):
     ...     log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
@@ -406,11 +433,14 @@ def assert_normalised(
       ...
     AssertionError: the loss is 1/V of the rightly averaged one
       null class  broken: the loss changes by 0.333 of itself at B = 3, V = 2
+      uniform  broken: it is 1/V of log V
       run with y: one_hot (B, V) [guessed], p: probs (B, V)
     """
     from batchmean_reference.examine import examine, headline, run_with, told  # which builds on this module
 
-    found = examine(function, args=args, axes=axes, unit=unit, exempt=exempt, framework=framework)
+    found = examine(function, args=args, axes=axes, unit=unit, exempt=exempt, framework=framework, **options)
+    if found.outcome == "no law":
+        raise ValueError(f"{headline(found)}; run with {run_with(found)}")
     if not found.normalised:
         lines = [f"  {law}  broken: {told(found.laws[law])}" for law in found.broken]
         raise AssertionError("\n".join([headline(found), *lines, f"  run with {run_with(found)}"]))

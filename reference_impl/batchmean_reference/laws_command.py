@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import re
 import sys
 import textwrap
@@ -18,35 +19,46 @@ from typing import Any
 
 from batchmean.cli import Parser, extra
 
-KEPT, BROKEN, USAGE = 0, 1, 2
+RIGHT, WRONG, UNSAID = 0, 1, 2
 
-_ARGUMENT = re.compile(r"\s*(\w+)\s*=\s*([^,()=]+(?:\([^)]*\))?)\s*(?:,|$)")
 _EXEMPTION = re.compile(r"([\w ]+?)\s*\(([^)]+)\)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit code: 0 every law that applies holds, 1 one is broken, 2 usage."""
+    """Runs the command and returns its exit code: 0 rightly averaged, 1 not, 2 it cannot be said."""
     options = _parser().parse_args(argv)
     try:
+        from batchmean_reference.calling import DTYPES, FRAMEWORK_NAMES
         from batchmean_reference.examine import examine
     except ImportError as error:
         return _complain(f"the laws need {error.name}: {extra('reference')}")
-    print(f"Running {options.function}: its module is imported and the function is called.\n")
+    for option, value, known in (
+        ("--framework", options.framework, FRAMEWORK_NAMES),
+        ("--dtype", options.dtype, DTYPES),
+    ):
+        if value is not None and value not in known:
+            return _complain(f"{option} {value}: expected one of {', '.join(known)}")
+    print(f"Running {options.function}: its module is imported and the function is called.\n", flush=True)
     try:
         found = examine(
             load(options.function),
             args=parse_arguments(options.args),
-            axes=options.axes.split(),
+            axes=options.axes.split() if options.axes else None,
             unit=options.unit.split() if options.unit else None,
             exempt=parse_exemptions(options.exempt),
             framework=options.framework,
+            sizes=parse_sizes(options.sizes),
+            output=parse_output(options.output) if options.output else None,
+            term=options.term,
+            dtype=options.dtype,
+            init=parse_init(options.init),
         )
     except ValueError as error:
         return _complain(str(error))
     except ImportError as error:
         return _complain(f"{options.framework or 'the framework'}: {error}")
     _print(found)
-    return KEPT if found.normalised else BROKEN
+    return {"right": RIGHT, "wrong": WRONG, "no law": UNSAID}[found.outcome]
 
 
 def _parser() -> Parser:
@@ -54,7 +66,8 @@ def _parser() -> Parser:
         prog="batchmean laws",
         allow_abbrev=False,
         description="Runs a loss of yours at several sizes and says which laws of right averaging it keeps.",
-        epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, 2 it cannot be run",
+        epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, "
+        "2 it cannot be run, or no law applies",
     )
     add = parser.add_argument
     add("function", metavar="MODULE:FUNCTION", help="package.module:function, or path/to/file.py:function")
@@ -62,13 +75,13 @@ def _parser() -> Parser:
         "--args",
         default="",
         metavar="NAME=KIND,...",
-        help="what the arguments are: y=one_hot,logits=logits; with axes, 'logits=logits(B,T,V)'",
+        help="what the arguments are: y=one_hot,logits=logits; with axes, 'logits=logits(B,T,V)'; the rest is guessed",
     )
-    add("--axes", default="B", metavar="'B T'", help="axes of the examples (default: B; per token: 'B T')")
+    add("--axes", metavar="'B T'", help="axes of the examples (default: B and what fits; per token: 'B T')")
     add(
         "--unit",
         metavar="'B'",
-        help="axes that are averaged (default: those of --axes, or n_valid with a mask)",
+        help="axes that are averaged (default: all but the classes, or n_valid with a mask)",
     )
     add(
         "--exempt",
@@ -78,9 +91,29 @@ def _parser() -> Parser:
         help="a law that does not apply, such as 'null class (label smoothing)'",
     )
     add(
+        "--sizes", default="", metavar="'V=10 B=4,8'", help="sizes to measure at; with one, the axis is fixed"
+    )
+    add("--output", metavar="KEY", help="the item of a tuple (its number) or dict (its key) that is the loss")
+    add(
+        "--term",
+        metavar="NAME",
+        help="judge what the loss gains when this number goes from 0 to 1: one term of several",
+    )
+    add(
+        "--init",
+        metavar="JSON",
+        help='arguments of the class\'s constructor; "V" stands for the number of classes',
+    )
+    add(
+        "--dtype",
+        default="float64",
+        metavar="NAME",
+        help="what floats are passed as: float64, float32, float16, bfloat16",
+    )
+    add(
         "--framework",
-        choices=("numpy", "torch", "jax"),
-        help="whose arrays to pass (default: by its imports)",
+        metavar="NAME",
+        help="whose arrays to pass: numpy, torch, jax, tensorflow, keras (default: as it is made)",
     )
     return parser
 
@@ -130,13 +163,11 @@ def parse_arguments(text: str) -> dict[str, str]:
     {'y': 'one_hot', 'logits': 'logits(B,T,V)'}
     """
     found: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        match = _ARGUMENT.match(text, position)
-        if match is None:
+    for part in filter(None, map(str.strip, re.split(r",(?![^(]*\))", text))):
+        name, equals, declaration = part.partition("=")
+        if not (equals and name.strip().isidentifier() and declaration.strip()):
             raise ValueError(f"expected --args NAME=KIND,NAME=KIND, got {text!r}")
-        found[match[1]] = match[2].strip()
-        position = match.end()
+        found[name.strip()] = declaration.strip()
     return found
 
 
@@ -151,36 +182,87 @@ def parse_exemptions(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def parse_output(text: str) -> int | str:
+    """Reads the index, or the key, of `--output`.
+
+    >>> parse_output("1"), parse_output("loss")
+    (1, 'loss')
+    """
+    return int(text) if re.fullmatch(r"-?\d+", text) else text
+
+
+def parse_sizes(text: str) -> dict[str, list[int]]:
+    """Reads `V=10 B=4,8`. Raises `ValueError` for anything else.
+
+    >>> parse_sizes("V=10 B=4,8")
+    {'V': [10], 'B': [4, 8]}
+    """
+    found: dict[str, list[int]] = {}
+    for part in text.split():
+        if not re.fullmatch(r"[A-Z]\w*=[1-9]\d*(,[1-9]\d*)*", part):
+            raise ValueError(f"expected --sizes 'AXIS=SIZE AXIS=SIZE,SIZE', got {text!r}")
+        axis, _, sizes = part.partition("=")
+        found[axis] = [int(size) for size in sizes.split(",")]
+    return found
+
+
+def parse_init(text: str | None) -> dict[str, Any]:
+    """Reads `{"num_classes": "V"}`. Raises `ValueError` for anything else."""
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--init is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"expected --init '{{\"NAME\": VALUE}}', got {text!r}")
+    return found
+
+
 def _print(found: Any) -> None:
     from batchmean_reference.examine import fraction, headline, told
     from batchmean_reference.laws import EXEMPTIONS
 
     width = max(map(len, found.declared.values()), default=0)
+    names = max(12, *map(len, found.declared))
     for name, kind in found.declared.items():
-        print(
-            f"  {name:12} {kind:{width}}  {'guessed from its name' if name in found.guessed else ''}".rstrip()
-        )
+        print(f"  {name:{names}} {kind:{width}}  {'guessed' if name in found.guessed else ''}".rstrip())
     tried = {axis: sorted({point[axis] for point in found.points}) for axis in found.points[0]}
     print("  at " + ", ".join(f"{axis} = {', '.join(map(str, sizes))}" for axis, sizes in tried.items()))
     if found.shape:
-        print(f"  It returns an array of shape {found.shape}; its mean is taken here.")
+        print(f"  It returns an array of shape {found.shape}.")
+    for note in found.notes:
+        print(f"  {note}")
     print()
     for law, result in found.laws.items():
         print(f"  {law:12} {result.verdict:15} {told(result)}")
-    silent = (
-        found.broken and found.factor is not None and not found.factor.exponents
-    )  # what is wrong is no count: an outer product
-    print(f"\n  factor       {'?' if silent else fraction(found.factor):15} {headline(found)}")
-    if found.broken:
+    factor = fraction(found.factor, found.constant) if found.outcome != "no law" else "-"
+    if found.broken and factor == "1":  # what is wrong is no count: an outer product
+        factor = "?"
+    print(f"\n  factor       {factor:15} {headline(found)}")
+    if found.guessed and found.outcome != "right":
+        ready = ",".join(
+            f"{name}={kind.replace(', ', ',').replace(' (', '(')}" for name, kind in found.declared.items()
+        )
+        print(f"\nIf an argument is something else, say so:\n  --args '{ready}'")
+    if found.broken and (fits := _that_fit(found)):
         print(
             "\nRight code breaks a law in a few places. If yours is one of them, say --exempt 'LAW (REASON)':"
         )
-        for reason, exemption in EXEMPTIONS.items():
-            if set(exemption.laws) & set(found.broken):
-                text = f"{reason}: {exemption.because}"
-                print(textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="    "))
+        for reason in fits:
+            text = f"{reason}: {EXEMPTIONS[reason].because}"
+            print(textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="    "))
+
+
+def _that_fit(found: Any) -> list[str]:
+    """The reasons of the closed list that could excuse what is broken: none for what shows a plain power of V or B."""
+    from batchmean_reference.laws import EXEMPTIONS
+
+    if found.factor is not None and found.factor.exponents:
+        return []
+    return [reason for reason, exemption in EXEMPTIONS.items() if set(exemption.laws) & set(found.broken)]
 
 
 def _complain(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
-    return USAGE
+    return UNSAID

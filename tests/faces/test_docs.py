@@ -21,7 +21,8 @@ from batchmean.output import FORMATS
 from batchmean.rules import RULES
 from batchmean_reference import laws
 
-from docs.generate import PLOT, pages, plot
+from docs.gallery import KINDS, gallery
+from docs.generate import GALLERY, PLOT, pages, plot
 from tests.faces.support import Run, Write, run_program
 from tests.fixtures.specification import CASES, reference_of
 
@@ -128,6 +129,16 @@ def inputs(code: str, size: int) -> dict[str, Any]:
         "BMN401": {"labels": np.array([0, 1]), "logits": np.zeros((2, size))},
         "BMN501": epoch(torch.zeros(3 * size, 10, dtype=torch.float64), size),
         "BMN502": epoch(torch.zeros(3 * size, 10, dtype=torch.float64), size),
+        "BMN503": {
+            # The cross-entropy of weight * (2, 0) has the gradient 1 at a weight of 0 for the second class.
+            "weight": torch.zeros(1, dtype=torch.float64, requires_grad=True),
+            "micro_batches": [
+                (torch.tensor([[2.0, 0.0]], dtype=torch.float64), torch.tensor([1])),
+                (torch.zeros(size, 2, dtype=torch.float64), torch.zeros(size, dtype=torch.long)),
+            ],
+            "pad_id": 2,
+            "accumulation_steps": 2,
+        },
         "BMN504": {
             # (weight * 1 - target)^2 has the gradient 1 at a weight of 0 for a target of -1/2.
             "weight": torch.zeros(1, dtype=torch.float64, requires_grad=True),
@@ -179,6 +190,13 @@ def test_every_rule_has_wrong_and_right_fixtures(code: str) -> None:
 
 def test_no_fixture_expects_a_rule_that_is_not_there() -> None:
     assert {expected.code for case in CASES for expected in case.expected} <= set(RULES)
+
+
+def test_the_gallery_says_what_the_linter_says_now() -> None:
+    """Otherwise: `make docs`."""
+    assert (DOCS / GALLERY).read_text(encoding="utf-8") == gallery()
+    shown = [exhibit for exhibits in KINDS.values() for exhibit in exhibits]
+    assert len({exhibit.link for exhibit in shown}) == len(shown) >= 20
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="the plot is drawn by another matplotlib there")

@@ -16,7 +16,8 @@ from tests.faces.support import Run, Write, run_program
 
 PAGE = (Path(__file__).parents[2] / "docs" / "laws.md").read_text(encoding="utf-8")
 LOSSES, TESTS = re.findall(r"^```python\n(.*?)```$", PAGE, re.DOTALL | re.MULTILINE)
-SESSIONS = re.findall(r"^```console\n(.*?)```$", PAGE, re.DOTALL | re.MULTILINE)
+CURVE = (Path(__file__).parents[2] / "docs" / "strange-curve.md").read_text(encoding="utf-8")
+SESSIONS = re.findall(r"^```console\n(.*?)```$", PAGE + CURVE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def test_the_test_of_the_page_passes_and_fails_as_it_says(write: Write, tmp_path
 
 def test_the_lists_of_the_page_are_complete() -> None:
     assert all(f"`{kind}`" in PAGE for kind in KINDS)
-    assert all(f"\n| {law} | " in PAGE for law in LAWS)
+    assert all(f"\n| {law} | " in PAGE for law in (*LAWS, "uniform"))
     for reason, exemption in EXEMPTIONS.items():
         assert f"\n| {reason} | {', '.join(exemption.laws)} | {exemption.because} |\n" in PAGE
 

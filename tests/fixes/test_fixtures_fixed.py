@@ -21,7 +21,14 @@ from tests.fixtures.specification import CASES, MODULES, reference_of, to_run
 
 RIGHT = [path for path in MODULES if not any(case.expected for case in CASES if case.path == path)]
 
-BROKEN_LAW = {"BMN201": "padding", "BMN301": "duplication", "BMN302": "duplication", "BMN304": "duplication"}
+BROKEN_LAW = {
+    "BMN201": "padding",
+    "BMN301": "duplication",
+    "BMN302": "duplication",
+    "BMN304": "duplication",
+    "BMN501": "split",
+    "BMN502": "split",
+}
 """The law that a finding of this code breaks, and its fix has to keep."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*reduction:UserWarning", "ignore:.*size_average:UserWarning")
@@ -97,6 +104,8 @@ SHARES = {
     "BMN301": 0.9,
     "BMN302": 0.5,  # the others do not show how many axes there are
     "BMN304": 1.0,
+    "BMN501": 0.5,  # the others do not show what counts a batch, or add up where the loop has no statement
+    "BMN502": 0.1,  # the others count their batches by hand
     "BMN401": 0.8,  # goes away with what it follows from
 }
 """Which share of the findings of a code has a fix; those of the other codes have none, and say why."""

@@ -106,9 +106,14 @@ class TestExamine:
         assert examine(smoothed, args={"amount": "scalar 0.0"}).normalised
 
     def test_a_factor_that_is_no_power_is_none(self) -> None:
+        found = examine(lambda y, logits: right(y, logits) * len(y) / (len(y) + 1))
+        assert (found.factor, found.outcome) == (None, "wrong")
+        assert found.broken == ["duplication", "pointwise"]
+
+    def test_label_smoothing_is_seen_by_its_level_at_uniform_predictions(self) -> None:
         found = examine(smoothed)
-        assert found.factor is None
-        assert found.broken == ["null class"]
+        assert found.normalised and found.laws["uniform"].verdict == "holds"
+        assert "label smoothing" in found.laws["null class"].reason
 
     def test_averaging_over_masked_positions_breaks_padding(self) -> None:
         found = examine(masked_over_all_positions, axes=["B", "T"], args={"mask": "mask (B, T)"})
@@ -137,14 +142,13 @@ class TestExamine:
     @pytest.mark.parametrize(
         ("loss", "args", "says"),
         [
-            (lambda foo: 0.0, {}, "cannot guess what 'foo' is"),
+            (lambda foo: 0.0, {}, "could not be run with foo=.*--args 'foo="),
             (right, {"z": "logits"}, "there is no argument z; there are: y, logits"),
             (right, {"y": "nonsense (B, V)"}, "unknown kind 'nonsense'"),
-            (right, {"y": "labels"}, "could not be run"),
+            (right, {"y": "labels (B)", "logits": "logits (B, V)"}, "could not be run"),
             (lambda logits: 1 / 0, {}, "ZeroDivisionError"),
-            (lambda logits: float("nan"), {}, "the loss is nan"),
-            (len, {}, "parameters without names"),
-            (lambda logits, labels: right(np.eye(10)[labels], logits), {}, "must not be fixed in the code"),
+            (lambda logits: float("nan"), {}, "no finite number"),
+            (lambda logits, labels: right(np.eye(9)[labels], logits[:, :4]), {}, "--sizes V=10"),
         ],
     )
     def test_says_why_it_cannot(self, loss: Callable[..., Any], args: dict[str, str], says: str) -> None:
@@ -208,11 +212,13 @@ class TestCommand:
         assert main([f"{module}:wrong"]) == 1
         out = capsys.readouterr().out
         assert "its module is imported and the function is called" in out
-        assert "guessed from its name" in out
+        assert "guessed" in out
         assert "null class   broken" in out
+        assert "uniform      broken          it is 1/V of log V" in out
         assert "padding      not applicable" in out
         assert "factor       1/V" in out
-        assert "--exempt" in out
+        assert "--args 'y=one_hot(B,V),p=probs(B,V)'" in out
+        assert "--exempt" not in out  # nothing excuses a plain 1/V
 
     def test_a_right_loss_by_path(self, module: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([f"{module}.py:right", "--args", "y=one_hot,p=probs(B,T,V)", "--axes", "B T"]) == 0
@@ -221,11 +227,15 @@ class TestCommand:
         assert "T = 2, 7, 23" in out
         assert "the loss is rightly averaged" in out
 
-    def test_an_exemption(self, module: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main([f"{module}:wrong", "--exempt", "null class (elementwise loss)"]) == 0
-        assert "not applicable" in capsys.readouterr().out
+    def test_an_exemption_does_not_hide_a_plain_power(
+        self, module: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for reason in ("elementwise loss", "label smoothing"):
+            assert main([f"{module}:wrong", "--exempt", f"null class ({reason})"]) == 1
+            out = capsys.readouterr().out
+            assert f"{reason} does not explain it" in out and "factor       1/V" in out
 
-    def test_an_array_of_losses_is_averaged_and_that_is_said(
+    def test_an_array_of_losses_is_judged_unit_by_unit(
         self, module: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main([f"{module}:unreduced"]) == 0

@@ -15,22 +15,6 @@ from benchmarks.rewrites.programs import Program, Scope, programs
 ELSEWHERE = {
     "on_numpy/perplexities.py::perplexity_through_a_helper": "its loss is reported in the other file, so here is none",
     "on_torch/criteria_held_elsewhere.py::of_a_factory": "a function that makes a criterion is not followed",
-    **dict.fromkeys(
-        (
-            "on_jax/epoch_totals.py::means_of_steps_over_all",
-            "on_jax/epoch_totals.py::listed_means_over_all",
-            "on_jax/epoch_totals.py::mean_of_perplexities",
-            "on_keras/epoch_totals.py::means_over_all",
-            "on_numpy/epoch_totals.py::means_over_all",
-            "on_numpy/epoch_totals.py::means_over_what_was_seen",
-            "on_numpy/epoch_totals.py::listed_means_over_all",
-            "on_numpy/epoch_totals.py::sums_over_the_batches",
-            "on_numpy/epoch_totals.py::mean_of_listed_sums",
-            "on_numpy/epoch_totals.py::mean_of_perplexities",
-            "on_torch/epoch_totals.py::means_of_a_helper",
-        ),
-        "what a loop adds up is followed through the functions of its own file alone",
-    ),
 }
 """Findings that go."""
 

@@ -43,7 +43,7 @@ def analyse(
     the module calls into them.
     """
     marked = told().marked_lines(lines)
-    totals = list(epochs(tree, marked, on_bound)) if adds_up("\n".join(marked)) else []
+    totals = list(epochs(tree, marked, on_bound, project)) if adds_up("\n".join(marked)) else []
 
     def judged(ledger: Ledger) -> T:
         ledger.totals = totals

@@ -14,6 +14,7 @@ from batchmean.engine.events import Miscount
 from batchmean.engine.factors import factor_of
 from batchmean.engine.syntax import DIVISIONS
 from batchmean.findings import Edit, Span
+from batchmean.fixes import totals
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
 from batchmean.fixes.counts import unused_count, without_statement
 from batchmean.fixes.idiom import Idiom, framework_of
@@ -37,8 +38,7 @@ _NO_FIX = {
     "missing batch division": "the caller may divide by the examples: divide here, or there",
     "sum beside mean": "what the balance of the two terms should be is not shown: average both",
     "perplexity": "mend the loss first",
-    "epoch mean over examples": "the means may be weighed by their examples, or divided by the batches: choose one",
-    "epoch sum over batches": "which count is meant is not shown: divide by the number of examples",
+    "micro-batch token mean": "the count of all micro-batches or devices has to be taken before the first of them",
     "accumulation": "which of the divisions is meant is not shown: keep one",
     "mean of perplexities": "average the losses, then take the exponential",
 }
@@ -50,7 +50,9 @@ def proposals(code: Code, event: Miscount) -> Iterator[Edits]:
         raise Unfixable(_NO_FIX[event.kind])
     if blamed(event) is not event.node:
         raise Unfixable("the division is a helper's, which others may call")
-    if event.kind == "masked mean":
+    if event.kind in totals.KINDS:
+        yield totals.proposal(code, event)
+    elif event.kind == "masked mean":
         yield from _MaskedMean(code, event).edits()
     elif event.kind == "double division":
         yield from _SecondDivision(code, event).edits()

@@ -18,9 +18,11 @@ from typing import NamedTuple, TypeAlias
 from batchmean.engine.analysis import accounts
 from batchmean.engine.domain.counting import counts_masked
 from batchmean.engine.domain.tensors import Reduction, Role
+from batchmean.engine.epochs import right_totals
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import Factor, factor_of
 from batchmean.findings import Edit, Finding, Span, span_of
+from batchmean.fixes import totals
 from batchmean.fixes.code import Code, Edits, comments
 from batchmean.fixes.parts import Parts
 from batchmean.rules.axes import shows_its_units, summing_step
@@ -48,7 +50,7 @@ class _Places:
     """Where things stand in a text."""
 
     def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
+        self.lines = lines
         self._starts = [0, *accumulate(len(line) + 1 for line in lines)]
 
     def of(self, span: Span) -> Place:
@@ -58,7 +60,7 @@ class _Places:
 
     def of_node(self, node: ast.AST) -> Place:
         """The place of a node that stands somewhere."""
-        return self.of(span_of(node, self._lines))
+        return self.of(span_of(node, self.lines))
 
 
 class Prover:
@@ -149,6 +151,8 @@ class Prover:
 
     def _is_right(self, proposal: Proposal, after: _View, part: int, moved: _Moved, is_alone: bool) -> bool:
         event = proposal.event
+        if isinstance(event, Miscount) and event.kind in totals.KINDS:
+            return moved.first_line(getattr(event.node, "lineno", 0)) in after.right_totals
         if is_alone and isinstance(event, Miscount):
             return _counts_right(event, self._before.accounts(part), after.accounts(part))
         if is_alone:
@@ -304,6 +308,11 @@ class _View:
                 by_line.setdefault(line, []).append(id(reduction))
                 by_part.setdefault(self.part(line), {})[id(reduction)] = reduction
         return by_part, by_line
+
+    @cached_property
+    def right_totals(self) -> set[int]:
+        """The lines in which a sum over all examples is divided by their number."""
+        return {getattr(node, "lineno", 0) for node in right_totals(self._tree, self._places.lines)}
 
     def dump(self, part: int) -> list[str]:
         """The syntax of a part, wherever it stands."""

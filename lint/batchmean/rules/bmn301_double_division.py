@@ -6,6 +6,7 @@ from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
 from batchmean.engine.domain.paths import excludes
 from batchmean.engine.domain.tensors import Integrand, Place, Reduction, Role, Step
+from batchmean.engine.epochs.spelling import STEPS, divisor_name
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import (
     divides_a_mean_by_the_support,
@@ -70,7 +71,11 @@ def classification_loss(logits, labels):
         for account in docket.open():
             if (again := _divided_again(account)) is not None:
                 docket.settle(account)
-                if not _divides_a_sum(again, docket.accounts) and again.node not in over_batches:
+                if (
+                    not _divides_a_sum(again, docket.accounts)
+                    and again.node not in over_batches
+                    and not _is_by_steps(again)
+                ):
                     yield again
 
     def message(self, event: Miscount) -> str:
@@ -214,3 +219,8 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     if any(s.of_scalar and s.how == "sum" for s in reduction.steps):
         return {}, "a count"  # the sum of this one number shows that it was taken for a sum
     return None
+
+
+def _is_by_steps(again: Miscount) -> bool:
+    """Is it divided by a number of steps whose gradients are added up?"""
+    return STEPS.search(divisor_name(again.node)) is not None

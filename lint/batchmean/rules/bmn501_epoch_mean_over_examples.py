@@ -22,7 +22,7 @@ class EpochMeanOverExamples(TotalRule):
     `total += loss.item()` over `len(loader)` is the mean of the batches' means: the same where all batches are equal,
     and off whenever the last batch is smaller. That convention is not reported.
 
-    The criterion is followed through names, attributes and functions of the same file. One that is made elsewhere, and
+    The criterion is followed through names, attributes and functions of the project. One that is made elsewhere, and
     that something is trained with, is taken for a mean, as those of the libraries are; the finding is likely then.
 
     ## When to suppress it

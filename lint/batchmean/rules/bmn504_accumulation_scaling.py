@@ -1,7 +1,17 @@
 from __future__ import annotations
 
+from typing import Final
+
 from batchmean.engine.events import Miscount
 from batchmean.rules.base import TotalRule
+
+_BY: Final = {
+    "accelerator": "accelerator.backward",
+    "engine": "DeepSpeed's engine.backward",
+    "trainer": "Lightning's trainer",
+    "optimizer": "an optimizer that averages the gradients",
+}
+"""What divides by the accumulation steps itself."""
 
 
 class AccumulationScaling(TotalRule):
@@ -12,9 +22,15 @@ class AccumulationScaling(TotalRule):
     of these batches twice, or never:
 
     - `loss = loss / accumulation_steps` and then `(loss / accumulation_steps).backward()`;
-    - `loss / accumulation_steps` handed to `accelerator.backward`, of an accelerator that was made with
-      `gradient_accumulation_steps`: it divides by them itself;
+    - `loss / accumulation_steps` handed to what divides by them itself: `accelerator.backward` of an accelerator that
+      was made with `gradient_accumulation_steps`, `engine.backward` of DeepSpeed, the `training_step` of Lightning
+      (`accumulate_grad_batches`), an optimizer in `optax.MultiSteps`, one of Keras with
+      `gradient_accumulation_steps`;
+    - in the `compute_loss` of Hugging Face's Trainer: a mean divided by `num_items_in_batch`, or a sum divided by it
+      and by the accumulation steps, whose batches it counts already;
     - `loss.backward()` of a mean, `if (i + 1) % accumulation_steps == 0: optimizer.step()`, and no division anywhere.
+
+    [BMN503](BMN503.md) has a table of what each trainer does.
 
     ## Why it matters
 
@@ -73,9 +89,21 @@ def update(weight, loader, accumulation_steps):
                 "the gradients of several batches are added up, and nothing divides by the accumulation steps: "
                 "accumulation_steps times too large; use (loss / accumulation_steps).backward()"
             )
-        if event.about == "accelerator":
+        if event.about == "never of tokens":
             return (
-                "the loss is divided by the accumulation steps, and accelerator.backward divides by them again: "
+                "the gradients of several batches are added up, and nothing divides by the accumulation steps: "
+                "accumulation_steps times too large; divide the sum of each by the valid positions of all"
+            )
+        if event.about == "items":
+            return "a mean is divided by num_items_in_batch: num_items_in_batch times too small; divide the sum by it"
+        if event.about == "items and steps":
+            return (
+                "a sum is divided by num_items_in_batch, which counts all accumulated batches, and by the accumulation "
+                "steps: accumulation_steps times too small; leave out this division"
+            )
+        if event.about in _BY:
+            return (
+                f"the loss is divided by the accumulation steps, and {_BY[event.about]} divides by them again: "
                 "accumulation_steps times too small; leave out this division"
             )
         return (

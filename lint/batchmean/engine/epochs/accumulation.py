@@ -8,42 +8,198 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence, Set
+from typing import Final, TypeAlias
 
 from batchmean.engine.domain.tensors import Place
-from batchmean.engine.epochs.expressions import last_name, path_of
+from batchmean.engine.epochs.calls import Calls
+from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name, last_name, path_of, setting_name
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
 
-_STEPS: Final = re.compile(r"accum|(^|_)acc_(steps?|iters?)", re.I)
-"""What people call the number of batches whose gradients are added up."""
+_SETTING: Final = "gradient_accumulation_steps"
+_DIVIDES: Final = "this divides by the accumulation steps"
+_AVERAGES: Final = "this divides by the accumulation steps itself"
 _OPTIMIZER: Final = re.compile(r"opt|scaler|solver", re.I)
 _MOST: Final = 50
 """So many calls of `backward` are looked at in one module."""
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS: Final = frozenset("range len int print max min ceil Accelerator add_argument format info".split())
 """Calls that are given the steps and do nothing to a loss."""
 
 
-def accumulations(tree: ast.Module, backward: Mapping[ast.Call, Figure]) -> Iterator[Miscount]:
-    """Every loss that is divided by the accumulation steps twice, or never.
+def accumulations(tree: ast.Module, walk: Calls, steps: Set[Function]) -> Iterator[Miscount]:
+    """Every loss that is divided by the accumulation steps twice, or never, or that is a mean over the tokens of a
+    micro-batch and is handed to what divides by them.
 
-    `backward` are the calls of `loss.backward()` with what is known of the loss.
+    `steps` are the functions that a trainer calls with each batch.
     """
-    dividing = dict(_accelerators(tree))
+    dividing = Dividing(tree)
     left = _MOST
     for scope in [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]:
         statements = list(_statements(scope.body, ()))
+        is_lightning = scope in steps and scope in dividing.lightning
         for statement, path in statements:
+            if is_lightning and isinstance(statement, ast.Return):
+                yield from _returned(statement, path, statements, dividing)
             for call in _calls(statement):
                 if not isinstance(call.func, ast.Attribute) or call.func.attr != "backward" or left <= 0:
                     continue
                 left -= 1
                 yield from _twice(call, path, statements, dividing)
-    for call, figure in list(backward.items())[:_MOST]:
-        if figure.how == "mean" and not figure.divided:
+    for call, figure in [*walk.backward.items(), *_undivided(walk, dividing)][:_MOST]:
+        if figure.how == "mean" and figure.is_whole:
             yield from _never(tree, call, figure)
+    yield from _handed(walk, dividing)
+
+
+class Dividing:
+    """What divides by the accumulation steps itself, in a module that shows it."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.engines: dict[str, str] = {}
+        """The objects whose `backward` does, by their names, with the name of the number, if there is one."""
+        self.undividing: set[str] = set()
+        """The objects whose `backward` does not."""
+        self.lightning: set[ast.AST] = set()
+        """The steps of Lightning's modules, whose loss its trainer divides."""
+        self.lightning_steps: str | None = None
+        """What its trainer is told, by its name; None where the module does not show it."""
+        self.averages: ast.Call | None = None
+        """An optimizer that averages the gradients of several calls."""
+        self.is_told = False
+        """Is a number of accumulation steps set?"""
+        self.is_told_one = False
+        """Is it set to 1, so that something else has to divide?"""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                self._made(node, node.value)
+            if isinstance(node, ast.Call):
+                self._called(node)
+            if isinstance(node, ast.ClassDef) and _is_automatic(node):
+                self.lightning.update(m for m in node.body if isinstance(m, _FUNCTIONS))
+            for value in _settings(node):
+                self.is_told = True
+                self.is_told_one |= _is_one(value)
+
+    @property
+    def is_set(self) -> bool:
+        """Are several accumulation steps asked for?"""
+        return self.is_told and not self.is_told_one
+
+    def divides(self, name: str) -> bool:
+        """Is it shown that the `backward` of what is called so divides?"""
+        return name in self.engines and (bool(self.engines[name]) or self.is_set)
+
+    def _made(self, node: ast.Assign, call: ast.Call) -> None:
+        name = last_name(call.func)
+        if name in ("Accelerator", "Fabric"):
+            number = next((k.value for k in call.keywords if k.arg == _SETTING), None)
+            plugin = next((k.value for k in call.keywords if k.arg == "gradient_accumulation_plugin"), None)
+            if isinstance(plugin, ast.Call):
+                number = next((k.value for k in plugin.keywords if k.arg == "num_steps"), None)
+            is_known = plugin is None and not any(k.arg is None for k in call.keywords)
+            for target in node.targets:
+                if number is not None and not _is_one(number):
+                    self.engines[last_name(target)] = setting_name(number)
+                elif number is None and is_known:
+                    self.undividing.add(last_name(target))
+        if name == "initialize" and isinstance(call.func, ast.Attribute):
+            if last_name(call.func.value) == "deepspeed" and isinstance(node.targets[0], ast.Tuple):
+                self.engines[last_name(node.targets[0].elts[0])] = ""
+
+    def _called(self, node: ast.Call) -> None:
+        name = last_name(node.func)
+        named = {keyword.arg: keyword.value for keyword in node.keywords}
+        if _SETTING in named and not _is_one(named[_SETTING]):
+            if name not in ("Accelerator", "TrainingArguments") and "learning_rate" in named:
+                self.averages = node  # an optimizer of Keras
+        if name == "MultiSteps" and "use_grad_mean" not in named:
+            number = named.get("every_k_schedule", node.args[1] if len(node.args) > 1 else None)
+            if number is not None and not _is_one(number):
+                self.averages = node
+        if name == "Trainer" and "accumulate_grad_batches" in named:
+            if not _is_one(named["accumulate_grad_batches"]):
+                self.lightning_steps = setting_name(named["accumulate_grad_batches"])
+
+
+def _settings(node: ast.AST) -> Iterator[ast.expr]:
+    """What the accumulation steps are set to: an argument, an item of a dictionary, one that is stored there."""
+    match node:
+        case ast.keyword(arg=name, value=value) if name == _SETTING:
+            yield value
+        case ast.Dict(keys=keys, values=values):
+            for key, value in zip(keys, values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == _SETTING:
+                    yield value
+        case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value=key))], value=value) if (
+            key == _SETTING
+        ):
+            yield value
+
+
+def _is_one(number: ast.expr) -> bool:
+    return isinstance(number, ast.Constant) and number.value in (1, None)
+
+
+def _is_automatic(node: ast.ClassDef) -> bool:
+    """Is it a module of Lightning whose trainer takes the gradients?"""
+    if not any(last_name(base) == "LightningModule" for base in node.bases):
+        return False
+    return not any(
+        isinstance(n, ast.Attribute) and n.attr == "automatic_optimization" for n in ast.walk(node)
+    )
+
+
+def _undivided(walk: Calls, dividing: Dividing) -> Iterator[tuple[ast.Call, Figure]]:
+    """The losses that are handed to an object that does not divide them."""
+    for call, figure in walk.handed.items():
+        if _receiver(call) in dividing.undividing:
+            yield call, figure
+
+
+def _receiver(call: ast.Call) -> str:
+    return last_name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+
+
+def _handed(walk: Calls, dividing: Dividing) -> Iterator[Miscount]:
+    """Means over the tokens of a micro-batch that are handed to what divides by the number of micro-batches."""
+    for call, figure in walk.handed.items():
+        name = _receiver(call)
+        if dividing.divides(name):
+            yield from _token_mean(call, figure, call)
+    if dividing.averages is not None:
+        for call, figure in walk.differentiated.items():
+            yield from _token_mean(call, figure, dividing.averages)
+            for division in figure.scaled[:1]:
+                if figure.how == "mean":
+                    places = (*figure.places, Place(division, _DIVIDES), Place(dividing.averages, _AVERAGES))
+                    yield Miscount(division, "accumulation", places, False, None, None, "optimizer")
+    for step, given in walk.given.items():
+        is_lightning = step in dividing.lightning
+        if is_lightning and dividing.lightning_steps is None:
+            continue
+        if not is_lightning and (
+            not dividing.is_set or _reads(step, ITEMS) or _name_of(step) != "compute_loss"
+        ):
+            continue
+        for value, figure in given[:1]:
+            yield from _token_mean(value, figure, value)
+
+
+def _token_mean(node: ast.AST, figure: Figure, by: ast.AST) -> Iterator[Miscount]:
+    if figure.how == "mean" and figure.per_token and figure.is_whole:
+        places = (*figure.places, Place(by, _AVERAGES))
+        yield Miscount(node, "micro-batch token mean", places, False, None, None, "trainer")
+
+
+def _reads(function: ast.AST, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(function))
+
+
+def _name_of(function: ast.AST) -> str:
+    return function.name if isinstance(function, _FUNCTIONS) else ""
 
 
 _Path = tuple[tuple[ast.AST, str], ...]
@@ -71,48 +227,49 @@ def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
         todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
 
 
-def _accelerators(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """The names of what divides by the accumulation steps itself, with the name of their number."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
-            continue
-        if last_name(node.value.func) != "Accelerator":
-            continue
-        for keyword in node.value.keywords:
-            if keyword.arg != "gradient_accumulation_steps":
-                continue
-            if isinstance(keyword.value, ast.Constant) and keyword.value.value == 1:
-                continue
-            for target in node.targets:
-                yield last_name(target), last_name(keyword.value)
-
-
 def _twice(
-    call: ast.Call, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], dividing: Mapping[str, str]
+    call: ast.Call, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], dividing: Dividing
 ) -> Iterator[Miscount]:
-    """A loss that is divided by the steps, and by them again, or by an accelerator that does it itself."""
+    """A loss that is divided by the steps, and by them again, or by an object that does it itself."""
+    receiver = _receiver(call)
+    by_itself = bool(call.args) and dividing.divides(receiver)
+    if any(k.arg == "scale_wrt_gas" for k in call.keywords):
+        return  # DeepSpeed is told not to
     assert isinstance(call.func, ast.Attribute)
-    receiver = last_name(call.func.value)
-    by_itself = bool(call.args) and receiver in dividing
     loss = call.args[0] if by_itself else call.func.value
     if call.args and not by_itself:
         return
-    found = list(_divisions(loss, call, path, statements, dividing.get(receiver, "")))
+    found = list(_divisions(loss, call.lineno, path, statements, dividing.engines.get(receiver, "")))
     if len(found) + by_itself < 2:
         return
-    places = [Place(node, "this divides by the accumulation steps") for node in found]
+    places = [Place(node, _DIVIDES) for node in found]
     if by_itself:
-        places.append(Place(call, "an accelerator that is told the steps divides by them itself"))
-    kinds = {_divisor_name(node) for node in found}
-    if len(kinds) > 1:
+        places.append(Place(call, _AVERAGES))
+    if len({divisor_name(node) for node in found}) > 1:
         return
-    yield Miscount(
-        found[-1], "accumulation", tuple(places), False, None, None, "accelerator" if by_itself else "twice"
-    )
+    about = "twice" if not by_itself else "accelerator" if dividing.engines[receiver] else "engine"
+    yield Miscount(found[-1], "accumulation", tuple(places), False, None, None, about)
+
+
+def _returned(
+    statement: ast.Return, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], dividing: Dividing
+) -> Iterator[Miscount]:
+    """A loss that is divided by the steps before Lightning's trainer divides it."""
+    loss = statement.value
+    if isinstance(loss, ast.Dict):
+        pairs = zip(loss.keys, loss.values, strict=True)
+        loss = next((v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "loss"), None)
+    if loss is None:
+        return
+    for node in _divisions(loss, statement.lineno, path, statements, dividing.lightning_steps or ""):
+        if divisor_name(node) == "accumulate_grad_batches" or dividing.lightning_steps is not None:
+            places = (Place(node, _DIVIDES), Place(statement, _AVERAGES))
+            yield Miscount(node, "accumulation", places, False, None, None, "trainer")
+            return
 
 
 def _divisions(
-    loss: ast.expr, call: ast.Call, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], steps: str
+    loss: ast.expr, line: int, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], steps: str
 ) -> Iterator[ast.AST]:
     """The divisions by the steps on the way to a `backward`, in their order."""
     while isinstance(loss, ast.Call) and last_name(loss.func) == "scale" and loss.args:
@@ -123,7 +280,7 @@ def _divisions(
     name = path_of(loss)
     before: list[tuple[ast.AST, _Path]] = []
     for statement, where in statements:
-        if statement.lineno >= call.lineno or not name:
+        if statement.lineno >= line or not name:
             continue
         if any(node is other and block != mine for node, block in where for other, mine in path):
             continue  # the other branch of a test that leads to the call
@@ -156,15 +313,8 @@ def _in_expression(value: ast.expr, steps: str) -> Iterator[ast.AST]:
 
 
 def _is_steps(node: ast.expr, steps: str) -> bool:
-    name = last_name(node)
-    return bool(name) and (name == steps or bool(_STEPS.search(name)))
-
-
-def _divisor_name(node: ast.AST) -> str:
-    by = (
-        node.right if isinstance(node, ast.BinOp) else node.value if isinstance(node, ast.AugAssign) else None
-    )
-    return last_name(by) if by is not None else ""
+    name = setting_name(node)
+    return bool(name) and (name == steps or bool(STEPS.search(name)))
 
 
 def _never(tree: ast.Module, call: ast.Call, figure: Figure) -> Iterator[Miscount]:
@@ -190,7 +340,7 @@ def _never(tree: ast.Module, call: ast.Call, figure: Figure) -> Iterator[Miscoun
         ):
             continue
         steps = _every(statement.test)
-        if steps is None or not _STEPS.search(last_name(steps)):
+        if steps is None or not STEPS.search(last_name(steps)):
             continue
         inside = list(_calls_below(statement.body))
         zeroed = [c for c in _calls_below([loop]) if last_name(c.func) == "zero_grad"]
@@ -202,7 +352,8 @@ def _never(tree: ast.Module, call: ast.Call, figure: Figure) -> Iterator[Miscoun
                 Place(call, "the gradients of several batches are added up"),
                 Place(statement.test, "the optimizer steps once for all of them"),
             )
-            yield Miscount(call, "accumulation", places, False, None, None, "never")
+            about = "never of tokens" if figure.per_token else "never"
+            yield Miscount(call, "accumulation", places, False, None, None, about)
             return
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
+from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name
 from batchmean.engine.epochs.values import (
     FORMS,
     Batch,
     Count,
     Figure,
     Figures,
+    Gradient,
     Inverse,
     Loop,
     Loops,
@@ -27,6 +29,9 @@ from batchmean.engine.events import Kind, Miscount
 
 Counted = Literal["rounds", "examples"]
 
+ADDED_UP: Final = "they are added up over the batches"
+VALID: Final = "this is a mean over the positions that count"
+
 _PERCENT: Final = 100
 _STEM: Final = re.compile(
     r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
@@ -39,6 +44,9 @@ class Arithmetic:
     def __init__(self) -> None:
         self.loops: Loops = ()
         self.found: dict[ast.AST, Miscount] = {}
+        self.rightly: set[ast.AST] = set()
+        """The divisions of sums over the examples by their number."""
+        self._lengths: dict[Loop, str] = {}
         self._right: set[ast.AST] = set()
         self._serial = 0
 
@@ -77,15 +85,22 @@ class Arithmetic:
             return altered(more, loops=over + more.loops) if more.loops else self.unknown()
         return self._over(more, over, node) or self.withdraw(more)
 
+    def length_in(self, loop: Loop) -> str:
+        """The number of examples in the batch of this round, as the code would say it here."""
+        raise NotImplementedError
+
     def _over(self, figure: Value, over: Loops, node: ast.AST) -> Figure | None:
         """A figure of each round, added up over loops."""
         if not isinstance(figure, Figure) or figure.how == "epoch":
+            return None
+        if (figure.scaled and figure.event is None) or figure.over_items:
             return None
         if figure.loops:
             return altered(figure, loops=over + figure.loops) if not figure.divided else None
         if figure.loop is not over[-1]:
             return None
-        place = Place(node, "they are added up over the batches")
+        self._lengths[over[-1]] = self.length_in(over[-1])
+        place = Place(node, ADDED_UP)
         total = altered(figure, loops=over, places=(*figure.places, place), divided=())
         if len(figure.divided) == 1:
             count, division = figure.divided[0]
@@ -120,13 +135,14 @@ class Arithmetic:
         if isinstance(a, Number) and isinstance(b, Number):
             return Number(a.value + b.value)
         if isinstance(a, Figure) and isinstance(b, Figure) and (a.how, a.loops) == (b.how, b.loops):
-            if a.how != "epoch" and not a.divided and not b.divided and a.loop is b.loop:
+            if a.how != "epoch" and a.is_whole and b.is_whole and a.loop is b.loop:
                 places = tuple(dict.fromkeys((*a.places, *b.places)))
                 return altered(
                     a,
                     places=places,
                     shown=a.shown and b.shown,
                     is_class_loss=a.is_class_loss and b.is_class_loss,
+                    per_token=a.per_token and b.per_token,
                 )
         if isinstance(a, Batch) or isinstance(b, Batch):
             return self.batch_of((a, b))
@@ -138,10 +154,12 @@ class Arithmetic:
         if not found:
             return self.unknown()
         forms = {value.form for value in found}
+        about = found[0].about if len(found) == 1 else ""
         for form in ("reduced", "reshaped"):
             if form in forms:
-                return Batch(found[0].loop, form)
-        return Batch(found[0].loop, "made" if len(found) == 1 and forms == {"made"} else "array")
+                return Batch(found[0].loop, form, about=about)
+        is_made = len(found) == 1 and forms == {"made"}
+        return Batch(found[0].loop, "made" if is_made else "array", about=about)
 
     def times(self, a: Value, b: Value) -> Value:
         """`a * b`."""
@@ -156,8 +174,10 @@ class Arithmetic:
                 if 0 < other.value <= 1 or other.value == _PERCENT:
                     return one
             if isinstance(one, Figure) and isinstance(other, Count) and other.of == "batch":
-                if one.how == "mean" and not one.loops and not one.divided and _is_of(one.loop, other):
-                    return altered(one, how="sum", shown=one.shown and other.shown, is_weighted=True)
+                if one.how == "mean" and not one.loops and one.is_whole and _is_of(one.loop, other):
+                    return altered(
+                        one, how="sum", shown=one.shown and other.shown, is_weighted=True, per_token=False
+                    )
             if isinstance(one, Count) and isinstance(other, Count) and other.of == "batch":
                 if one.of in ("rounds", "length", "index"):
                     return altered(one, of="nearly", shown=False)
@@ -185,6 +205,9 @@ class Arithmetic:
             return a
         if isinstance(a, Number) and a.value == 1 and isinstance(b, Count):
             return Inverse(b, node)
+        scaled = self._per_token(a, b, node) or self._by_steps(a, node)
+        if scaled is not None:
+            return scaled
         if isinstance(a, Figure) and a.how != "epoch":
             if a.loops:
                 return self.divided(a, b, node)
@@ -198,6 +221,67 @@ class Arithmetic:
             self.withdraw(b)
             return a if isinstance(b, Number | Batch) else Batch(a.loop, "reduced")  # by a count, it may be
         return self.withdraw(a, b)
+
+    def _per_token(self, a: Value, b: Value, node: ast.AST) -> Value | None:
+        """A sum over the number of the positions that count."""
+        if not counts_valid(b):
+            return None
+        if isinstance(a, Figure) and a.how == "sum" and not a.loops and a.loop is not None:
+            return altered(a, how="mean", per_token=True)
+        if isinstance(a, Batch) and a.about == "total":
+            return Figure("mean", (Place(node, VALID),), False, a.loop, per_token=True)
+        return Batch(a.loop, "reduced", about="shares") if isinstance(a, Batch) else None
+
+    def _by_steps(self, a: Value, node: ast.AST) -> Value | None:
+        """A mean over what each micro-batch holds, or its gradient, over the number of micro-batches."""
+        figure = a.of if isinstance(a, Gradient) else a
+        name = divisor_name(node)
+        if not isinstance(figure, Figure) or figure.loops or figure.loop is None:
+            return None
+        if name == ITEMS:
+            return self._by_items(figure, node)
+        if not STEPS.search(name):
+            return None
+        if figure.over_items:
+            text = "this divides by the number of accumulation steps, too"
+            return self._wrong(figure, node, "accumulation", text, "items and steps")
+        if figure.how != "mean":
+            return None
+        figure = altered(figure, scaled=(*figure.scaled, node))
+        if not figure.per_token or len(figure.scaled) > 1:
+            return Gradient(figure) if isinstance(a, Gradient) else figure
+        text = "this gives every batch the same weight, whatever the number of its positions"
+        found = self._wrong(figure, node, "micro-batch token mean", text, "steps")
+        return Gradient(found) if isinstance(a, Gradient) else found
+
+    def _by_items(self, figure: Figure, node: ast.AST) -> Figure:
+        """What is divided by the number of items of all batches of one step."""
+        if figure.how == "mean":
+            text = "this divides by the number of items in all batches of the step again"
+            return self._wrong(figure, node, "accumulation", text, "items")
+        return altered(figure, over_items=True)
+
+    def _wrong(self, figure: Figure, node: ast.AST, kind: Kind, text: str, about: str) -> Figure:
+        """The figure with its finding, which goes if something is done to it that may make up for it.
+
+        What is divided by, or what says which positions count, is known by its name: nothing is proved.
+        """
+        if node in self._right:
+            return figure
+        places = (*figure.places, Place(node, text))
+        self.found.setdefault(node, Miscount(node, kind, places, False, None, None, about))
+        return altered(figure, event=node)
+
+    def averaged_over_ranks(self, value: Value, node: ast.AST) -> Value:
+        """`lax.pmean(x)`."""
+        if isinstance(value, Several):
+            return Several(tuple(self.averaged_over_ranks(item, node) for item in value.items))
+        figure = value.of if isinstance(value, Gradient) else value
+        if isinstance(figure, Figure) and figure.per_token and figure.how == "mean" and figure.is_whole:
+            text = "this gives every device the same weight, whatever the number of its positions"
+            figure = self._wrong(figure, node, "micro-batch token mean", text, "ranks")
+            return Gradient(figure) if isinstance(value, Gradient) else figure
+        return value
 
     def divided(self, total: Figure, by: Value, node: ast.AST, in_each: bool = False) -> Figure:
         """A total over a count: the figure of the epoch, right or wrong."""
@@ -213,13 +297,19 @@ class Arithmetic:
             has_batches = total.loops[-1].has_batches
             kind = kind if has_batches is not False else None  # a sum over what may be one example
             shown = shown and bool(has_batches)
+        if (total.how, what) == ("sum", "examples"):
+            self.rightly.add(node)
         if kind is None or node in self._right:
             return done
         text = "this counts the batches" if what == "rounds" else "this counts the examples"
         places = (*total.places, Place(node, text))
         by_hand = isinstance(by, Count) and by.of == "examples"
         about = "hand" if by_hand else "each" if in_each else ""
-        self.found.setdefault(node, Miscount(node, kind, places, total.shown and shown, None, None, about))
+        count = self._lengths.get(total.loops[-1], "") if what == "examples" else ""
+        if what == "rounds" and total.loops[-1].has_dataset and isinstance(by, Count) and by.of == "length":
+            count = "dataset"
+        found = Miscount(node, kind, places, total.shown and shown, None, None, about, count)
+        self.found.setdefault(node, found)
         return altered(done, event=node)
 
     def averaged(self, figures: Figures, node: ast.AST) -> Value:
@@ -270,6 +360,13 @@ _WRONG: Final[dict[tuple[str, str], Kind]] = {
 }
 
 
+def counts_valid(value: Value) -> bool:
+    """Is it the number of the positions of a batch that count?"""
+    if isinstance(value, Figure):
+        return value.is_valid_count and value.how == "sum" and not value.loops
+    return isinstance(value, Batch) and value.about == "valid"
+
+
 def _is_of(loop: Loop | None, count: Count) -> bool:
     """Does it count the examples of a round of this loop?"""
     return loop is not None and (not count.loops or count.loops == (loop,))
@@ -294,6 +391,6 @@ def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> 
     if isinstance(a, Batch) and isinstance(b, Batch) and a.loop is b.loop:
         for form in FORMS:
             if form in (a.form, b.form):
-                return Batch(a.loop, form)
+                return Batch(a.loop, form, about=a.about if a.about == b.about else "")
         return a
     return unknown()

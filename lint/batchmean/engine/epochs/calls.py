@@ -9,7 +9,9 @@ from typing import Final, Literal
 
 from batchmean import operations
 from batchmean.engine.domain.tensors import Place, altered
-from batchmean.engine.epochs.expressions import Expressions, last_name, loop_of, path_of
+from batchmean.engine.epochs.arithmetic import VALID, counts_valid
+from batchmean.engine.epochs.expressions import IGNORED, Expressions, kept, loop_of
+from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
     Batch,
     Class,
@@ -18,6 +20,7 @@ from batchmean.engine.epochs.values import (
     Figure,
     Figures,
     Function,
+    Gradient,
     Instance,
     Loader,
     Meter,
@@ -60,7 +63,12 @@ _RESHAPING: Final = frozenset(
 _HELD: Final = frozenset("stack cat tensor array asarray as_tensor FloatTensor Tensor concatenate".split())
 _LOADERS: Final = frozenset("DataLoader GeometricDataLoader PyGDataLoader".split())
 _DATASET: Final = frozenset("from_tensor_slices".split())
-_GRADIENTS: Final = frozenset("value_and_grad filter_value_and_grad".split())
+_GRADIENTS: Final = frozenset("grad value_and_grad filter_grad filter_value_and_grad".split())
+_BACKWARD: Final = frozenset("backward manual_backward".split())
+_OVER_TREES: Final = frozenset("tree_map map tree_multimap".split())
+_BOUNDS: Final = frozenset("clamp clip clamp_min maximum max".split())
+"""What keeps a count from being 0."""
+_COMPARES: Final = frozenset("eq ne gt lt ge le not_equal equal".split())
 _TRANSPARENT: Final = frozenset("jit filter_jit function compile checkpoint".split())
 _FUNCTIONAL: Final = frozenset("class_loss elementwise_loss kl_div".split())
 _CRITERIA: Final = frozenset("class_loss_module elementwise_loss_module kl_div_module loss_module".split())
@@ -73,6 +81,12 @@ class Calls(Expressions):
         super().__init__()
         self.backward: dict[ast.Call, Figure] = {}
         """The calls of `loss.backward()`, with what is known of the loss."""
+        self.handed: dict[ast.Call, Figure] = {}
+        """The losses that are handed to an object whose `backward` may divide them."""
+        self.differentiated: dict[ast.Call, Figure] = {}
+        """The losses whose gradients are taken by a call."""
+        self.given: dict[ast.AST, list[tuple[ast.expr, Figure]]] = {}
+        """What the steps of trainers return."""
         self._meters: dict[str, tuple[Figure, Count, ast.AST] | None] = {}
         """What averages' objects were given, by key; None where it was not one thing."""
 
@@ -85,14 +99,29 @@ class Calls(Expressions):
         """Call a function of the module."""
         raise NotImplementedError
 
+    def imported(self, module: Module) -> Value:
+        """The function or class of the project that an imported name stands for, or the name itself."""
+        raise NotImplementedError
+
     def method_of(self, instance: Instance, name: str) -> Function | None:
         """A method of an object of the module."""
+        raise NotImplementedError
+
+    @property
+    def ignored(self) -> frozenset[float]:
+        """The negative numbers that labels may hold."""
+        raise NotImplementedError
+
+    @property
+    def gives_token_means(self) -> bool:
+        """Are the models of this module language models of `transformers`, some of whose labels are ignored?"""
         raise NotImplementedError
 
     def given_loss(self, base: Batch, name: str) -> Value:
         if name not in self.trained:
             return Batch(base.loop, "reshaped")
-        return self._mean_of(base, ast.Pass(), "", shown=False, places=())
+        found = self._mean_of(base, ast.Pass(), "", shown=False, places=())
+        return altered(found, per_token=self.gives_token_means) if isinstance(found, Figure) else found
 
     def _call(self, node: ast.Call) -> Value:
         function = node.func
@@ -126,11 +155,13 @@ class Calls(Expressions):
     def _called(
         self, callee: Value, name: str, args: list[Value], kwargs: dict[str, Value], node: ast.Call
     ) -> Value:
+        if name in _BACKWARD:
+            self._hand(node, args)
+        if isinstance(callee, Module) and callee.name:
+            callee = self.imported(callee)
         if isinstance(callee, Function):
-            if callee.gives == "value and gradient":
-                return Several(
-                    (self._first(self.follow(altered(callee, gives="value"), args, kwargs)), self.unknown())
-                )
+            if callee.gives != "value":
+                return self._differentiated(callee, args, kwargs, node)
             return self.follow(callee, args, kwargs)
         if isinstance(callee, Class):
             if last_name(node.func) == "AverageMeter":
@@ -157,6 +188,26 @@ class Calls(Expressions):
             return self._unseen(name, args, node)
         return self._unknown_result(args, kwargs, name)
 
+    def _differentiated(
+        self, callee: Function, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.Call
+    ) -> Value:
+        """`value_and_grad(f)(x)` and `grad(f)(x)`."""
+        value = self.follow(altered(callee, gives="value", has_aux=False), args, kwargs)
+        loss = self._first(value)
+        gradient: Value = Gradient(loss) if isinstance(loss, Figure) else self.unknown()
+        if isinstance(loss, Figure):
+            self.differentiated.setdefault(node, loss)
+        if callee.gives == "gradient":
+            return gradient if not callee.has_aux else Several((gradient, self.unknown()))
+        return Several((value if callee.has_aux else loss, gradient))
+
+    def _hand(self, node: ast.Call, args: Sequence[Value]) -> None:
+        """`accelerator.backward(loss)`."""
+        if args and isinstance(args[0], Figure):
+            before = self.handed.setdefault(node, args[0])
+            if before != args[0]:
+                self.handed[node] = self._unlike(args[0])
+
     def _first(self, value: Value) -> Value:
         return value.items[0] if isinstance(value, Several) and value.items else value
 
@@ -172,6 +223,8 @@ class Calls(Expressions):
     ) -> Value | None:
         """The result of what the libraries and the language have."""
         first = args[0] if args else self.unknown()
+        if isinstance(first, Module) and name in (_GRADIENTS | _TRANSPARENT | _OVER_TREES):
+            first = self.imported(first)
         full = callee.name if isinstance(callee, Module) else callee.key
         if full in (
             "len",
@@ -196,7 +249,23 @@ class Calls(Expressions):
         if name == "AverageMeter":
             return self._meter()
         if name in _GRADIENTS and isinstance(first, Function):
-            return altered(first, gives="value and gradient")
+            asked = [k for k in node.keywords if k.arg == "has_aux"]
+            has_aux = any(not isinstance(k.value, ast.Constant) or bool(k.value.value) for k in asked)
+            gives: Literal["gradient", "value and gradient"] = (
+                "value and gradient" if "value" in name else "gradient"
+            )
+            return altered(first, gives=gives, has_aux=has_aux)
+        if name in _OVER_TREES and isinstance(first, Function) and any(isinstance(a, Gradient) for a in args):
+            return self.follow(first, args[1:], kwargs)
+        if name == "pmean":
+            return self.averaged_over_ranks(first, node)
+        if name in _BOUNDS and (bounded := self._bounded(args)) is not None:
+            return bounded
+        if name in _COMPARES and isinstance(compared := self.batch_of(args), Batch):
+            return altered(compared, about="mask")
+        if name == "where" and any(getattr(a, "value", None) == IGNORED for a in args):
+            chosen = self.batch_of(args[1:])
+            return altered(chosen, about="ignored") if isinstance(chosen, Batch) else chosen
         if name in _TRANSPARENT and isinstance(first, Function | Criterion):
             return first
         if name in _DATASET:
@@ -218,6 +287,8 @@ class Calls(Expressions):
             return self.length(first)
         if name in ("enumerate", "zip", "range"):
             return Run(name, tuple(args[:1] if name == "enumerate" else args))  # type: ignore[arg-type]
+        if name == "max" and (bounded := self._bounded(args)) is not None:
+            return bounded
         if name == "max":
             counts = [a for a in args if isinstance(a, Count)]
             others = [a for a in args if not isinstance(a, Count | Number)]
@@ -238,6 +309,15 @@ class Calls(Expressions):
             return first
         return self.batch_of(args)
 
+    def _bounded(self, args: Sequence[Value]) -> Value | None:
+        """The number of the positions that count in `max(mask.sum(), 1)`."""
+        counts = [value for value in args if counts_valid(value)]
+        return (
+            counts[0]
+            if len(counts) == 1 and all(isinstance(a, Number) or a in counts for a in args)
+            else None
+        )
+
     def _sum_of(self, figures: Figures) -> Value:
         return figures.item if figures.item is not None else self.unknown()
 
@@ -252,7 +332,9 @@ class Calls(Expressions):
         samples = "sampler" in kwargs
         keys = frozenset(_keys([data])) if data is not None and not samples else frozenset[str]()
         has_more = any(keyword.arg is None for keyword in node.keywords) or len(args) < len(node.args)
-        return Loader(self.unknown().key, keys, (is_batched or has_more) and not is_one and drops_none)
+        may_count = (is_batched or has_more) and not is_one and drops_none
+        is_plain = bool(keys) and size is not None and not has_more and "batch_sampler" not in kwargs
+        return Loader(self.unknown().key, keys, may_count, has_dataset=is_plain and may_count)
 
     def _meter(self) -> Meter:
         return Meter(self.unknown().key, self.loops)
@@ -297,7 +379,7 @@ class Calls(Expressions):
                 how = _how(operation, node)
                 return (
                     self._reduced(
-                        Criterion(how, operation.name, True, bool(_CLASS_LOSS.search(operation.name))),
+                        self._criterion(how, operation, node),
                         [*args, *kwargs.values()],
                         node,
                     )
@@ -306,14 +388,29 @@ class Calls(Expressions):
                 )
             case primitive if primitive in _CRITERIA:
                 how = _how(operation, node)
-                return (
-                    Criterion(how, operation.name, True, bool(_CLASS_LOSS.search(operation.name)))
-                    if how
-                    else None
-                )
+                return self._criterion(how, operation, node) if how else None
             case "size_at" | "shape":
                 return ShapeOf(x) if isinstance(x, Batch | Unknown) else None
         return None
+
+    def _criterion(
+        self, how: Literal["mean", "sum", "none"], operation: Operation, node: ast.Call
+    ) -> Criterion:
+        is_class_loss = bool(_CLASS_LOSS.search(operation.name))
+        return Criterion(how, operation.name, True, is_class_loss, self._ignores(node))
+
+    def _ignores(self, node: ast.Call) -> bool:
+        """Is a label named that is ignored, and may labels be that?"""
+        for keyword in node.keywords:
+            if keyword.arg in ("ignore_index", "ignore_class"):
+                label = self.evaluate(keyword.value)
+                is_none = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
+                if isinstance(label, Number) and label.value < 0:
+                    return (
+                        label.value in self.ignored
+                    )  # the defaults are often written, and nothing has that label
+                return not is_none
+        return False
 
     def _reduction(self, how: str, x: Value, axis: Value | None, node: ast.AST) -> Value | None:
         if isinstance(x, Figure):
@@ -323,10 +420,14 @@ class Calls(Expressions):
         if axis is not None:
             keeps = isinstance(axis, Number) and axis.value != 0
             return Batch(x.loop, x.form if keeps and x.form != "item" else "reduced")
+        if x.about == "shares" and how == "sum":
+            return Figure("mean", (Place(node, VALID),), False, x.loop, per_token=True)
         if x.form == "item" or (how == "sum" and x.form in ("reduced", "made")):
-            return Batch(x.loop, "reduced")
+            return Batch(
+                x.loop, "reduced", about="valid" if x.about == "mask" else "total" if how == "sum" else ""
+            )
         text = "this is a mean over a batch" if how != "sum" else "this is a sum over a batch"
-        return self._mean_of(
+        found = self._mean_of(
             x,
             node,
             "",
@@ -334,6 +435,13 @@ class Calls(Expressions):
             places=(Place(node, text),),
             how="sum" if how == "sum" else "mean",
             is_class_loss=x.is_class_loss,
+        )
+        if not isinstance(found, Figure):
+            return found
+        return altered(
+            found,
+            is_valid_count=how == "sum" and x.about == "mask",
+            per_token=how != "sum" and x.about == "selected",
         )
 
     def _mean_of(
@@ -355,8 +463,12 @@ class Calls(Expressions):
             return self.unknown()
         if criterion.how == "none":
             return Batch(batch.loop, "array", criterion.is_class_loss)
-        text = f"{criterion.name} gives the {criterion.how} over a batch"
-        return self._mean_of(
+        left_out = criterion.ignores or any(
+            isinstance(arg, Batch) and arg.about in ("ignored", "selected") for arg in args
+        )
+        of = " the positions that count in" if left_out and criterion.how == "mean" else ""
+        text = f"{criterion.name} gives the {criterion.how} over{of} a batch"
+        found = self._mean_of(
             batch,
             node,
             criterion.name,
@@ -365,6 +477,9 @@ class Calls(Expressions):
             criterion.how,
             criterion.is_class_loss,
         )
+        if isinstance(found, Figure) and left_out and criterion.how == "mean":
+            return altered(found, per_token=True)
+        return found
 
     def _unseen(self, name: str, args: Sequence[Value], node: ast.Call) -> Value:
         """A criterion that is made elsewhere: what a model is trained with is a mean, most likely."""
@@ -375,7 +490,7 @@ class Calls(Expressions):
         return self._mean_of(batch, node, name, shown=False, places=(place,))
 
     def _exponential(self, x: Value, node: ast.AST) -> Value:
-        if isinstance(x, Figure) and x.how == "mean" and not x.loops and not x.divided and x.is_class_loss:
+        if isinstance(x, Figure) and x.how == "mean" and not x.loops and x.is_whole and x.is_class_loss:
             return altered(
                 x, how="perplexity", places=(*x.places, Place(node, "its exponential is taken of each batch"))
             )
@@ -421,6 +536,11 @@ class Calls(Expressions):
         if isinstance(base, Figure | Batch) and name.endswith("_") and not name.endswith("__"):
             return self._in_place(base, name, args, node)
         if isinstance(base, Figure):
+            if name in ("item", "detach"):
+                event = base.event if base.how == "epoch" else None
+                return altered(
+                    base, per_token=False, event=event
+                )  # for the eye: what it is scaled by moves nothing
             if name in _SAME or name == "mean" or (name == "sum" and not base.loops):
                 return base
             if name == "exp":
@@ -429,10 +549,17 @@ class Calls(Expressions):
                 return self.over(base, args[0], node)
             if name in ("mul", "multiply") and args:
                 return self.times(base, args[0])
+            if name in _BOUNDS and counts_valid(base):
+                return base
             if name == "backward":
                 self.backward[node] = base if self.backward.get(node, base) == base else self._unlike(base)
                 return self.unknown()
             return self.withdraw(base)
+        if name == "gradient" and isinstance(base, Unknown) and args and isinstance(args[0], Figure):
+            self.differentiated.setdefault(node, args[0])  # tape.gradient(loss, weights)
+            return Gradient(args[0])
+        if isinstance(base, Unknown) and name in _BACKWARD:
+            self._hand(node, args)
         if isinstance(base, Meter):
             return self._updated(base, name, args, node)
         if isinstance(base, Batch):
@@ -512,7 +639,13 @@ class Calls(Expressions):
         if name in _LIKE:
             return base
         if name in _RESHAPING:
-            return Batch(base.loop, "reshaped")
+            return Batch(base.loop, "reshaped", about="selected" if name == "masked_select" else kept(base))
+        if name in _BOUNDS and base.about == "valid":
+            return base
+        if name in _COMPARES:
+            return Batch(base.loop, base.form, about="mask")
+        if name in ("masked_fill", "where") and any(getattr(a, "value", None) == IGNORED for a in args):
+            return altered(base, about="ignored")
         if name in ("items", "keys", "values", "get"):
             return Batch(base.loop, "array" if name == "get" else "reshaped")
         return Batch(base.loop, "array" if base.form == "item" else base.form)

@@ -9,13 +9,16 @@ from typing import Final
 
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic, joined
+from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
+    About,
     Batch,
     Class,
     Count,
     Criterion,
     Figure,
     Figures,
+    Form,
     Function,
     Instance,
     Loader,
@@ -33,6 +36,7 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
+from batchmean.project import full_name
 
 MAX_WORK: Final = 50_000
 """How many expressions and statements of a module are read before the walk stops."""
@@ -41,6 +45,10 @@ MAX_DEPTH: Final = 10
 _BATCH_SIZE: Final = re.compile(r"^(train_|val_|test_|eval_|mini_?)?(batch_?size|bs|bsz)$", re.I)
 _BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
 """What people call that which gives batches."""
+IGNORED: Final = -100.0
+"""The label that the losses of PyTorch ignore."""
+_LABELS: Final = re.compile(r"label|target|^y")
+"""What has one item for each example in most code."""
 _SIZES: Final = re.compile(r"^(data|dataset|data_?set)_?(size|len|length)s?$", re.I)
 _KEPT: Final = frozenset("data real detach".split())
 
@@ -63,32 +71,6 @@ class Names(dict[str, Value]):
                 return names[name]
             names = names.outer
         return None
-
-
-def path_of(node: ast.expr) -> str:
-    """`a.b`, `a["b"]` or `a[b]` as the name that something is stored under; empty for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        base = path_of(node.value)
-        return f"{base}.{node.attr}" if base else ""
-    if isinstance(node, ast.Subscript):
-        base = path_of(node.value)
-        index = node.slice
-        if base and isinstance(index, ast.Constant) and isinstance(index.value, str):
-            return f"{base}[{index.value!r}]"
-        if base and isinstance(index, ast.Name):
-            return f"{base}[{index.id}]"
-    return ""
-
-
-def last_name(node: ast.expr) -> str:
-    """What is called so: `criterion` for `self.criterion`."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    if isinstance(node, ast.Subscript):
-        return last_name(node.value)
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 class Expressions(Arithmetic):
@@ -147,7 +129,7 @@ class Expressions(Arithmetic):
     def attribute(self, base: Value, name: str) -> Value:
         """`base.name`, not stored in this function."""
         if isinstance(base, Module):
-            return Module(f"{base.name}.{name}")
+            return Module(full_name(base.name, name), base.importer)
         if isinstance(base, Instance):
             return self.of_instance(base, name)
         if isinstance(base, Loader):
@@ -169,10 +151,8 @@ class Expressions(Arithmetic):
                 return Count("batch", loops=(base.loop,))
             if name == "loss":
                 return self.given_loss(base, name)
-            return Batch(
-                base.loop,
-                "array" if base.form == "item" else "made" if name not in ("T", "mT") else "reshaped",
-            )
+            form: Form = "array" if base.form == "item" else "made" if name not in ("T", "mT") else "reshaped"
+            return Batch(base.loop, form, about=about_named(name) or kept(base))
         if isinstance(base, Figure) and name in _KEPT:
             return base
         if isinstance(base, Meter):
@@ -218,15 +198,17 @@ class Expressions(Arithmetic):
         if isinstance(base, Batch):
             if loop is not None and loop is not base.loop and base.key and loop in self.loops:
                 loop.examples.setdefault(base.key, True)
-                return Batch(loop, "array")
+                return Batch(loop, "array", about=kept(base))
             if base.form == "item":
-                return Batch(base.loop, "array")
-            return Batch(base.loop, "reshaped")
+                key = node.slice.value if isinstance(node.slice, ast.Constant) else ""
+                return Batch(base.loop, "array", about=about_named(str(key)))
+            is_selected = isinstance(index, Batch) and index.about == "mask"
+            return Batch(base.loop, "reshaped", about="selected" if is_selected else kept(base))
         if isinstance(base, Figure):
             return base  # loss.data[0]
         if loop is not None and isinstance(base, Unknown):
             loop.examples.setdefault(base.key, True)
-            return Batch(loop, "array")
+            return Batch(loop, "array", about=about_named(base.name))
         if isinstance(base, Unknown) and _SIZES.search(base.name):
             by_name = isinstance(node.slice, ast.Name | ast.Constant)
             return (
@@ -313,6 +295,11 @@ class Expressions(Arithmetic):
             return self.negative(value)
         return self.batch_of((value,))
 
+    def _compare(self, node: ast.Compare) -> Value:
+        """A comparison of positions says which of them count."""
+        found = self.batch_of([self.evaluate(part) for part in (node.left, *node.comparators)])
+        return altered(found, about="mask") if isinstance(found, Batch) else found
+
     def _if_expression(self, node: ast.IfExp) -> Value:
         self.evaluate(node.test)
         a, b = self.evaluate(node.body), self.evaluate(node.orelse)
@@ -381,6 +368,7 @@ class Expressions(Arithmetic):
             loop.name = iterable.name or "loader"
             loop.has_batches = iterable.may_count
             loop.may_count &= iterable.may_count
+            loop.has_dataset = iterable.has_dataset
             return Batch(loop, "item")
         if isinstance(iterable, Unknown):
             loop.rounds.add(iterable.key)
@@ -418,6 +406,16 @@ class Expressions(Arithmetic):
             return Count("index", key="start", loops=(loop,))
         return self.unknown()
 
+    def length_in(self, loop: Loop) -> str:
+        held = [
+            name
+            for name, value in self.names.items()
+            if isinstance(value, Batch) and value.loop is loop and value.form == "array"
+            if name.isidentifier() and not value.about
+        ]
+        labels = [name for name in held if _LABELS.search(name)]
+        return f"len({(labels or held)[-1]})" if held else ""
+
     def bind(self, target: ast.expr, value: Value) -> None:
         """Store a value under a name, or its items under several."""
         if isinstance(target, ast.Tuple | ast.List):
@@ -426,6 +424,10 @@ class Expressions(Arithmetic):
                 self.bind(element.value if isinstance(element, ast.Starred) else element, item)
             return
         path = path_of(target)
+        if isinstance(target, ast.Subscript) and getattr(value, "value", None) == IGNORED:
+            base = self.names.find(path_of(target.value))
+            if isinstance(base, Batch):
+                self.names[path_of(target.value)] = altered(base, about="ignored")
         if not path:
             return
         for stored in [name for name in self.names if name.startswith((f"{path}.", f"{path}["))]:
@@ -435,9 +437,10 @@ class Expressions(Arithmetic):
         elif isinstance(value, Unknown) and not value.name:
             value = Unknown(value.key, path.rpartition(".")[2], value.of, value.by)
         elif isinstance(value, Batch):
-            value = altered(value, key=self.unknown().key)
+            about = value.about or about_named(path.rpartition(".")[2])
+            value = altered(value, key=self.unknown().key, about=about)
         elif isinstance(value, Loader) and not value.name:
-            value = Loader(value.key, value.data, value.may_count, path.rpartition(".")[2])
+            value = altered(value, name=path.rpartition(".")[2])
         self.names[path] = value
 
     def _items(self, value: Value, count: int) -> Sequence[Value]:
@@ -447,6 +450,16 @@ class Expressions(Arithmetic):
             form = "array" if value.form == "item" else value.form
             return [Batch(value.loop, form)] * count
         return [self.unknown() for _ in range(count)]
+
+
+def about_named(name: str) -> About:
+    """What the name of an array says about it."""
+    return "mask" if "mask" in name.lower() else ""
+
+
+def kept(base: Batch) -> About:
+    """What a part of an array, or its elements in another shape, still say."""
+    return base.about if base.about in ("mask", "ignored", "selected") else ""
 
 
 def loop_of(value: Value) -> Loop | None:
@@ -471,6 +484,7 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.Dict: Expressions._dictionary,
     ast.BinOp: Expressions._binary,
     ast.UnaryOp: Expressions._unary,
+    ast.Compare: Expressions._compare,
     ast.IfExp: Expressions._if_expression,
     ast.NamedExpr: Expressions._named_expression,
     ast.ListComp: Expressions._comprehension,

@@ -28,6 +28,8 @@ class Loop:
     """False where the code shows that a batch holds one example, or that some examples are left out."""
     has_batches: bool | None = False
     """Do its rounds hold several examples? None where names alone say so."""
+    has_dataset: bool = False
+    """Does it run through a loader that gives every example of its `dataset` once?"""
     breaks: bool = False
     resets: frozenset[str] = frozenset()
     """What is set back to a number under a condition, every hundred rounds, say."""
@@ -62,8 +64,15 @@ class Number:
 
 
 Form: TypeAlias = Literal["reduced", "reshaped", "made", "array", "item"]
+"""The item itself, which may be a tuple; an array whose first axis holds the examples; what something unknown made of
+these; what may have other axes; what was reduced, and may hold no examples any more."""
 FORMS: Final[tuple[Form, ...]] = ("reduced", "reshaped", "made", "array", "item")
 """The less is known of the axes the earlier."""
+
+About: TypeAlias = Literal["", "mask", "ignored", "selected", "total", "valid", "shares"]
+"""What else is known of something made of a batch: that it says which positions count; that it holds labels some of
+which are to be ignored; that it holds the positions that count alone; that it is a sum over everything; that it is the
+number of the positions that count, or something divided by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +85,7 @@ class Batch:
     """Does it hold a cross-entropy of each example?"""
     key: str = field(default="", compare=False)
     """The identity of what has a name."""
-    """The item itself, which may be a tuple; an array whose first axis holds the examples; what something unknown
-    made of these; what may have other axes; what was reduced, and may hold no examples any more."""
+    about: About = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,26 @@ class Figure:
     """What each was divided by before they were added up."""
     event: ast.AST | None = None
     """The division that was wrong: what is done to the figure next may make up for it."""
+    scaled: tuple[ast.AST, ...] = ()
+    """The divisions by the accumulation steps."""
+    per_token: bool = False
+    """Is it a mean over the positions that count, whose number differs from batch to batch?"""
+    is_valid_count: bool = False
+    """For a sum: is it the number of the positions that count?"""
+    over_items: bool = False
+    """Was it divided by the number of items in all the batches of one step of the optimizer?"""
+
+    @property
+    def is_whole(self) -> bool:
+        """Was it divided by nothing but what it is a mean of?"""
+        return not self.divided and not self.scaled and not self.over_items
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The gradient of a figure."""
+
+    of: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +167,8 @@ class Loader:
     data: frozenset[str]
     may_count: bool
     name: str = ""
+    has_dataset: bool = False
+    """Does its `dataset` hold the examples that it gives, each of them once?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +187,8 @@ class Criterion:
     name: str
     shown: bool = True
     is_class_loss: bool = True
+    ignores: bool = False
+    """Does it leave out the positions whose label says so, from the sum and from the count?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +196,8 @@ class Module:
     """An imported name, in full."""
 
     name: str
+    importer: str = ""
+    """The file that imports it, where that is another one than the one that is read."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -173,7 +207,8 @@ class Function:
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     names: Any
     receiver: Instance | None = None
-    gives: Literal["value", "value and gradient"] = "value"
+    gives: Literal["value", "value and gradient", "gradient"] = "value"
+    has_aux: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -242,6 +277,7 @@ Value: TypeAlias = (
     | Batch
     | ShapeOf
     | Figure
+    | Gradient
     | Figures
     | Count
     | Loader

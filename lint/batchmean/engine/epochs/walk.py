@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
+from batchmean import operations
+from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.calls import Calls
-from batchmean.engine.epochs.expressions import MAX_DEPTH, last_name, path_of
+from batchmean.engine.epochs.expressions import IGNORED, MAX_DEPTH, Names, about_named
+from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
+    Batch,
     Class,
     Count,
     Criterion,
@@ -26,17 +31,49 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
-from batchmean.engine.epochs.wanted import Wanted
+from batchmean.engine.epochs.wanted import STEP_METHODS, Wanted
+from batchmean.project import Module as ProjectModule
+from batchmean.project import Project, full_name, is_foreign
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
+_GIVEN: Final = re.compile(
+    r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
+)
+"""What people call the part of the data that a step is given."""
+_LANGUAGE_MODEL: Final = re.compile(
+    r"(CausalLM|Seq2SeqLM|MaskedLM|LMHeadModel|TokenClassification|SpeechSeq2Seq|Vision2Seq)$"
+)
+_COLLATORS: Final = re.compile(
+    r"^DataCollatorFor(Seq2Seq|TokenClassification|CompletionOnlyLM|WholeWordMask)$"
+)
+"""What labels the padding with -100."""
+_FILLS: Final = re.compile(r"fill|full|where|pad")
+_FILLING: Final = re.compile(r"^(?!ignore_)\w*(pad|fill|label)")
+"""What sets elements to a number, and the arguments that say which."""
+_DEFINING: Final = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Import,
+    ast.ImportFrom,
+    ast.Assign,
+)
+_MAX_MODULES: Final = 12
+"""So many modules of the project are read for one file."""
+_MAX_HOPS: Final = 3
+"""Over so many modules a name is imported again."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Walk(Calls):
     """Runs the module, then its functions: those that nothing here calls first, then those that were not reached."""
 
-    def __init__(self, tree: ast.Module, wanted: Wanted) -> None:
+    def __init__(self, tree: ast.Module, wanted: Wanted, project: Project | None = None) -> None:
         super().__init__()
+        self._project = project
+        self._file = ""
+        """The module of the project that is being read; empty for the file itself."""
+        self._foreign: dict[str, Names] = {}
         self._wanted = wanted
         self._tree = tree
         self._defined: list[Function] = []
@@ -66,7 +103,51 @@ class Walk(Calls):
                 ):
                     continue
                 self.names, self.loops = module, ()
-                self.follow(function, [], {})
+                if node in self._wanted.steps:
+                    self._step(function)
+                else:
+                    self.follow(function, [], {})
+
+    def _step(self, function: Function) -> None:
+        """Walk a function that is called with each batch, by a trainer or on each device."""
+        node = function.node
+        assert not isinstance(node, ast.Lambda)
+        loop = Loop(node, has_batches=None)
+        self.loops = (loop,)
+        spec = node.args
+        given = {
+            parameter.arg: Batch(loop, "item", about=about_named(parameter.arg))
+            for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
+            if _GIVEN.search(parameter.arg)
+        }
+        self.follow(function, [], given)
+        self.loops = ()
+
+    def _loss_of(self, value: ast.expr | None) -> None:
+        """What a step returns to its trainer: the loss, first of a tuple, or under its name."""
+        todo = [value]
+        while todo:
+            node = todo.pop()
+            match node:
+                case ast.IfExp(body=body, orelse=orelse):
+                    todo += [body, orelse]
+                case ast.Tuple(elts=[first, *_]):
+                    todo.append(first)
+                case ast.Dict(keys=keys, values=values):
+                    pairs = zip(keys, values, strict=True)
+                    todo += [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "loss"]
+                case ast.expr():
+                    found = self.evaluate(node)
+                    if isinstance(found, Figure):
+                        self.given.setdefault(self._active[-1], []).append((node, found))
+
+    @cached_property
+    def ignored(self) -> frozenset[float]:
+        return frozenset(_negatives(self._tree))
+
+    @cached_property
+    def gives_token_means(self) -> bool:
+        return IGNORED in self.ignored | _collated(self._tree) and _has_language_model(self._tree)
 
     @cached_property
     def trained(self) -> frozenset[str]:
@@ -74,7 +155,7 @@ class Walk(Calls):
 
     def follow(self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         node = function.node
-        is_known = isinstance(node, ast.Lambda) or self._wanted.may_give(node)
+        is_known = isinstance(node, ast.Lambda) or self._wanted.may_give(node) or is_foreign(node)
         if not is_known or node in self._active or len(self._active) >= MAX_DEPTH:
             return self._unknown_result(args, kwargs)
         self.spend()
@@ -118,6 +199,33 @@ class Walk(Calls):
                 value = Unknown(value.key, parameter.arg, value.of, value.by)
             self.names[parameter.arg] = value
 
+    def imported(self, module: Module) -> Value:
+        if self._project is None or operations.function(module.name) is not None:
+            return module
+        for _ in range(_MAX_HOPS):
+            found = self._project.find(module.name, module.importer or self._project.path)
+            if found is None or len(found[1]) != 1 or len(self._foreign) >= _MAX_MODULES:
+                return module
+            value = self._names_of(found[0]).get(found[1][0])
+            if not isinstance(value, Module):
+                return value if isinstance(value, Function | Class) else module
+            module = value
+        return module
+
+    def _names_of(self, module: ProjectModule) -> Names:
+        """The names of another module of the project, whose definitions, imports and assignments are read."""
+        if module.path in self._foreign:
+            return self._foreign[module.path]
+        names = self._foreign[module.path] = self.names_within(None)
+        outer = (self.names, self.loops, self._file, self._returns, len(self._defined))
+        self.names, self.loops, self._file = names, (), module.path
+        try:
+            self._block([node for node in module.tree.body if isinstance(node, _DEFINING)])
+        finally:
+            self.names, self.loops, self._file, self._returns, defined = outer
+            del self._defined[defined:]  # they are judged where they stand
+        return names
+
     def method_of(self, instance: Instance, name: str) -> Function | None:
         for node in instance.cls.node.body:
             if isinstance(node, _FUNCTIONS) and node.name == name:
@@ -156,7 +264,7 @@ class Walk(Calls):
         kept = [value for value in values if isinstance(value, Loader | Criterion | Instance)]
         if len(values) == 1 and kept:
             value = kept[0]
-            return Loader(key, value.data, value.may_count, name) if isinstance(value, Loader) else value
+            return altered(value, key=key, name=name) if isinstance(value, Loader) else value
         if len(values) == 1 and isinstance(values[0], Count) and values[0].of == "length":
             return values[0]
         hows = {value.how for value in values if isinstance(value, Criterion)}
@@ -182,10 +290,11 @@ class Walk(Calls):
             case ast.Import():
                 for alias in node.names:
                     name = alias.asname or alias.name.partition(".")[0]
-                    self.names[name] = Module(alias.name if alias.asname else name)
+                    self.names[name] = Module(alias.name if alias.asname else name, self._file)
             case ast.ImportFrom():
+                module = "." * node.level + (node.module or "")
                 for alias in node.names:
-                    self.names[alias.asname or alias.name] = Module(f"{node.module or ''}.{alias.name}")
+                    self.names[alias.asname or alias.name] = Module(full_name(module, alias.name), self._file)
             case ast.Assign():
                 self._assign(node)
             case ast.AnnAssign():
@@ -194,6 +303,8 @@ class Walk(Calls):
             case ast.AugAssign():
                 self._augmented(node)
             case ast.Return():
+                if self._active and self._active[-1] in self._wanted.steps:
+                    self._loss_of(node.value)
                 self._returns.append(self.evaluate(node.value))
                 return False
             case ast.Raise() | ast.Continue() | ast.Break():
@@ -374,6 +485,10 @@ def _trained(tree: ast.Module) -> Iterator[str]:
             elif node.func.attr == "scale":
                 for argument in node.args:
                     backward.update(_names_in(argument))
+        elif isinstance(node, ast.FunctionDef) and node.name in STEP_METHODS:
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Return) and inner.value is not None:
+                    backward.update(_names_in(inner.value))
         elif isinstance(node, ast.Assign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             called = {last_name(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)}
@@ -391,6 +506,50 @@ def _trained(tree: ast.Module) -> Iterator[str]:
         seen.add(name)
         yield name
         todo += made.get(name, ())
+
+
+def _negatives(tree: ast.Module) -> Iterator[float]:
+    """The negative numbers that something is set to, filled with or compared to."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                found: list[ast.expr] = [value]
+            case ast.Compare(comparators=found):
+                pass
+            case ast.Call(func=function, args=args, keywords=keywords):
+                found = [k.value for k in keywords if _FILLING.search(k.arg or "")]
+                found += args if _FILLS.search(last_name(function)) else []
+            case ast.IfExp(body=body, orelse=orelse):
+                found = [body, orelse]
+            case ast.BinOp(left=ast.List(elts=found), op=ast.Mult()):
+                pass
+            case _:
+                continue
+        for value in found:
+            match value:
+                case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
+                    yield -float(number)
+
+
+def _collated(tree: ast.Module) -> frozenset[float]:
+    """The label of the padding, where a collator of `transformers` is made that pads the labels."""
+    made = any(isinstance(n, ast.Call) and _COLLATORS.search(last_name(n.func)) for n in ast.walk(tree))
+    return frozenset({IGNORED}) if made else frozenset()
+
+
+def _has_language_model(tree: ast.Module) -> bool:
+    """Is a model made whose loss is a mean over the tokens, and none whose loss is one over the examples?"""
+    made = [_class_of(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    is_language = any(_LANGUAGE_MODEL.search(name) for name in made)
+    return is_language and not any(name.endswith("ForSequenceClassification") for name in made)
+
+
+def _class_of(function: ast.expr) -> str:
+    """`AutoModelForCausalLM` of `AutoModelForCausalLM.from_pretrained`."""
+    is_made = isinstance(function, ast.Attribute) and function.attr.startswith("from_")
+    return (
+        last_name(function.value) if is_made and isinstance(function, ast.Attribute) else last_name(function)
+    )
 
 
 def _names_in(node: ast.AST) -> Iterator[str]:

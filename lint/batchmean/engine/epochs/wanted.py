@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
 from batchmean.engine.epochs.expressions import MAX_DEPTH
+from batchmean.engine.epochs.spelling import last_name
 from batchmean.gate import accumulates, adds_up_here, gives_figures
 
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -15,9 +16,15 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _MAKING: Final = re.compile(r"Loader|yield|Dataset|return\b")
 
+_TRAINERS: Final = re.compile(r"LightningModule$|Trainer$")
+
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _CALLED: Final = re.compile(r"(?<!def )\b(\w+)\(")
 _ASSIGNED: Final = re.compile(r"^\s*(?:self\.)?(\w+)\s*=(?!=)(.*)$")
+
+
+STEP_METHODS: Final = ("training_step", "compute_loss")
+"""The methods that Lightning's and Hugging Face's trainers call with each batch."""
 
 
 class Wanted:
@@ -44,12 +51,15 @@ class Wanted:
         _close(handing_on, words, handed)
         self._figures |= handed
         self._nodes = {f for f in adding if f in giving}
-        self._nodes |= {f for f, text in texts.items() if accumulates(text)}
-        self._nodes |= _calling(adding, words, made | {f.name for f in handed})
         text = "\n".join(lines)
+        accumulating = {f for f, text in texts.items() if accumulates(text)}
+        self.steps = frozenset(_steps(tree, texts)) if accumulates(text) else frozenset[_Function]()
+        """The functions that are called with each batch by something that is not shown."""
+        self._nodes |= accumulating | self.steps
+        self._nodes |= _calling(adding, words, made | {f.name for f in handed})
         self.called = frozenset(_CALLED.findall(text))
         """Every name that is called, or may be."""
-        self.trains = "backward" in text
+        self.trains = accumulates(text) or "backward" in text
         """Is something trained here?"""
         own = "\n".join(line for line in _outside(lines, tree))
         self.is_empty = not self._nodes and not adds_up_here(own)
@@ -62,6 +72,19 @@ class Wanted:
     def may_give(self, node: ast.AST) -> bool:
         """Is a call of it worth following?"""
         return node in self._nodes or node in self._figures
+
+
+def _steps(tree: ast.Module, texts: Mapping[_Function, str]) -> Iterator[_Function]:
+    """Methods that a trainer calls with each batch, and functions that are averaged over devices."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and any(_TRAINERS.search(last_name(base)) for base in node.bases):
+            yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in STEP_METHODS)
+    outer = [f for f, text in texts.items() if "pmean(" in text]
+    yield from (f for f in outer if not any(f is not other and _holds(other, f) for other in outer))
+
+
+def _holds(outer: _Function, inner: _Function) -> bool:
+    return outer.lineno <= inner.lineno and (inner.end_lineno or 0) <= (outer.end_lineno or 0)
 
 
 def _calling(

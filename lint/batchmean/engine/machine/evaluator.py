@@ -20,7 +20,7 @@ from batchmean.engine.domain.paths import (
     Path,
     extended,
 )
-from batchmean.engine.domain.tensors import SCALAR, Atom, altered, constant, from_atom, intern
+from batchmean.engine.domain.tensors import SCALAR, Atom, Tensor, altered, constant, from_atom, intern
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
@@ -36,6 +36,7 @@ from batchmean.engine.domain.values import (
     Scope,
     TupleValue,
     Value,
+    tensors_in,
 )
 from batchmean.engine.evidence.names import is_class_count_name
 from batchmean.engine.machine import binding, calls, conditions
@@ -44,7 +45,7 @@ from batchmean.engine.machine.base import Machine
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.indexing import subscript
 from batchmean.engine.primitives.masking import comparison
-from batchmean.engine.uses import note_uses
+from batchmean.engine.uses import note_handed_over, note_uses
 
 MAX_NESTING: Final = 150
 """How deep an expression or a statement may be nested."""
@@ -114,6 +115,9 @@ class Evaluator(Machine):
         index = self.evaluate(node.slice)
         result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
         note_uses(self.ledger, (base, index), result)
+        if isinstance(base, Tensor) and not any(tensor.atoms() for tensor in tensors_in((result,), 1)):
+            # A part of a mask may be laid on something that is not seen.
+            note_handed_over(self.ledger, (base,))
         return result
 
     def _slice(self, node: ast.Slice) -> Value:

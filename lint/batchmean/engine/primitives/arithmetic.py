@@ -47,6 +47,8 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         return multiplied(context, a, b, node)
     if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
         return algebra.multiply(a, b)
+    if op is ast.FloorDiv and b.number() is None:
+        return context.computed(joint_shape(a, b))  # a number of batches, say
     if op is ast.Div or op is ast.FloorDiv:
         b = _counted(a, b)
         return context.placed(context.formed(nonlinear.divide(a, b), a, b), (a, b), node)

@@ -1,0 +1,55 @@
+"""What the names in training code say: paths, the last part of a name, the accumulation steps."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Final
+
+STEPS: Final = re.compile(r"accum|(^|_)acc_(steps?|iters?)", re.I)
+"""What people call the number of batches whose gradients are added up."""
+ITEMS: Final = "num_items_in_batch"
+"""What Hugging Face's Trainer calls the number of valid labels in all batches of one step of the optimizer."""
+
+
+def path_of(node: ast.expr) -> str:
+    """`a.b`, `a["b"]` or `a[b]` as the name that something is stored under; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = path_of(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    if isinstance(node, ast.Subscript):
+        base = path_of(node.value)
+        index = node.slice
+        if base and isinstance(index, ast.Constant) and isinstance(index.value, str):
+            return f"{base}[{index.value!r}]"
+        if base and isinstance(index, ast.Name):
+            return f"{base}[{index.id}]"
+    return ""
+
+
+def last_name(node: ast.expr) -> str:
+    """What is called so: `criterion` for `self.criterion`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Subscript):
+        return last_name(node.value)
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def setting_name(node: ast.expr) -> str:
+    """What a number is called: `steps` for `args.steps`, `config["steps"]`, `steps(devices)` and `max(steps, 1)`."""
+    while isinstance(node, ast.Call):
+        node = node.args[0] if last_name(node.func) in ("float", "int", "max") and node.args else node.func
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return str(node.slice.value)
+    return last_name(node)
+
+
+def divisor_name(node: ast.AST) -> str:
+    """What the divisor of a division is called."""
+    match node:
+        case ast.BinOp(right=by) | ast.AugAssign(value=by) | ast.Call(args=[by]) | ast.Call(args=[_, by]):
+            return setting_name(by)
+    return ""

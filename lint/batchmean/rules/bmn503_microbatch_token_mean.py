@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from batchmean.engine.events import Miscount
+from batchmean.rules.base import TotalRule
+
+
+class MicrobatchTokenMean(TotalRule):
+    """
+    ## What it finds
+
+    A mean over the positions that count (the labels that are not ignored, a mask) of one micro-batch, averaged over
+    micro-batches or devices again, whose numbers of such positions differ:
+
+    - `F.cross_entropy(logits, labels, ignore_index=pad)` or `(losses * mask).sum() / mask.sum()`, and then
+      `loss / accumulation_steps`;
+    - the same loss handed to what divides by the accumulation steps itself: `accelerator.backward` of Accelerate,
+      `engine.backward` of DeepSpeed, the `training_step` of Lightning, the `compute_loss` of Hugging Face's Trainer
+      where it leaves `num_items_in_batch` unread, an optimizer in `optax.MultiSteps`, one of Keras that accumulates;
+    - `jax.lax.pmean` of such a loss, or of its gradient.
+
+    A model of `transformers` gives such a mean, too. It is taken for one where the file makes a language model and
+    shows that some labels are ignored (a `-100`, a collator that pads the labels).
+
+    ## Why it matters
+
+    A token of a micro-batch with few of them weighs more than one of a micro-batch with many. The sum of the parts is
+    not the gradient of the whole batch: how the batch is cut changes the training, and accumulation is no substitute
+    for memory. More than a dozen trainers were rewritten for this since 2024.
+
+    Two things are right. The sum of the losses over the number of valid positions of all micro-batches and devices is
+    the mean over the whole batch. And it makes no difference where every micro-batch holds the same number of them.
+
+    What each trainer does with the loss that it is given:
+
+    | trainer | divides by the accumulation steps | what to hand over |
+    | --- | --- | --- |
+    | PyTorch alone, Fabric | no | the sum over the valid positions, over their number in all micro-batches |
+    | DistributedDataParallel | averages the gradients of the ranks | the same, times the ranks |
+    | Accelerate | yes, by those that `Accelerator` was made with | the same, times the steps and the processes |
+    | Transformers' Trainer | not where model or loss take the count | the sum over `num_items_in_batch` |
+    | Lightning | yes, by `accumulate_grad_batches` | the same, times the steps; or manual optimization |
+    | DeepSpeed | yes, unless `scale_wrt_gas=False` | the same, times the steps |
+    | Keras 3's optimizers | yes, by `gradient_accumulation_steps` | the same, times the steps |
+    | `optax.MultiSteps` | yes, unless `use_grad_mean=False` | the same, times the steps |
+
+    ## When to suppress it
+
+    Where all micro-batches hold the same number of valid positions (packed sequences), or where each micro-batch is
+    meant to weigh the same; say so beside the `# noqa: BMN503`. Not reported: a mean whose mask or whose ignored label
+    is not shown, an `ignore_index` that is a default written out (`-100`, with no label set to it in the file), what
+    `DistributedDataParallel` averages, and a mean that is multiplied again.
+    """
+
+    code = "BMN503"
+    precedence = 185
+    name = "microbatch-token-mean"
+    law = "split"
+    preview = True
+    kind = "micro-batch token mean"
+    summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"
+    wrong = """\
+import torch
+import torch.nn.functional as F
+
+
+def update(weight, micro_batches, pad_id, accumulation_steps):
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    for inputs, labels in micro_batches:
+        loss = F.cross_entropy(weight * inputs, labels, ignore_index=pad_id)
+        (loss / accumulation_steps).backward()
+    optimizer.step()
+    return weight.sum()
+"""
+    right = """\
+import torch
+import torch.nn.functional as F
+
+
+def update(weight, micro_batches, pad_id, accumulation_steps):
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    micro_batches = micro_batches[:accumulation_steps]
+    valid = sum((labels != pad_id).sum() for _, labels in micro_batches)
+    for inputs, labels in micro_batches:
+        loss = F.cross_entropy(weight * inputs, labels, ignore_index=pad_id, reduction="sum")
+        (loss / valid).backward()
+    optimizer.step()
+    return weight.sum()
+"""
+
+    def message(self, event: Miscount) -> str:
+        if event.about == "ranks":
+            return (
+                "a mean over the valid positions of one device is averaged over the devices: every device weighs the "
+                "same, however many it has; use psum of the sum and of the count, then divide"
+            )
+        return (
+            "a mean over the valid positions of one micro-batch is divided by the accumulation steps: every "
+            "micro-batch weighs the same, however many it has; use the sum, divided by the count of all micro-batches"
+        )
