@@ -103,6 +103,11 @@ def labelled_and_taught(part: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     return x, (labelled()(part)[1], teacher)
 
 
+def labelled_and_weighted(part: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    x, y = labelled()(part)
+    return x, (y, torch.rand(B, generator=_generator(part)))
+
+
 def padded(part: int) -> tuple[Tensor, Tensor]:
     """Sequences of unequal lengths: what follows their ends is not to count."""
     g = _generator(part)
@@ -271,10 +276,10 @@ WRONG: Sequence[Example] = (
     Example("token means of unequal parts", flat, language_model, padded, V, parts=4, scale=1 / 4),
     Example("parts never divided", flat, language_model, full, V, parts=4),
     Example(
-        "every example with every other",
-        lambda z, y: (-log_p(z).gather(1, y[:, None]) * torch.ones(len(y))).sum() / len(y),
+        "every example with every weight",
+        lambda z, t: (-log_p(z).gather(1, t[0][:, None]) * t[1]).mean(),
         classifier(),
-        labelled(),
+        labelled_and_weighted,
         V,
     ),
 )

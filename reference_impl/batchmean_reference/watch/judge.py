@@ -192,26 +192,34 @@ class _Batch:
         inner: Array = p * (slope - (p * slope).sum(axis=self.axis, keepdims=True))
         return inner
 
-    def widened(self, times: int) -> _Batch:
-        """With null classes: `times` as many classes in all."""
+    def sized(self, size: int) -> list[int | None]:
+        """Which number may have to grow with an axis of this size: none, or one that says the size."""
+        return [None, *(n for n, r in enumerate(self.roles) if r == "number" and self.leaves[n] == size)]
+
+    def widened(self, times: int, number: int | None = None) -> _Batch:
+        """With null classes: `times` as many classes in all, also in the number that says how many."""
         changed = list(self.leaves)
-        for number, role in enumerate(self.roles):
+        if number is not None:
+            changed[number] = changed[number] * times
+        for place, role in enumerate(self.roles):
             if role in ("like", "prediction", "classes"):
-                leaf = np.asarray(changed[number])
+                leaf = np.asarray(changed[place])
                 axis = 0 if role == "classes" else self.axis
                 shape = list(leaf.shape)
                 shape[axis] *= times - 1
                 null = np.full(shape, _null(leaf, axis, role), leaf.dtype)
-                changed[number] = np.concatenate([leaf, null], axis)
+                changed[place] = np.concatenate([leaf, null], axis)
         return replace(self, leaves=tuple(changed))
 
-    def repeated(self) -> _Batch:
-        """With every example twice."""
+    def repeated(self, number: int | None = None) -> _Batch:
+        """With every example twice, also in the number that says how many."""
         carried = ("prediction", "like", "unit", "flat", "unflat", "example")
         changed = [
             np.concatenate([leaf, leaf]) if role in carried else leaf
             for leaf, role in zip(self.leaves, self.roles, strict=True)
         ]
+        if number is not None:
+            changed[number] = changed[number] * 2
         return replace(self, leaves=tuple(changed))
 
 
@@ -514,8 +522,10 @@ def _null_class(
         "sum over the classes, then average: .sum(axis).mean(), or reduction='batchmean'",
     )
     try:
-        wide = _slopes(run, batch.widened(2), points.widened(2, axis))
-        wider = _slopes(run, batch.widened(4), points.widened(4, axis), 1)[0]
+        number, wide = _first_that_runs(
+            batch.sized(classes), lambda size: _slopes(run, batch.widened(2, size), points.widened(2, axis))
+        )
+        wider = _slopes(run, batch.widened(4, number), points.widened(4, axis), 1)[0]
     except NotJudged as reason:
         notes.append(f"no class can be appended: {reason}")
         if found is None or not _constant(found[0]):
@@ -577,13 +587,30 @@ def _grown(run: _Counted, batch: _Batch, points: _Points, total: float) -> int |
     """The power of the number of examples that the sum of the weights has; None where it has none."""
     try:
         twice = points.repeated()
-        found = _weights(_slopes(run, batch.repeated(), twice), twice, batch.axis)
+        _, slopes = _first_that_runs(
+            batch.sized(batch.shape[0]), lambda size: _slopes(run, batch.repeated(size), twice)
+        )
+        found = _weights(slopes, twice, batch.axis)
     except NotJudged:
         return None
     if found is None:
         return None
     power = math.log2(float(found[0].sum()) / total)
     return round(power) if abs(power - round(power)) < POWER else None
+
+
+def _first_that_runs(
+    sizes: Sequence[int | None], slopes: Callable[[int | None], list[Array]]
+) -> tuple[int | None, list[Array]]:
+    """The first of the numbers with which the loss can be run. A count that only happens to be as large is not
+    changed where it need not be."""
+    first: NotJudged | None = None
+    for size in sizes:
+        try:
+            return size, slopes(size)
+        except NotJudged as reason:
+            first = first or reason
+    raise first or NotJudged("nothing to run")
 
 
 def _divisor(run: _Counted, batch: _Batch, points: _Points, total: float) -> int | None:

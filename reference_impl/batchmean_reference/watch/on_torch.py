@@ -147,17 +147,17 @@ class _Watcher:
     """What a watch knows about one loss."""
 
     def __init__(self, loss_fn: Callable[..., Any], optimizer: Any, ignore_index: int, on: On) -> None:
-        while optimizer is not None and not hasattr(optimizer, "register_step_pre_hook"):
-            optimizer = getattr(optimizer, "optimizer", None)  # accelerate's and Lightning's wrap it
+        while hasattr(optimizer, "optimizer"):  # accelerate's and Lightning's wrap it
+            optimizer = optimizer.optimizer
         self.loss_fn, self.optimizer, self.ignore_index, self.on = loss_fn, optimizer, ignore_index, on
-        self.done, self.judging = False, False
+        self.done, self.judging, self.left = False, False, False
         self.verdict: Verdict | None = None
         self.pending = False
         self.parts: list[_Part] = []
         self.steps = 0
         self.handles: list[Any] = []
         if optimizer is not None:
-            self.handles.append(optimizer.register_step_pre_hook(self._step))
+            self.handles.append(optimizer.register_step_post_hook(self._step))
             parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
             self.parameter = min(parameters, key=lambda p: p.numel(), default=None)
 
@@ -168,7 +168,7 @@ class _Watcher:
 
     def seen(self, args: Any, kwargs: Any, result: Any) -> None:
         """Look at one real call and its result."""
-        if self.judging or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if self.judging or self.left or torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
         try:
             loss = loss_of(result)
@@ -197,6 +197,9 @@ class _Watcher:
             )
         except NotJudged as reason:
             self._leave(reason)
+            return
+        except Exception as error:  # a training must not end by being watched
+            self._leave(f"{type(error).__name__}: {error}")
             return
         finally:
             self.judging = False
@@ -235,7 +238,7 @@ class _Watcher:
             self._speak(scale)
         if self.optimizer is None:
             return
-        task = torch._C._current_graph_task_id()
+        task = getattr(torch._C, "_current_graph_task_id", lambda: -1)()
         if self._cleared() and not any(other is not None and other.backward == task for other in self.parts):
             self.parts.clear()
         if part is None:
@@ -249,7 +252,8 @@ class _Watcher:
         return grad is None or not bool(grad.any())
 
     def _step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Before a step of the optimizer: compare what has been accumulated, here and on the other ranks."""
+        """After a step of the optimizer, whose closure may have run the last part: compare what has been accumulated,
+        here and on the other ranks."""
         if self.done:
             return
         self.steps += 1
@@ -279,6 +283,7 @@ class _Watcher:
 
     def _leave(self, reason: object) -> None:
         leave(self.loss_fn, reason)
+        self.left = True
         if _world() > 1 and self.optimizer is not None:
             return  # the other ranks wait for this one at the step
         self._finish()

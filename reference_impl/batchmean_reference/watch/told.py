@@ -33,9 +33,12 @@ def message(function: Any, breaks: tuple[Break, ...]) -> str:
         else f"{each.told} ({each.law})"
         for each in breaks
     )
-    lines = [
-        f"{finding.code} at line {finding.span.line}" for finding in _linted(function) if finding.factor
-    ]
+    axes = {axis for each in breaks for axis in ("V", "D") if each.factor.endswith(f"/{axis}")}
+    lines = dict.fromkeys(
+        f"{finding.code} at line {finding.span.line}"
+        for finding in _linted(function)
+        if axes & {axis for axis, power in (finding.factor or {}).items() if power < 0}
+    )
     also = f" The linter says so, too: {', '.join(lines)}." if lines else ""
     advice = "; ".join(dict.fromkeys(each.advice for each in breaks))
     return f"{name_of(function)}{where}: {said}. To mend it: {advice}.{also}"
