@@ -38,7 +38,7 @@ def watch(
     as before: its results are those of the loss, untouched.
 
     At the first call whose predictions require a gradient, the loss is called about twenty times more, at most 8 examples and
-    about a million predictions of the batch each time (four times as many where classes are appended); the model is not.
+    about 260,000 predictions of the batch each time (four times as many where classes are appended); the model is not.
     Random states are restored, and so are buffers, gradients, modes and plain attributes of the modules that the loss uses.
 
     With `optimizer`, the parts whose gradients add up before `optimizer.step()`, in this process and over the ranks of

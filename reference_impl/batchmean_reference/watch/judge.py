@@ -30,8 +30,11 @@ Gradient = Callable[[Sequence[Any], int], tuple[float, Array]]
 
 Form = Literal["logits", "log_probs", "probs"]
 
-LIMIT = 1 << 20
+LIMIT = 1 << 18
 """At most so many predictions are looked at: of a larger batch, some examples and positions."""
+
+POSITIONS = 4
+"""At least so many positions of a sequence are looked at, however many classes there are."""
 
 EXAMPLES = 8
 """At most so many examples are looked at."""
@@ -282,15 +285,15 @@ def _cut(batch: _Batch) -> _Batch:
     flat = next((_shape(leaf) for leaf, role in zip(batch.leaves, batch.roles, strict=True) if role == "flat"), None)
     units = flat or batch.units
     examples = min(units[0], EXAMPLES)
-    room = max(LIMIT // batch.classes, 4)
+    room = max(LIMIT // batch.classes, 2 * POSITIONS)
     positions = math.prod(units[1:])
     while examples > 2 and examples * positions > room:
         examples -= 1
     taken = [np.arange(examples)]
     for size in units[1:]:
         keep = size
-        if examples * positions > room and size > 4:
-            keep = max(4, size * room // (examples * positions))
+        if examples * positions > room and size > POSITIONS:
+            keep = max(POSITIONS, size * room // (examples * positions))
         positions = positions // size * keep
         taken.append(np.unique(np.linspace(0, size - 1, keep).astype(int)))
     changed = []
@@ -311,7 +314,7 @@ def _cut(batch: _Batch) -> _Batch:
         elif role == "example":
             leaf = leaf[:examples] if flat is None else leaf
         changed.append(leaf)
-    if any(math.prod(_shape(leaf)) > 4 * LIMIT for leaf in changed):
+    if any(math.prod(_shape(leaf)) > 16 * LIMIT for leaf in changed):
         raise NotJudged("the batch is too large")
     return replace(batch, leaves=tuple(changed))
 
@@ -715,8 +718,8 @@ def _out_value(leaf: Array, counted: Array, shift: int, usual: float) -> float |
 
 
 def _masked_more(leaf: Array, counted: Array, shift: int, out: float) -> Array | None:
-    """More positions of the first example masked out, from its end; None where it has too few."""
-    more = leaf.copy()
+    """More positions of one example masked out, from its end; None where all have too few."""
+    more = np.ascontiguousarray(leaf).copy()
     if leaf.ndim == 1:
         valid = np.flatnonzero(counted)
         chosen = valid[len(valid) // 2 :]
@@ -724,13 +727,13 @@ def _masked_more(leaf: Array, counted: Array, shift: int, out: float) -> Array |
             return None
         more[chosen] = out
         return more
-    first = more[0].reshape(-1)
-    valid = np.flatnonzero(first != out)
-    valid = valid[valid >= shift]
-    if len(valid) < 2:
-        return None
-    first[valid[len(valid) // 2 :]] = out
-    return more
+    for row in more.reshape(len(more), -1):
+        valid = np.flatnonzero(row != out)
+        valid = valid[valid >= shift]
+        if len(valid) > 1:
+            row[valid[len(valid) // 2 :]] = out
+            return more
+    return None
 
 
 def _is_padding(mask: Array, out: float) -> bool:
@@ -756,7 +759,7 @@ def _latent(
         return None
     sizes = {_shape(whole[index])[:1] for index in predictions}
     cut = [leaf[:EXAMPLES] if _shape(leaf)[:1] in sizes and _shape(leaf) else leaf for leaf in whole]
-    if any(math.prod(_shape(leaf)) > 4 * LIMIT for leaf in cut):
+    if any(math.prod(_shape(leaf)) > 16 * LIMIT for leaf in cut):
         return None
     leaves = tuple(map(fetch, cut))
     for mu in predictions:

@@ -153,6 +153,7 @@ class _Watcher:
         self.done, self.judging, self.left = False, False, False
         self.verdict: Verdict | None = None
         self.pending = False
+        self.site: tuple[str, int] | None = None
         self.parts: list[_Part] = []
         self.steps = 0
         self.handles: list[Any] = []
@@ -191,6 +192,7 @@ class _Watcher:
 
     def _first(self, args: Any, kwargs: Any) -> None:
         self.judging = True
+        self.site = _call_site()
         try:
             self.verdict = judge_call(
                 self.loss_fn, args, kwargs, ignore_index=self.ignore_index, only_grad=True
@@ -264,7 +266,7 @@ class _Watcher:
         if self.steps >= STEPS or broken is not None:
             self._finish()
         if broken is not None and (self.on == "raise" or _rank() == 0):
-            say(message(self.loss_fn, (broken,)), self.on)
+            say(message(self.loss_fn, (broken,), self.site), self.on, self.site)
 
     def _speak(self, scale: float = 1.0) -> None:
         """Say what is wrong with the loss, but for what the training step makes good."""
@@ -279,7 +281,7 @@ class _Watcher:
             leave(self.loss_fn, f"it is multiplied with {scale:g} before the backward pass")
             return
         if self.on == "raise" or _rank() == 0:
-            say(message(self.loss_fn, breaks), self.on)
+            say(message(self.loss_fn, breaks, self.site), self.on, self.site)
 
     def _leave(self, reason: object) -> None:
         leave(self.loss_fn, reason)
@@ -391,10 +393,8 @@ def _rank() -> int:
 def _call_site() -> tuple[str, int]:
     """Where the training step calls the loss."""
     frame = sys._getframe(1)
-    own = frame.f_code.co_filename
-    while frame.f_back is not None and (
-        frame.f_code.co_filename == own or f"{torch.__name__}/nn/modules" in frame.f_code.co_filename.replace("\\", "/")
-    ):
+    between = (__file__, sys.modules[torch.nn.Module.__module__].__file__)
+    while frame.f_back is not None and frame.f_code.co_filename in between:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 

@@ -36,7 +36,8 @@ def place_of(function: Any) -> tuple[str, int] | None:
     """File and line of the definition of a loss; None where it has none (it is built in)."""
     try:
         found = plain(function)
-        return inspect.getsourcefile(found) or "", inspect.getsourcelines(found)[1]
+        file = inspect.getsourcefile(found)
+        return (file, inspect.getsourcelines(found)[1]) if file else None
     except (TypeError, OSError):
         return None
 
@@ -46,7 +47,7 @@ def findings_in(function: Any) -> list[Finding]:
     from batchmean import check_source
 
     place = place_of(function)
-    if place is None or not place[0]:
+    if place is None:
         return []
     file, first = place
     last = first + len(inspect.getsourcelines(plain(function))[0]) - 1

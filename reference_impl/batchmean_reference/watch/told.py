@@ -23,10 +23,15 @@ class WrongCountError(AssertionError):
     """The same as an exception, for `on="raise"` and for tests."""
 
 
-def message(function: Any, breaks: tuple[Break, ...]) -> str:
-    """All that is off with a loss, by what factor, and where, in one line."""
-    place = place_of(function)
-    where = f" ({place[0]}:{place[1]})" if place and place[0] else ""
+Site = tuple[str, int]
+"""A file and a line."""
+
+
+def message(function: Any, breaks: tuple[Break, ...], site: Site | None = None) -> str:
+    """All that is off with a loss, by what factor, and where, in one line. `site` is where it is called."""
+    places = [f"{file}:{line}" for file, line in filter(None, (place_of(function),))]
+    places += [f"called at {site[0]}:{site[1]}"] if site else []
+    where = f" ({', '.join(places)})" if places else ""
     said = "; ".join(
         f"{each.told}: it comes out at {each.factor} = {each.value:.3g} of what it should be ({each.law})"
         if each.factor
@@ -51,12 +56,14 @@ def _linted(function: Any) -> list[Any]:
         return []
 
 
-def say(text: str, on: On) -> None:
-    """Say it as asked. Raises `WrongCountError` for "raise"."""
+def say(text: str, on: On, site: Site | None = None) -> None:
+    """Say it as asked, a warning as one about the line that calls the loss. Raises `WrongCountError` for "raise"."""
     if on == "raise":
         raise WrongCountError(text)
     if on == "log":
         log.warning(text)
+    elif site:
+        warnings.warn_explicit(text, WrongCount, *site)
     else:
         warnings.warn(text, WrongCount, stacklevel=3)
 
