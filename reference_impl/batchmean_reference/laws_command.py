@@ -26,6 +26,10 @@ _EXEMPTION = re.compile(r"([\w ]+?)\s*\(([^)]+)\)")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code: 0 every law that applies holds, 1 one is broken, 2 usage."""
+    if argv and any(argument.partition("=")[0] == "--findings" for argument in argv):
+        from batchmean_reference.confirm import main as confirm
+
+        return confirm(argv)
     options = _parser().parse_args(argv)
     try:
         from batchmean_reference.examine import examine
@@ -54,7 +58,8 @@ def _parser() -> Parser:
         prog="batchmean laws",
         allow_abbrev=False,
         description="Runs a loss of yours at several sizes and says which laws of right averaging it keeps.",
-        epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, 2 it cannot be run",
+        epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, 2 it cannot be run. "
+        "`batchmean laws --findings PATH --execute` runs what the linter complains about: `batchmean laws --findings -h`.",
     )
     add = parser.add_argument
     add("function", metavar="MODULE:FUNCTION", help="package.module:function, or path/to/file.py:function")
