@@ -102,18 +102,26 @@ def main(argv: Sequence[str]) -> int:
 
 def find_tasks(paths: Sequence[str], options: argparse.Namespace) -> tuple[list[Task], list[str]]:
     """The linter's findings below these paths, each with what may be run for it; and what could not be read."""
-    from batchmean import check_files
+    from batchmean.check import Check
+    from batchmean.config import ConfigError, Settings, codes_from
 
-    tasks, errors = [], []
-    for result in check_files(paths, select=_codes(options)) if paths else ():
-        errors += [f"{error.path}: {error.message}" for error in result.errors]
-        if not result.findings:
-            continue
-        tree = ast.parse(Path(result.path).read_bytes()) if result.path.endswith(".py") else None
-        for finding in result.findings:
-            factor = None if finding.factor is None else dict(finding.factor)
-            names, reason = ((), "only Python files are run") if tree is None else _functions(tree, finding.span.line)
-            tasks.append(Task(result.path, finding.span.line, finding.code, factor, names, reason))
+    given: dict[str, Any] = {"preview": True} if options.preview else {}
+    try:
+        if options.select:
+            given["select"] = codes_from(options.select, "--select")
+        report = Check(Settings(given), warn=_warn).files(paths)
+    except ConfigError as error:
+        return [], [str(error)]
+    errors = [f"{error.path}: {error.message}" for error in report.errors]
+    trees: dict[str, ast.Module | None] = {}
+    tasks = []
+    for finding in sorted(report.findings, key=lambda finding: finding.sort_key):
+        path = finding.path
+        if path not in trees:
+            trees[path] = ast.parse(Path(path).read_bytes()) if path.endswith((".py", ".pyi")) else None
+        names, reason = _functions(trees[path], finding.span.line)
+        factor = None if finding.factor is None else dict(finding.factor)
+        tasks.append(Task(path, finding.span.line, finding.code, factor, names, reason))
     return tasks, errors
 
 
@@ -190,8 +198,10 @@ def _ended(code: int, timed_out: bool, seconds: float) -> str:
     return f"its process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
 
 
-def _functions(tree: ast.Module, line: int) -> tuple[tuple[str, ...], str]:
+def _functions(tree: ast.Module | None, line: int) -> tuple[tuple[str, ...], str]:
     """The functions (or classes with a forward method) to run for a finding on this line, or why there are none."""
+    if tree is None:
+        return (), "only Python files are run"
     holder = next(
         (
             node
@@ -206,7 +216,12 @@ def _functions(tree: ast.Module, line: int) -> tuple[tuple[str, ...], str]:
         return (callers, "") if callers else ((), "it stands in no function")
     if isinstance(holder, ast.AsyncFunctionDef):
         return (), f"{holder.name} is asynchronous"
-    return (holder.name, *_callers(tree, holder.name)), ""
+    callers = _callers(tree, holder.name)
+    if isinstance(holder, ast.ClassDef):
+        methods = {node.name for node in holder.body if isinstance(node, ast.FunctionDef)}
+        if not methods & {"forward", "call", "__call__"}:
+            return callers, f"it stands in a method of {holder.name}, and needs an object of that class"
+    return (holder.name, *callers), ""
 
 
 def _assigned_callers(tree: ast.Module, line: int) -> tuple[str, ...]:
@@ -233,14 +248,6 @@ def _callers(tree: ast.Module, name: str) -> tuple[str, ...]:
                     found[node.name] = None
                     sought.append(node.name)
     return tuple(found)[:CALLERS]
-
-
-def _codes(options: argparse.Namespace) -> list[str] | None:
-    from batchmean.rules import RULES
-
-    if options.select:
-        return [code.strip() for text in options.select for code in text.split(",") if code.strip()]
-    return list(RULES) if options.preview else None
 
 
 def _line(task: Task, outcome: Outcome) -> str:
@@ -272,6 +279,10 @@ def _print_json(tasks: Sequence[Task], outcomes: Iterable[Outcome], counts: Mapp
         for task, outcome in zip(tasks, outcomes, strict=True)
     ]
     print(json.dumps({"version": 1, "tool": "batchmean laws", "findings": rows, "counts": counts}, indent=2))
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _complain(message: str) -> int:

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, reduce
 from pathlib import Path
 from types import ModuleType
@@ -98,7 +98,7 @@ def _measured(path: Path, name: str, factor: Mapping[str, int] | None) -> tuple[
         convert=framework.convert,
     )
     if factor is None:
-        return _broken(loss)
+        return _without_factor([law for law, result in check_laws(loss).items() if result.verdict == "broken"])
     measured = [exponents(loss, sizes) for sizes in loss.points[:POINTS]]
     if lacking := _lacking(factor, set(measured[0]), loss):
         return "open", None, lacking
@@ -114,8 +114,7 @@ def _examined(function: Any, factor: Mapping[str, int] | None) -> tuple[str, str
     """The same without a declaration: what the arguments are is guessed."""
     found = examine(function)
     if factor is None:
-        broken = ", ".join(found.broken)
-        return ("confirmed", None, f"breaks {broken}") if broken else ("contradicted", None, "it breaks no law")
+        return _without_factor(found.broken)
     if lacking := sorted(set(factor) - set(found.axes)):
         needed = "; ".join(f"{name}: {kind}" for name, kind in found.declared.items())
         return "open", None, f"{', '.join(lacking)} could not be varied with {needed}: declare the arguments"
@@ -125,12 +124,11 @@ def _examined(function: Any, factor: Mapping[str, int] | None) -> tuple[str, str
     return ("confirmed" if agrees else "contradicted"), fraction(found.factor), ""
 
 
-def _broken(loss: Loss) -> tuple[str, str | None, str]:
-    """For a finding without a factor: whether a law is broken at all."""
-    broken = [law for law, result in check_laws(loss).items() if result.verdict == "broken"]
+def _without_factor(broken: Sequence[str]) -> tuple[str, str | None, str]:
+    """For a finding that names no factor: whether a law is broken at all."""
     if broken:
         return "confirmed", None, f"breaks {', '.join(broken)}"
-    return "contradicted", None, "it breaks no law"
+    return "open", None, "it breaks no law, and the finding names no factor"
 
 
 def _lacking(factor: Mapping[str, int], measured: set[str], loss: Loss) -> str:
