@@ -1,8 +1,7 @@
 """`batchmean.watch` beside other run-time checks: twenty wrong and twenty right losses, in training steps that are run.
 
 Run from the root of the project: `python -m benchmarks.watch`. It needs PyTorch, and compares with `torchtest2` and
-`neural-net-checklist` where they are installed (they need each other's environment to have torch, too). The last line is
-JSON: for each tool how many wrong losses it found, and on how many right ones it raised a false alarm. The models are
+`neural-net-checklist` where they are installed, and leaves them out with a line where not. The last line is JSON: for each tool how many wrong losses it found, and on how many right ones it raised a false alarm. The models are
 not trained, so that a check of the loss at initialisation has what it asks for.
 """
 
@@ -51,7 +50,7 @@ class Example:
 B, T, V, FEATURES = 12, 10, 23, 16
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module):  # type: ignore[misc]
     """The half of a variational autoencoder that the KL term sees, and a linear decoder."""
 
     def __init__(self) -> None:
@@ -181,9 +180,7 @@ def focal(logits: Tensor, y: Tensor) -> Tensor:
 
 def distilled(student: Tensor, targets: Any, reduction: str, temperature: float = 4.0) -> Tensor:
     y, teacher = targets
-    soft = F.kl_div(
-        log_p(student / temperature), F.softmax(teacher / temperature, -1), reduction=reduction
-    )
+    soft = F.kl_div(log_p(student / temperature), F.softmax(teacher / temperature, -1), reduction=reduction)
     return 0.5 * F.cross_entropy(student, y) + 0.5 * temperature**2 * soft
 
 
@@ -209,7 +206,9 @@ def macro(logits: Tensor, y: Tensor) -> Tensor:
 
 
 WRONG: Sequence[Example] = (
-    Example("one-hot, mean of all", lambda z, y: -(one_hot(y, z) * log_p(z)).mean(), classifier(), labelled(), V),
+    Example(
+        "one-hot, mean of all", lambda z, y: -(one_hot(y, z) * log_p(z)).mean(), classifier(), labelled(), V
+    ),
     Example(
         "one-hot of 10, mean of all",
         lambda z, y: -(F.one_hot(y, 10) * log_p(z)).mean(),
@@ -219,7 +218,11 @@ WRONG: Sequence[Example] = (
     ),
     Example("kl_div, default mean", lambda z, t: F.kl_div(log_p(z), t.softmax(-1)), classifier(), taught, V),
     Example(
-        "KLDivLoss on log-probabilities", lambda lp, t: nn.KLDivLoss()(lp, t.softmax(-1)), log_classifier, taught, V
+        "KLDivLoss on log-probabilities",
+        lambda lp, t: nn.KLDivLoss()(lp, t.softmax(-1)),
+        log_classifier,
+        taught,
+        V,
     ),
     Example("teacher, mean of all", lambda z, t: -(t.softmax(-1) * log_p(z)).mean(), classifier(), taught, V),
     Example(
@@ -237,9 +240,7 @@ WRONG: Sequence[Example] = (
         V,
     ),
     Example("focal, mean of all", lambda z, y: focal(z, y).mean(), classifier(), labelled(), V),
-    Example(
-        "distillation, mean", lambda z, t: distilled(z, t, "mean"), classifier(), labelled_and_taught, V
-    ),
+    Example("distillation, mean", lambda z, t: distilled(z, t, "mean"), classifier(), labelled_and_taught, V),
     Example(
         "pixels, mean of all",
         lambda z, y: -(F.one_hot(y, 5).permute(0, 3, 1, 2) * z.log_softmax(1)).mean(),
@@ -249,7 +250,11 @@ WRONG: Sequence[Example] = (
     ),
     Example("ignored tokens averaged", lambda z, y: flat(z, y, "none").mean(), language_model, padded, V),
     Example(
-        "ignored tokens averaged, shifted", lambda z, y: shifted(z, y, "none").mean(), language_model, padded, V
+        "ignored tokens averaged, shifted",
+        lambda z, y: shifted(z, y, "none").mean(),
+        language_model,
+        padded,
+        V,
     ),
     Example(
         "masked tokens averaged",
@@ -258,7 +263,9 @@ WRONG: Sequence[Example] = (
         padded_with_mask,
         V,
     ),
-    Example("divided by the batch again", lambda z, y: F.cross_entropy(z, y) / len(y), classifier(), labelled(), V),
+    Example(
+        "divided by the batch again", lambda z, y: F.cross_entropy(z, y) / len(y), classifier(), labelled(), V
+    ),
     Example(
         "sum over the classes' number",
         lambda z, y: F.cross_entropy(z, y, reduction="sum") / z.shape[-1],
@@ -266,7 +273,13 @@ WRONG: Sequence[Example] = (
         labelled(),
         V,
     ),
-    Example("divided by a vocabulary", lambda z, y: F.cross_entropy(z, y) / 1003, classifier(1003), labelled(1003), 1003),
+    Example(
+        "divided by a vocabulary",
+        lambda z, y: F.cross_entropy(z, y) / 1003,
+        classifier(1003),
+        labelled(1003),
+        1003,
+    ),
     Example(
         "latent KL, mean of all",
         lambda o, x: F.mse_loss(o[0], x) + gaussian(o).mean(),
@@ -287,7 +300,11 @@ WRONG: Sequence[Example] = (
 RIGHT: Sequence[Example] = (
     Example("cross_entropy", F.cross_entropy, classifier(), labelled(), V),
     Example(
-        "label smoothing", lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1), classifier(), labelled(), V
+        "label smoothing",
+        lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1),
+        classifier(),
+        labelled(),
+        V,
     ),
     Example("teacher", lambda z, t: F.cross_entropy(z, t.softmax(-1)), classifier(), taught, V),
     Example(
@@ -346,7 +363,11 @@ RIGHT: Sequence[Example] = (
     Example("mean squared error", F.mse_loss, classifier(FEATURES), features),
     Example("several labels", F.binary_cross_entropy_with_logits, classifier(), several),
     Example(
-        "Brier score", lambda z, y: (z.softmax(-1) - one_hot(y, z)).square().mean(), classifier(), labelled(), V
+        "Brier score",
+        lambda z, y: (z.softmax(-1) - one_hot(y, z)).square().mean(),
+        classifier(),
+        labelled(),
+        V,
     ),
     Example(
         "latent KL",
@@ -428,13 +449,13 @@ TOOLS: Sequence[tuple[str, str, Callable[[Example], bool]]] = (
 
 def alarm(tool: Callable[[Example], bool], example: Example) -> bool | str:
     """Whether the tool says that the loss is wrong, or the error that it ended with."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return tool(example)
-            except Exception as error:
-                return f"{type(error).__name__}: {error}"
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with quiet[0], quiet[1], warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return tool(example)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
 
 def main() -> int:

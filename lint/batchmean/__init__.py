@@ -7,10 +7,11 @@
 # Nothing is imported here: `python -m` looks in the working directory until __main__ has taken that away.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from batchmean_reference.watch import NotJudged, WrongCount, WrongCountError, check_loss, watch
+
     from batchmean.api import Result, check_files, check_source
     from batchmean.check import FileError
     from batchmean.findings import Because, Edit, Finding, Fix, Span
-    from batchmean_reference.watch import NotJudged, WrongCount, WrongCountError, check_loss, watch
 
 __version__ = "0.1.0"
 

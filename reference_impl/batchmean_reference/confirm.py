@@ -1,7 +1,7 @@
 """`batchmean laws --findings PATH --execute`: runs the functions that the linter complains about, and compares.
 
 The linter reads code and never runs it; this does, because `--execute` says so. Each file is imported in a process of
-its own (`confirm_worker`), with limits; what a finding claims is confirmed by the laws, which know nothing of the linter.
+its own (`confirm_worker`), with limits; what a finding claims is tried by the laws, which know nothing of the linter.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Outcome:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the command and returns its exit code: 0 all findings confirmed, 1 one is not, 2 usage or unreadable files."""
+    """Runs the command and returns its exit code: 0 all findings confirmed, 1 one is not, 2 usage, unreadable files."""
     options = _parser().parse_args(argv)
     try:
         import batchmean_reference.examine  # noqa: F401 - what the other process needs
@@ -68,15 +68,15 @@ def main(argv: Sequence[str]) -> int:
     for path in missing:
         _complain(f"{path}: no such file or directory")
     tasks, errors = find_tasks([path for path in options.findings if path not in missing], options)
-    for error in errors:
-        _complain(error)
+    for problem in errors:
+        _complain(problem)
     as_json = options.output_format == "json"
     if not options.execute:
         return _listed(tasks, as_json, bool(missing or errors))
     if not as_json:
         print(
-            "Running the code: each file with a finding is imported in a process of its own, and the function is called "
-            f"(at most {options.timeout} s each).\n"
+            "Running the code: each file with a finding is imported in a process of its own, and the function is "
+            f"called (at most {options.timeout} s each).\n"
         )
     outcomes = []
     for task, outcome in zip(tasks, run(tasks, options.timeout), strict=True):
@@ -258,18 +258,23 @@ def _line(task: Task, outcome: Outcome) -> str:
     named = f" {outcome.function}" if outcome.function else ""
     measured = f"measured {outcome.measured}" if outcome.measured else ""
     details = "; ".join(filter(None, (measured, outcome.reason)))
-    return f"{task.path}:{task.line}: {task.code}{claimed}{named}: {outcome.verdict}{f' ({details})' if details else ''}"
+    more = f" ({details})" if details else ""
+    return f"{task.path}:{task.line}: {task.code}{claimed}{named}: {outcome.verdict}{more}"
 
 
 def _listed(tasks: Sequence[Task], as_json: bool, is_bad: bool) -> int:
     if as_json:
-        _print_json(tasks, [Outcome("open", None, None, "--execute is not given")] * len(tasks), {"open": len(tasks)})
+        _print_json(
+            tasks, [Outcome("open", None, None, "--execute is not given")] * len(tasks), {"open": len(tasks)}
+        )
     else:
         for task in tasks:
             would = f"would run {task.functions[0]}" if task.functions else task.reason
             print(f"{task.path}:{task.line}: {task.code}: {would}")
     if tasks:
-        print("note: nothing was run; --execute imports these files and calls these functions", file=sys.stderr)
+        print(
+            "note: nothing was run; --execute imports these files and calls these functions", file=sys.stderr
+        )
     return USAGE if tasks or is_bad else CONFIRMED
 
 

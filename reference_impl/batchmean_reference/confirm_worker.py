@@ -98,12 +98,18 @@ def _measured(path: Path, name: str, factor: Mapping[str, int] | None) -> tuple[
         convert=framework.convert,
     )
     if factor is None:
-        return _without_factor([law for law, result in check_laws(loss).items() if result.verdict == "broken"])
+        return _without_factor(
+            [law for law, result in check_laws(loss).items() if result.verdict == "broken"]
+        )
     measured = [exponents(loss, sizes) for sizes in loss.points[:POINTS]]
     if lacking := _lacking(factor, set(measured[0]), loss):
         return "open", None, lacking
     shown = {axis: round(power) for axis, power in measured[0].items() if math.isfinite(power)}
-    if any(abs(power - shown.get(axis, math.inf)) > POWER for powers in measured for axis, power in powers.items()):
+    if any(
+        abs(power - shown.get(axis, math.inf)) > POWER
+        for powers in measured
+        for axis, power in powers.items()
+    ):
         return "open", None, "it changes with the sizes, but as no power of them: what else does it compute?"
     expected = _seen(factor, loss)
     agrees = all(power == expected.get(axis, 0) for axis, power in shown.items())
@@ -137,7 +143,11 @@ def _lacking(factor: Mapping[str, int], measured: set[str], loss: Loss) -> str:
     for axis in factor:
         if axis in loss.fixed:
             return f"the code fixes {axis} = {loss.fixed[axis]}, so that it cannot be varied"
-        if axis in measured or (axis in examples and measured & examples) or (axis == "T" and "N" in measured):
+        if (
+            axis in measured
+            or (axis in examples and measured & examples)
+            or (axis == "T" and "N" in measured)
+        ):
             continue
         return f"no law varies {axis} here"
     return ""

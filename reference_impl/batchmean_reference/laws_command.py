@@ -59,7 +59,7 @@ def _parser() -> Parser:
         allow_abbrev=False,
         description="Runs a loss of yours at several sizes and says which laws of right averaging it keeps.",
         epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, 2 it cannot be run. "
-        "`batchmean laws --findings PATH --execute` runs what the linter complains about: `batchmean laws --findings -h`.",
+        "`batchmean laws --findings PATH --execute` runs what the linter complains about (`--findings -h`).",
     )
     add = parser.add_argument
     add("function", metavar="MODULE:FUNCTION", help="package.module:function, or path/to/file.py:function")

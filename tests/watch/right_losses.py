@@ -43,7 +43,10 @@ def padded(out: int = -100) -> Tensor:
 @right
 def soft_target_cross_entropy() -> Call:
     """As timm has it."""
-    return lambda x, t: torch.sum(-t * F.log_softmax(x, -1), -1).mean(), (drawn(B, V), drawn(B, V, seed=2).detach().softmax(-1))
+    return lambda x, t: torch.sum(-t * F.log_softmax(x, -1), -1).mean(), (
+        drawn(B, V),
+        drawn(B, V, seed=2).detach().softmax(-1),
+    )
 
 
 @right
@@ -79,7 +82,9 @@ def jensen_shannon_consistency() -> Call:
 def symmetric_kl_of_two_passes() -> Call:
     def loss(first: Tensor, second: Tensor, y: Tensor) -> Tensor:
         p, q = F.log_softmax(first, -1), F.log_softmax(second, -1)
-        kl = F.kl_div(p, q, log_target=True, reduction="batchmean") + F.kl_div(q, p, log_target=True, reduction="batchmean")
+        kl = F.kl_div(p, q, log_target=True, reduction="batchmean") + F.kl_div(
+            q, p, log_target=True, reduction="batchmean"
+        )
         return (F.cross_entropy(first, y) + F.cross_entropy(second, y)) / 2 + kl / 4
 
     return loss, (drawn(B, V), drawn(B, V, seed=2), labels(B))
@@ -93,6 +98,15 @@ def binary_targets() -> Call:
 @right
 def binary_on_probabilities() -> Call:
     return F.binary_cross_entropy, (drawn(B, V).softmax(-1), F.one_hot(labels(B), V).float())
+
+
+@right
+def binary_on_probabilities_of_many_classes() -> Call:
+    """Where every probability is small, its half for the wrong classes hardly shows."""
+    return (
+        lambda p, y: F.binary_cross_entropy(p, F.one_hot(y, p.shape[-1]).float()),
+        (drawn(B, 3000).softmax(-1), labels(B, classes=3000)),
+    )
 
 
 @right
@@ -249,7 +263,9 @@ def tokens_by_a_given_count() -> Call:
 @right
 def tokens_with_a_vocabulary_size() -> Call:
     def loss(logits: Tensor, labels: Tensor, vocab_size: int) -> Tensor:
-        return F.cross_entropy(logits.view(-1, vocab_size).float(), F.pad(labels, (0, 1), value=-100)[:, 1:].reshape(-1))
+        return F.cross_entropy(
+            logits.view(-1, vocab_size).float(), F.pad(labels, (0, 1), value=-100)[:, 1:].reshape(-1)
+        )
 
     return loss, (drawn(B, T, V), padded(), V)
 
@@ -262,7 +278,10 @@ def one_token_of_each() -> Call:
 @right
 def regularised_partition() -> Call:
     """With the squared logarithm of the partition function."""
-    return lambda x, y: F.cross_entropy(x, y) + 1e-4 * x.logsumexp(-1).square().mean(), (drawn(B, V), labels(B))
+    return lambda x, y: F.cross_entropy(x, y) + 1e-4 * x.logsumexp(-1).square().mean(), (
+        drawn(B, V),
+        labels(B),
+    )
 
 
 @right
@@ -276,7 +295,10 @@ def polynomial() -> Call:
 
 @right
 def generalised() -> Call:
-    return lambda x, y: ((1 - x.softmax(-1).gather(1, y[:, None]) ** 0.7) / 0.7).mean(), (drawn(B, V), labels(B))
+    return lambda x, y: ((1 - x.softmax(-1).gather(1, y[:, None]) ** 0.7) / 0.7).mean(), (
+        drawn(B, V),
+        labels(B),
+    )
 
 
 @right
@@ -399,7 +421,12 @@ def group_relative_policy() -> Call:
     def loss(logp: Tensor, old: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:
         return -((logp - old).exp() * advantage[:, None] * mask).sum() / (len(logp) * T)
 
-    return loss, (-drawn(B, T).abs(), -drawn(B, T, seed=2).detach().abs(), drawn(B, seed=5).detach(), keep().float())
+    return loss, (
+        -drawn(B, T).abs(),
+        -drawn(B, T, seed=2).detach().abs(),
+        drawn(B, seed=5).detach(),
+        keep().float(),
+    )
 
 
 @right

@@ -150,7 +150,7 @@ def test_what_the_step_makes_good_is_no_mistake(torch: Any) -> None:
 
 
 def test_a_loss_that_fails_on_other_numbers_does_not_end_the_training(torch: Any) -> None:
-    first = []
+    first: list[bool] = []
 
     def once(logits: Any, labels: Any) -> Any:
         if first:
@@ -164,7 +164,7 @@ def test_a_loss_that_fails_on_other_numbers_does_not_end_the_training(torch: Any
 def stateful(torch: Any) -> Any:
     """A model with all that a watch could disturb: a buffer, a counter, a mode, gradients and random numbers."""
 
-    class Criterion(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Criterion(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("seen", torch.zeros(()))
@@ -267,6 +267,6 @@ def test_ranks_are_compared(kind: str, warned: bool, tmp_path: Path) -> None:
 
 
 def test_importing_batchmean_imports_no_framework() -> None:
-    code = "import batchmean, sys; assert callable(batchmean.check_source); print({'torch', 'numpy'} & set(sys.modules))"
+    code = "import batchmean, sys; assert callable(batchmean.check_source); print({'torch', 'numpy'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 try:
     from batchmean_reference.watch.judge import Break, NotJudged, Verdict
-    from batchmean_reference.watch.told import WrongCount, WrongCountError, checked_way, leave, message, say
+    from batchmean_reference.watch.told import WrongCount, WrongCountError, checked_way, message, say
 except ImportError as error:
     raise ImportError(
         f"batchmean.watch needs {error.name}: pip install '.[watch]' in a checkout of batchmean"
@@ -37,9 +37,10 @@ def watch(
     A module is returned itself, with a hook that takes itself off; a function comes back wrapped. Use what comes back
     as before: its results are those of the loss, untouched.
 
-    At the first call whose predictions require a gradient, the loss is called about twenty times more, at most 8 examples and
-    about 260,000 predictions of the batch each time (four times as many where classes are appended); the model is not.
-    Random states are restored, and so are buffers, gradients, modes and plain attributes of the modules that the loss uses.
+    At the first call whose predictions require a gradient, the loss is called about twenty times more, each time with at
+    most 32 examples and about 260,000 predictions of the batch (four times as many where classes are appended); the model
+    is not. Random states are restored, and so are buffers, gradients, modes and plain attributes of the modules that the
+    loss uses.
 
     With `optimizer`, the parts whose gradients add up before `optimizer.step()`, in this process and over the ranks of
     `torch.distributed`, are compared for three steps: a unit (example, or valid token) should weigh the same in all of
@@ -57,8 +58,7 @@ def watch(
         raise ImportError(
             f"batchmean.watch needs {error.name}: pip install '.[watch]' in a checkout of batchmean"
         ) from error
-    watched: Any = on_torch.watch(loss_fn, optimizer=optimizer, ignore_index=ignore_index, on=on)
-    return watched
+    return cast(F, on_torch.watch(loss_fn, optimizer=optimizer, ignore_index=ignore_index, on=on))
 
 
 def check_loss(
@@ -101,5 +101,7 @@ def _judged(
 def _holds(value: Any, kind: type) -> bool:
     if isinstance(value, kind):
         return True
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (tuple, list)) else ()
+    inner = (
+        value.values() if isinstance(value, Mapping) else value if isinstance(value, (tuple, list)) else ()
+    )
     return any(_holds(each, kind) for each in inner)

@@ -36,7 +36,7 @@ LIMIT = 1 << 18
 POSITIONS = 4
 """At least so many positions of a sequence are looked at, however many classes there are."""
 
-EXAMPLES = 8
+EXAMPLES = 32
 """At most so many examples are looked at."""
 
 RESIDUAL = 3e-3
@@ -132,9 +132,9 @@ def judge(
     """Judge one call of a loss.
 
     `leaves` are its arguments: arrays, numbers and whatever else it takes; `predictions` the indices of those that may
-    be predictions, floating-point arrays. `fetch` makes NumPy's arrays out of others, once they are cut. `ignore_index` is the label of positions that do not count, where the
-    batch itself does not show it. `agreed` is asked where a factor of 1/V may as well be a weight that was
-    chosen: whether the code shows that it is none.
+    be predictions, floating-point arrays. `fetch` makes NumPy's arrays out of others, once they are cut. `ignore_index`
+    is the label of positions that do not count, where the batch itself does not show it. `agreed` is asked where a factor
+    of 1/V may as well be a weight that was chosen: whether the code shows that it is none.
 
     Raises `NotJudged` with the reason where the loss has not the gradient of a cross-entropy, is random, or cannot be
     run on what it was handed with other numbers in it.
@@ -144,13 +144,38 @@ def judge(
     for index in predictions:
         for axis in _axes(leaves[index].shape):
             try:
-                return _judged(run, _batch(leaves, index, axis, fetch), ignore_index, agreed)
+                batch = _batch(leaves, index, axis, fetch)
+                verdict = _judged(run, batch, ignore_index, agreed)
+                return replace(verdict, breaks=_in_full(verdict, leaves, batch, fetch))
             except NotJudged as reason:
                 reasons.append(str(reason))
     latent = _latent(run, leaves, predictions, fetch)
     if latent is not None:
         return latent
     raise NotJudged(reasons[0] if reasons else "no argument is a prediction with classes")
+
+
+def _in_full(
+    verdict: Verdict, leaves: Sequence[Any], batch: _Batch, fetch: Callable[[Any], Any]
+) -> tuple[Break, ...]:
+    """What is broken, with the sizes of the whole batch: the judge has looked at a part of it."""
+    shape, count = _shape(leaves[batch.index]), verdict.count
+    units = shape[: batch.axis] + shape[batch.axis + 1 :]
+    found = []
+    for each in verdict.breaks:
+        if each.factor == "1/B":
+            each = replace(each, value=1 / shape[0])
+        elif each.factor == "n/V":
+            each = replace(each, value=each.value * math.prod(units) / math.prod(batch.units))
+        elif each.law == "padding" and count is not None and count.leaf is not None:
+            valid = count(_put(leaves, count.leaf, fetch(leaves[count.leaf])))
+            positions = _positions(units, count.shift)
+            masked = (
+                f"the {positions - valid} of {positions} positions that are masked out are divided by, too"
+            )
+            each = replace(each, value=valid / positions, told=masked)
+        found.append(each)
+    return tuple(found)
 
 
 # --- a batch, and what can be done to it
@@ -180,19 +205,22 @@ class _Batch:
 
     def with_logits(self, z: Array) -> tuple[Any, ...]:
         """The arguments with predictions made from these logits, in the form that the loss takes."""
-        made = {"logits": lambda: z, "log_probs": lambda: _log_softmax(z, self.axis)}.get(
-            self.form, lambda: _softmax(z, self.axis)
-        )()
-        return _put(self.leaves, self.index, made.astype(np.float32))
+        if self.form == "log_probs":
+            z = _log_softmax(z, self.axis)
+        elif self.form == "probs":
+            z = _softmax(z, self.axis)
+        return _put(self.leaves, self.index, z.astype(np.float32))
 
     def chain(self, z: Array, slope: Array) -> Array:
         """The gradient with respect to the logits, from that with respect to the predictions."""
         if self.form == "logits":
             return slope
         p = _softmax(z, self.axis)
+        inner: Array
         if self.form == "log_probs":
-            return slope - p * slope.sum(axis=self.axis, keepdims=True)
-        inner: Array = p * (slope - (p * slope).sum(axis=self.axis, keepdims=True))
+            inner = slope - p * slope.sum(axis=self.axis, keepdims=True)
+            return inner
+        inner = p * (slope - (p * slope).sum(axis=self.axis, keepdims=True))
         return inner
 
     def sized(self, size: int) -> list[int | None]:
@@ -282,7 +310,9 @@ def _cut(batch: _Batch) -> _Batch:
 
     Positions are taken evenly over the whole length: the padding is at its end.
     """
-    flat = next((_shape(leaf) for leaf, role in zip(batch.leaves, batch.roles, strict=True) if role == "flat"), None)
+    flat = next(
+        (_shape(leaf) for leaf, role in zip(batch.leaves, batch.roles, strict=True) if role == "flat"), None
+    )
     units = flat or batch.units
     examples = min(units[0], EXAMPLES)
     room = max(LIMIT // batch.classes, 2 * POSITIONS)
@@ -348,7 +378,9 @@ class _Counted:
             raise
         except Exception as error:  # the user's code, on numbers that it was not written for
             lines = str(error).strip().splitlines() or [""]
-            raise NotJudged(f"it cannot be run on other numbers: {type(error).__name__}: {lines[0]}") from error
+            raise NotJudged(
+                f"it cannot be run on other numbers: {type(error).__name__}: {lines[0]}"
+            ) from error
         if not math.isfinite(value) or not np.isfinite(slope).all():
             raise NotJudged("the loss or its gradient is not finite")
         return value, np.asarray(slope, np.float64)
@@ -362,8 +394,16 @@ class _Points:
 
     @classmethod
     def drawn(cls, batch: _Batch) -> _Points:
+        """Each unit has half of the mass on one class, another one at each point: where all masses are small, what
+        is elementwise on the probabilities looks like a cross-entropy."""
         rng = np.random.default_rng(0)
-        return cls(tuple(rng.normal(scale=1.5, size=batch.shape) for _ in range(3)))
+        axis, drawn = batch.axis, []
+        for _ in range(3):
+            z = rng.normal(scale=1.5, size=batch.shape)
+            chosen = np.expand_dims(rng.integers(0, batch.classes, batch.units), axis)
+            np.put_along_axis(z, chosen, _logsumexp(z, axis), axis)
+            drawn.append(z)
+        return cls(tuple(drawn))
 
     def far_from(self, labels: Array, axis: int) -> _Points:
         """The same with next to no mass on the labels: there a focal loss weighs as a cross-entropy does, and what
@@ -393,9 +433,7 @@ class _Points:
 
 def _slopes(run: _Counted, batch: _Batch, points: _Points, number: int = 3) -> list[Array]:
     """Gradients with respect to the logits at the first points."""
-    return [
-        batch.chain(z, run(batch.with_logits(z), batch.index)[1]) for z in points.z[:number]
-    ]
+    return [batch.chain(z, run(batch.with_logits(z), batch.index)[1]) for z in points.z[:number]]
 
 
 def _weights(
@@ -464,8 +502,10 @@ def _judged(run: _Counted, batch: _Batch, ignore_index: float, agreed: Callable[
                 "its gradient is not that of a cross-entropy: an elementwise loss, several terms, or one that looks at "
                 "the whole batch"
             )
-        return Verdict((averaged,), tuple(tried), batch.classes, None, None, None, None, run.runs, tuple(notes))
-    w, y = found
+        return Verdict(
+            (averaged,), tuple(tried), batch.classes, None, None, None, None, run.runs, tuple(notes)
+        )
+    w = found[0]
     total = float(w.sum())
     grows = _grown(run, batch, points, total)
     divisor = None
@@ -583,7 +623,7 @@ def _may_be_macro(w: Array, y: Array, classes: int, axis: int) -> bool:
     present, numbers = np.unique(labels, return_counts=True)
     if _constant(w) and len(set(numbers.tolist())) > 1:
         return False
-    return bool(2 * w.sum() * classes > 0.6 * len(present)) if len(present) > 1 else not _constant(w)
+    return len(present) < 2 or bool(2 * w.sum() * classes > 0.6 * len(present))
 
 
 def _grown(run: _Counted, batch: _Batch, points: _Points, total: float) -> int | None:
@@ -684,12 +724,13 @@ def _masks(
                     "padding",
                     "n_valid/N",
                     before / _positions(units, shift),
-                    f"the {_positions(units, shift) - before} of {_positions(units, shift)} positions that are masked "
-                    "out are divided by, too",
+                    "the positions that are masked out are divided by, too",
                     "divide by the number of valid positions: loss.sum() / mask.sum()",
                 )
             return count, None
-    return (Count(batch.index, batch.axis, None, 0, 0, False) if counted.all() and len(units) == 1 else None), None
+    return (
+        Count(batch.index, batch.axis, None, 0, 0, False) if counted.all() and len(units) == 1 else None
+    ), None
 
 
 def _by_rows(count: Count, w: Array, less: Array, units: tuple[int, ...]) -> Count | None:
@@ -770,11 +811,16 @@ def _latent(
             at = rng.normal(size=shape), rng.normal(scale=0.5, size=shape)
 
             def weights(times: int, mu: int = mu, logvar: int = logvar, at: Any = at) -> Array:
-                wide = [np.concatenate([each, np.zeros((*each.shape[:-1], each.shape[-1] * (times - 1)))], -1) for each in at]
+                wide = [
+                    np.concatenate([each, np.zeros((*each.shape[:-1], each.shape[-1] * (times - 1)))], -1)
+                    for each in at
+                ]
                 put = _put(_put(leaves, mu, wide[0].astype(np.float32)), logvar, wide[1].astype(np.float32))
                 slopes = [run(put, index)[1][..., : at[0].shape[-1]] for index in (mu, logvar)]
                 right = (at[0], 0.5 * np.expm1(at[1]))
-                w = sum((s * r).sum() for s, r in zip(slopes, right, strict=True)) / sum((r * r).sum() for r in right)
+                w = sum((s * r).sum() for s, r in zip(slopes, right, strict=True)) / sum(
+                    (r * r).sum() for r in right
+                )
                 off = max(float(np.abs(s - w * r).max()) for s, r in zip(slopes, right, strict=True))
                 if not w > 0 or off > RESIDUAL * w:
                     raise NotJudged("not the KL of a Gaussian")
@@ -788,7 +834,11 @@ def _latent(
             breaks: tuple[Break, ...] = ()
             if abs(twice / w - 0.5) < CHANGE and abs(four / w - 0.25) < CHANGE:
                 said = f"its KL term is averaged over the {size} latent dimensions, too"
-                breaks = (Break("null class", "1/D", 1 / size, said, "sum over the latent dimensions, then average"),)
+                breaks = (
+                    Break(
+                        "null class", "1/D", 1 / size, said, "sum over the latent dimensions, then average"
+                    ),
+                )
             return Verdict(breaks, ("null class",), size, None, None, None, None, run.runs)
     return None
 
@@ -815,7 +865,9 @@ def _shape(leaf: Any) -> tuple[int, ...]:
 
 
 def _is_number(leaf: Any) -> bool:
-    return (isinstance(leaf, (int, float)) or hasattr(leaf, "dtype")) and not isinstance(leaf, (bool, np.bool_))
+    return (isinstance(leaf, (int, float)) or hasattr(leaf, "dtype")) and not isinstance(
+        leaf, (bool, np.bool_)
+    )
 
 
 def _put(leaves: Sequence[Any], index: int, value: Any) -> tuple[Any, ...]:

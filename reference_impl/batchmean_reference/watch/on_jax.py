@@ -60,4 +60,8 @@ def judge_call(
 def _fetched(leaf: Any) -> Any:
     if not isinstance(leaf, (jax.Array, np.ndarray)):
         return leaf
-    return np.asarray(leaf, np.float32) if leaf.dtype.itemsize == 2 and leaf.dtype.kind not in "iu" else np.asarray(leaf)
+    return (
+        np.asarray(leaf, np.float32)
+        if leaf.dtype.itemsize == 2 and leaf.dtype.kind not in "iu"
+        else np.asarray(leaf)
+    )

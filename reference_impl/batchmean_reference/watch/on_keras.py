@@ -13,7 +13,7 @@ from batchmean_reference.watch.source import averages_over_classes
 from batchmean_reference.watch.told import On, checked_way, leave, message, say
 
 
-class LossWatch(keras.callbacks.Callback):
+class LossWatch(keras.callbacks.Callback):  # type: ignore[misc]
     """Judges the loss that a model was compiled with on one batch, before its training begins.
 
     `x` and `y` are a batch of the training data, some examples of it (Keras does not show its batches to callbacks).
@@ -46,7 +46,9 @@ def judge_model(model: Any, x: Any, y: Array, loss: Any) -> Verdict:
 
     def gradient(values: Sequence[Any], index: int) -> tuple[float, Array]:
         target = keras.ops.convert_to_tensor(np.asarray(values[1]))
-        return _differentiated(lambda prediction: value(prediction, target), np.asarray(values[0], np.float32))
+        return _differentiated(
+            lambda prediction: value(prediction, target), np.asarray(values[0], np.float32)
+        )
 
     return judge(gradient, [predicted, y], [0], agreed=averages_over_classes(loss))
 

@@ -13,7 +13,7 @@ from batchmean_reference.watch.criteria import watch_criteria
 from batchmean_reference.watch.told import On
 
 
-class LossWatch(Callback):
+class LossWatch(Callback):  # type: ignore[misc]
     """Watches the losses of a `LightningModule` in its first training steps, see `batchmean.watch`.
 
     `names` are the attributes that hold them, such as "criterion"; without any, the usual names are tried, and modules

@@ -32,13 +32,13 @@ def watch(
 ) -> Callable[..., Any]:
     """See `batchmean_reference.watch.watch`."""
     checked_way(on)
-    watcher = _Watcher(loss_fn, optimizer, ignore_index, on)
-    if isinstance(loss_fn, torch.nn.Module):
-        handle = loss_fn.register_forward_hook(watcher.hook, with_kwargs=True)
-        watcher.handles.append(handle)
-        return loss_fn
     if not callable(loss_fn):
         raise TypeError(f"expected a loss function or module, got {type(loss_fn).__name__}")
+    watcher = _Watcher(loss_fn, optimizer, ignore_index, on)
+    if isinstance(loss_fn, torch.nn.Module):
+        watcher.handles.append(loss_fn.register_forward_hook(watcher.hook, with_kwargs=True))
+        criterion: Callable[..., Any] = loss_fn
+        return criterion
 
     @functools.wraps(loss_fn)
     def watched(*args: Any, **kwargs: Any) -> Any:
@@ -219,7 +219,8 @@ class _Watcher:
         count = verdict.count
         try:
             known = [
-                _fetched(leaf.detach()) if number == count.leaf else leaf for number, leaf in enumerate(leaves)
+                _fetched(leaf.detach()) if number == count.leaf else leaf
+                for number, leaf in enumerate(leaves)
             ]
             units = count(known)
             classes = leaves[count.prediction].shape[count.axis]
@@ -311,9 +312,7 @@ def _made_good(factor: float, scale: float) -> bool:
         return False
 
     def parts(number: float, powers: int) -> bool:
-        return any(
-            abs(number * m / 2**k - 1) < 1e-3 for m in range(1, 65) for k in range(0, powers + 1, 1)
-        )
+        return any(abs(number * m / 2**k - 1) < 1e-3 for m in range(1, 65) for k in range(0, powers + 1, 1))
 
     towards = scale > 1 if factor < 1 else scale < 1
     return (towards and parts(scale * factor, 0)) or (parts(scale * factor, 24) and not parts(scale, 24))
@@ -349,7 +348,9 @@ def _gathered(shares: Share | None, parameter: torch.Tensor | None) -> list[Shar
     if world == 1:
         return None if shares is None else [shares]
     device = "cpu" if parameter is None or torch.distributed.get_backend() == "gloo" else parameter.device
-    own = torch.tensor([float(shares is not None), *(shares or (0.0,) * 4)], dtype=torch.float32, device=device)
+    own = torch.tensor(
+        [float(shares is not None), *(shares or (0.0,) * 4)], dtype=torch.float32, device=device
+    )
     every = [torch.empty_like(own) for _ in range(world)]
     torch.distributed.all_gather(every, own)
     rows = [row.tolist() for row in every]
@@ -498,6 +499,6 @@ def _modules(loss_fn: Any) -> list[torch.nn.Module]:
                 or inspect.ismethod(value)
             ]
             todo += [each.__wrapped__] if hasattr(each, "__wrapped__") else []
-        elif hasattr(type(each), "__call__") and hasattr(each, "__dict__"):
+        elif callable(each) and hasattr(each, "__dict__"):
             todo += [value for value in vars(each).values() if isinstance(value, torch.nn.Module)]
     return list(found.values())

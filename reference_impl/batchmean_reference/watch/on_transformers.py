@@ -11,7 +11,7 @@ from batchmean_reference.watch.criteria import watch_criteria
 from batchmean_reference.watch.told import On
 
 
-class LossWatch(TrainerCallback):
+class LossWatch(TrainerCallback):  # type: ignore[misc]
     """Watches the loss of the model that a `Trainer` trains in its first steps, see `batchmean.watch`.
 
     That is `model.loss_function`, and for a model of your own what `names` or the usual names say. A loss of the
