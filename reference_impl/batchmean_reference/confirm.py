@@ -26,6 +26,9 @@ CONFIRMED, NOT_CONFIRMED, USAGE = 0, 1, 2
 SECONDS = 20
 """How long one function may run, unless `--timeout` says otherwise."""
 
+IMPORTING = 60
+"""How long the import of a file may take, in addition: frameworks take their time."""
+
 CALLERS = 4
 """How many functions that call the one with the finding are run where that one cannot be."""
 
@@ -125,7 +128,7 @@ def find_tasks(paths: Sequence[str], options: argparse.Namespace) -> tuple[list[
     return tasks, errors
 
 
-def run(tasks: Sequence[Task], seconds: float = SECONDS) -> Iterator[Outcome]:
+def run(tasks: Sequence[Task], seconds: int = SECONDS, importing: int = IMPORTING) -> Iterator[Outcome]:
     """Run each task, those of a file in one process, a new one after a function that had to be stopped."""
     number = 0
     while number < len(tasks):
@@ -136,17 +139,17 @@ def run(tasks: Sequence[Task], seconds: float = SECONDS) -> Iterator[Outcome]:
         same = number
         while same < len(tasks) and tasks[same].path == tasks[number].path and tasks[same].functions:
             same += 1
-        for outcome in _in_process(tasks[number:same], seconds):
+        for outcome in _in_process(tasks[number:same], seconds, importing):
             yield outcome
             number += 1
 
 
-def _in_process(tasks: Sequence[Task], seconds: float) -> Iterator[Outcome]:
+def _in_process(tasks: Sequence[Task], seconds: int, importing: int) -> Iterator[Outcome]:
     """The outcomes of tasks of one file, up to the first function that ended its process."""
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
-        [sys.executable, "-m", "batchmean_reference.confirm_worker", str(int(seconds))],
+        [sys.executable, "-m", "batchmean_reference.confirm_worker", str(seconds), str(importing)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -158,8 +161,8 @@ def _in_process(tasks: Sequence[Task], seconds: float) -> Iterator[Outcome]:
     assert process.stdin is not None and process.stdout is not None
     try:
         for number, task in enumerate(tasks):
-            extra_time = 60 if number == 0 else 0  # importing a framework takes its time
-            timer = threading.Timer(seconds * max(1, len(task.functions)) + extra_time, _kill, [process])
+            allowed = seconds * len(task.functions) + (importing if number == 0 else 0)
+            timer = threading.Timer(allowed, _kill, [process])
             timer.start()
             try:
                 process.stdin.write(json.dumps(asdict(task)) + "\n")
@@ -192,9 +195,9 @@ def _kill(process: subprocess.Popen[str]) -> None:
         pass
 
 
-def _ended(code: int, timed_out: bool, seconds: float) -> str:
+def _ended(code: int, timed_out: bool, seconds: int) -> str:
     if timed_out or (hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU):
-        return f"it ran for more than {seconds:g} s"
+        return f"it ran for more than {seconds} s"
     return f"its process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
 
 

@@ -38,17 +38,17 @@ POINTS = 3
 """At how many sizes a factor is measured."""
 
 
-def main(seconds: int) -> None:
+def main(seconds: int, importing: int) -> None:
     """Answer tasks until there are no more."""
-    _limit(seconds)
+    _limit()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDWR)
     tasks = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     for line in tasks:
-        _more_time(seconds)
         task = json.loads(line)
+        _more_time(seconds * len(task["functions"]) + importing)
         outcome = _outcome(Path(task["path"]), task["factor"], task["functions"])
         answers.write(json.dumps(outcome) + "\n")
         answers.flush()
@@ -202,7 +202,7 @@ def _one_line(error: BaseException) -> str:
     return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
 
 
-def _limit(seconds: int) -> None:
+def _limit() -> None:
     try:
         import resource
     except ImportError:  # Windows: the time alone is limited, by who started this
@@ -218,17 +218,17 @@ def _limit(seconds: int) -> None:
 
 
 def _more_time(seconds: int) -> None:
-    """Let the next function have its own seconds of CPU, all threads together."""
+    """Let the next task have its own seconds of CPU on every core."""
     try:
         import resource
     except ImportError:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    allowed = math.ceil(used.ru_utime + used.ru_stime) + 60 + seconds * (os.cpu_count() or 1)
+    allowed = math.ceil(used.ru_utime + used.ru_stime) + seconds * (os.cpu_count() or 1)
     if hard == resource.RLIM_INFINITY or allowed <= hard:
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, hard))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

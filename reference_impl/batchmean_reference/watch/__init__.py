@@ -37,10 +37,10 @@ def watch(
     A module is returned itself, with a hook that takes itself off; a function comes back wrapped. Use what comes back
     as before: its results are those of the loss, untouched.
 
-    At the first call whose predictions require a gradient, the loss is called about twenty times more, each time with at
-    most 32 examples and about 260,000 predictions of the batch (four times as many where classes are appended); the model
-    is not. Random states are restored, and so are buffers, gradients, modes and plain attributes of the modules that the
-    loss uses.
+    At the first call whose predictions require a gradient, the loss is called again 11 to 25 times (60 at most), each
+    time with at most 32 examples and about 260,000 predictions of the batch (four times as many where classes are
+    appended); the model is not. Random states are restored, and so are buffers, gradients, modes and plain attributes
+    of the modules that the loss uses.
 
     With `optimizer`, the parts whose gradients add up before `optimizer.step()`, in this process and over the ranks of
     `torch.distributed`, are compared for three steps: a unit (example, or valid token) should weigh the same in all of

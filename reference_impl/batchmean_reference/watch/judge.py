@@ -33,6 +33,9 @@ Form = Literal["logits", "log_probs", "probs"]
 LIMIT = 1 << 18
 """At most so many predictions are looked at: of a larger batch, some examples and positions."""
 
+RUNS = 60
+"""So often the loss is called at most; 11 to 25 calls are usual."""
+
 POSITIONS = 4
 """At least so many positions of a sequence are looked at, however many classes there are."""
 
@@ -133,8 +136,8 @@ def judge(
 
     `leaves` are its arguments: arrays, numbers and whatever else it takes; `predictions` the indices of those that may
     be predictions, floating-point arrays. `fetch` makes NumPy's arrays out of others, once they are cut. `ignore_index`
-    is the label of positions that do not count, where the batch itself does not show it. `agreed` is asked where a factor
-    of 1/V may as well be a weight that was chosen: whether the code shows that it is none.
+    is the label of positions that do not count, where the batch itself does not show it. `agreed` is asked where a
+    factor of 1/V may as well be a weight that was chosen: whether the code shows that it is none.
 
     Raises `NotJudged` with the reason where the loss has not the gradient of a cross-entropy, is random, or cannot be
     run on what it was handed with other numbers in it.
@@ -371,6 +374,8 @@ class _Counted:
         self.gradient, self.runs = gradient, 0
 
     def __call__(self, leaves: Sequence[Any], index: int) -> tuple[float, Array]:
+        if self.runs == RUNS:
+            raise NotJudged(f"{RUNS} calls of the loss were not enough")
         self.runs += 1
         try:
             value, slope = self.gradient(leaves, index)

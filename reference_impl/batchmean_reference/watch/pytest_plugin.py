@@ -1,4 +1,4 @@
-"""The fixture `loss_laws` for pytest, which finds this module by its entry point: it imports what it needs when used."""
+"""The fixture `loss_laws`. pytest finds this module by its entry point; it imports what it needs when used."""
 
 from __future__ import annotations
 
