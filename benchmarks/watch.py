@@ -1,9 +1,9 @@
 """`batchmean.watch` beside other run-time checks: twenty wrong and twenty right losses, in training steps that are run.
 
 Run from the root of the project: `python -m benchmarks.watch`. It needs PyTorch, and compares with `torchtest2` and
-`neural-net-checklist` where they are installed; what is not is left out with a line. The models are not trained, so that
-a check of the loss at initialisation has what it asks for. The last line is JSON: for each tool how many wrong losses
-it found, on how many right ones it raised a false alarm, and on how many it ended with an error.
+`neural-net-checklist` where they are installed; what is not is left out with a line. The models are not trained, so
+that a check of the loss at initialisation has what it asks for. The last line is JSON: for each tool how many wrong
+losses it found, on how many right ones it raised a false alarm, and on how many it ended with an error.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -114,7 +113,7 @@ def test_files_that_cannot_be_read_are_named_and_the_others_are_run(
     losses: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (losses.parent / "broken.py").write_text("def f(:\n", encoding="utf-8")
-    missing = os.path.join(losses.parent, "missing.py")
+    missing = str(losses.parent / "missing.py")
     losses.write_text(LOSSES.split("def declared")[0], encoding="utf-8")
     code = main(["--findings", str(losses.parent), missing, "--execute", "--output-format", "json"])
     said = capsys.readouterr()
