@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
+from typing import Literal
 
 from batchmean.engine.analysis import Event, Miscount, SupportEvent, analyse
 from batchmean.engine.imports import leads_to_losses
@@ -58,10 +60,7 @@ def lint(
         elsewhere = [(finding, event) for finding, event in found if _is_partly_elsewhere(event)]
         found = [each for each in found if each not in elsewhere] if elsewhere else found
         if found and fixes:
-            from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
-
-            fixer = Fixer(text, tree)
-            findings = fixer.with_fixes(found, fixes) if callable(fixes) else fixer.with_fixes(found)
+            findings = _with_fixes(found, fixes, text, tree)
         else:
             findings = [finding for finding, _ in found]
         findings += [finding for finding, _ in elsewhere]
@@ -70,6 +69,20 @@ def lint(
         raise
     except Exception as error:
         raise InternalError(f"{type(error).__name__}: {error}") from error
+
+
+def _with_fixes(
+    found: list[tuple[Finding, Event]],
+    wanted: Literal[True] | Callable[[Finding], bool],
+    text: str,
+    tree: ast.Module,
+) -> list[Finding]:
+    try:
+        from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
+    except ImportError:
+        return [replace(finding, no_fix="LibCST is not installed") for finding, _ in found]
+    fixer = Fixer(text, tree)
+    return fixer.with_fixes(found, wanted) if callable(wanted) else fixer.with_fixes(found)
 
 
 def _findings(events: list[Event], path: str, lines: list[str]) -> list[tuple[Finding, Event]]:
