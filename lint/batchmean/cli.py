@@ -116,6 +116,10 @@ def _run(arguments: list[str]) -> int:
         from batchmean_reference.laws_command import main as laws  # and so does this
 
         return laws(arguments[1:])
+    if arguments[:1] == ["scan"]:
+        from batchmean.scan.command import main as scan
+
+        return scan(arguments[1:])
     parser = _parser()
     named: list[str] = []
     if arguments[:1] == ["check"] and "--" in arguments:  # what follows is files, whatever it looks like
@@ -207,6 +211,9 @@ def _parser() -> argparse.ArgumentParser:
     server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
     server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
     commands.add_parser("laws", help="run a loss of yours against the laws (needs batchmean[reference])")
+    commands.add_parser(
+        "scan", help="lint very many files on Dask, and report on them (needs batchmean[scale])"
+    )
     commands.add_parser("demo", help="the bug, its size and its fix, measured (needs batchmean[reference])")
     for command in commands.choices.values():
         command.set_defaults(parser=command)
