@@ -25,6 +25,7 @@ from batchmean.scan.guard import Guard, Limits
 from batchmean.scan.sources import Piece, items, pieces
 from batchmean.source import SourceError
 
+from benchmarks.scan import DEADLY
 from tests.faces.support import RIGHT, WRONG, Run, Write
 
 MISSING = [
@@ -35,36 +36,6 @@ needs_scale = pytest.mark.skipif(
     reason=f"{' and '.join(MISSING)} not installed",
 )
 PATIENCE = 120.0
-
-# What no Python text does to this linter, as far as it is known, is done to it here: by its first words.
-DEADLY = """\
-import os, sys, time
-
-if sys.argv[0] == "-c":
-    import batchmean.api as api
-
-    real = api.check_source
-
-    def check_source(source, *arguments, **options):
-        if source.startswith(b"# kill"):
-            os.kill(os.getpid(), 9)
-        if source.startswith(b"# exit"):
-            os._exit(3)
-        if source.startswith(b"# hang"):
-            while True:
-                pass
-        if source.startswith(b"# eat"):
-            api.check_source = real
-            eaten = []
-            while True:
-                eaten.append(bytes(1 << 24))
-        if source.startswith(b"# slow"):
-            time.sleep(0.1)
-        return real(source, *arguments, **options)
-
-    api.check_source = check_source
-"""
-
 
 MODES: Any = {".tar": "w", ".gz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}
 

@@ -1,16 +1,17 @@
-"""Each content is linted once: the scheduler knows which piece has taken it upon itself."""
+"""What runs beside the work: the scheduler knows who lints which content, and workers leave Ctrl-C to the command."""
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
-from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
 
 _DIGITS = 32  # of a SHA-256 that are kept: 16 bytes
 
 
 class Claims(SchedulerPlugin):  # type: ignore[misc] # Any, where Dask is not installed
-    """Of one scan. A piece that is done again is given what it was given before."""
+    """Each content is linted once in a scan. A piece that is done again is given what it was given before."""
 
     def __init__(self, scan: str) -> None:
         self.name = f"batchmean-claims-{scan}"
@@ -34,3 +35,11 @@ class Claims(SchedulerPlugin):  # type: ignore[misc] # Any, where Dask is not in
             if self._owners.setdefault(bytes.fromhex(content[:_DIGITS]), owner) == owner:
                 given.append(content)
         return given
+
+
+class Deaf(WorkerPlugin):  # type: ignore[misc]
+    """For workers of the command's own: the terminal tells them of Ctrl-C, too, and they would print a traceback."""
+
+    def setup(self, worker: Any) -> None:
+        """Do as if nothing was heard."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

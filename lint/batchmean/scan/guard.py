@@ -144,6 +144,7 @@ class Guard:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is not for it: it ends when this process does
         )
         threading.Thread(target=_listen, args=(self._process, self._answers), daemon=True).start()
 

@@ -19,7 +19,7 @@ from distributed.scheduler import KilledWorker
 from distributed.utils import sync
 
 from batchmean.scan import parts
-from batchmean.scan.claims import Claims
+from batchmean.scan.claims import Claims, Deaf
 from batchmean.scan.guard import Guard, Limits
 from batchmean.scan.sources import Piece, pieces
 from batchmean.source import SourceError
@@ -77,7 +77,10 @@ def scan(
         try:
             there, verdicts = parts.whole(asked.out)
             claims = Claims(uuid.uuid4().hex[:12])
-            client.register_plugin(claims, name=claims.name)
+            try:
+                client.register_plugin(claims, name=claims.name)
+            except Exception as error:  # of the scheduler, what it likes
+                raise Lost(f"the scheduler cannot run batchmean ({_one_line(error)})") from None
             stack.callback(_unregister, client, claims.name)
             for key, contents in verdicts:
                 client.sync(_seed, client, claims.handler, key, contents)
@@ -122,6 +125,7 @@ def _connected(scheduler: str | None, workers: int) -> Iterator[Any]:
                 )
                 stack.enter_context(cluster)
                 client = Client(cluster)
+                client.register_plugin(Deaf())
             else:
                 client = Client(scheduler, timeout=_SECONDS_TO_CONNECT)
         except (OSError, ValueError, RuntimeError) as error:  # TimeoutError is an OSError

@@ -327,7 +327,7 @@ def _commit(folder: str, revision: str) -> str:
     for prefix in ("", "refs/heads/", "refs/tags/", "refs/remotes/origin/"):
         try:
             found: bytes = refs[(prefix + revision).encode()]
-        except (KeyError, ValueError):
+        except Exception:  # of hostile references, what it likes
             continue
         return found.decode()
     raise SourceError(folder, f"has no revision {revision}")
