@@ -193,6 +193,41 @@ def test_what_unpacks_to_too_much_is_left_out(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.heavy
+def test_what_is_begun_and_given_up_does_not_get_into_what_follows(tmp_path: Path) -> None:
+    found = [
+        archive(tmp_path / f"{name}.zip", {f"{name}.py": WRONG.encode()}) for name in ("first", "second")
+    ]
+    guard = Guard(Limits())
+    request = {"select": ["BMN102"], "min_confidence": "likely"}
+
+    def refuse(contents: list[str]) -> set[str]:
+        raise OSError("no disk")
+
+    try:
+        first, second = pieces(map(str, found), pytest.fail, guard.cut)
+        with pytest.raises(OSError, match="no disk"):
+            list(guard.rows(first, request, refuse))
+        rows = guard.rows(first, request, set)
+        assert next(rows)["path"] == "first.py"
+        rows.close()
+        assert [row["path"] for row in guard.rows(second, request, set)] == ["second.py"]
+    finally:
+        guard.close()
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names of files are text there")
+def test_names_that_are_no_text_are_spelled_out(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from batchmean.scan import parts
+
+    (tmp_path / os.fsdecode(b"\xff.py")).write_text(WRONG, encoding="utf-8")
+    [row] = read(tmp_path)
+    assert row["path"] == "\\udcff.py" and row["findings"]
+    assert pa.Table.from_pylist([row], parts.schema()).num_rows == 1
+
+
+@pytest.mark.heavy
 @needs_scale
 def test_what_is_broken_is_named(tmp_path: Path) -> None:
     whole = archive(tmp_path / "a.tar.gz", {**FILES, "pkg/noise.py": os.urandom(9999)}).read_bytes()
@@ -413,6 +448,39 @@ def test_a_killed_worker_loses_nothing(slow: dict[str, str], tmp_path: Path) -> 
         _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, errors
     assert_nothing_is_lost_or_twice(out, NAMES)
+
+
+DEADLY_TO_WORKERS = """\
+import os, sys
+
+if "spawn_main" in " ".join(sys.orig_argv):
+    import batchmean.scan.parts as parts
+
+    real = parts.write
+
+    def write(out, piece, rows):
+        if piece.repository == "deadly":
+            os.kill(os.getpid(), 9)
+        return real(out, piece, rows)
+
+    parts.write = write
+"""
+
+
+@pytest.mark.heavy
+@needs_scale
+@needs_proc
+def test_a_piece_that_kills_its_workers_is_named(batchmean: Run, write: Write, tmp_path: Path) -> None:
+    write({"patch/sitecustomize.py": DEADLY_TO_WORKERS, "src/deadly/a.py": WRONG})
+    write({f"src/r{number}/a.py": f"# {number}\n{WRONG}" for number in range(6)})
+    path = os.pathsep.join(filter(None, [str(tmp_path / "patch"), os.environ.get("PYTHONPATH")]))
+    done = batchmean("scan", "src", "--to", "out", "--jobs", "1", PYTHONPATH=path)
+    assert done.returncode == 1
+    errors = done.stderr.splitlines()
+    assert any(line.startswith(f"error: {tmp_path / 'src'}: its workers died") for line in errors)
+    again = batchmean("scan", "src", "--to", "out", "--jobs", "1")
+    assert again.returncode == 0, again.stderr
+    assert_nothing_is_lost_or_twice(tmp_path / "out", ["deadly/a.py", *(f"r{n}/a.py" for n in range(6))])
 
 
 @pytest.mark.heavy

@@ -73,7 +73,7 @@ def _limit_memory(size: int) -> None:
 
 def _why(error: Exception) -> str:
     if isinstance(error, SourceError):
-        return error.message
+        return shown(error.message)
     if isinstance(error, MemoryError):
         return "not enough memory"
     return shown(" ".join(f"{type(error).__name__}: {error}".split())[:_WIDEST])

@@ -73,6 +73,15 @@ class Guard:
         self, piece: Piece, request: dict[str, Any], claim: Callable[[list[str]], set[str]]
     ) -> Iterator[Row]:
         """A row for each item of a piece. `claim` says which contents are to be linted here, and not elsewhere."""
+        try:
+            yield from self._rows(piece, request, claim)
+        except BaseException:
+            self._end()  # it would go on with this piece, and answer what is asked next
+            raise
+
+    def _rows(
+        self, piece: Piece, request: dict[str, Any], claim: Callable[[list[str]], set[str]]
+    ) -> Iterator[Row]:
         first = 0
         skip: dict[int, tuple[str, bool]] = {}
         done: set[str] = set()

@@ -152,12 +152,15 @@ def whole(out: str) -> tuple[set[str], Iterator[tuple[str, list[str]]]]:
     there = list(files(out))
     if not there:
         return set(), iter(())
-    with duckdb.connect() as database:
-        database.read_parquet(there, filename=True).create_view("rows")
-        lacking = database.execute("""
-            SELECT DISTINCT filename FROM rows
-            WHERE NOT linted AND sha256 IS NOT NULL AND sha256 NOT IN (SELECT sha256 FROM rows WHERE linted)
-        """).fetchall()
+    try:
+        with duckdb.connect() as database:
+            database.read_parquet(there, filename=True).create_view("rows")
+            lacking = database.execute("""
+                SELECT DISTINCT filename FROM rows
+                WHERE NOT linted AND sha256 IS NOT NULL AND sha256 NOT IN (SELECT sha256 FROM rows WHERE linted)
+            """).fetchall()
+    except duckdb.Error as error:
+        raise OutError(f"{shown(out)}: cannot be read: {' '.join(str(error).split())}") from None
     kept = sorted(set(there) - {name for (name,) in lacking})
     return {_key(name) for name in kept}, _verdicts(kept)
 

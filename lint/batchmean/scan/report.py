@@ -60,11 +60,14 @@ class Report:
         files = list(parts.files(out))
         if not files:
             raise NothingThere(f"{shown(out)}: there is no scan to report on")
-        with duckdb.connect() as database:
-            database.read_parquet(files, filename=True).create_view("rows")
-            database.execute(_VIEWS)
-            self.tables = list(self._tables(database, top))
-            self.sample = self._sample(database, sample, seed)
+        try:
+            with duckdb.connect() as database:
+                database.read_parquet(files, filename=True).create_view("rows")
+                database.execute(_VIEWS)
+                self.tables = list(self._tables(database, top))
+                self.sample = self._sample(database, sample, seed)
+        except duckdb.Error as error:
+            raise NothingThere(f"{shown(out)}: cannot be read: {' '.join(str(error).split())}") from None
 
     def _tables(self, database: Any, top: int) -> Iterator[Table]:
         def rows(query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -176,13 +179,14 @@ class Report:
                 f"<p><b>{escape(finding['code'])}</b> {escape(printable(finding['message']))}"
                 f" ({escape(finding['confidence'])}){summary}</p>\n<pre>{escape(code)}</pre>"
             )
-        return (
+        page = (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
             f"<title>batchmean scan</title><style>{_STYLE}</style></head>\n<body><h1>batchmean scan</h1>\n"
             + "\n".join(body)
             + "\n</body></html>\n"
         )
+        return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 def _place(finding: dict[str, Any]) -> str:

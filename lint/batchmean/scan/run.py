@@ -25,7 +25,7 @@ from batchmean.scan.sources import Piece, pieces
 from batchmean.source import SourceError
 
 _AHEAD = 4  # pieces that wait for each thread
-_TRIES = 3  # each of which may end several workers
+_TRIES = 2  # each ends four workers; another piece that waited there may be taken for the culprit
 _SECONDS_TO_CONNECT = 15
 
 
@@ -170,9 +170,9 @@ def _work(
     tries: dict[str, int] = {}
 
     def submit(piece: Piece) -> Any:
-        future = client.submit(
-            _scan_piece, piece, asked, handler, key=f"scan-{parts.key_of(piece)}", pure=False
-        )
+        key = parts.key_of(piece)
+        name = f"{handler}-{key}-{tries.get(key, 0)}"  # of this scan alone
+        future = client.submit(_scan_piece, piece, asked, handler, key=name, pure=False)
         given[future] = piece
         return future
 
