@@ -79,7 +79,7 @@ def test_what_runs_is_confirmed_or_left_open_with_the_reason(
     assert lines["averaged"].endswith(": confirmed (measured 1/V)")
     assert lines["declared"].endswith(": confirmed (measured 1/V)")
     assert lines["ends"].endswith(": open (its process ended with exit code 7)")
-    assert lines["leaves"].endswith(": open (SystemExit: 3)")
+    assert lines["leaves"].endswith(": open (the function ends Python: SystemExit: 3)")
     assert "open (it stands in a method of Model, and needs an object of that class)" in said
     assert said.endswith("5 findings: 2 confirmed, 0 contradicted, 3 open\n")
     assert (losses.parent / "imported").exists()
