@@ -79,11 +79,11 @@ def _with_fixes(
     tree: ast.Module,
 ) -> list[Finding]:
     try:
-        from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] != "libcst":
-            raise
+        import libcst  # noqa: F401 - it takes as long to import as ten files to lint
+    except ImportError:
         return [replace(finding, no_fix="LibCST is not installed") for finding, _ in found]
+    from batchmean.fixes import Fixer
+
     fixer = Fixer(text, tree)
     return fixer.with_fixes(found, wanted) if callable(wanted) else fixer.with_fixes(found)
 
