@@ -1,11 +1,14 @@
 """batchmean reads loss code and says when a reduction divides by the wrong count.
 
-`check_source` and `check_files` are what other programs call; docs/api.md says what is promised of them.
+`check_source` and `check_files` are what other programs call; docs/api.md says what is promised of them. `watch` and
+`check_loss` look at a loss as it runs (docs/watch.md); they need more than the linter: the extra [watch].
 """
 
 # Nothing is imported here: `python -m` looks in the working directory until __main__ has taken that away.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from batchmean_reference.watch import NotJudged, WrongCount, WrongCountError, check_loss, watch
+
     from batchmean.api import Result, check_files, check_source
     from batchmean.findings import Because, Edit, Finding, Fix, Span
     from batchmean.report import FileError
@@ -17,19 +20,25 @@ __all__ = [
     "FileError",
     "Finding",
     "Fix",
+    "NotJudged",
     "Result",
     "Span",
+    "WrongCount",
+    "WrongCountError",
     "__version__",
     "check_files",
+    "check_loss",
     "check_source",
+    "watch",
 ]
 
 
 _HOMES = {
-    "api": ("Result", "check_files", "check_source"),
-    "report": ("FileError",),
-    "version": ("__version__",),
-    "findings": ("Because", "Edit", "Finding", "Fix", "Span"),
+    "batchmean.api": ("Result", "check_files", "check_source"),
+    "batchmean.report": ("FileError",),
+    "batchmean.version": ("__version__",),
+    "batchmean.findings": ("Because", "Edit", "Finding", "Fix", "Span"),
+    "batchmean_reference.watch": ("NotJudged", "WrongCount", "WrongCountError", "check_loss", "watch"),
 }
 
 
@@ -53,7 +62,7 @@ def __getattr__(name: str) -> object:
 
     for home, names in _HOMES.items():
         if name in names:
-            value: object = getattr(import_module(f"batchmean.{home}"), name)
+            value: object = getattr(import_module(home), name)
             globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

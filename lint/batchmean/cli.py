@@ -118,6 +118,10 @@ def _run(arguments: list[str]) -> int:
         from batchmean_reference.laws_command import main as laws  # and so does this
 
         return laws(arguments[1:])
+    if arguments[:1] == ["scan"]:
+        from batchmean.scan.command import main as scan
+
+        return scan(arguments[1:])
     parser = _parser()
     named: list[str] = []
     if arguments[:1] == ["check"] and "--" in arguments:  # what follows is files, whatever it looks like
@@ -217,6 +221,9 @@ def _parser() -> argparse.ArgumentParser:
         help="also a tool that executes a loss of yours and measures it (needs batchmean[reference])",
     )
     commands.add_parser("laws", help="run a loss of yours against the laws (needs batchmean[reference])")
+    commands.add_parser(
+        "scan", help="lint very many files on Dask, and report on them (needs batchmean[scale])"
+    )
     commands.add_parser("demo", help="the bug, its size and its fix, measured (needs batchmean[reference])")
     for command in commands.choices.values():
         command.set_defaults(parser=command)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 from batchmean.engine.events import Event, Miscount
 from batchmean.engine.selection.imports import leads_to_losses
@@ -59,10 +61,7 @@ def lint(
         elsewhere = [(finding, event) for finding, event in found if _is_partly_elsewhere(event)]
         found = [each for each in found if each not in elsewhere] if elsewhere else found
         if found and fixes:
-            from batchmean.fixes import Fixer  # LibCST takes as long to import as ten files to lint
-
-            fixer = Fixer(text, tree)
-            findings = fixer.with_fixes(found, fixes) if callable(fixes) else fixer.with_fixes(found)
+            findings = _with_fixes(found, fixes, text, tree)
         else:
             findings = [finding for finding, _ in found]
         findings += [finding for finding, _ in elsewhere]
@@ -71,6 +70,22 @@ def lint(
         raise
     except Exception as error:
         raise InternalError(f"{type(error).__name__}: {error}") from error
+
+
+def _with_fixes(
+    found: list[tuple[Finding, Event]],
+    wanted: Literal[True] | Callable[[Finding], bool],
+    text: str,
+    tree: ast.Module,
+) -> list[Finding]:
+    try:
+        import libcst  # noqa: F401 - it takes as long to import as ten files to lint
+    except ImportError:
+        return [replace(finding, no_fix="LibCST is not installed") for finding, _ in found]
+    from batchmean.fixes import Fixer
+
+    fixer = Fixer(text, tree)
+    return fixer.with_fixes(found, wanted) if callable(wanted) else fixer.with_fixes(found)
 
 
 def _is_partly_elsewhere(event: Event) -> bool:

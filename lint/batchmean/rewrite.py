@@ -116,7 +116,7 @@ def _rewritten(
     """The file with its fixes applied, what they fixed, and what is left."""
     fixed: list[Finding] = []
     for _ in range(_PASSES):
-        chosen = _apart([f for f in findings if f.fix is not None and (f.fix.safe or unsafe)])
+        chosen = apart([f for f in findings if f.fix is not None and (f.fix.safe or unsafe)])
         # Each fix is known to hold by itself; if they do not hold together, they are applied one by one.
         for attempt in (chosen, chosen[:1]):
             step = attempt and _applied(data, findings, attempt, path, check)
@@ -218,7 +218,7 @@ def _applied(
     return (after, left) if Counter(f.code for f in left) <= allowed else None
 
 
-def _apart(findings: Sequence[Finding]) -> list[Finding]:
+def apart(findings: Sequence[Finding]) -> list[Finding]:
     """Those whose fixes touch no line of one before them."""
     chosen: list[Finding] = []
     taken: set[tuple[int | None, int]] = set()

@@ -164,6 +164,18 @@ def read_cases(path: Path) -> list[Case]:
     return cases
 
 
+def read_declaration(path: Path, name: str) -> Case | None:
+    """What the docstring of one function declares, in any file; None where it declares nothing.
+
+    Raises `CaseError` for a declaration that cannot be read.
+    """
+    for node in ast.parse(path.read_bytes(), filename=str(path)).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            block = _block(node, path)
+            return None if block is None else _case(path, node, block, ())
+    return None
+
+
 Block = list[tuple[str, str]]
 
 

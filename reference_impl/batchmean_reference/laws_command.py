@@ -26,6 +26,10 @@ _EXEMPTION = re.compile(r"([\w ]+?)\s*\(([^)]+)\)")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code: 0 rightly averaged, 1 not, 2 it cannot be said."""
+    if argv and any(argument.partition("=")[0] == "--findings" for argument in argv):
+        from batchmean_reference.confirm import main as confirm
+
+        return confirm(argv)
     options = _parser().parse_args(argv)
     try:
         from batchmean_reference.calling import DTYPES, FRAMEWORK_NAMES
@@ -67,7 +71,8 @@ def _parser() -> Parser:
         allow_abbrev=False,
         description="Runs a loss of yours at several sizes and says which laws of right averaging it keeps.",
         epilog="exit codes: 0 rightly averaged, 1 a law is broken or a factor left over, "
-        "2 it cannot be run, or no law applies",
+        "2 it cannot be run, or no law applies. "
+        "`batchmean laws --findings PATH --execute` runs what the linter complains about (`--findings -h`).",
     )
     add = parser.add_argument
     add("function", metavar="MODULE:FUNCTION", help="package.module:function, or path/to/file.py:function")

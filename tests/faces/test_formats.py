@@ -246,6 +246,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 def test_no_name_breaks_out_of_a_format(batchmean: Run, write: Write, tmp_path: Path, name: str) -> None:
     name = name.replace("/", "∕")

@@ -74,6 +74,7 @@ class TestExhibits:
         print_exhibition(to, exhibition)
         assert "Not run: 1 module (no no_such_framework)." in printed(to)
 
+    @pytest.mark.heavy
     def test_the_fixtures_of_the_checkout_are_measured_as_the_linter_says(self) -> None:
         found = find_fixtures()
         assert found is not None

@@ -272,6 +272,7 @@ def _report(folder: Path, output_format: str, jobs: int, seed: str) -> str:
     return done.stdout
 
 
+@pytest.mark.heavy
 def test_neither_the_hash_seed_nor_the_number_of_processes_changes_a_report(tmp_path: Path) -> None:
     """With its fixes, which take most of the time, for some files; without them for all."""
     some, every = tmp_path / "some", tmp_path / "every"
