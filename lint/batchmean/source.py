@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from batchmean.findings import Edit
 
 NOTEBOOKS = (".ipynb",)
-MARKDOWN = (".md", ".markdown", ".qmd")
-DOCUMENTS = NOTEBOOKS + MARKDOWN
+READERS = {".md": "markdown", ".markdown": "markdown", ".qmd": "markdown"}
+"""Which module of `batchmean.documents` finds the code in a text of this kind."""
+DOCUMENTS = (*NOTEBOOKS, *READERS)
 """What holds Python among other things: `batchmean.documents` reads it."""
 SUFFIXES = (".py", ".pyi", *NOTEBOOKS)
 """What a walk finds."""

@@ -6,15 +6,17 @@ of its lines knows where it stands in the file, and findings, evidence and edits
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from typing import NamedTuple
 
 from batchmean.documents.blocks import Block, dedented
 from batchmean.documents.magics import neutralised
 from batchmean.findings import Because, Edit, Finding, Fix, Span
-from batchmean.source import NOTEBOOKS
+from batchmean.source import NOTEBOOKS, READERS
 from batchmean.syntax import unparsable
 
 
@@ -63,9 +65,8 @@ class Document:
 
     def _blocks(self) -> Iterator[Block]:
         if not self._is_notebook:
-            from batchmean.documents.markdown import fences
-
-            yield from fences(self._content)
+            reader = READERS[os.path.splitext(self.path)[1]]
+            yield from import_module(f"batchmean.documents.{reader}").fences(self._content)
             return
         from batchmean.documents.notebook import python_cells
 

@@ -1,46 +1,30 @@
 """What the functions of each framework mean: tables, no code.
 
-To add a framework, write its table beside these and name it in `FRAMEWORKS`. What a project's settings tell of
-functions of its own (`batchmean.functions`) comes before all of them.
+To add a framework, write its table beside these: every module here with a `FRAMEWORK` is one. What a project's
+settings tell of functions of its own (`batchmean.functions`) comes before all of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Final
 
 from batchmean.functions import told
-from batchmean.operations import (
-    builtins,
-    distributions,
-    einops,
-    jax,
-    keras,
-    mlx,
-    numpy,
-    paddle,
-    scipy,
-    tensorflow,
-    tinygrad,
-    torch,
-)
 from batchmean.operations.table import Framework, Operation, parse
 
-FRAMEWORKS: Final[tuple[Framework, ...]] = (
-    builtins.FRAMEWORK,
-    numpy.FRAMEWORK,
-    scipy.FRAMEWORK,
-    torch.FRAMEWORK,
-    distributions.FRAMEWORK,
-    einops.FRAMEWORK,
-    jax.FRAMEWORK,
-    tensorflow.FRAMEWORK,
-    keras.FRAMEWORK,
-    paddle.FRAMEWORK,
-    mlx.FRAMEWORK,
-    tinygrad.FRAMEWORK,
-)
+
+def _tables() -> Iterator[Framework]:
+    for module in iter_modules(__path__, f"{__name__}."):
+        framework = vars(import_module(module.name)).get("FRAMEWORK")
+        if isinstance(framework, Framework):
+            yield framework
+
+
+FRAMEWORKS: Final[tuple[Framework, ...]] = tuple(sorted(_tables(), key=lambda table: table.precedence))
 
 
 def function(name: str) -> Operation | None:

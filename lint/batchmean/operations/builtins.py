@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchmean.operations.table import Framework
 
 FRAMEWORK = Framework(
+    precedence=0,
     functions={
         "builtins.len": "length(x)",
         "builtins.sum": "builtin_sum(x)",

@@ -15,6 +15,7 @@ _EVENT = (
 _MODULES = ("torch.distributions", "tensorflow_probability.distributions", "distrax", "numpyro.distributions")
 
 FRAMEWORK = Framework(
+    precedence=40,
     functions={
         **{f"{m}.Normal": "elementwise_distribution(x|loc, scale; extra=Normal)" for m in _MODULES},
         **{f"{m}.{d}": "elementwise_distribution(x|loc)" for m in _MODULES for d in _ELEMENTWISE},

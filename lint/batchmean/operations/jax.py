@@ -87,6 +87,7 @@ _NN = {
 }
 
 FRAMEWORK = Framework(
+    precedence=60,
     functions={
         **{f"jax.nn.{name}": line for name, line in _NN.items()},
         **{f"jax.lax.{name}": line for name, line in _LAX.items()},

@@ -154,6 +154,7 @@ _LOSS_CLASSES = (
 ).split()
 
 FRAMEWORK = Framework(
+    precedence=80,
     functions={
         **{f"keras.backend.{name}": line for name, line in (_BOTH | _BACKEND).items()},
         **{f"keras.ops.{name}": line for name, line in (_BOTH | _OPS).items()},

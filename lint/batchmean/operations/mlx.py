@@ -14,6 +14,7 @@ _LOSSES = (
 ).split()
 
 FRAMEWORK = Framework(
+    precedence=100,
     functions={
         "mlx.core.mean": "mean(x|a, axis, keepdims)",
         "mlx.core.sum": "sum(x|a, axis, keepdims)",

@@ -19,6 +19,7 @@ _ELEMENTWISE = (
 )
 
 FRAMEWORK = Framework(
+    precedence=10,
     new_axes=("numpy.newaxis", "jax.numpy.newaxis", "mlx.core.newaxis"),
     functions={
         "numpy.mean": "mean(x|a, axis, [dtype], [out], keepdims, where)",

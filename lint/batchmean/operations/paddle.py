@@ -110,6 +110,7 @@ _LOSS_LAYERS = (
 ).split()
 
 FRAMEWORK = Framework(
+    precedence=90,
     functions={
         **{f"paddle.{name}": line for name, line in _NAMED.items()},
         **{f"paddle.{name}": "map(x|input)" for name in _ELEMENTWISE},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchmean.operations.table import Framework
 
 FRAMEWORK = Framework(
+    precedence=20,
     functions={
         "scipy.special.softmax": "softmax(x, axis)",
         "scipy.special.log_softmax": "log_softmax(x, axis)",

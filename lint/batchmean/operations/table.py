@@ -69,6 +69,8 @@ class Framework:
     methods: Mapping[str, str] = field(default_factory=dict)
     new_axes: tuple[str, ...] = ()
     """Its names for None as an index, which makes a new axis."""
+    precedence: int = 1000
+    """Where two tables tell of a method of one name, the one with the lower number holds."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names of a module: `{"jax.numpy": "numpy"}` looks functions up in numpy's table."""
 

@@ -79,6 +79,7 @@ _OLD_LOSSES = (
 _DISTRIBUTIONS = ("tensorflow.distributions", "tensorflow.contrib.distributions")
 
 FRAMEWORK = Framework(
+    precedence=70,
     new_axes=("tensorflow.newaxis",),
     functions={
         **{f"tensorflow.{name}": line for name, line in (_MATH | _OLD).items()},

@@ -42,6 +42,7 @@ _NAMED = {
 _LOSSES = "sparse_categorical_crossentropy binary_crossentropy binary_crossentropy_logits".split()
 
 FRAMEWORK = Framework(
+    precedence=110,
     functions={f"tinygrad.Tensor.{name}": line for name, line in _NAMED.items()},
     methods={
         **dict.fromkeys(_LOSSES, "per_example_loss"),

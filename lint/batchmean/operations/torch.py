@@ -114,6 +114,7 @@ _NAMED = {
 }
 
 FRAMEWORK = Framework(
+    precedence=30,
     functions={
         **{f"torch.{name}": line for name, line in _NAMED.items()},
         **{f"torch.{name}": "map(x|input)" for name in _ELEMENTWISE},
