@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from batchmean.project import Project
 
     _Fixes = bool | Callable[[Finding], bool]
-    _Named = tuple[str, str, Project | None, Functions]
+    _Named = tuple[str, str, Project | None, Functions, bool]
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
@@ -88,6 +88,7 @@ class Check:
         self._suspicious: dict[str, str] = {}
         self._projects: dict[str, Project] = {}
         self._functions: dict[str, Functions] = {}
+        self._with_loops: set[str] = set()
         self._documents: dict[str, Document] = {}
 
     def files(self, paths: Iterable[str]) -> Report:
@@ -196,7 +197,8 @@ class Check:
             if callable(fixes):
                 fixes = partial(_is_wanted_in, document, fixes)
         config = self._settings.of(path)
-        verdict = _lint((path, text, project_of(path, config), config.functions), fixes=fixes)
+        loops = gate.asks_for_loops(text, config.preview)
+        verdict = _lint((path, text, project_of(path, config), config.functions, loops), fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
         wanted = self._wanted(verdict, path, text, document)
@@ -276,7 +278,10 @@ class Check:
         if functions:
             self._functions[path] = functions
         marked = functions.marked(text)
-        is_worth_it = gate.is_worth_it(marked)
+        loops = gate.asks_for_loops(text, config.preview)
+        if loops:
+            self._with_loops.add(path)
+        is_worth_it = gate.is_worth_it(marked, loops)
         if not is_worth_it and not gate.reduces(marked):
             return False
         project = project_of(path, config)
@@ -309,7 +314,7 @@ class Check:
     @property
     def _items(self) -> list[_Named]:
         return [
-            (path, text, self._projects.get(path), self._functions.get(path, NONE))
+            (path, text, self._projects.get(path), self._functions.get(path, NONE), path in self._with_loops)
             for path, text in self._suspicious.items()
         ]
 
@@ -502,13 +507,14 @@ def _await_end(told: Connection) -> None:
 
 
 def _lint(named: _Named, *, fixes: _Fixes) -> _Verdict:
-    """The verdict on a path and its text, with the project that it is in and what is told of functions."""
-    path, text, project, functions = named
+    """The verdict on a path and its text, with the project that it is in, what is told of functions, and whether loops
+    are asked about."""
+    path, text, project, functions, loops = named
     with without_collection(), in_use(functions, path):
-        return _linted(path, text, fixes, project)
+        return _linted(path, text, fixes, project, loops)
 
 
-def _linted(path: str, text: str, fixes: _Fixes, project: Project | None) -> _Verdict:
+def _linted(path: str, text: str, fixes: _Fixes, project: Project | None, loops: bool) -> _Verdict:
     try:
         tree = parse(text)
     except ValueError as error:
@@ -518,7 +524,13 @@ def _linted(path: str, text: str, fixes: _Fixes, project: Project | None) -> _Ve
     bounds: list[bool] = []
     try:
         findings = lint(
-            text, path, tree=tree, fixes=fixes, on_bound=lambda: bounds.append(True), project=project
+            text,
+            path,
+            tree=tree,
+            fixes=fixes,
+            on_bound=lambda: bounds.append(True),
+            project=project,
+            loops=loops,
         )
         return _Verdict(findings, None, bool(bounds))
     except MemoryError:

@@ -62,7 +62,11 @@ class Plugin:
         settings = Settings(on_problem=lambda problem: None)
         config = settings.of(self._filename)
         project = project_of(self._filename, config)
-        if not self._is_worth_it and (project is None or not calls_for_losses(self._text, project)):
+        loops = gate.asks_for_loops(self._text, config.preview)
+        is_worth_it = self._is_worth_it and (
+            loops or gate.is_worth_it(config.functions.marked(self._text), loops)
+        )
+        if not is_worth_it and (project is None or not calls_for_losses(self._text, project)):
             return []
         from batchmean.linter import lint
 
@@ -73,6 +77,7 @@ class Plugin:
             tree=self._tree,
             on_bound=lambda: bounds.append(True),
             project=project,
+            loops=loops,
         )
         if gate.names_codes(self._text) and not bounds:
             from batchmean.noqa import unused_noqa

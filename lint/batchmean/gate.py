@@ -242,9 +242,12 @@ def gives_figures(text: str) -> bool:
     return _ADDED_UP.are_in(text)
 
 
-def worth_parsing(text: str) -> bool:
-    """Could the file hold a loss with a wrong denominator? Every file that could is let through."""
-    if adds_up(text):
+def worth_parsing(text: str, loops: bool = True) -> bool:
+    """Could the file hold a loss with a wrong denominator? Every file that could is let through.
+
+    Without `loops` what training loops add up is left aside.
+    """
+    if loops and adds_up(text):
         return True
     divides_a_mean = _divides_a_mean(text)
     if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
@@ -275,9 +278,14 @@ def worth_parsing(text: str) -> bool:
     return "ross" in text and any(token in text for token in _SUMMED)
 
 
-def is_worth_it(text: str) -> bool:
+def is_worth_it(text: str, loops: bool = True) -> bool:
     """Is the text worth more than this search: for a loss, or for a `# noqa` comment with codes of ours?"""
-    return worth_parsing(text) or names_codes(text)
+    return worth_parsing(text, loops) or names_codes(text)
+
+
+def asks_for_loops(text: str, preview: bool) -> bool:
+    """Is it asked what training loops add up: by the settings, for these rules are in preview, or by a comment?"""
+    return preview or names_codes(text)
 
 
 def holds_a_loss(text: str) -> bool:

@@ -33,6 +33,7 @@ def lint(
     fixes: bool | Callable[[Finding], bool] = False,
     on_bound: Callable[[], None] = lambda: None,
     project: Project | None = None,
+    loops: bool = True,
 ) -> list[Finding]:
     """Every finding in a file, in the order of the text; `# noqa` and the configuration are the caller's.
 
@@ -42,6 +43,7 @@ def lint(
         tree: the file's syntax tree, where the caller has it; it is not asked again whether that is worth having.
         fixes: work out the fixes, too: all of them, or those of the findings for which this holds.
         on_bound: called where the file has more to read than one analysis reads.
+        loops: look at what training loops add up, too (BMN501 to BMN505).
         project: where to look for the modules of its own project that the file imports; without it none is read.
 
     Raises:
@@ -51,13 +53,14 @@ def lint(
     """
     if tree is None:
         if not (
-            worth_parsing(told().marked(text)) or (project is not None and leads_to_losses(text, project))
+            worth_parsing(told().marked(text), loops)
+            or (project is not None and leads_to_losses(text, project))
         ):
             return []
         tree = ast.parse(text)
     lines = text.split("\n")
     try:
-        found = findings_of(tree, lines, path, on_bound, project)
+        found = findings_of(tree, lines, path, on_bound, project, loops)
         elsewhere = [(finding, event) for finding, event in found if _is_partly_elsewhere(event)]
         found = [each for each in found if each not in elsewhere] if elsewhere else found
         if found and fixes:

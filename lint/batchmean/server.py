@@ -127,7 +127,8 @@ def analyse(
     project = project_of(path, config)
     code = _code(text, path, config)
     with in_use(config.functions, path):
-        is_suspicious = gate.is_worth_it(config.functions.marked(code)) or (
+        loops = gate.asks_for_loops(code, config.preview)
+        is_suspicious = gate.is_worth_it(config.functions.marked(code), loops) or (
             project is not None and calls_for_losses(code, project)
         )
     if not is_suspicious or config.excludes(path):

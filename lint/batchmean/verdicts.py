@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import partial
 
 from batchmean.engine.analysis import analyse
 from batchmean.engine.events import Event
@@ -19,10 +20,11 @@ def findings_of(
     path: str,
     on_bound: Callable[[], None] = lambda: None,
     project: Project | None = None,
+    loops: bool = True,
 ) -> list[tuple[Finding, Event]]:
     """The findings, each with the event that it tells of; a place is reported once, whatever branch it is in."""
     best: dict[tuple[Span, str], tuple[tuple[bool, bool, bool, int], Finding, Event]] = {}
-    for rule, event in analyse(tree, lines, judge, on_bound, project):
+    for rule, event in analyse(tree, lines, partial(judge, loops=loops), on_bound, project):
         if is_foreign(event.node):
             continue  # it is told where that module is linted
         finding = _finding(event, rule.code, rule.name, rule.message(event), path, lines)

@@ -22,7 +22,7 @@ import multiprocessing, os, sys, time
 from pathlib import Path
 import batchmean.check
 
-def stuck(path, text, fixes, project):
+def stuck(path, *rest):
     Path(path).with_suffix(".begun").touch()
     time.sleep(600)
 
@@ -215,7 +215,7 @@ def test_memory_that_ends_in_the_analysis_is_no_bug_of_ours(monkeypatch: pytest.
         raise MemoryError
 
     monkeypatch.setattr("batchmean.verdicts.analyse", fail)
-    verdict = check._lint(("a.py", WRONG, None, NONE), fixes=False)
+    verdict = check._lint(("a.py", WRONG, None, NONE, True), fixes=False)
     assert verdict == ([], "cannot be analysed: not enough memory", False)
 
 

@@ -13,6 +13,7 @@ from batchmean.engine.context import OutOfWork, TooDeep
 from batchmean.engine.domain.tensors import Reduction, altered, forget_keys
 from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.epochs import epochs
+from batchmean.engine.events import Miscount
 from batchmean.engine.factors import is_right
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import calls
@@ -42,11 +43,13 @@ def analyse(
     `on_bound` is called where the module has more to read than is read; the modules of `project` are read where
     the module calls into them.
     """
-    marked = told().marked_lines(lines)
-    totals = list(epochs(tree, marked, on_bound, project)) if adds_up("\n".join(marked)) else []
+
+    def totals() -> list[Miscount]:
+        marked = told().marked_lines(lines)
+        return list(epochs(tree, marked, on_bound, project)) if adds_up("\n".join(marked)) else []
 
     def judged(ledger: Ledger) -> T:
-        ledger.totals = totals
+        ledger.find_totals = totals
         if not ledger.is_complete:
             on_bound()
         return judge(ledger)

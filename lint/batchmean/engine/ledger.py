@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from batchmean.engine.domain.shapes import Axis, Shape
 from batchmean.engine.domain.tensors import Reduction
@@ -60,8 +61,8 @@ class Ledger:
     """The shapes of what unknown functions were given, by the key of what they gave."""
     defaults: dict[int, Const] = field(default_factory=dict)
     """The default values of parameters that are unknown."""
-    totals: list[Miscount] = field(default_factory=list)
-    """What training loops add up over batches and divide by the wrong count."""
+    find_totals: Callable[[], list[Miscount]] = list
+    """Finds `totals`."""
     imported: Mapping[str, str] = field(default_factory=dict)
     """The full names of what the module imports, by its own names."""
     imported_elsewhere: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +71,11 @@ class Ledger:
     """How many statements and expressions were read."""
     is_complete: bool = True
     """Was there no more to read than one analysis reads?"""
+
+    @cached_property
+    def totals(self) -> list[Miscount]:
+        """What training loops add up over batches and divide by the wrong count: a walk of its own, when asked for."""
+        return self.find_totals()
 
     def final(self) -> list[Reduction]:
         """The accounts that no later one goes on from."""

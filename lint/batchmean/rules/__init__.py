@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from batchmean.engine.events import Event
 from batchmean.engine.ledger import Ledger
-from batchmean.rules.base import LossRule, Rule
+from batchmean.rules.base import LossRule, Rule, TotalRule
 from batchmean.rules.docket import Docket
 
 
@@ -43,11 +43,13 @@ BY_PRECEDENCE: Final[tuple[LossRule[Any], ...]] = tuple(
 UNUSED_NOQA: Final = EVERY["BMN901"]
 
 
-def judge(ledger: Ledger) -> list[tuple[LossRule[Any], Event]]:
-    """What each rule finds in a ledger; every loss is spoken of by one rule at most."""
+def judge(ledger: Ledger, loops: bool = True) -> list[tuple[LossRule[Any], Event]]:
+    """What each rule finds in a ledger; those about training loops are asked only with `loops`."""
     docket = Docket(ledger)
     found: list[tuple[LossRule[Any], Event]] = []
     for rule in BY_PRECEDENCE:
+        if isinstance(rule, TotalRule) and not loops:
+            continue
         for event in rule.find(docket):
             docket.enter(event)
             found.append((rule, event))

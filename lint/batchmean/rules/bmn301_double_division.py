@@ -65,16 +65,13 @@ def classification_loss(logits, labels):
 """
 
     def find(self, docket: Docket) -> Iterator[Miscount]:
-        over_batches = {
-            total.node for total in docket.ledger.totals
-        }  # a total over many, not of one batch again
         for account in docket.open():
             if (again := _divided_again(account)) is not None:
                 docket.settle(account)
-                if (
-                    not _divides_a_sum(again, docket.accounts)
-                    and again.node not in over_batches
-                    and not _is_by_steps(again)
+                if not (
+                    _divides_a_sum(again, docket.accounts)
+                    or _is_by_steps(again)
+                    or _is_of_many(again, docket)
                 ):
                     yield again
 
@@ -224,3 +221,8 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
 def _is_by_steps(again: Miscount) -> bool:
     """Is it divided by a number of steps whose gradients are added up?"""
     return STEPS.search(divisor_name(again.node)) is not None
+
+
+def _is_of_many(again: Miscount, docket: Docket) -> bool:
+    """Does it divide a total over many batches, not one batch again?"""
+    return any(total.node is again.node for total in docket.ledger.totals)
