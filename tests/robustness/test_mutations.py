@@ -22,6 +22,7 @@ import pytest
 from batchmean.findings import Finding
 from batchmean.linter import lint
 from batchmean.noqa import Noqa
+from batchmean.source import unify_line_ends
 from batchmean.syntax import parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,7 +76,7 @@ def test_changed_programs_never_break_the_linter(path: Path, seeds: list[int]) -
 def test_any_text_in_a_program_never_breaks_the_linter(text: str, seed: int) -> None:
     whole = program(seed)
     at = random.Random(seed).randint(0, len(whole))
-    check(f"{whole[:at]}{text}{whole[at:]}")
+    check(unify_line_ends(f"{whole[:at]}{text}{whole[at:]}"))
 
 
 @cache

@@ -6,7 +6,7 @@ from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
 from batchmean.engine.domain.paths import excludes
 from batchmean.engine.domain.tensors import Integrand, Place, Reduction, Role, Step
-from batchmean.engine.epochs.spelling import STEPS, divisor_name
+from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import (
     divides_a_mean_by_the_support,
@@ -219,8 +219,9 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
 
 
 def _is_by_steps(again: Miscount) -> bool:
-    """Is it divided by a number of steps whose gradients are added up?"""
-    return STEPS.search(divisor_name(again.node)) is not None
+    """Is it divided by a number of steps, or of the items of several batches, whose gradients are added up?"""
+    name = divisor_name(again.node)
+    return STEPS.search(name) is not None or name == ITEMS
 
 
 def _is_of_many(again: Miscount, docket: Docket) -> bool:

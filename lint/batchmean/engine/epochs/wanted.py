@@ -76,7 +76,7 @@ class Wanted:
 
 def _steps(tree: ast.Module, texts: Mapping[_Function, str]) -> Iterator[_Function]:
     """Methods that a trainer calls with each batch, and functions that are averaged over devices."""
-    for node in tree.body:
+    for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and any(_TRAINERS.search(last_name(base)) for base in node.bases):
             yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in STEP_METHODS)
     outer = [f for f, text in texts.items() if "pmean(" in text]
