@@ -102,6 +102,7 @@ def sarif(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("files")
 def test_sarif_marks_stay_when_lines_move_or_the_path_is_absolute(
     batchmean: Run, write: Write, tmp_path: Path

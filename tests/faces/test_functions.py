@@ -174,6 +174,7 @@ def example(language: str, holding: str = "") -> str:
     return found
 
 
+@pytest.mark.heavy
 def test_the_worked_example(batchmean: Run, write: Write, tmp_path: Path) -> None:
     write({"train.py": example("python", "def distillation"), "pyproject.toml": example("toml", "losses.kl")})
     command, _, shown = example("console").partition("\n")
@@ -219,6 +220,7 @@ def installed(folder: Path, table: str) -> dict[str, str]:
 LOSS = "from acme.losses import kl\n\n\ndef loss(student, teacher):\n    return kl(student, teacher)\n"
 
 
+@pytest.mark.heavy
 def test_an_installed_table(batchmean: Run, flake8: Run, write: Write, tmp_path: Path) -> None:
     environment = installed(tmp_path / "site", example("python", "TABLE"))
     write({"src/a.py": LOSS, "src/pyproject.toml": '[tool.batchmean]\nframeworks = ["acme"]\n'})

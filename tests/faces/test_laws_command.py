@@ -36,6 +36,7 @@ def test_the_sessions_of_the_page_are_real(session: str, tmp_path: Path) -> None
     assert re.fullmatch("(?:.*\n)*".join(parts), done.stdout), done.stdout
 
 
+@pytest.mark.heavy
 def test_the_test_of_the_page_passes_and_fails_as_it_says(write: Write, tmp_path: Path) -> None:
     write({"test_losses.py": TESTS})
     passed = run_program("pytest", "-q", "-p", "no:cacheprovider", "test_losses.py", cwd=tmp_path)

@@ -366,11 +366,11 @@ def test_what_cannot_be_scanned_is_a_line(batchmean: Run, write: Write, tmp_path
 
 
 def test_a_missing_extra_is_one_line(batchmean: Run, write: Write, tmp_path: Path) -> None:
-    write({"without/dask.py": "raise ModuleNotFoundError(\"No module named 'dask'\", name='dask')\n"})
+    write({"without/distributed.py": "raise ModuleNotFoundError('it is not there', name='distributed')\n"})
     path = os.pathsep.join(filter(None, [str(tmp_path / "without"), os.environ.get("PYTHONPATH")]))
     done = batchmean("scan", "without", "--to", "out", PYTHONPATH=path)
     assert done.returncode == 2
-    assert done.stderr == "error: scan needs dask: pip install '.[scale]' in a checkout of batchmean\n"
+    assert done.stderr == "error: scan needs distributed: pip install '.[scale]' in a checkout of batchmean\n"
     assert not (tmp_path / "out").exists()
 
 
