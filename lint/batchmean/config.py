@@ -343,13 +343,17 @@ def _from_table(table: object, root: str, where: str) -> Config:
             values["python_cell_magics"] = _magics(value, place)
         elif key == "frameworks":
             values["frameworks"] = _strings(value, place)
+            from batchmean import function_tables
+
             told |= {
                 key: Functions(
-                    f for name in values["frameworks"] for f in _told(functions.installed, name, place)
+                    f for name in values["frameworks"] for f in _told(function_tables.installed, name, place)
                 )
             }
         elif key == "functions":
-            told |= {key: _told(functions.from_table, value, place)}
+            from batchmean import function_tables
+
+            told |= {key: _told(function_tables.from_table, value, place)}
         elif key == "min-confidence":
             if value not in CONFIDENCES:
                 raise ConfigError(f'{place} must be "likely" or "proved"')

@@ -13,15 +13,13 @@ from batchmean.engine.domain.tensors import Step
 from batchmean.findings import Edit, Span
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
 from batchmean.fixes.counts import count_definition, only_value, unused_count, without_statement
+from batchmean.fixes.functions import MEAN_OF, MEANS, SCALES, SUM_OF
 from batchmean.fixes.idiom import Idiom, framework_of
 from batchmean.fixes.names import last_name
 from batchmean.functions import told
 from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
 from batchmean.rules.support import SupportEvent
 
-_SUM_OF = {"mean": "sum", "nanmean": "nansum", "average": "sum", "reduce_mean": "reduce_sum"}
-MEANS = frozenset(_SUM_OF)
-_MEAN_OF = {"sum": "mean", "nansum": "nanmean", "reduce_sum": "reduce_mean"}
 _ARRAY = ("a", "x", "input", "input_tensor", "tensor")
 _AXIS = ("axis", "dim", "reduction_indices")
 _KEEP = ("keepdims", "keepdim", "keep_dims")
@@ -30,9 +28,6 @@ _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _LOSS_WORDS = frozenset({"input", "target", "label", "reduction", "label_smoothing"})
 """What a library loss may be given, so that its "mean" is the mean over all positions."""
 _WHOLE_SIZE = frozenset({"size", "numel", "nelement", "prod"})
-_DIVIDES = frozenset(
-    {"div", "div_", "divide", "divide_", "true_divide", "divide_no_nan", "mul", "mul_", "multiply"}
-)
 
 
 class Planner:
@@ -232,7 +227,7 @@ class _Plan:
         return Edit(Span(start.end_line, start.end_column + 1, *end_of(span)), "")
 
     def _sum_name(self, mean: str) -> str:
-        return _SUM_OF[mean]
+        return SUM_OF[mean]
 
     def _axis(self, *, keep: bool = False) -> str:
         return self._idiom.axis(self._position, self._framework, keep=keep)
@@ -337,7 +332,7 @@ class _Plan:
             return node.right
         if isinstance(node, ast.AugAssign):
             return node.value
-        if isinstance(node, ast.Call) and last_name(node.func) in _DIVIDES and node.args:
+        if isinstance(node, ast.Call) and last_name(node.func) in SCALES and node.args:
             return node.args[-1]
         raise Unfixable("the reduction is written in a way that is not understood")
 
@@ -382,8 +377,8 @@ class _Plan:
         dropped = (drop, *unused_count(self._code, divisor))
         if not total.library:
             name = last_name(total.node.func)
-            if name in _MEAN_OF and isinstance(total.node.func, ast.Attribute):
-                yield (Edit(self._code.name(total.node.func), _MEAN_OF[name]), *dropped)
+            if name in MEAN_OF and isinstance(total.node.func, ast.Attribute):
+                yield (Edit(self._code.name(total.node.func), MEAN_OF[name]), *dropped)
             return
         maker = self._maker(total.node)
         arguments = [*maker.args, *maker.keywords, *(total.node.args if maker is not total.node else ())]
@@ -460,14 +455,14 @@ class _Plan:
         name = last_name(total.func)
         divisor = node.left if self._carries(node.right, total) else self._divisor()
         drop = self._drop(node, divisor)
-        if drop is None or name not in _MEAN_OF:
+        if drop is None or name not in MEAN_OF:
             return
         unused = unused_count(self._code, divisor)
         full_name = self._code.full_name(total.func)
         if full_name is None:
             if total.args or total.keywords or not isinstance(total.func, ast.Attribute):
                 return
-            edit = Edit(self._code.name(total.func), f"{name}({self._axis()}).{_MEAN_OF[name]}")
+            edit = Edit(self._code.name(total.func), f"{name}({self._axis()}).{MEAN_OF[name]}")
             yield (edit, drop, *unused)
             return
         if len(total.args) != 1 or total.keywords or isinstance(total.args[0], ast.Starred):
@@ -479,14 +474,14 @@ class _Plan:
             if isinstance(total.func, ast.Attribute):
                 module = self._code.source(self._code.inner(total.func.value))
                 yield (
-                    before(whole, f"{module}.{_MEAN_OF[name]}("),
+                    before(whole, f"{module}.{MEAN_OF[name]}("),
                     axis,
                     *_joined(after(whole, ")"), drop),
                     *unused,
                 )
         else:
             # The end of the sum and the start of what is dropped may be the same place.
-            yield (axis, *_joined(after(whole, f".{_MEAN_OF[name]}()"), drop), *unused)
+            yield (axis, *_joined(after(whole, f".{MEAN_OF[name]}()"), drop), *unused)
 
     def _mean_of_library_sum(self) -> Iterator[Edits]:
         """`F.kl_div(p, q, reduction="sum") / p.numel()`."""
