@@ -34,6 +34,7 @@ from tests.robustness.mutation import excerpts, mutate
 with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.check
     import batchmean.config
+    import batchmean.globs
     import batchmean.documents
     import batchmean.fixes
     import batchmean.gitignore
@@ -159,9 +160,9 @@ def patterns_of_bytes(data: bytes) -> None:
                 return
         assert one.verdict(place, last, is_folder) == expected
     texts = lists.decode("utf-8", "replace").split("\n")
-    globs = [batchmean.config.Glob(text, "/root") for text in texts if text.strip("./ ")]
+    globs = [batchmean.globs.Glob(text, "/root") for text in texts if text.strip("./ ")]
     path = "/root/" + name.decode("utf-8", "replace")
-    together = batchmean.config.Globs(globs).matches(path)
+    together = batchmean.globs.Globs(globs).matches(path)
     assert together == any(glob.matches(path) for glob in globs)
 
 
