@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from batchmean.engine.domain.tensors import Reduction, Role
 from batchmean.engine.events import Miscount
 from batchmean.fixes.code import Code, FunctionNode, Unfixable
+from batchmean.fixes.means import MEANS
 from batchmean.fixes.miscounts import blamed, dividend
 from batchmean.fixes.names import last_name
-from batchmean.fixes.plans import MEANS
 from batchmean.rules.support import SupportEvent
 
 _CALLERS = 3  # how many calls outwards a returned loss is followed
