@@ -7,19 +7,17 @@ settings tell of functions of its own (`batchmean.functions`) comes before all o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Final
 
+from batchmean.discovery import modules_of
 from batchmean.functions import told
 from batchmean.operations.table import Framework, Operation, parse
 
 
 def _tables() -> Iterator[Framework]:
-    for module in iter_modules(__path__, f"{__name__}."):
-        framework = vars(import_module(module.name)).get("FRAMEWORK")
+    for module in modules_of(__name__, __path__):
+        framework = vars(module).get("FRAMEWORK")
         if isinstance(framework, Framework):
             yield framework
 
@@ -107,4 +105,4 @@ def method(name: str) -> Operation | None:
 
 
 def _named(line: str, name: str) -> Operation:
-    return replace(parse(line), name=name.rpartition(".")[2])
+    return parse(line)._replace(name=name.rpartition(".")[2])

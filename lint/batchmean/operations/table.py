@@ -10,15 +10,13 @@ hands every keyword on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """A framework's function: a primitive and how the arguments are spelled."""
 
     primitive: str
@@ -30,7 +28,7 @@ class Operation:
     extra: str = ""
     all_keywords: bool = False
     """Does it hand every keyword on, as `functools.partial` does?"""
-    name: str = field(default="", compare=False)
+    name: str = ""
     """What the framework calls it, without its module: `log_softmax`, whatever it is imported as."""
 
     def bind(self, args: Sequence[V], kwargs: Mapping[str, V]) -> tuple[dict[str, V], tuple[V, ...]]:
@@ -61,18 +59,30 @@ def _spelled(parameters: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
     return {name: names[0] for names in parameters for name in names}
 
 
-@dataclass(frozen=True)
 class Framework:
-    """A framework: its functions by full name and the methods of its arrays."""
+    """A framework: its functions by full name and the methods of its arrays.
 
-    functions: Mapping[str, str]
-    methods: Mapping[str, str] = field(default_factory=dict)
-    new_axes: tuple[str, ...] = ()
-    """Its names for None as an index, which makes a new axis."""
-    precedence: int = 1000
-    """Where two tables tell of a method of one name, the one with the lower number holds."""
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other names of a module: `{"jax.numpy": "numpy"}` looks functions up in numpy's table."""
+    Args:
+        functions: for each function its full name and a line.
+        methods: for each method of arrays its name and a line.
+        new_axes: its names for None as an index, which makes a new axis.
+        precedence: where two tables tell of a method of one name, the one with the lower number holds.
+        aliases: other names of a module: `{"jax.numpy": "numpy"}` looks functions up in numpy's table.
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, str],
+        methods: Mapping[str, str] | None = None,
+        new_axes: tuple[str, ...] = (),
+        precedence: int = 1000,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        self.functions = functions
+        self.methods = methods or {}
+        self.new_axes = new_axes
+        self.precedence = precedence
+        self.aliases = aliases or {}
 
     @cached_property
     def modules(self) -> frozenset[str]:

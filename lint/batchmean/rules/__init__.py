@@ -7,10 +7,9 @@ that is reported.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any, Final
 
+from batchmean.discovery import modules_of
 from batchmean.engine.events import Event
 from batchmean.engine.ledger import Ledger
 from batchmean.rules.base import LossRule, Rule, TotalRule
@@ -18,9 +17,9 @@ from batchmean.rules.docket import Docket
 
 
 def _found() -> Iterator[Rule]:
-    for module in iter_modules(__path__, f"{__name__}."):
-        if module.name.rpartition(".")[2].startswith("bmn"):
-            own = vars(import_module(module.name)).values()
+    for module in modules_of(__name__, __path__):
+        if module.__name__.rpartition(".")[2].startswith("bmn"):
+            own = vars(module).values()
             yield from (
                 kind()
                 for kind in own
