@@ -87,7 +87,7 @@ _LOGARITHMS: Final = _Tokens({
     "kl": ("kl_div", "kl_loss", "kl(", " kl"),
     "KL": ("KLDiv", "KLDLoss"),
     "entr": ("entropy", "entr("),
-    "oss": ("cross_entropy", "CrossEntropy", "nll_loss", "NLLLoss"),
+    "oss": ("cross_entropy", "CrossEntropy", "Crossentropy(", "nll_loss", "NLLLoss"),
     "ln(": (" ln(", ".ln("), "ogSoftmax": ("LogSoftmax", "logSoftmax"), "Categorical": (), "exp": ("exp(", "expm1("),
     "ogsigmoid": (), "og_sigmoid": (), "ogSigmoid": (), "softplus": (),
 })  # fmt: skip
@@ -118,7 +118,7 @@ _LOSSES: Final = _Tokens({
 _MEANS: Final = _Tokens({
     "oss": (
         "mse_loss", "l1_loss", "huber_loss", "cross_entropy", "nll_loss", "MSELoss", "L1Loss", "HuberLoss", "BCELoss",
-        "BCEWithLogitsLoss", "CrossEntropy", "NLLLoss", "binary_cross_entropy",
+        "BCEWithLogitsLoss", "CrossEntropy", "Crossentropy(", "NLLLoss", "binary_cross_entropy",
     ),
 })  # fmt: skip
 """Library losses that take the mean themselves, if nothing else is asked for."""

@@ -71,7 +71,9 @@ _BOUNDS: Final = frozenset("clamp clip clamp_min maximum max".split())
 _COMPARES: Final = frozenset("eq ne gt lt ge le not_equal equal".split())
 _TRANSPARENT: Final = frozenset("jit filter_jit function compile checkpoint".split())
 _FUNCTIONAL: Final = frozenset("class_loss elementwise_loss kl_div".split())
-_CRITERIA: Final = frozenset("class_loss_module elementwise_loss_module kl_div_module loss_module".split())
+_CRITERIA: Final = frozenset(
+    "class_loss_module elementwise_loss_module kl_div_module loss_module keras_loss".split()
+)
 
 
 class Calls(Expressions):

@@ -32,6 +32,20 @@ PROBABILITIES: Final = Pattern(
     leaves="params queries pixel",
 )
 
+ACTIVATIONS: Final = Pattern(
+    r"^(a|al|y|o|out|output|outputs|a_?\d|y_?\d?|yp)$",
+    why="courses call the output of the last layer A, A2, AL or, where the target is T or y_, plainly Y",
+    takes="A A2 AL a2 y out",
+    leaves="adv alpha x logits",
+)
+
+COURSE_TARGETS: Final = Pattern(
+    r"^(y|t|y_|y_?true|targets?|labels?|y_?train|one_?hot|y_?oh|d|expected)$",
+    why="beside an activation of one letter only these are the targets of a course's network",
+    takes="Y T y_ target labels y_true",
+    leaves="returns mask y_pred",
+)
+
 LOG_PROBABILITIES: Final = Pattern(
     r"(^|_)(log_?p|log_?q|l?log_?probs?|lprobs?|log_?probabilit(y|ies)|log_?preds?|log_?softmax|lsm|log_?pi|logsm|log_?y_?hat)"
     r"(_|\d|s|$)",
@@ -99,6 +113,12 @@ def is_target_name(names: tuple[str, ...]) -> bool:
 def is_probability_name(names: tuple[str, ...]) -> bool:
     """Could an array of this name hold probabilities?"""
     return not NO_DISTRIBUTION.is_any_of(names) and PROBABILITIES.is_any_of(names)
+
+
+@lru_cache(maxsize=4096)
+def are_of_a_course(target: tuple[str, ...], output: tuple[str, ...]) -> bool:
+    """Are these the target and the output of a network as courses call them, `Y` and `A`?"""
+    return target != output and COURSE_TARGETS.is_any_of(target) and ACTIVATIONS.is_any_of(output)
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,8 @@ LIBRARY_REDUCERS: Final = frozenset(
     " binary_cross_entropy binary_cross_entropy_with_logits div divide true_divide".split()
 )
 CRITERIA: Final = frozenset(
-    "KLDivLoss CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss partial".split()
+    "KLDivLoss CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss partial"
+    " CategoricalCrossentropy SparseCategoricalCrossentropy KLDivergence".split()
 )
 REDUCERS: Final = LIBRARY_REDUCERS | (CRITERIA - {"partial"})
 TRANSFORMS: Final = frozenset(
