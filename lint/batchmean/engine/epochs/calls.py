@@ -35,6 +35,7 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
+from batchmean.engine.evidence.names import is_spread_name
 from batchmean.operations.table import Operation
 
 _UNSEEN: Final = re.compile(
@@ -486,8 +487,11 @@ class Calls(Expressions):
     def _unseen(self, name: str, args: Sequence[Value], node: ast.Call) -> Value:
         """A criterion that is made elsewhere: what a model is trained with is a mean, most likely."""
         batch = next((arg for arg in args if isinstance(arg, Batch)), None)
-        if batch is None or name not in self.trained:
-            return self._unknown_result(args, {})
+        given = (argument.value if isinstance(argument, ast.Starred) else argument for argument in node.args)
+        if batch is None or name not in self.trained or any(is_spread_name(path_of(arg)) for arg in given):
+            return self._unknown_result(
+                args, {}
+            )  # what is given a log-variance is a bound, which most people sum
         place = Place(node, "a criterion gives the mean over a batch, unless it is asked for something else")
         return self._mean_of(batch, node, name, shown=False, places=(place,))
 
@@ -543,6 +547,8 @@ class Calls(Expressions):
                 return altered(
                     base, per_token=False, event=event
                 )  # for the eye: what it is scaled by moves nothing
+            if name == "sum" and base.how == "mean" and not base.shown:
+                return self.withdraw(base)  # what is summed was no mean, for all that is shown of it
             if name in _SAME or name == "mean" or (name == "sum" and not base.loops):
                 return base
             if name == "exp":

@@ -85,6 +85,13 @@ PARTS: Final = Pattern(
     leaves="num_tokens length",
 )
 
+SPREADS: Final = Pattern(
+    r"(^|_)(log_?vars?|log_?sigmas?|log_?stds?|log_?variance|logv|lv)(_|\d|$)",
+    why="a loss that is given a log-variance is a variational bound, and these are sums over a batch as often as means",
+    takes="logvar log_var log_sigma z_logvar",
+    leaves="variance stdout logits",
+)
+
 LOSSES: Final = Pattern(
     r"(^|_)(loss(es)?|nlls?|ce|xent|xe|kl|kld|kls|kl_?div|mse|mae|errors?|err|losses_?\w*|cross_?ent(ropy)?|bce|l1|l2"
     r"|entropy|entropies|log_?probs?|log_?ps?|log_?ratio|surr(ogate)?)(_|\d|$)|loss$|^loss",
@@ -137,6 +144,12 @@ def is_small_name(names: tuple[str, ...]) -> bool:
 def is_class_count_name(names: tuple[str, ...]) -> bool:
     """Could a number of this name be the length of a support axis? Capitals such as V say so, too."""
     return any(map(CLASS_COUNTS.is_in, names)) or CLASS_COUNTS.is_any_of(names)
+
+
+@lru_cache(maxsize=4096)
+def is_spread_name(path: str) -> bool:
+    """Is it a log-variance, by the last part of its path?"""
+    return SPREADS.is_any_of((path.rpartition(".")[2],))
 
 
 @lru_cache(maxsize=4096)
