@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from batchmean.engine.domain import algebra, masks
+from batchmean.engine.domain.axes import ALL_AXES, AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms
-from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec
 from batchmean.engine.domain.tensors import Tensor, altered, from_atom
 from batchmean.engine.domain.values import BuiltinValue, Const, ModuleValue, Value
 from batchmean.engine.primitives.losses import class_divergence, class_loss
