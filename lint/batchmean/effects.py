@@ -80,6 +80,7 @@ _OF: Final[Mapping[str, Effect]] = {
     "class_loss": _E.GIVES_LOSS,
     "class_loss_module": _E.GIVES_LOSS | _E.MAKES_CRITERION,
     "elementwise_loss": _E.GIVES_LOSS,
+    "keras_loss": _E.GIVES_LOSS | _E.MAKES_CRITERION,
     "elementwise_loss_module": _E.GIVES_LOSS | _E.MAKES_CRITERION,
     "exp": _E.EXPONENTIATES | _E.SCALES,
     "expm1": _E.EXPONENTIATES | _E.SCALES,

@@ -152,6 +152,10 @@ _LOSS_CLASSES = (
     "MeanAbsoluteError MeanSquaredLogarithmicError LogCosh Huber Hinge SquaredHinge CategoricalHinge "
     "CosineSimilarity Dice Tversky"
 ).split()
+# Objects whose loss is a mean over the last axis; an object that is given `from_logits` first is not among them.
+_MEANS_OVER_FEATURES = (
+    "MeanSquaredError MeanAbsoluteError MeanSquaredLogarithmicError LogCosh Hinge SquaredHinge Poisson"
+).split()
 
 FRAMEWORK = Framework(
     precedence=80,
@@ -168,6 +172,12 @@ FRAMEWORK = Framework(
             "class_divergence(target|y_true, x|y_pred; axis=-1, extra=none)",
         ),
         **{f"keras.losses.{name}": "loss_module" for name in _LOSS_CLASSES},
+        **{f"keras.losses.{name}": "keras_loss(reduction)" for name in _MEANS_OVER_FEATURES},
+        "keras.losses.CategoricalCrossentropy": "keras_loss([from_logits], [label_smoothing], axis, reduction; "
+        "extra=classes)",
+        "keras.losses.SparseCategoricalCrossentropy": "keras_loss([from_logits], ignore_index|ignore_class, reduction, "
+        "axis; extra=classes)",
+        "keras.losses.KLDivergence": "keras_loss(reduction; extra=divergence)",
         "keras.config.epsilon": "constant_number",
         "keras.Input": "input_of(shape)",
         "keras.layers.Input": "input_of(shape)",

@@ -122,9 +122,7 @@ FRAMEWORK = Framework(
         **{f"{_F}.{name}": "per_example_loss(x|input)" for name in _LIBRARY_LOSSES},
         **{f"torch.nn.{name}": "loss_module" for name in _LOSS_MODULES},
         **{f"{_F}.{name}": f"elementwise_loss(x|input, target, {_EL})" for name in _ELEMENTWISE_LOSSES},
-        **{
-            f"{_F}.{name}": f"elementwise_loss(x|input, target, [weight], {_EL})" for name in _WEIGHTED_LOSSES
-        },
+        **{f"{_F}.{name}": f"elementwise_loss(x|input, target, weight, {_EL})" for name in _WEIGHTED_LOSSES},
         **{f"torch.nn.{name}": f"elementwise_loss_module({_EL})" for name in _ELEMENTWISE_MODULES},
         **{f"torch.{name}": "same_function(x)" for name in _TRANSPARENT},
         "torch.logical_and": "logical_and(x|input, y|other)",

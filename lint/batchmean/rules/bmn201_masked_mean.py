@@ -40,7 +40,7 @@ class MaskedMean(MiscountRule):
     precedence = 90
     name = "masked-mean"
     law = "padding"
-    first_contact = (11, 19)
+    first_contact = (15, 25)
     preview = True
     kind = "masked mean"
     summary = "a masked loss averaged over the masked positions too"
@@ -69,7 +69,7 @@ def frame_loss(prediction, target, attention_mask):
         for account in docket.open():
             if counts_masked(account) and id(account.origin) not in right:
                 docket.settle(account)
-                if not _is_another_kind(docket.ledger, account):
+                if not _is_only_compared(account) and not _is_another_kind(docket.ledger, account):
                     yield _masked_mean(account)
 
     def message(self, event: Miscount) -> str:
@@ -77,6 +77,12 @@ def frame_loss(prediction, target, attention_mask):
             "the masked loss is averaged over the masked positions too: n_valid/N of the loss per valid position; "
             "use its sum divided by the sum of the mask"
         )
+
+
+def _is_only_compared(reduction: Reduction) -> bool:
+    """Is it a difference that is printed, of results that a name alone says are masked? Nobody trains on that."""
+    is_plain = not reduction.integrand.library and not reduction.integrand.symbol
+    return reduction.is_reported and is_plain and reduction.mask is not None and not reduction.mask.shown
 
 
 def _is_another_kind(ledger: Ledger, reduction: Reduction) -> bool:

@@ -48,7 +48,7 @@ class MaskMismatch(MiscountRule):
     precedence = 80
     name = "mask-mismatch"
     law = "padding"
-    first_contact = (0, 2)
+    first_contact = (1, 3)
     preview = True
     kind = "mask mismatch"
     summary = "a masked loss whose divisor counts other positions than its sum"

@@ -44,7 +44,7 @@ class DoubleDivision(MiscountRule):
     precedence = 100
     name = "double-division"
     law = "duplication"
-    first_contact = (3, 4)
+    first_contact = (9, 11)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"
@@ -91,6 +91,8 @@ def classification_loss(logits, labels):
 
 def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
+    if reduction.spread is not None:
+        return None  # a number that was laid over a mask is an array again, of which the sum may be right
     if reduction.integrand.symbol == "D":
         return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
     divided = _second_division(reduction)

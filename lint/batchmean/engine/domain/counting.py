@@ -118,6 +118,9 @@ def _are_all_positions(account: Reduction, divisors: list[Axis]) -> bool:
     if mask is not None and mask.axes:
         if all(any(d.is_same(axis) for d in divisors) for axis in mask.axes):
             return True
+        parts = [part for axis in mask.axes for part in axis.root().parts or (axis,)]
+        if len(parts) > len(mask.axes) and all(any(d.is_same(part) for d in divisors) for part in parts):
+            return True
         if all(axis.root().whole is None for axis in mask.axes):
             return False
     flattened = [axis.root().whole for axis in mask.axes] if mask is not None and mask.axes else []

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
     Atom,
@@ -52,17 +53,24 @@ OF_LENGTHS: Final = "lengths"
 
 
 def made(
-    source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True, kind: str = ""
+    source: Tensor,
+    place: Place,
+    *key: object,
+    padding: bool = False,
+    shown: bool = True,
+    kind: str = "",
+    guards: bool = True,
 ) -> Tensor:
     """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares.
 
-    What is true at the padding is the complement of what would be true elsewhere.
+    What is true at the padding is the complement of what would be true elsewhere. `guards`: may it be there to keep a
+    function of `source` finite, as `where(p > 0, p * log(p), 0)` does? A comparison with -1 is not.
     """
     inner = source.single()
     atom = Atom(
         intern("mask", source.terms, *key),
         Role.MASK,
-        source=inner.key if inner is not None else 0,
+        source=inner.key if inner is not None and guards else 0,
         place=place,
         kind=kind,
         shape=source.shape,
@@ -165,6 +173,21 @@ def named_mask(tensor: Tensor, name: str, node: ast.AST) -> Tensor | None:
     key = intern("named mask", tensor.terms)
     mask = Atom(key, Role.MASK, names=(name,), place=Place(node, name), shape=tensor.shape, shown=False)
     return from_atom(mask, tensor.shape)
+
+
+def moved(mask: Atom, place: Place, serial: int) -> Tensor:
+    """A mask after it was warped, resized or pooled: the positions are others, what it says is the same."""
+    shape = Shape()
+    atom = Atom(
+        intern("moved", mask.key, serial),
+        Role.MASK,
+        names=mask.names,
+        place=place,
+        kind="" if is_valid(mask) else "padding",
+        shape=shape,
+        shown=False,
+    )
+    return from_atom(atom, shape)
 
 
 def _is_one_less(tensor: Tensor) -> bool:

@@ -23,6 +23,7 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
+from batchmean.engine.evidence.names import is_spread_name
 from batchmean.operations.table import Operation
 
 UNSEEN: Final = re.compile(
@@ -32,7 +33,9 @@ UNSEEN: Final = re.compile(
 _CLASS_LOSS: Final = re.compile(r"cross_?entropy|nll", re.I)
 """The losses whose exponential is a perplexity."""
 _FUNCTIONAL: Final = frozenset("class_loss elementwise_loss kl_div".split())
-_CRITERIA: Final = frozenset("class_loss_module elementwise_loss_module kl_div_module loss_module".split())
+_CRITERIA: Final = frozenset(
+    "class_loss_module elementwise_loss_module kl_div_module loss_module keras_loss".split()
+)
 
 
 class Losses(Expressions):
@@ -217,8 +220,11 @@ class Losses(Expressions):
     def _unseen(self, name: str, args: Sequence[Value], node: ast.Call) -> Value:
         """A criterion that is made elsewhere: what a model is trained with is a mean, most likely."""
         batch = next((arg for arg in args if isinstance(arg, Batch)), None)
-        if batch is None or name not in self.trained:
-            return self._unknown_result(args, {})
+        given = (argument.value if isinstance(argument, ast.Starred) else argument for argument in node.args)
+        if batch is None or name not in self.trained or any(is_spread_name(path_of(arg)) for arg in given):
+            return self._unknown_result(
+                args, {}
+            )  # what is given a log-variance is a bound, which most people sum
         place = Place(node, "a criterion gives the mean over a batch, unless it is asked for something else")
         return self._mean_of(batch, node, name, shown=False, places=(place,))
 

@@ -139,6 +139,8 @@ class Methods(Losses):
                 return altered(
                     base, per_token=False, event=event
                 )  # for the eye: what it is scaled by moves nothing
+            if name == "sum" and base.how == "mean" and not base.shown:
+                return self.withdraw(base)  # what is summed was no mean, for all that is shown of it
             if name in _SAME or name == "mean" or (name == "sum" and not base.loops):
                 return base
             if name == "exp":

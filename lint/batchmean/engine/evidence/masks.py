@@ -52,10 +52,10 @@ PADDING_VALUES: Final = Pattern(
 )
 
 IDS: Final = Pattern(
-    r"(^|_)(ids?|tokens?|labels?|targets?|tgt|trg|src|seqs?|sequences?|inputs?|captions?|words?|y|x|gold|decoder_\w+)"
+    r"(^|_)(ids?|tokens?|labels?|targets?|tgt|trg|src|seqs?|sequences?|inputs?|captions?|words?|y|x|gold|real|decoder_\w+)"
     r"(_|\d|$)",
     why="ids and labels may hold a padding value, activations do not",
-    takes="input_ids labels tgt tokens y",
+    takes="input_ids labels tgt tokens y real",
     leaves="hidden weights",
 )
 
@@ -72,6 +72,14 @@ MAKERS: Final = Pattern(
     why="a helper out of sight that makes a mask says so in its name",
     takes="make_pad_mask lengths_to_mask sequence_mask mask_from_lengths",
     leaves="mask_patches dropout",
+    flags=re.I,
+)
+
+WARPS: Final = Pattern(
+    r"warp|grid_?sample|interpolate|resize|rescale|resample|max_?pool|(up|down)_?sample",
+    why="a mask whose pixels are moved or resized says of the new ones which of them count",
+    takes="grid_sample interpolate warp_by_flow max_pool2d resize",
+    leaves="dropout augment",
     flags=re.I,
 )
 
@@ -120,3 +128,8 @@ def says_padding(names: tuple[str, ...]) -> bool:
 def makes_masks(function: str) -> bool:
     """Does a function of this name make a validity mask, as `make_pad_mask` does?"""
     return MAKERS.is_in(function) and not OTHER_CHOICES.is_any_of((function,))
+
+
+def moves_pixels(function: str) -> bool:
+    """Does a function of this name move, resize or pool the pixels of what it is given?"""
+    return WARPS.is_in(function)

@@ -32,6 +32,20 @@ PROBABILITIES: Final = Pattern(
     leaves="params queries pixel",
 )
 
+ACTIVATIONS: Final = Pattern(
+    r"^(a|al|y|o|out|output|outputs|a_?\d|y_?\d?|yp)$",
+    why="courses call the output of the last layer A, A2, AL or, where the target is T or y_, plainly Y",
+    takes="A A2 AL a2 y out",
+    leaves="adv alpha x logits",
+)
+
+COURSE_TARGETS: Final = Pattern(
+    r"^(y|t|y_|y_?true|targets?|labels?|y_?train|one_?hot|y_?oh|d|expected)$",
+    why="beside an activation of one letter only these are the targets of a course's network",
+    takes="Y T y_ target labels y_true",
+    leaves="returns mask y_pred",
+)
+
 LOG_PROBABILITIES: Final = Pattern(
     r"(^|_)(log_?p|log_?q|l?log_?probs?|lprobs?|log_?probabilit(y|ies)|log_?preds?|log_?softmax|lsm|log_?pi|logsm|log_?y_?hat)"
     r"(_|\d|s|$)",
@@ -71,6 +85,13 @@ PARTS: Final = Pattern(
     leaves="num_tokens length",
 )
 
+SPREADS: Final = Pattern(
+    r"(^|_)(log_?vars?|log_?sigmas?|log_?stds?|log_?variance|logv|lv)(_|\d|$)",
+    why="a loss that is given a log-variance is a variational bound, and these are sums over a batch as often as means",
+    takes="logvar log_var log_sigma z_logvar",
+    leaves="variance stdout logits",
+)
+
 LOSSES: Final = Pattern(
     r"(^|_)(loss(es)?|nlls?|ce|xent|xe|kl|kld|kls|kl_?div|mse|mae|errors?|err|losses_?\w*|cross_?ent(ropy)?|bce|l1|l2"
     r"|entropy|entropies|log_?probs?|log_?ps?|log_?ratio|surr(ogate)?)(_|\d|$)|loss$|^loss",
@@ -102,6 +123,12 @@ def is_probability_name(names: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def are_of_a_course(target: tuple[str, ...], output: tuple[str, ...]) -> bool:
+    """Are these the target and the output of a network as courses call them, `Y` and `A`?"""
+    return target != output and COURSE_TARGETS.is_any_of(target) and ACTIVATIONS.is_any_of(output)
+
+
+@lru_cache(maxsize=4096)
 def is_log_name(names: tuple[str, ...]) -> bool:
     """Could an array of this name hold log-probabilities?"""
     return LOG_PROBABILITIES.is_any_of(names)
@@ -117,6 +144,12 @@ def is_small_name(names: tuple[str, ...]) -> bool:
 def is_class_count_name(names: tuple[str, ...]) -> bool:
     """Could a number of this name be the length of a support axis? Capitals such as V say so, too."""
     return any(map(CLASS_COUNTS.is_in, names)) or CLASS_COUNTS.is_any_of(names)
+
+
+@lru_cache(maxsize=4096)
+def is_spread_name(path: str) -> bool:
+    """Is it a log-variance, by the last part of its path?"""
+    return SPREADS.is_any_of((path.rpartition(".")[2],))
 
 
 @lru_cache(maxsize=4096)

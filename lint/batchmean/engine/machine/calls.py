@@ -11,7 +11,7 @@ from typing import Final
 from batchmean import operations
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.join import something
-from batchmean.engine.domain.masks import mask_of
+from batchmean.engine.domain.masks import mask_of, moved
 from batchmean.engine.domain.tensors import Place, Tensor, altered, from_atom, is_unknown
 from batchmean.engine.domain.values import (
     Alternatives,
@@ -33,7 +33,7 @@ from batchmean.engine.domain.values import (
     named,
 )
 from batchmean.engine.evidence import comments
-from batchmean.engine.evidence.masks import makes_masks
+from batchmean.engine.evidence.masks import makes_masks, moves_pixels
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.uses import note_handed_over, note_uses
@@ -139,6 +139,8 @@ def _unknown_result(context: Machine, args: list[Value], kwargs: dict[str, Value
     first = something(args[0]) if args else None
     if isinstance(first, Tensor) and name.startswith(("expand", "broadcast")) and mask_of(first) is not None:
         return first
+    if isinstance(first, Tensor) and moves_pixels(name) and (mask := mask_of(first)) is not None:
+        return moved(mask, Place(node, f"{name} of a mask is a mask"), context.fresh())
     if any(key.startswith("reduction") and _is_none(value) for key, value in kwargs.items()):
         place = Place(node, "asked for no reduction, this gives a loss per element")
         loss = context.computed()

@@ -59,6 +59,13 @@ def kl_divergence(call: Call, p: Value, q: Value | None = None) -> Value:
     """KL between two distribution objects: per element for two Normals, else per example."""
     # torch defines KL to a plain Normal for distributions per element only, so one side decides.
     sides = [d for d in (p, q) if isinstance(d, DistributionValue)]
+    if sides and all(d.family.endswith("Categorical") and d.event_summed for d in sides):
+        one, other = sides[0].shape, sides[-1].shape
+        if not (one.is_stretched or other.is_stretched):
+            one.unite(other)
+        place = call.place("the divergence of two categorical distributions is one number per example")
+        divergences = call.opaque(sides[0].shape.without(AxesSpec.at(-1)))
+        return map_atoms(divergences, lambda atom: altered(atom, kind="error", place=place))
     if not sides or any(d.event_summed or d.family != "Normal" for d in sides):
         return call.opaque()
     shape = max((d.shape for d in sides), key=lambda s: len(s.shown))

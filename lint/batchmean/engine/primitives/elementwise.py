@@ -14,7 +14,7 @@ from batchmean.engine.domain.values import Const, TupleValue, Value
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.primitives.targets import _length_of
-from batchmean.engine.recognise.likelihoods import SOFTPLUS
+from batchmean.engine.recognise.likelihoods import SOFTPLUS, is_squared_difference
 
 
 @primitive
@@ -59,10 +59,23 @@ def extremum(call: Call, x: Value, y: Value | None = None, axis: Value | None = 
     if a.number() is not None:
         return b
     result = call.opaque(joint_shape(a, b))
+    if a.terms == b.terms and _is_of_arrays(a):
+        if is_squared_difference(a.terms):
+            return a
+        place = call.place("the smaller of two objectives, one of which is clipped")
+        return map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
     if not all(any(atom.role is Role.EXP for atom in side.atoms()) for side in (a, b)):
         return result
     place = call.place("the smaller of two objectives, a ratio of probabilities in each")
     return map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
+
+
+def _is_of_arrays(x: Tensor) -> bool:
+    """Is every term of it a product of two arrays at least, or the square of one?"""
+    return bool(x.terms) and all(
+        sum(power for atom, power in term.factors if not atom.shape_is_scalar and power > 0) >= 2
+        for term in x.terms
+    )
 
 
 @primitive

@@ -336,8 +336,9 @@ def elementwise_loss(
     size_average: Value | None = None,
     reduce: Value | None = None,
     reduction: Value | None = None,
+    weight: Value | None = None,
 ) -> Value:
-    """mse_loss, binary_cross_entropy: without a support; their mean is over their own elements."""
+    """mse_loss, binary_cross_entropy: without a support; their mean is over all their elements, whatever the weight."""
     name = _reduction_name(call, reduction, size_average, reduce)
     is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
     if name not in ("none", "mean", "sum") or x is None:
@@ -348,6 +349,8 @@ def elementwise_loss(
     pairs = pairing(elements, other, call.node, call.context.stack) if other is not None else None
     zeroing = masks.common_masks(elements)
     zeroing = [mask for mask in zeroing if other is not None and mask in masks.common_masks(other)]
+    if isinstance(weight, Tensor):
+        zeroing += masks.common_masks(weight)
     if other is not None and not (
         elements.shape.is_stretched or other.shape.is_stretched or elements.shape.is_scalar
     ):

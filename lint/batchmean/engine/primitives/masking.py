@@ -175,7 +175,9 @@ def _validity(context: Context, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.A
         is_padding, shown = isinstance(op, ast.Eq), number == -100.0
         if shown:
             context.note_labels(a)
-        return masks.made(a, place, bound.key if bound else number, padding=is_padding, shown=shown)
+        guards = not says_so and number == 0.0
+        mark = bound.key if bound else number
+        return masks.made(a, place, mark, padding=is_padding, shown=shown, guards=guards)
     place = Place(node, "labels that are not negative count")
     is_not_negative = number == (0.0 if isinstance(op, ast.GtE) else -1.0 if isinstance(op, ast.Gt) else None)
     if is_not_negative and inner.key in context.ledger.labels:

@@ -141,9 +141,14 @@ def sum_(
     keepdims: Value | None = None,
     where: Value | None = None,
 ) -> Value:
-    """Sum over the axes; with `where=` of some elements only, and which is not followed."""
+    """Sum over the axes; with `where=` of the positions of a mask only, other conditions are not followed."""
     if where is not None:
-        return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
+        mask = mask_of(where) if isinstance(where, Tensor) else None
+        if mask is None or not masks.is_valid(mask):
+            return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
+        elements = call.tensor(x)
+        kept = algebra.multiply(elements, from_atom(mask, call.tensor(where).shape))
+        x = call.context.placed(kept, (elements,), call.node)
     return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "sum")
 
 

@@ -15,7 +15,13 @@ from batchmean.engine.domain.masks import common_masks, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Stack, Tensor, Term, altered, intern
 from batchmean.engine.evidence.comments import says_classes, says_per_example
-from batchmean.engine.evidence.names import is_log_name, is_loss_name, is_probability_name, is_target_name
+from batchmean.engine.evidence.names import (
+    are_of_a_course,
+    is_log_name,
+    is_loss_name,
+    is_probability_name,
+    is_target_name,
+)
 from batchmean.engine.recognise.latent import latent_kl
 from batchmean.engine.recognise.likelihoods import is_squared_difference, likelihood_of
 from batchmean.engine.recognise.pairs import _is_chosen
@@ -295,7 +301,10 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
         if axis is None or axis.size == 1:
             continue
         if log.role is Role.LOG and log.argument is not None:
-            if both or (inside is not None and is_probability_name(inside.names)):
+            by_names = inside is not None and (
+                is_probability_name(inside.names) or are_of_a_course(weight.names, inside.names)
+            )
+            if both or by_names:
                 return weight, log, axis, False
         if log.role is Role.OPAQUE and is_probability_name(weight.names):
             return weight, log, axis, False
