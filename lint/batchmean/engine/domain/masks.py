@@ -14,6 +14,7 @@ from typing import Final
 from batchmean.engine.domain.tensors import (
     SCALAR,
     Atom,
+    Labels,
     Place,
     Role,
     Tensor,
@@ -52,7 +53,13 @@ OF_LENGTHS: Final = "lengths"
 
 
 def made(
-    source: Tensor, place: Place, *key: object, padding: bool = False, shown: bool = True, kind: str = ""
+    source: Tensor,
+    place: Place,
+    *key: object,
+    padding: bool = False,
+    shown: bool = True,
+    kind: str = "",
+    drops: Labels | None = None,
 ) -> Tensor:
     """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares.
 
@@ -67,6 +74,7 @@ def made(
         kind=kind,
         shape=source.shape,
         shown=shown,
+        drops=drops,
     )
     mask = from_atom(atom, source.shape)
     return from_atom(_others(atom, mask), source.shape) if padding else mask
