@@ -185,7 +185,9 @@ def _divides(reduction: Reduction, step: Step) -> bool:
     """Is it a division, and no product with weights?"""
     if step.how != "scale":
         return False
-    after = next((account for account in reduction.line() if account.steps and account.steps[-1] is step), None)
+    after = next(
+        (account for account in reduction.line() if account.steps and account.steps[-1] is step), None
+    )
     return after is None or after.coefficient != 1.0 or any(power < 0 for _, power in after.scale)
 
 

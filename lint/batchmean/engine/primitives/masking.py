@@ -183,8 +183,8 @@ def _validity(context: Context, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.A
     if is_not_negative and inner.key in context.ledger.labels:
         return masks.made(a, place, number, drops=Labels(0.0, below=True))
     if ids and number in (0.0, -1.0, -100.0) and (isinstance(op, ast.Gt) or is_not_negative):
-        drops = Labels(0.0, below=True) if is_not_negative else None
-        return masks.made(a, place, number, shown=False, drops=drops)
+        left_out = Labels(0.0, below=True) if is_not_negative else None
+        return masks.made(a, place, number, shown=False, drops=left_out)
     return None
 
 
