@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from batchmean.engine.epochs.accumulation import accumulations
 from batchmean.engine.epochs.expressions import OutOfWork
+from batchmean.engine.epochs.ranks import rank_means
 from batchmean.engine.epochs.walk import Walk
 from batchmean.engine.epochs.wanted import Wanted
 from batchmean.engine.events import Miscount
@@ -44,6 +45,7 @@ def epochs(
     yield from (event for event in walk.found.values() if not is_foreign(event.node))
     if wanted.trains:
         yield from accumulations(tree, walk, wanted.steps)
+        yield from rank_means(tree, walk)
 
 
 def right_totals(tree: ast.Module, lines: Sequence[str]) -> set[ast.AST]:
