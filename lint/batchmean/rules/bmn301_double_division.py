@@ -44,7 +44,7 @@ class DoubleDivision(MiscountRule):
     precedence = 100
     name = "double-division"
     law = "duplication"
-    first_contact = (3, 4)
+    first_contact = (3, 5)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"

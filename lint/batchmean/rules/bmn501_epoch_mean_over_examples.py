@@ -37,6 +37,7 @@ class EpochMeanOverExamples(TotalRule):
     name = "epoch-mean-over-examples"
     law = "split"
     preview = True
+    first_contact = (2, 2)
     kind = "epoch mean over examples"
     summary = "batch means added up and divided by the number of examples"
     wrong = """\

@@ -58,6 +58,7 @@ class MicrobatchTokenMean(TotalRule):
     name = "microbatch-token-mean"
     law = "split"
     preview = True
+    first_contact = (2, 2)
     kind = "micro-batch token mean"
     summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"
     wrong = """\
