@@ -35,11 +35,12 @@ LENGTH: Final = 64
 
 
 def _token_mean(valid: Mask, total: int) -> Array:
-    return valid / valid.sum()
+    return valid.astype(float) / float(valid.sum())
 
 
 def _sequence_mean_token_mean(valid: Mask, total: int) -> Array:
-    return valid / valid.sum(axis=-1, keepdims=True) / len(valid)
+    weights: Array = valid / valid.sum(axis=-1, keepdims=True) / len(valid)
+    return weights
 
 
 def _sequence_mean_token_sum(valid: Mask, total: int) -> Array:

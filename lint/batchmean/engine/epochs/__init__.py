@@ -17,8 +17,8 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from batchmean.engine.epochs.accumulation import accumulations
-from batchmean.engine.epochs.expressions import OutOfWork
 from batchmean.engine.epochs.ranks import rank_means
+from batchmean.engine.epochs.rounds import OutOfWork
 from batchmean.engine.epochs.walk import Walk
 from batchmean.engine.epochs.wanted import Wanted
 from batchmean.engine.events import Miscount
