@@ -1,4 +1,4 @@
-"""A loss on its way through a scaler of mixed precision is the same loss: the step of the optimizer undoes the scale."""
+"""A loss behind a scaler of mixed precision is the same loss: the step of the optimizer undoes the scale."""
 
 from __future__ import annotations
 
