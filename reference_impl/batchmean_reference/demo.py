@@ -22,6 +22,7 @@ from batchmean_reference.report import (
     print_claims,
     print_exhibition,
     print_opening,
+    print_parts,
     print_story,
     print_summary,
     print_training,
@@ -75,6 +76,7 @@ def run_demo(
     print_story(console, story, results.lab, settings)
     if everything:
         print_training(console, results.lab, results.settings, results.samples)
+        print_parts(console, results.settings)
         print_claims(console, results.claims)
     else:
         print_verdicts(console, results.claims)

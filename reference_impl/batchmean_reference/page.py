@@ -94,6 +94,14 @@ def _charts(results: Results) -> str:
                     "... until epsilon shows: the wrong curve is the right one, V times further to the left.",
                 )
             )
+        if claim.topic == "Micro-batches":
+            figures.append(
+                (
+                    plots.parts_of_a_batch(claim.figures["nats"]),
+                    "The same texts, of unequal length, in whole batches and in micro-batches of one text. Means over "
+                    "the tokens of each, averaged again, go another way; sums over the count of all do not.",
+                )
+            )
     if results.exhibition is not None and results.exhibition.exhibits:
         figures.append(
             (

@@ -12,7 +12,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -273,6 +273,27 @@ def adam_trajectories(lab: Laboratory, settings: Settings) -> str:
         _trajectory_axes(axes, settings)
 
     return svg("adam", "Adam: nats per token against step; the wrong run follows the right one", draw)
+
+
+def parts_of_a_batch(curves: Mapping[str, Sequence[float]]) -> str:
+    """Nats per token of whole batches, of token means averaged again, and of sums over the global count."""
+
+    def draw(axes: Axes) -> None:
+        (whole, right), (averaged, off), (counted, again) = curves.items()
+        axes.plot(smooth(right), color=RIGHT, label=whole)
+        every = max(1, len(again) // 20)
+        axes.plot(smooth(again), "o", color=THIRD, markersize=4, markevery=every, label=counted)
+        axes.plot(smooth(off), color=WRONG, label=averaged)
+        axes.set_xlabel("step")
+        axes.set_ylabel("nats per token")
+        axes.margins(y=0.1)
+        axes.legend(loc="best")
+
+    return svg(
+        "parts",
+        "Nats per token against step: with the global count the micro-batches follow whole batches exactly",
+        draw,
+    )
 
 
 def adam_epsilon(

@@ -14,9 +14,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from batchmean_reference.claims import Claim, Settings, short, source
+from batchmean_reference.claims.parts import courses
 from batchmean_reference.examine import fraction
 from batchmean_reference.exhibits import Exhibit, Exhibition
 from batchmean_reference.laboratory import VOCABULARIES, Laboratory
+from batchmean_reference.parts import MODES, kept
 from batchmean_reference.story import VOCABULARY, Story, chart, curves
 
 VERDICT_STYLES = {"holds": "bold green", "holds when": "bold yellow", "does not hold": "bold red"}
@@ -190,6 +192,35 @@ def print_training(console: Console, lab: Laboratory, settings: Settings, sample
     console.print(f"\nText from each model at V = {settings.shown}:", highlight=False)
     for name, sample in samples.items():
         console.print(Text.assemble((f"{name}: ", "bold"), sample), highlight=False)
+
+
+def print_parts(console: Console, settings: Settings) -> None:
+    """The same batches whole, in micro-batches, and on ranks."""
+    console.rule("[bold]The same batch of texts, whole and in parts")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("", ratio=1)
+    for name in ("cosine", "last"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("nats per token", no_wrap=True)
+    bars = ASCII_BARS if console.options.ascii_only else BARS
+    runs = courses(settings)
+    low, high = (f(nats for course in runs.values() for nats in course.nats) for f in (min, max))
+    for (name, course), color in zip(runs.items(), ("blue", "red", "green"), strict=True):
+        cosine = sum(course.cosines) / len(course.cosines)
+        table.add_row(
+            name,
+            f"{cosine:.2f}",
+            f"{course.nats[-1]:.2f}",
+            Text(sparkline(course.nats, 16, low, high, bars), color),
+        )
+    console.print(table)
+    laws = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    laws.add_column("how the losses of tokens are added up")
+    laws.add_column("does not keep", ratio=1)
+    for name, mode in MODES.items():
+        laws.add_row(name, ", ".join(law for law, holds in kept(mode).items() if not holds) or "keeps all")
+    console.print(laws)
+    console.print()
 
 
 def print_claims(console: Console, claims: list[Claim]) -> None:

@@ -36,6 +36,7 @@ VERDICTS = {
     "Clipping": "holds when",
     "Weight decay, AdamW": "holds when",
     "Weight decay, SGD": "holds when",
+    "Micro-batches": "holds when",
     "Perplexity": "holds",
     "Early stopping": "holds",
     "Comparing vocabularies": "holds",
@@ -184,6 +185,30 @@ def test_whatever_is_not_the_loss_is_turned_up_v_fold(claims: dict[str, Claim], 
     assert figures["as_it_is"] > 0.05
     assert figures["turned_up"] < 1e-12
     assert figures["mended"] < 1e-12
+
+
+def test_token_means_of_parts_go_another_way_and_the_global_count_does_not(claims: dict[str, Claim]) -> None:
+    figures = claims["Micro-batches"].figures
+    whole, averaged, counted = figures["nats"].values()
+    assert counted == pytest.approx(whole, rel=1e-9)
+    assert averaged[0] == pytest.approx(whole[0], rel=1e-12)
+    assert abs(averaged[-1] - whole[-1]) > 0.001
+    assert max(figures["cosines"]) < 0.95
+    assert 0.5 < figures["cosine"] < 0.9
+    assert figures["apart"] > 0.1
+    assert figures["apart_global"] < 1e-12
+
+
+def test_ranks_that_average_token_means_go_another_way_the_more_of_them_there_are(
+    claims: dict[str, Claim],
+) -> None:
+    ranks = claims["Micro-batches"].figures["ranks"]
+    assert all(run["ranks_apart"] == 0 for run in ranks.values())
+    two, four = (ranks[f"{count}, token-mean"] for count in (2, 4))
+    assert 0.5 < four["cosine"] < two["cosine"] < 0.999
+    assert 0.01 < two["apart"] < four["apart"]
+    for count in (2, 4):
+        assert ranks[f"{count}, global token-mean"]["apart"] < 1e-12
 
 
 def test_dividing_by_the_first_axis(claims: dict[str, Claim]) -> None:

@@ -23,6 +23,7 @@ from batchmean_reference.report import (
     print_claims,
     print_exhibition,
     print_opening,
+    print_parts,
     print_story,
     print_summary,
     print_training,
@@ -156,6 +157,7 @@ class TestReport:
         assert results.exhibition is not None
         print_exhibition(to, results.exhibition)
         print_training(to, results.lab, results.settings, results.samples)
+        print_parts(to, results.settings)
         print_claims(to, results.claims)
         print_opening(to, tell(), quick=True)
         print_story(to, tell(), results.lab, results.settings)
@@ -176,6 +178,17 @@ class TestReport:
     def test_factors_read_as_people_write_them(self, exponents: dict[str, int], reads: str) -> None:
         assert fraction(Monomial(exponents)) == reads
         assert fraction(None) == "?"
+
+    def test_the_curves_of_a_batch_in_parts_and_the_laws_of_each_mode(self, results: Results) -> None:
+        to = console()
+        print_parts(to, results.settings)
+        lines = printed(to).splitlines()
+        rows = {line.split("  ")[0]: line for line in lines}
+        assert " 1.00 " in rows["whole batches"]
+        assert " 1.00 " in rows["16 micro-batches, divided by the global count"]
+        assert re.search(r" 0\.[4-9]\d ", rows["16 micro-batches, token means averaged again"])
+        assert re.search("^global token-mean +pointwise", printed(to), re.MULTILINE)
+        assert re.search("^token-mean +split, unequal parts, pointwise", printed(to), re.MULTILINE)
 
     def test_sparklines_stay_in_range(self) -> None:
         assert sparkline([0.0, 5.0, 99.0, -9.0], 4, 0.0, 10.0) == "▁▅█▁"
@@ -294,7 +307,7 @@ class TestPage:
         assert page(results) == html
 
     def test_has_the_plots_the_claims_and_the_findings(self, results: Results, html: str) -> None:
-        assert html.count("<figure>") == 6
+        assert html.count("<figure>") == 7
         assert html.count('class="verdict') == len(results.claims)
         assert html.count("<details>") == 1
         assert re.findall("<h3>([^<]*)", html) == ["BMN102 class-axis-mean "]

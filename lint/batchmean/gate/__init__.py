@@ -92,9 +92,18 @@ def adds_up(text: str) -> bool:
     return "mean" in text or ".av" in text or ("/" in text and words.TOTALS.are_in(text))
 
 
+AVERAGES_RANKS: Final = "DistributedDataParallel"
+"""What averages the gradients of the ranks."""
+
+
+def trains_ranks(text: str) -> bool:
+    """Could gradients be averaged over ranks that hold different numbers of positions?"""
+    return AVERAGES_RANKS in text and "backward(" in text
+
+
 def accumulates(text: str) -> bool:
     """Could gradients be added up over several batches, or averaged over devices?"""
-    if "pmean(" in text or "num_items_in_batch" in text:
+    if trains_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
         return True
     return ("ccum" in text or "acc_" in text) and any(token in text for token in _DIFFERENTIATED)
 

@@ -40,7 +40,7 @@ class MaskedMean(MiscountRule):
     precedence = 90
     name = "masked-mean"
     law = "padding"
-    first_contact = (15, 25)
+    first_contact = (19, 32)
     preview = True
     kind = "masked mean"
     summary = "a masked loss averaged over the masked positions too"

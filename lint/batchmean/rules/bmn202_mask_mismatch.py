@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from batchmean.engine.domain.accounts import Choices, may_count, report_node
 from batchmean.engine.domain.masks import EVERYTHING, are_opposite, is_shown, meaning
-from batchmean.engine.domain.tensors import Atom, Factors, Mask, Place, Reduction, Role, Step
+from batchmean.engine.domain.tensors import Atom, Factors, Labels, Mask, Place, Reduction, Role, Step
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.evidence.code import IGNORED_LABELS
 from batchmean.engine.ledger import Ledger
@@ -162,12 +162,30 @@ def _all_over_valid(ledger: Ledger, reduction: Reduction, valid: Atom) -> Miscou
     if not is_only_counted(ledger, mask):
         return None
     integrand = reduction.integrand
-    if integrand.ignores and mask.place is not None and IGNORED_LABELS.is_in(spelled_out(mask.place.node)):
+    if integrand.ignores is not None and _may_be_left_out(integrand.ignores, mask):
         return None  # the library leaves these labels out itself
     text = "this counts the positions of a mask, the sum is over all"
     # Of an error whose two sides are zero there, or of a target that is, the sum is right.
-    is_certain = _says(valid) and bool(integrand.library and integrand.symbol) and not integrand.ignores
+    is_certain = _says(valid) and bool(integrand.library and integrand.symbol) and integrand.ignores is None
     return _miscount("all", reduction, valid, text, (), is_certain)
+
+
+def _may_be_left_out(ignored: Labels, mask: Atom) -> bool:
+    """Could the labels that a mask drops be those that a library leaves out?
+
+    Values decide. Of a number that nothing shows, its name may say that it is that of the padding, and not what the
+    library calls ignored: then it is another than the -100 of the library.
+    """
+    dropped = mask.drops
+    if dropped is None:
+        return mask.place is not None and IGNORED_LABELS.is_in(spelled_out(mask.place.node))
+    if dropped.below:
+        return ignored.number is None or ignored.number < 0
+    if dropped.number is not None and ignored.number is not None:
+        return dropped.number == ignored.number
+    if ignored.number is None:
+        return True
+    return mask.place is not None and IGNORED_LABELS.is_in(spelled_out(mask.place.node))
 
 
 def _classes(reduction: Reduction, mask: Mask, valid: Atom) -> Miscount | None:

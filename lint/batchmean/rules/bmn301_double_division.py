@@ -44,7 +44,7 @@ class DoubleDivision(MiscountRule):
     precedence = 100
     name = "double-division"
     law = "duplication"
-    first_contact = (9, 11)
+    first_contact = (9, 12)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"
@@ -175,10 +175,22 @@ def _first_average(reduction: Reduction, scale: Step) -> Step | None:
     if reduction.rest == "mean":
         return next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
     # A library's batchmean, or a sum that was divided before, or of what was divided before.
-    before = next((s for s in reduction.steps if (s.library or s.how == "scale") and s is not scale), None)
+    before = next(
+        (s for s in reduction.steps if s is not scale and (s.library or _divides(reduction, s))), None
+    )
     if before is None and reduction.origin.scale:
         return next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
     return before
+
+
+def _divides(reduction: Reduction, step: Step) -> bool:
+    """Is it a division, and no product with weights?"""
+    if step.how != "scale":
+        return False
+    after = next(
+        (account for account in reduction.line() if account.steps and account.steps[-1] is step), None
+    )
+    return after is None or after.coefficient != 1.0 or any(power < 0 for _, power in after.scale)
 
 
 def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:

@@ -33,7 +33,7 @@ class NoopMean(MiscountRule):
     precedence = 130
     name = "noop-mean"
     law = "duplication"
-    first_contact = (3, 3)
+    first_contact = (3, 4)
     preview = True
     kind = "noop mean"
     summary = "a mean of a scalar that is already a full sum"

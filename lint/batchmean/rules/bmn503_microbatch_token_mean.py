@@ -16,7 +16,9 @@ class MicrobatchTokenMean(TotalRule):
     - the same loss handed to what divides by the accumulation steps itself: `accelerator.backward` of Accelerate,
       `engine.backward` of DeepSpeed, the `training_step` of Lightning, the `compute_loss` of Hugging Face's Trainer
       where it leaves `num_items_in_batch` unread, an optimizer in `optax.MultiSteps`, one of Keras that accumulates;
-    - `jax.lax.pmean` of such a loss, or of its gradient.
+    - `jax.lax.pmean` of such a loss, or of its gradient;
+    - the same loss of a model that is wrapped in `DistributedDataParallel` in the same file, by the function that calls
+      it.
 
     A model of `transformers` gives such a mean, too. It is taken for one where the file makes a language model and
     shows that some labels are ignored (a `-100`, a collator that pads the labels).
@@ -47,8 +49,8 @@ class MicrobatchTokenMean(TotalRule):
 
     Where all micro-batches hold the same number of valid positions (packed sequences), or where each micro-batch is
     meant to weigh the same; say so beside the `# noqa: BMN503`. Not reported: a mean whose mask or whose ignored label
-    is not shown, an `ignore_index` that is a default written out (`-100`, with no label set to it in the file), what
-    `DistributedDataParallel` averages, and a mean that is multiplied again.
+    is not shown, an `ignore_index` that is a default written out (`-100`, with no label set to it in the file), a
+    function that counts over the ranks or knows how many there are, and a mean that is multiplied again.
     """
 
     code = "BMN503"
@@ -56,6 +58,7 @@ class MicrobatchTokenMean(TotalRule):
     name = "microbatch-token-mean"
     law = "split"
     preview = True
+    first_contact = (2, 2)
     kind = "micro-batch token mean"
     summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"
     wrong = """\
@@ -88,6 +91,12 @@ def update(weight, micro_batches, pad_id, accumulation_steps):
 """
 
     def message(self, event: Miscount) -> str:
+        if event.about == "ranks of gradients":
+            return (
+                "a mean over the valid positions of one rank, whose gradient DistributedDataParallel averages over the "
+                "ranks: every rank weighs the same, however many it has; use the sum, times the ranks, divided by the "
+                "count of all ranks"
+            )
         if event.about == "ranks":
             return (
                 "a mean over the valid positions of one device is averaged over the devices: every device weighs the "

@@ -23,6 +23,7 @@ from batchmean_reference.claims.decision import (
     will_learn,
 )
 from batchmean_reference.claims.gradient import gradients_are_correct, half_precision
+from batchmean_reference.claims.parts import micro_batches
 from batchmean_reference.claims.reading import comparability, early_stopping, perplexity_is_meaningless
 from batchmean_reference.claims.size import (
     absolute_values,
@@ -87,6 +88,7 @@ CLAIMS: tuple[Callable[[Laboratory, Settings], Claim], ...] = (
     clipping,
     decoupled_decay_under_adam,
     decoupled_decay_under_sgd,
+    micro_batches,
     perplexity_is_meaningless,
     early_stopping,
     comparability,

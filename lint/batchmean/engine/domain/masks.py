@@ -15,6 +15,7 @@ from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
     Atom,
+    Labels,
     Place,
     Role,
     Tensor,
@@ -60,6 +61,7 @@ def made(
     shown: bool = True,
     kind: str = "",
     guards: bool = True,
+    drops: Labels | None = None,
 ) -> Tensor:
     """A mask that an operation in sight makes of `source`; not `shown` where a name has to say what it compares.
 
@@ -75,6 +77,7 @@ def made(
         kind=kind,
         shape=source.shape,
         shown=shown,
+        drops=drops,
     )
     mask = from_atom(atom, source.shape)
     return from_atom(_others(atom, mask), source.shape) if padding else mask

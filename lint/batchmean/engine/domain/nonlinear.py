@@ -58,8 +58,9 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     out_of_bounds = not all(p <= _MAX_POWER for p in powers)
     if exponent is None or out_of_bounds or len(a.terms) != 1 or a.terms[0].coefficient is None:
         collapsed = _collapsed("power", (a.terms, exponent), a.shape)
-        if is_rest:
-            collapsed = map_atoms(collapsed, lambda atom: altered(atom, kind="complement"))
+        # Made in sight of something else: its name says no more what it is, a weight and no mask, say.
+        kind = "complement" if is_rest else "computed"
+        collapsed = map_atoms(collapsed, lambda atom: altered(atom, kind=kind))
         return altered(collapsed, reductions=a.reductions)
     term = a.terms[0]
     try:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.paths import Path
@@ -106,6 +106,14 @@ GivenUp: TypeAlias = Literal[0, 1, 2]
 account that it is multiplied with is open."""
 
 
+class Labels(NamedTuple):
+    """Which labels are left out: those of one number, or of one unknown, by its key; or all below the number."""
+
+    number: float | None = None
+    key: int = 0
+    below: bool = False
+
+
 @dataclass(eq=False, slots=True)
 class Atom:
     """A factor that the engine does not look into; equal when `key` is equal."""
@@ -142,6 +150,8 @@ class Atom:
     """Is it a parameter whose default is a whole number above 1, such as a class count has?"""
     given_up: GivenUp = 0
     """Does it stand for more than is kept apart?"""
+    drops: Labels | None = None
+    """For a MASK made of labels: those at which it is 0, or 1 if it is true at the padding."""
 
     @property
     def shape_is_scalar(self) -> bool:
@@ -205,8 +215,8 @@ class Integrand:
     """For the entropy of a Normal: the distribution, whose event axis other code may sum."""
     mixed: bool = False
     """Is something added to it, element by element, that is no part of the expectation?"""
-    ignores: bool = False
-    """Does the library leave out some labels unasked, such as -100?"""
+    ignores: Labels | None = None
+    """The labels that the library leaves out: -100 unasked, or what it was told to."""
     inputs: tuple[Shape, ...] = ()
     """Of a library loss: the arrays that the model in sight was given, whose examples are most likely the loss's."""
 

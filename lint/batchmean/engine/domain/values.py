@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MAX_ITEMS: Final = 64
 """The longest tuple and the largest dict whose items are told apart."""
+ANY_KEYWORDS: Final = "**"
+"""Among the keyword arguments of a call: there are others, and nobody knows which."""
+UNKNOWN_END: Final = "?"
+"""Where a slice begins or ends at a number that is not written there."""
 MAX_TOLD_APART: Final = 4
 """So many items are followed one by one where a loop runs through them."""
 

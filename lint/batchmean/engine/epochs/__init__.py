@@ -17,6 +17,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from batchmean.engine.epochs.accumulation import accumulations
+from batchmean.engine.epochs.ranks import rank_means
 from batchmean.engine.epochs.rounds import OutOfWork
 from batchmean.engine.epochs.walk import Walk
 from batchmean.engine.epochs.wanted import Wanted
@@ -44,6 +45,7 @@ def epochs(
     yield from (event for event in walk.found.values() if not is_foreign(event.node))
     if wanted.trains:
         yield from accumulations(tree, walk, wanted.steps)
+        yield from rank_means(tree, walk)
 
 
 def right_totals(tree: ast.Module, lines: Sequence[str]) -> set[ast.AST]:

@@ -160,6 +160,8 @@ class Methods(Losses):
             return Gradient(args[0])
         if isinstance(base, Unknown) and name in BACKWARD:
             self._hand(node, args)
+        if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and isinstance(args[0], Figure):
+            return args[0]  # scaler.scale(loss), which scaler.step undoes
         if isinstance(base, Meter):
             return self._updated(base, name, args, node)
         if isinstance(base, Batch):

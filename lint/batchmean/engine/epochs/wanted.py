@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from batchmean.engine.epochs.rounds import MAX_DEPTH
 from batchmean.engine.epochs.spelling import last_name
-from batchmean.gate import accumulates, adds_up_here, gives_figures
+from batchmean.gate import accumulates, adds_up_here, gives_figures, trains_ranks
 
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -52,7 +52,10 @@ class Wanted:
         self._figures |= handed
         self._nodes = {f for f in adding if f in giving}
         text = "\n".join(lines)
-        accumulating = {f for f, text in texts.items() if accumulates(text)}
+        is_ranked = trains_ranks(text)
+        accumulating = {
+            f for f, own in texts.items() if accumulates(own) or (is_ranked and "backward(" in own)
+        }
         self.steps = frozenset(_steps(tree, texts)) if accumulates(text) else frozenset[_Function]()
         """The functions that are called with each batch by something that is not shown."""
         self._nodes |= accumulating | self.steps

@@ -41,9 +41,9 @@ PARAMETERS: Final = Pattern(
 )
 
 IGNORED_LABELS: Final = Pattern(
-    r"100|ign",
-    why="a comparison with -100 or ignore_index masks what the library leaves out itself",
-    takes="-100 ignore_index",
+    r"ign",
+    why="a number that nothing shows, and that is called ignored, is most likely what the library leaves out itself",
+    takes="ignore_index IGNORED labels!=ign",
     leaves="pad_id labels",
     flags=re.I,
 )

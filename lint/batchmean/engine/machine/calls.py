@@ -14,6 +14,7 @@ from batchmean.engine.domain.join import something
 from batchmean.engine.domain.masks import mask_of, moved
 from batchmean.engine.domain.tensors import Place, Tensor, altered, from_atom, is_unknown
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     Alternatives,
     BuiltinValue,
     Case,
@@ -41,6 +42,10 @@ from batchmean.operations.table import Operation
 
 _OBJECTS: Final = (InstanceValue, ClassValue)
 _SEQUENCES: Final = (TupleValue, ListValue)
+_DECIDING: Final = frozenset("axis reduction size_average reduce weights where".split())
+"""Arguments without which nobody knows what is reduced, and how."""
+_TAKING: Final = frozenset("pop popitem clear update setdefault".split())
+"""Methods after which a dictionary holds something else."""
 
 
 def evaluate_call(context: Machine, node: ast.Call) -> Value:
@@ -84,6 +89,8 @@ def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str,
             kwargs[keyword.arg] = value
         elif isinstance(value, DictValue):
             kwargs.update({key: item for key, item in value.items if isinstance(key, str)})
+        else:
+            kwargs[ANY_KEYWORDS] = value
     return args, kwargs
 
 
@@ -177,6 +184,12 @@ def call_method(
         if name == "values":
             return TupleValue(tuple(value for _, value in receiver.items))
         return TupleValue(tuple(TupleValue((Const(k), v)) for k, v in receiver.items))
+    if isinstance(receiver, DictValue) and name in _TAKING:
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            context.scope.names[node.func.value.id] = context.opaque()
+        return (
+            receiver.get(args[0].value) if args and isinstance(args[0], Const) else None
+        ) or context.opaque()
     if name == "append" and args and isinstance(receiver, _SEQUENCES):
         return _append(context, receiver, args[0], node)
     if isinstance(receiver, DistributionValue):
@@ -211,6 +224,11 @@ def apply(
     if primitive is None:
         return context.opaque()
     bound, rest = operation.bind(args, kwargs)
+    if ANY_KEYWORDS in kwargs and any(
+        parameter and parameter[0] in _DECIDING and parameter[0] not in bound
+        for parameter in operation.parameters
+    ):
+        return _unknown_result(context, args, kwargs, node)
     names = list(bound)
     site = Call(context, node, operation)
 
@@ -312,7 +330,8 @@ def bind_parameters(
     given = list(args)
     if function.receiver is not None and positional:
         given.insert(0, function.receiver)
-    called = bool(args or kwargs)
+    is_open = ANY_KEYWORDS in kwargs
+    called = bool(args or kwargs) and not is_open
     defaults: dict[str, ast.expr] = {}
     for parameter, default in zip(reversed(positional), reversed(spec.defaults), strict=False):
         defaults[parameter.arg] = default
@@ -343,7 +362,9 @@ def bind_parameters(
     if spec.vararg is not None:
         scope.names[spec.vararg.arg] = context.sequence(given[len(positional) :])
     if spec.kwarg is not None:
-        scope.names[spec.kwarg.arg] = DictValue(())
+        own = {parameter.arg for parameter in (*spec.args, *spec.kwonlyargs)}
+        more = tuple((name, value) for name, value in kwargs.items() if name not in own)
+        scope.names[spec.kwarg.arg] = DictValue(more) if called else context.opaque()
 
 
 def _is_whole(default: ast.expr) -> bool:

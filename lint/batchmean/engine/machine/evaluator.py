@@ -24,6 +24,7 @@ from batchmean.engine.domain.tensors import SCALAR, Atom, Tensor, altered, const
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
+    UNKNOWN_END,
     Alternatives,
     Case,
     ClassValue,
@@ -122,9 +123,9 @@ class Evaluator(Machine):
 
     def _slice(self, node: ast.Slice) -> Value:
         parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
-        numbers = [p.value if isinstance(p, Const) else "?" for p in parts]
+        numbers = [p.value if isinstance(p, Const) else UNKNOWN_END for p in parts]
         if node.step is not None:
-            numbers = ["?", "?"]
+            numbers = [UNKNOWN_END, UNKNOWN_END]
         return Const(slice(*numbers))
 
     def _tuple(self, node: ast.Tuple | ast.List) -> Value:

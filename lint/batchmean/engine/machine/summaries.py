@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from batchmean.engine.domain.tensors import Tensor, is_unknown
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     Alternatives,
     Condition,
     Const,
@@ -38,7 +39,13 @@ def given_to(
     more = spec.vararg.arg if spec.vararg is not None else ""
     names += [more] * (len(args) - len(names))
     given = [*zip(names, args, strict=False), *kwargs.items()]
-    return given if relevant is None else [pair for pair in given if pair[0] in relevant.loads]
+    if relevant is None:
+        return given
+    own = {parameter.arg for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    loads_more = spec.kwarg is not None and spec.kwarg.arg in relevant.loads
+    return [
+        p for p in given if p[0] in relevant.loads or p[0] == ANY_KEYWORDS or (loads_more and p[0] not in own)
+    ]
 
 
 def says_no_more_than_names(given: Sequence[tuple[str, Value]]) -> bool:

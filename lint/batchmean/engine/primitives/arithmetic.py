@@ -47,7 +47,7 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         return multiplied(context, a, b, node)
     if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
         return algebra.multiply(a, b)
-    if op is ast.FloorDiv and b.number() is None:
+    if (op is ast.FloorDiv and b.number() is None) or (op is ast.Div and _is_part_of_a_count(a, b)):
         return context.computed(joint_shape(a, b))  # a number of batches, say
     if op is ast.Div or op is ast.FloorDiv:
         b = _counted(a, b)
@@ -57,6 +57,14 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
     if op is ast.MatMult:
         return matmul(context, a, b, node)
     return context.computed(joint_shape(a, b))
+
+
+def _is_part_of_a_count(a: Tensor, b: Tensor) -> bool:
+    """`len(y) / n`: a count over a number of which nothing shows that it counts the same."""
+    count, by, number = a.single(), b.single(), b.number()
+    if count is None or count.role is not Role.COUNT or a.reductions:
+        return False
+    return (by is not None and by.role is Role.OPAQUE) or (number is not None and number > 1)
 
 
 def multiplied(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:

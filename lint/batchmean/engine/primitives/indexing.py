@@ -24,6 +24,7 @@ from batchmean.engine.domain.tensors import (
     is_unknown,
 )
 from batchmean.engine.domain.values import (
+    UNKNOWN_END,
     BuiltinValue,
     Const,
     DictValue,
@@ -181,6 +182,8 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     if len(items) == 1 and isinstance(items[0], Tensor):
         kept = _selected_rows(context, chosen(context, tensor), items[0], node)
         return _with_account(context, kept, tensor, items[0], node)
+    if _is_cut_short(items):
+        tensor = chosen(context, tensor)
     shape = tensor.shape
     changed = False
     ellipsis = next((i for i, item in enumerate(items) if literal(item) is ...), len(items))
@@ -228,6 +231,16 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     if one_of_many and result.single() is not None:
         return map_atoms(result, lambda atom: altered(atom, is_chosen=True))
     return result
+
+
+def _is_cut_short(items: tuple[Value, ...]) -> bool:
+    """`row[start:end]`: one sequence is cut where a number says that it ends, which may be where its padding begins.
+
+    Cut along another axis, all rows of an array lose the same positions, and the padding of the shorter ones stays.
+    """
+    cuts = [(place, cut) for place, item in enumerate(items) if isinstance(cut := literal(item), slice)]
+    is_row = any(integer(item) is not None for item in items)
+    return any(cut.stop == UNKNOWN_END and (place == 0 or is_row) for place, cut in cuts)
 
 
 def _with_account(context: Context, rows: Tensor, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:

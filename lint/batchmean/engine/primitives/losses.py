@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from typing import Final
 
 from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import mask_fact, reduced, scaled
@@ -13,6 +14,7 @@ from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     Atom,
     Integrand,
+    Labels,
     Mask,
     Reduction,
     Role,
@@ -25,6 +27,9 @@ from batchmean.engine.domain.values import BuiltinValue, Const, TupleValue, Valu
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.recognise.pairs import pairing
+
+_DEFAULT: Final = -100
+"""The label that the losses of PyTorch, and of those who follow it, leave out unasked."""
 
 
 def _reduction_name(
@@ -154,8 +159,7 @@ def class_loss(
     """cross_entropy, nll_loss: the class axis, the second one in PyTorch, is summed by the library itself."""
     name = _reduction_name(call, reduction, size_average, reduce)
     is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
-    ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
-    loss = _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignored)
+    loss = _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignore_index)
     mask = masks.mask_of(where) if isinstance(where, Tensor) else None
     if mask is None or not isinstance(loss, Tensor) or _is_of_classes(call, x, axis, mask):
         return loss
@@ -191,6 +195,7 @@ def _class_loss(
     is_shown: bool,
     axis: Value | None,
     ignore_index: Value | None = None,
+    is_on_purpose: bool | None = None,
 ) -> Value:
     logits = call.tensor(x)
     default = call.operation.default_axis
@@ -201,7 +206,9 @@ def _class_loss(
     place = call.place(f"{call.name} sums over the class axis itself")
     stack = call.context.stack
     key = intern("class_loss", logits.terms, call.tensor(target).terms)
-    ignores = any("ignore_index" in names for names in call.operation.parameters)
+    can_ignore = any("ignore_index" in names for names in call.operation.parameters)
+    if is_on_purpose is None:
+        is_on_purpose = _is_on_purpose(call, ignore_index)
     integrand = Integrand(
         kind,
         support,
@@ -212,12 +219,13 @@ def _class_loss(
         stack,
         call.name,
         key,
-        ignores=ignores,
+        ignores=_left_out(call, ignore_index) if can_ignore else None,
         inputs=_inputs(call, logits),
     )
     step = altered(call.context.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.
-    account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if name != "mean" else None)
+    is_masked = name != "mean" and is_on_purpose
+    account = Reduction(integrand, mask=_ignored(call, target, ignore_index) if is_masked else None)
     account = reduced(account, logits.shape, AxesSpec.at(position), "sum", step)
     shape = logits.shape.without(AxesSpec.at(position))
     if target is not None:
@@ -252,10 +260,21 @@ def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Ma
     return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
 
 
+def _left_out(call: Call, ignore_index: Value | None) -> Labels:
+    """The labels that the loss leaves out."""
+    if ignore_index is None:
+        return Labels(_DEFAULT)
+    tensor = call.tensor(ignore_index)
+    atom = tensor.single()
+    return Labels(tensor.number(), atom.key if atom is not None else 0)
+
+
 def _is_on_purpose(call: Call, ignore_index: Value | None) -> bool:
     """Is it another than the library's own -100, or written here, not handed on?"""
     written = [k.value for k in getattr(call.node, "keywords", ()) if k.arg == "ignore_index"]
-    return literal(ignore_index) != -100 or any(isinstance(n, ast.UnaryOp | ast.Constant) for n in written)
+    return literal(ignore_index) != _DEFAULT or any(
+        isinstance(n, ast.UnaryOp | ast.Constant) for n in written
+    )
 
 
 def _share_positions(positions: Shape, labels: Shape, logits: Shape) -> None:
@@ -280,11 +299,11 @@ def class_loss_module(
     """nn.CrossEntropyLoss(...): a callable that keeps its reduction."""
     name = _reduction_name(call, reduction, size_average, reduce)
     is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
-    ignored = ignore_index if _is_on_purpose(call, ignore_index) else None
+    is_on_purpose = _is_on_purpose(call, ignore_index)
     return _module(
         call,
         lambda inner, x, target: _class_loss(
-            inner, "cross-entropy", x, target, name, is_shown, None, ignored
+            inner, "cross-entropy", x, target, name, is_shown, None, ignore_index, is_on_purpose
         ),
     )
 

@@ -10,7 +10,7 @@ from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, constant, from_atom, intern
+from batchmean.engine.domain.tensors import Atom, Labels, Place, Role, Tensor, constant, from_atom, intern
 from batchmean.engine.domain.values import Const, Value
 from batchmean.engine.evidence.masks import is_id_name, is_length_name, is_padding_name
 from batchmean.engine.primitives.registry import Call, primitive
@@ -177,13 +177,15 @@ def _validity(context: Context, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.A
             context.note_labels(a)
         guards = not says_so and number == 0.0
         mark = bound.key if bound else number
-        return masks.made(a, place, mark, padding=is_padding, shown=shown, guards=guards)
+        drops = Labels(number, bound.key if bound else 0)
+        return masks.made(a, place, mark, padding=is_padding, shown=shown, guards=guards, drops=drops)
     place = Place(node, "labels that are not negative count")
     is_not_negative = number == (0.0 if isinstance(op, ast.GtE) else -1.0 if isinstance(op, ast.Gt) else None)
     if is_not_negative and inner.key in context.ledger.labels:
-        return masks.made(a, place, number)
+        return masks.made(a, place, number, drops=Labels(0.0, below=True))
     if ids and number in (0.0, -1.0, -100.0) and (isinstance(op, ast.Gt) or is_not_negative):
-        return masks.made(a, place, number, shown=False)
+        left_out = Labels(0.0, below=True) if is_not_negative else None
+        return masks.made(a, place, number, shown=False, drops=left_out)
     return None
 
 
