@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from batchmean.check import DIED, INTERNAL_ERROR, Check, in_processes
+from batchmean.check import DIED, INTERNAL_ERROR, SEE, Check, in_processes
 from batchmean.config import CONFIDENCES, Config, ConfigError, Settings, codes_from
 from batchmean.memory import NO_MEMORY
 from batchmean.report import FileError, Report
@@ -37,7 +37,10 @@ class Result:
         """What `batchmean check --output-format json` writes of the same file, before it is JSON."""
         from batchmean.output.json import document
 
-        return document(Report(self.findings, self.errors, {}))
+        start = f"{legible(self.path)}: "
+        texts = [text.removesuffix(SEE) for text in self.warnings if text.startswith(start)]
+        warnings = [FileError(self.path, text.removeprefix(start)) for text in texts]
+        return document(Report(self.findings, self.errors, {}, warnings=warnings))
 
 
 def check_source(

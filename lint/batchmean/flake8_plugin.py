@@ -70,12 +70,12 @@ class Plugin:
             return []
         from batchmean.linter import lint
 
-        bounds: list[bool] = []
+        bounds: list[str] = []
         findings = lint(
             self._text,
             self._filename,
             tree=self._tree,
-            on_bound=lambda: bounds.append(True),
+            on_bound=bounds.append,
             project=project,
             loops=loops,
         )

@@ -100,6 +100,8 @@ class Analysis(NamedTuple):
     problem: str | None = None
     covered: tuple[Finding, ...] = ()
     """What the baseline leaves out."""
+    unread: str = ""
+    """What was left unread of the text."""
 
     def has_fixes(self, places: frozenset[Span] | None) -> bool:
         """Whether the fixes of the findings at some places, or of all, were asked for."""
@@ -149,7 +151,7 @@ def analyse(
     covered = tuple(finding for finding in found if id(finding) not in kept)
     findings = [before.get((finding.region, finding.code), finding) for finding in new]
     fixed = None if fixes is None else fixes.union(span for span, _ in before)
-    return Analysis(*question, fixed, findings, covered=covered)
+    return Analysis(*question, fixed, findings, covered=covered, unread=check.unread)
 
 
 def _code(text: str, path: str, config: Config) -> str:
@@ -590,6 +592,8 @@ class BatchmeanServer(LanguageServer):
             self._complain(lsp.MessageType.Warning, "configuration", analysis.config_problem)
         else:
             self._complaints.pop("configuration", None)
+        if analysis.unread:
+            self._complain(lsp.MessageType.Info, uri, f"{path}: {analysis.unread}")
         if analysis.problem is not None:
             is_ours = analysis.problem.startswith(INTERNAL_ERROR)
             level = lsp.MessageType.Error if is_ours else lsp.MessageType.Log

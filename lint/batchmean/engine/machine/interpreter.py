@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from batchmean.engine import bounds
 from batchmean.engine.context import MAX_DEPTH, TooDeep
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.paths import TRUTHY, Decision, Path, excludes
@@ -142,7 +143,7 @@ class Interpreter(Importing):
         self._nesting += 1
         try:
             if self._nesting > MAX_NESTING:
-                raise TooDeep
+                raise TooDeep(bounds.NESTING)
             return method(self, node) is not False
         finally:
             self._nesting -= 1
@@ -368,7 +369,10 @@ class Interpreter(Importing):
     ) -> Value:
         """Follow a call into a function of this module."""
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
-            return self.unsure([*args, *kwargs.values()])
+            given_up = [*args, *kwargs.values()]
+            if function.node not in self._active:
+                self.reach(bounds.CALLS, given_up)
+            return self.unsure(given_up)
         is_used = not standalone and (self._is_used(node) or hands_on(function, args, kwargs))
         by_itself = (function.node, id(function.receiver))
         relevant: Slice | None = None
