@@ -145,6 +145,7 @@ def _reading(config: Config) -> dict[str, Any]:
     """Those settings that say how a file is read."""
     return {
         "follow_imports": config.follow_imports,
+        "preview": config.preview,
         "functions": config.functions,
         "python_cell_magics": config.python_cell_magics,
     }
@@ -154,7 +155,7 @@ def _examined(named: tuple[str, dict[str, Any]], *, fixes: bool) -> tuple[str, R
     """All findings in one file, however its settings choose among them; this may run in a process of its own."""
     path, reading = named
     warnings: list[str] = []
-    settings = Settings({"preview": True} | reading, isolated=True)
+    settings = Settings(reading, isolated=True)
     check = Check(settings, fixes=fixes, warn=warnings.append)
     try:
         report = check.file(path)

@@ -198,7 +198,7 @@ class Check:
             if callable(fixes):
                 fixes = partial(_is_wanted_in, document, fixes)
         config = self._settings.of(path)
-        loops = gate.asks_for_loops(text, config.preview)
+        loops = gate.asks_for_loops(text, config.wants_loops(path))
         verdict = _lint((path, text, project_of(path, config), config.functions, loops), fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
@@ -280,7 +280,7 @@ class Check:
         if functions:
             self._functions[path] = functions
         marked = functions.marked(text)
-        loops = gate.asks_for_loops(text, config.preview)
+        loops = gate.asks_for_loops(text, config.wants_loops(path))
         if loops:
             self._with_loops.add(path)
         is_worth_it = gate.is_worth_it(marked, loops)

@@ -62,7 +62,10 @@ class Plugin:
         settings = Settings(on_problem=lambda problem: None)
         config = settings.of(self._filename)
         project = project_of(self._filename, config)
-        loops = gate.asks_for_loops(self._text, config.preview)
+        loops = gate.asks_for_loops(
+            self._text,
+            config.preview if self._is_selected_by_flake8 else config.wants_loops(self._filename),
+        )
         is_worth_it = self._is_worth_it and (
             loops or gate.is_worth_it(config.functions.marked(self._text), loops)
         )

@@ -129,7 +129,7 @@ def analyse(
     project = project_of(path, config)
     code = _code(text, path, config)
     with in_use(config.functions, path):
-        loops = gate.asks_for_loops(code, config.preview)
+        loops = gate.asks_for_loops(code, config.wants_loops(path))
         is_suspicious = gate.is_worth_it(config.functions.marked(code), loops) or (
             project is not None and calls_for_losses(code, project)
         )

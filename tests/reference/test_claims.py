@@ -70,7 +70,9 @@ def test_every_line_of_the_write_up_has_a_claim_that_answers() -> None:
     assert set(topics) <= set(VERDICTS)
     assert len({line for line, _ in WRITE_UP}) == len(WRITE_UP)
     reasons = [topic for line, topic in WRITE_UP if line.startswith("... because")]
-    assert len(reasons) == 4 and len(topics) - len(set(topics)) == 4  # said before, and reasons for the decision
+    assert (
+        len(reasons) == 4 and len(topics) - len(set(topics)) == 4
+    )  # said before, and reasons for the decision
 
 
 def test_a_condition_is_given_where_a_claim_holds_under_one(claims: dict[str, Claim]) -> None:
