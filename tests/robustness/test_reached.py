@@ -1,4 +1,4 @@
-"""A bound of the work that is reached is said, once for each file, in every format: no verdict is silently half of one."""
+"""A bound of the work that is reached is said, once for each file, in every format: no verdict is silently a half."""
 
 from __future__ import annotations
 
