@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from batchmean import check_source
 from batchmean.config import LOOPS, Settings
@@ -41,11 +43,11 @@ def test_check_source_walks_them_only_if_asked(
     from batchmean.engine import analysis
 
     walked: list[object] = []
-    real = analysis.epochs
+    real = analysis.epochs  # type: ignore[attr-defined]
 
-    def epochs(*arguments: object) -> object:
+    def epochs(*arguments: Any) -> object:
         walked.append(arguments)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
     monkeypatch.setattr(analysis, "epochs", epochs)
     result = check_source(EPOCH, select=select)

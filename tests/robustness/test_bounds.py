@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from batchmean import project
 from batchmean.engine import analysis, context
-from batchmean.engine.domain import join, paths, shapes, tensors, values
-from batchmean.engine.epochs import accumulation, expressions
+from batchmean.engine.domain import axes, join, paths, tensors, values
+from batchmean.engine.epochs import accumulation, rounds
 from batchmean.engine.evidence import comments
 from batchmean.engine.machine import evaluator, modules
 from batchmean.linter import lint
@@ -128,10 +128,10 @@ def test_the_limits_are_those_of_the_documentation() -> None:
     assert {name: int(number.replace(",", "")) for name, number in stated.items()} == {
         "size of a file, in bytes": MAX_BYTES,
         "nodes read in one file": context.MAX_WORK,
-        "nodes of training loops read in one file": expressions.MAX_WORK,
+        "nodes of training loops read in one file": rounds.MAX_WORK,
         "nesting of statements and expressions": evaluator.MAX_NESTING,
         "calls followed into each other": context.MAX_DEPTH,
-        "calls followed into each other in training loops": expressions.MAX_DEPTH,
+        "calls followed into each other in training loops": rounds.MAX_DEPTH,
         "modules of the project read for one file": modules.MAX_MODULES,
         "size of such a module, in bytes": project.MAX_BYTES,
         "calls of backward looked at in one file": accumulation.MOST,
@@ -143,6 +143,6 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "reductions and divisions of one loss": tensors.MAX_STEPS,
         "terms of a sum": tensors.MAX_TERMS,
         "factors of a product, and numbers that one loss is multiplied by": tensors.MAX_FACTORS,
-        "axes of an array": shapes.MAX_RANK,
+        "axes of an array": axes.MAX_RANK,
         "characters of a line that is searched for a shape comment": comments.MAX_LINE,
     }

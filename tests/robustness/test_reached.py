@@ -12,7 +12,7 @@ from batchmean import check_source
 from batchmean.check import Check
 from batchmean.config import Settings
 from batchmean.engine import bounds, context
-from batchmean.engine.epochs import accumulation, expressions
+from batchmean.engine.epochs import accumulation, rounds
 from batchmean.linter import lint
 from batchmean.output import FORMATS, render
 from batchmean.project import Project
@@ -85,7 +85,7 @@ def test_training_loops_that_are_not_read_are_said(monkeypatch: pytest.MonkeyPat
         "        total += F.cross_entropy(model(x), y).item()\n    return total / len(loader.dataset)\n"
     )
     assert reached(text) == set()
-    monkeypatch.setattr(expressions, "MAX_WORK", 5)
+    monkeypatch.setattr(rounds, "MAX_WORK", 5)
     assert reached(text) == {bounds.NODES}
 
 
@@ -172,4 +172,4 @@ def test_every_bound_is_in_the_documentation() -> None:
     page = " ".join((Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8").split())
     assert [bound for bound in bounds.ALL if f"`{bound}`" not in page] == []
     assert set(EACH) | {bounds.NODES, bounds.MODULES} == set(bounds.ALL)
-    assert context.MAX_WORK > expressions.MAX_WORK
+    assert context.MAX_WORK > rounds.MAX_WORK
