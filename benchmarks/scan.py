@@ -247,13 +247,13 @@ def _differences(report: dict[str, Any], rows: list[dict[str, Any]], sources: Se
     return sorted(scanned ^ checked)
 
 
-def memory(rows: Sequence[int], folder: Path) -> bool:
+def memory(sources: Sequence[Path], rows: Sequence[int], folder: Path) -> bool:
     """Does it stay flat? The same texts again and again, each time a little different."""
     import psutil
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    texts = _small_texts(1_000)
+    texts = _small_texts(sources, 1_000)
     peaks: dict[int, dict[str, int]] = {}
     for count in rows:
         file = folder / f"{count}.parquet"
@@ -301,10 +301,10 @@ def _kind(process: Any, scan: int) -> str:
     return "worker" if "spawn_main" in line else "other"
 
 
-def _small_texts(count: int) -> list[str]:
+def _small_texts(sources: Sequence[Path], count: int) -> list[str]:
     """Real files of 500 to 4,000 bytes."""
     found = []
-    for path in sorted(CACHE.rglob("*.py")):
+    for path in sorted(path for source in sources for path in source.rglob("*.py")):
         if 500 <= path.stat().st_size <= 4_000:
             try:
                 found.append(path.read_text(encoding="utf-8"))
@@ -437,7 +437,7 @@ def main() -> int:
             if section == "throughput":
                 holds = throughput(sources, options.rounds, Path(name)) and holds
             elif section == "memory":
-                holds = memory(options.rows, Path(name)) and holds
+                holds = memory(sources, options.rows, Path(name)) and holds
             else:
                 holds = deaths(sources, Path(name)) and holds
     return 0 if holds else 1

@@ -91,7 +91,9 @@ def measured() -> list[Claim]:
 def case(claims: Iterable[Claim]) -> str:
     """The case that the project grew from: each line of its write-up, and what came of it."""
     by_topic = {claim.topic: claim for claim in claims}
-    lines = [f"| {line} | {_verdict(by_topic.pop(topic))} |" for line, topic in WRITE_UP]
+    lines = [f"| {line} | {_verdict(by_topic[topic])} |" for line, topic in WRITE_UP]
+    for topic in {topic for _, topic in WRITE_UP}:
+        del by_topic[topic]
     others = [f"| {claim.statement} | {_verdict(claim)} |" for claim in by_topic.values()]
     return "\n".join([_CASE, *_HEAD, *lines, "", _OTHERS, *_HEAD, *others, ""])
 

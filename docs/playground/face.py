@@ -26,8 +26,10 @@ def check(text: str, preview: bool, fixes: bool = False) -> str:
     text = unify_line_ends(text)
     settings = Settings({"preview": preview, "follow_imports": False}, isolated=True)
     try:
-        found = Check(settings, fixes=fixes, warn=lambda line: None).again(text, PATH)
-        report = Report(found, [], {})
+        checked = Check(settings, fixes=fixes, warn=lambda line: None)
+        found = checked.again(text, PATH)
+        unread = [FileError(PATH, checked.unread)] if checked.unread else []
+        report = Report(found, [], {}, warnings=unread)
     except ValueError as error:
         report = Report([], [FileError(PATH, str(error))], {})
     told: dict[str, Any] = json.loads(render(report))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from batchmean.check import DIED, INTERNAL_ERROR, Check
+from batchmean.check import DIED, INTERNAL_ERROR, SEE, Check
 from batchmean.config import CONFIDENCES, Config, ConfigError, Settings, codes_from
 from batchmean.memory import NO_MEMORY
 from batchmean.processes import in_processes
@@ -38,7 +38,10 @@ class Result:
         """What `batchmean check --output-format json` writes of the same file, before it is JSON."""
         from batchmean.output.json import document
 
-        return document(Report(self.findings, self.errors, {}))
+        start = f"{legible(self.path)}: "
+        texts = [text.removesuffix(SEE) for text in self.warnings if text.startswith(start)]
+        warnings = [FileError(self.path, text.removeprefix(start)) for text in texts]
+        return document(Report(self.findings, self.errors, {}, warnings=warnings))
 
 
 def check_source(
@@ -143,6 +146,7 @@ def _reading(config: Config) -> dict[str, Any]:
     """Those settings that say how a file is read."""
     return {
         "follow_imports": config.follow_imports,
+        "preview": config.preview,
         "functions": config.functions,
         "python_cell_magics": config.python_cell_magics,
     }
@@ -152,7 +156,7 @@ def _examined(named: tuple[str, dict[str, Any]], *, fixes: bool) -> tuple[str, R
     """All findings in one file, however its settings choose among them; this may run in a process of its own."""
     path, reading = named
     warnings: list[str] = []
-    settings = Settings({"preview": True} | reading, isolated=True)
+    settings = Settings(reading, isolated=True)
     check = Check(settings, fixes=fixes, warn=warnings.append)
     try:
         report = check.file(path)

@@ -35,9 +35,8 @@ INTERNAL_ERROR = "internal error"
 DIED = f"{INTERNAL_ERROR}: a worker process died; please report it"
 
 
-_CUT_SHORT = "larger than one analysis: what comes after its bound has no verdict (docs/limits.md)"
-
-
+SEE = " (docs/limits.md)"
+"""How a warning about a bound ends."""
 _NAMED = 3  # links that the warning about them names
 
 
@@ -82,6 +81,8 @@ class Check:
         self._functions: dict[str, Functions] = {}
         self._with_loops: set[str] = set()
         self._documents: dict[str, Document] = {}
+        self.unread = ""
+        """What `again` left unread of its file, in words."""
 
     def files(self, paths: Iterable[str]) -> Report:
         """Lint files, whatever they are called, and the Python files and notebooks below folders; each once."""
@@ -189,10 +190,11 @@ class Check:
             if callable(fixes):
                 fixes = partial(_is_wanted_in, document, fixes)
         config = self._settings.of(path)
-        loops = gate.asks_for_loops(text, config.preview)
+        loops = gate.asks_for_loops(text, config.wants_loops(path))
         verdict = _lint((path, text, project_of(path, config), config.functions, loops), fixes=fixes)
         if verdict.error is not None:
             raise ValueError(verdict.error)
+        self.unread = about_bounds(verdict.bounds)
         wanted = self._wanted(verdict, path, text, document)
         findings = sorted(wanted, key=lambda finding: finding.sort_key)
         if path not in self._aside:
@@ -270,7 +272,7 @@ class Check:
         if functions:
             self._functions[path] = functions
         marked = functions.marked(text)
-        loops = gate.asks_for_loops(text, config.preview)
+        loops = gate.asks_for_loops(text, config.wants_loops(path))
         if loops:
             self._with_loops.add(path)
         is_worth_it = gate.is_worth_it(marked, loops)
@@ -288,12 +290,14 @@ class Check:
     def _report(self) -> Report:
         findings: list[Finding] = []
         texts: dict[str, str] = {}
+        unread: list[FileError] = []
         verdicts = _lint_all(self._items, self._jobs, self._fixes)
         for path, verdict in zip(self._suspicious, verdicts, strict=True):
             if verdict.error is not None:
                 self._errors.append(FileError(path, verdict.error))
-            if verdict.is_cut_short:
-                self._warn(f"{legible(path)}: {_CUT_SHORT}")
+            if verdict.bounds:
+                unread.append(FileError(path, about_bounds(verdict.bounds)))
+                self._warn(f"{legible(path)}: {unread[-1].message}{SEE}")
             document = self._documents.get(path)
             wanted = list(self._wanted(verdict, path, self._suspicious[path], document))
             if wanted:
@@ -301,7 +305,7 @@ class Check:
                 findings += wanted
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
-        return Report(findings, self._errors, texts, len(self._considered))
+        return Report(findings, self._errors, texts, len(self._considered), sorted(unread))
 
     @property
     def _items(self) -> list[_Named]:
@@ -328,7 +332,7 @@ class Check:
                     yield finding if document is None else document.mapped(finding)
 
         yield from kept(verdict.findings)
-        if verdict.error is None and not verdict.is_cut_short:
+        if verdict.error is None and not verdict.bounds:
             for unused in kept(unused_noqa(text, path, verdict.findings, noqa)):
                 has_fix = self._fixes(unused) if callable(self._fixes) else self._fixes
                 yield unused if has_fix else replace(unused, fix=None)
@@ -341,6 +345,14 @@ def _is_wanted_in(document: Document, wanted: Callable[[Finding], bool], finding
 def _about_links(outside: list[str]) -> str:
     more = f" and {len(outside) - _NAMED} more" if outside[_NAMED:] else ""
     return f"left out, as links that lead out of the paths given: {', '.join(map(legible, outside[:_NAMED]))}{more}"
+
+
+def about_bounds(bounds: Sequence[str]) -> str:
+    """What is said of a file in which these bounds of the work were reached; nothing where none was."""
+    if not bounds:
+        return ""
+    listed = " and ".join([", ".join(bounds[:-1]), bounds[-1]] if bounds[1:] else bounds)
+    return f"has {listed}: what is beyond that has no verdict"
 
 
 def project_of(path: str, config: Config) -> Project | None:
@@ -379,7 +391,8 @@ def sources(content: str, path: str) -> dict[str, str]:
 class _Verdict(NamedTuple):
     findings: list[Finding]
     error: str | None
-    is_cut_short: bool = False
+    bounds: tuple[str, ...] = ()
+    """Those of the work that were reached."""
 
 
 def _lint_all(items: Sequence[_Named], jobs: int, fixes: _Fixes) -> Iterator[_Verdict]:
@@ -406,20 +419,21 @@ def _linted(path: str, text: str, fixes: _Fixes, project: Project | None, loops:
         tree = parse(text)
     except ValueError as error:
         return _Verdict([], str(error))
+    from batchmean.engine.bounds import ALL
     from batchmean.linter import InternalError, lint
 
-    bounds: list[bool] = []
+    reached: set[str] = set()
     try:
         findings = lint(
             text,
             path,
             tree=tree,
             fixes=fixes,
-            on_bound=lambda: bounds.append(True),
+            on_bound=reached.add,
             project=project,
             loops=loops,
         )
-        return _Verdict(findings, None, bool(bounds))
+        return _Verdict(findings, None, tuple(bound for bound in ALL if bound in reached))
     except MemoryError:
         return _Verdict([], f"cannot be analysed: {NO_MEMORY}")
     except InternalError as error:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CONFIDENCES = ("likely", "proved")
 MAX_BYTES = 1 << 18
 MAX_DOTS = 500
+LOOPS = ("BMN501", "BMN502", "BMN503", "BMN504", "BMN505")
+"""The rules about what training loops add up; all are in preview."""
 """The parser of Python's library takes the square of the parts of a dotted key in time."""
 
 
@@ -76,6 +78,10 @@ class Config(NamedTuple):
     def selects(self, code: str, path: str) -> bool:
         """Whether a rule is asked for in a file."""
         return _is_selected(code, self.select, self.ignore) and not self.per_file_ignores.ignores(code, path)
+
+    def wants_loops(self, path: str) -> bool:
+        """Whether one of the rules about training loops is asked for: walking these takes long."""
+        return self.preview and any(self.selects(code, path) for code in LOOPS)
 
     def is_confident(self, confidence: str) -> bool:
         """Whether that is as sure as `min-confidence` asks."""

@@ -62,7 +62,10 @@ class Plugin:
         settings = Settings(on_problem=lambda problem: None)
         config = settings.of(self._filename)
         project = project_of(self._filename, config)
-        loops = gate.asks_for_loops(self._text, config.preview)
+        loops = gate.asks_for_loops(
+            self._text,
+            config.preview if self._is_selected_by_flake8 else config.wants_loops(self._filename),
+        )
         is_worth_it = self._is_worth_it and (
             loops or gate.is_worth_it(config.functions.marked(self._text), loops)
         )
@@ -70,12 +73,12 @@ class Plugin:
             return []
         from batchmean.linter import lint
 
-        bounds: list[bool] = []
+        bounds: list[str] = []
         findings = lint(
             self._text,
             self._filename,
             tree=self._tree,
-            on_bound=lambda: bounds.append(True),
+            on_bound=bounds.append,
             project=project,
             loops=loops,
         )

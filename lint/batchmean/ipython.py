@@ -68,6 +68,8 @@ class Watch:
         except ConfigError as problem:
             self._complain(str(problem))
             return
+        for warning in report.warnings:
+            self._complain(f"what was run {warning.message}")
         for finding in report.findings:
             assert finding.cell is not None
             key = (ran[finding.cell - 1].source, f"{finding.code} {finding.span}")

@@ -31,7 +31,7 @@ def lint(
     *,
     tree: ast.Module | None = None,
     fixes: bool | Callable[[Finding], bool] = False,
-    on_bound: Callable[[], None] = lambda: None,
+    on_bound: Callable[[str], None] = lambda bound: None,
     project: Project | None = None,
     loops: bool = True,
 ) -> list[Finding]:
@@ -42,7 +42,7 @@ def lint(
         path: how the findings name the file.
         tree: the file's syntax tree, where the caller has it; it is not asked again whether that is worth having.
         fixes: work out the fixes, too: all of them, or those of the findings for which this holds.
-        on_bound: called where the file has more to read than one analysis reads.
+        on_bound: told of each bound of the work that is reached, in the words of `engine.bounds`.
         loops: look at what training loops add up, too (BMN501 to BMN505).
         project: where to look for the modules of its own project that the file imports; without it none is read.
 

@@ -75,6 +75,8 @@ class Project:
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         self._listed: dict[str, frozenset[str]] = {}
+        self.has_left_out = False
+        """Was a module looked for that is larger than those that are read?"""
 
     def may_lead_to_losses(self, text: str) -> bool:
         """Does a text that reduces something import from a module of the project in which there may be a loss?"""
@@ -115,6 +117,7 @@ class Project:
                 module = _module(path)
                 if module is not None:
                     return module, parts[length:]
+                self.has_left_out = self.has_left_out or _is_too_large(path)
         return None
 
 
@@ -163,6 +166,13 @@ def _above(folder: str) -> Iterator[str]:
             return
         folder = parent
         yield folder
+
+
+def _is_too_large(path: str) -> bool:
+    try:
+        return os.lstat(path).st_size > MAX_BYTES
+    except OSError:
+        return False
 
 
 def _module(path: str) -> Module | None:

@@ -23,3 +23,5 @@ class Report(NamedTuple):
     texts: dict[str, str]
     checked: int = 0
     """Files that were read."""
+    warnings: list[FileError] = []  # noqa: RUF012 - never changed
+    """Files that have more than is read of one, and what that is."""

@@ -106,7 +106,8 @@ def _settle(
         fixed += done
         remaining += left
     remaining.sort(key=lambda finding: finding.sort_key)
-    left_over = Report(remaining, sorted(errors, key=lambda error: error.path), texts, report.checked)
+    errors.sort(key=lambda error: error.path)
+    left_over = Report(remaining, errors, texts, report.checked, report.warnings)
     return Rewriting(changes, fixed, left_over, frozenset(unwritten))
 
 

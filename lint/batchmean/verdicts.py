@@ -18,7 +18,7 @@ def findings_of(
     tree: ast.Module,
     lines: list[str],
     path: str,
-    on_bound: Callable[[], None] = lambda: None,
+    on_bound: Callable[[str], None] = lambda bound: None,
     project: Project | None = None,
     loops: bool = True,
 ) -> list[tuple[Finding, Event]]:

@@ -255,6 +255,7 @@ def test_a_bound_that_is_reached_is_said(
     )
     done = batchmean("check")
     assert done.stderr == (
-        "warning: large.py: larger than one analysis: what comes after its bound has no verdict (docs/limits.md)\n"
+        "warning: large.py: has more code than is read of one file: what is beyond that has no verdict"
+        " (docs/limits.md)\n"
     )
     assert "wrong.py:8:" in done.stdout

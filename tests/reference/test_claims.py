@@ -69,7 +69,11 @@ def test_every_claim_has_its_verdict_at_full_size() -> None:
 def test_every_line_of_the_write_up_has_a_claim_that_answers() -> None:
     topics = [topic for _, topic in WRITE_UP]
     assert set(topics) <= set(VERDICTS)
-    assert len(set(topics)) == len(topics)
+    assert len({line for line, _ in WRITE_UP}) == len(WRITE_UP)
+    reasons = [topic for line, topic in WRITE_UP if line.startswith("... because")]
+    assert (
+        len(reasons) == 4 and len(topics) - len(set(topics)) == 4
+    )  # said before, and reasons for the decision
 
 
 def test_a_condition_is_given_where_a_claim_holds_under_one(claims: dict[str, Claim]) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
@@ -311,8 +312,10 @@ class TestPage:
         assert html.count('class="verdict') == len(results.claims)
         assert html.count("<details>") == 1
         assert re.findall("<h3>([^<]*)", html) == ["BMN102 class-axis-mean "]
-        assert html.count("<small>the write-up: ") == len(WRITE_UP)
-        assert html.count("<small>the discussions") == len(results.claims) - len(WRITE_UP)
+        topics = {topic for _, topic in WRITE_UP}
+        assert html.count("<small>the write-up: ") == len(topics)
+        assert html.count("<small>the discussions") == len(results.claims) - len(topics)
+        assert all(escape(line) in html for line, _ in WRITE_UP)
         assert "log(V)/V" in html
 
     def test_escapes_what_comes_from_files(self, html: str) -> None:

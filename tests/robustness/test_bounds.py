@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from batchmean import project
 from batchmean.engine import analysis, context
 from batchmean.engine.domain import axes, join, paths, tensors, values
+from batchmean.engine.epochs import accumulation, rounds
 from batchmean.engine.evidence import comments
-from batchmean.engine.machine import evaluator
+from batchmean.engine.machine import evaluator, modules
 from batchmean.linter import lint
 from batchmean.source import MAX_BYTES
 from batchmean.syntax import parse
@@ -126,8 +128,13 @@ def test_the_limits_are_those_of_the_documentation() -> None:
     assert {name: int(number.replace(",", "")) for name, number in stated.items()} == {
         "size of a file, in bytes": MAX_BYTES,
         "nodes read in one file": context.MAX_WORK,
+        "nodes of training loops read in one file": rounds.MAX_WORK,
         "nesting of statements and expressions": evaluator.MAX_NESTING,
         "calls followed into each other": context.MAX_DEPTH,
+        "calls followed into each other in training loops": rounds.MAX_DEPTH,
+        "modules of the project read for one file": modules.MAX_MODULES,
+        "size of such a module, in bytes": project.MAX_BYTES,
+        "calls of backward looked at in one file": accumulation.MOST,
         "undecided branches on the way to one place": paths.MAX_DECISIONS,
         "values kept apart where branches join": join.MAX_ALTERNATIVES,
         "undecided branches that such a value depends on": join.MAX_CONDITIONS,

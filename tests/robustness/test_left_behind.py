@@ -216,7 +216,7 @@ def test_memory_that_ends_in_the_analysis_is_no_bug_of_ours(monkeypatch: pytest.
 
     monkeypatch.setattr("batchmean.verdicts.analyse", fail)
     verdict = check._lint(("a.py", WRONG, None, NONE, True), fixes=False)
-    assert verdict == ([], "cannot be analysed: not enough memory", False)
+    assert verdict == ([], "cannot be analysed: not enough memory", ())
 
 
 def in_shell(

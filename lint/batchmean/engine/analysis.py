@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from batchmean.engine import bounds
 from batchmean.engine.context import OutOfWork, TooDeep
 from batchmean.engine.domain.tensors import Reduction, altered, forget_keys
 from batchmean.engine.domain.values import FunctionValue, InstanceValue
@@ -35,12 +36,12 @@ def analyse(
     tree: ast.Module,
     lines: Sequence[str],
     judge: Callable[[Ledger], T],
-    on_bound: Callable[[], None] = lambda: None,
+    on_bound: Callable[[str], None] = lambda bound: None,
     project: Project | None = None,
 ) -> T:
     """What `judge` makes of the ledger of a module. Its values can be compared until it returns, and no longer.
 
-    `on_bound` is called where the module has more to read than is read; the modules of `project` are read where
+    `on_bound` is told of each bound that is reached, as `bounds` names them; the modules of `project` are read where
     the module calls into them.
     """
 
@@ -50,8 +51,10 @@ def analyse(
 
     def judged(ledger: Ledger) -> T:
         ledger.find_totals = totals
-        if not ledger.is_complete:
-            on_bound()
+        if project is not None and project.has_left_out:
+            ledger.reached.add(bounds.MODULES)
+        for bound in ledger.reached:
+            on_bound(bound)
         return judge(ledger)
 
     return _asked(tree, lines, judged, project=project)
@@ -99,7 +102,7 @@ def _interpreted(
     try:
         _run(interpreter, tree, candidates, relevance)
     except OutOfWork:
-        interpreter.ledger.is_complete = False
+        interpreter.ledger.reached.add(bounds.NODES)
     return interpreter
 
 
@@ -116,6 +119,7 @@ def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
             del log[length:]
         if isinstance(error, OutOfWork):
             raise
+        ledger.reached.add(error.bound if isinstance(error, TooDeep) else bounds.NESTING)
 
 
 def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevance: Relevance) -> None:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from typing import Final, Literal
 
+from batchmean.engine import bounds
 from batchmean.engine.domain import algebra, nonlinear
 from batchmean.engine.domain.accounts import follows
 from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
@@ -60,7 +61,11 @@ class OutOfWork(Exception):
 
 
 class TooDeep(Exception):
-    """A function is nested deeper, or decides more, than the engine is willing to follow."""
+    """A function is nested deeper, or decides more, than the engine is willing to follow; `bound` says which."""
+
+    def __init__(self, bound: str) -> None:
+        super().__init__(bound)
+        self.bound = bound
 
 
 class Context(ABC):
@@ -116,7 +121,7 @@ class Context(ABC):
         """The path behind some more decisions."""
         longer = extended(path, more)
         if len(longer) > MAX_DECISIONS:
-            raise TooDeep
+            raise TooDeep(bounds.DECISIONS)
         return longer
 
     def is_elsewhere(self, account: Reduction) -> bool:
@@ -183,6 +188,8 @@ class Context(ABC):
 
     def formed(self, result: Tensor, *operands: Tensor) -> Tensor:
         """The result of an operation, with the calls in which it became an integrand: here, if not before."""
+        if (atom := result.single()) is not None and atom.given_up:
+            self.reach(bounds.VALUES, operands)
         for operand in operands:
             if operand.stack is not None:
                 return altered(result, stack=operand.stack)
@@ -195,7 +202,10 @@ class Context(ABC):
         if not result.reductions:
             return result
         operands = tuple(operands)
-        if not follows(result.reductions) or any(atom.given_up == 2 for o in operands for atom in o.atoms()):
+        if not follows(result.reductions):
+            self.ledger.reached.add(bounds.VALUES)
+            return self.unsure([result])
+        if any(atom.given_up == 2 for o in operands for atom in o.atoms()):
             return self.unsure([result])
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")
@@ -208,6 +218,11 @@ class Context(ABC):
             else:
                 updated.append(self.record(placed(account, step)))
         return altered(result, reductions=tuple(updated))
+
+    def reach(self, bound: str, values: Iterable[Value]) -> None:
+        """Take down that a bound was reached, if there is a loss among the values that are given up for it."""
+        if bound not in self.ledger.reached and any(map(_is_of_a_loss, tensors_in(values, MAX_DEPTH))):
+            self.ledger.reached.add(bound)
 
     def unsure(self, values: Iterable[Value]) -> Tensor:
         """Something unknown in place of values that are not followed any further: what was counted in them is open."""
@@ -261,12 +276,16 @@ class Context(ABC):
 
     def _give_up(self, values: Sequence[Value]) -> Tensor:
         """Something unknown in place of more cases than are kept."""
+        self.reach(bounds.VALUES, values)
         how = 2 if any(map(algebra.may_hold_a_count, tensors_in(values, MAX_DEPTH))) else 1
         return map_atoms(self.unsure(values), lambda atom: altered(atom, given_up=how))
 
     def sequence(self, items: Sequence[Value]) -> TupleValue | ListValue:
         """A tuple or a list of these items, told apart as long as they are not too many."""
-        return TupleValue(tuple(items)) if len(items) <= MAX_ITEMS else ListValue(self.unsure(items))
+        if len(items) <= MAX_ITEMS:
+            return TupleValue(tuple(items))
+        self.reach(bounds.VALUES, items)
+        return ListValue(self.unsure(items))
 
     def element_of(self, iterable: Value) -> Value:
         """What iterating over a value gives each time."""
@@ -333,6 +352,10 @@ class Context(ABC):
             )
             if each and (atom := index.single()) is not None and atom.role is Role.OPAQUE:
                 self.ledger.all_valid.add(atom.key)
+
+
+def _is_of_a_loss(tensor: Tensor) -> bool:
+    return bool(tensor.reductions) or recognise(tensor) is not None
 
 
 def _shape_of_display(value: Value) -> Shape:

@@ -70,8 +70,8 @@ class Ledger:
     """The same of the modules that it calls."""
     work: int = 0
     """How many statements and expressions were read."""
-    is_complete: bool = True
-    """Was there no more to read than one analysis reads?"""
+    reached: set[str] = field(default_factory=set)
+    """The bounds of the work that were reached, as `bounds` names them."""
 
     @cached_property
     def totals(self) -> list[Miscount]:

@@ -157,9 +157,9 @@ def is_worth_it(text: str, loops: bool = True) -> bool:
     return worth_parsing(text, loops) or names_codes(text)
 
 
-def asks_for_loops(text: str, preview: bool) -> bool:
-    """Is it asked what training loops add up: by the settings, for these rules are in preview, or by a comment?"""
-    return preview or names_codes(text)
+def asks_for_loops(text: str, is_wanted: bool) -> bool:
+    """Is it asked what training loops add up: by the settings, or by a comment?"""
+    return is_wanted or names_codes(text)
 
 
 def holds_a_loss(text: str) -> bool:

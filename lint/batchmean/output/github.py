@@ -12,12 +12,18 @@ if TYPE_CHECKING:
 
 
 def render(report: Report) -> str:
-    """Workflow commands, for findings and for files without a verdict."""
+    """Workflow commands, for findings, for files without a verdict and for those that were not read to their end."""
     errors = [
         _command("error", error.message, file=portable(error.path), title="batchmean could not check a file")
         for error in report.errors
     ]
-    return "".join([*map(_finding, report.findings), *errors])
+    unread = [
+        _command(
+            "notice", warning.message, file=portable(warning.path), title="batchmean did not read all of it"
+        )
+        for warning in report.warnings
+    ]
+    return "".join([*map(_finding, report.findings), *errors, *unread])
 
 
 def _finding(finding: Finding) -> str:

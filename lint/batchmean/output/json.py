@@ -10,7 +10,7 @@ from batchmean.version import __version__
 
 if TYPE_CHECKING:
     from batchmean.findings import Finding, Fix, Span
-    from batchmean.report import Report
+    from batchmean.report import FileError, Report
 
 
 def render(report: Report) -> str:
@@ -30,8 +30,13 @@ def document(report: Report) -> dict[str, Any]:
         "version": __version__,
         "tool": "batchmean",
         "findings": [_finding(finding) for finding in report.findings],
-        "errors": [{"path": legible(error.path), "message": error.message} for error in report.errors],
+        "errors": [_about_file(error) for error in report.errors],
+        "warnings": [_about_file(warning) for warning in report.warnings],
     }
+
+
+def _about_file(what: FileError) -> dict[str, str]:
+    return {"path": legible(what.path), "message": what.message}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 def render(report: Report) -> str:
-    """A line for each finding, then one for each file without a verdict; ASCII only."""
-    objects = [*map(brief, report.findings), *map(failure, report.errors)]
+    """A line for each finding, then one for each file without a verdict or not read to its end; ASCII only."""
+    unread = [{"at": legible(each.path), "warning": each.message} for each in report.warnings]
+    objects = [*map(brief, report.findings), *map(failure, report.errors), *unread]
     return "".join(f"{json.dumps(each)}\n" for each in objects)
 
 

@@ -23,7 +23,9 @@ _CLEAN = """\
 def render(report: Report) -> str:
     """A document in ASCII, so that it is whole whatever the encoding of the output."""
     counts = _counts(len(report.findings), len(report.errors))
-    suites = "".join([*_suites(report), *map(_unchecked, report.errors)]) or _CLEAN
+    suites = (
+        "".join([*_suites(report), *map(_unchecked, report.errors), *map(_unread, report.warnings)]) or _CLEAN
+    )
     head = f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="batchmean"{counts}>\n'
     return f"{head}{suites}</testsuites>\n".encode("ascii", "xmlcharrefreplace").decode("ascii")
 
@@ -51,6 +53,11 @@ def _case(finding: Finding) -> str:
 def _unchecked(error: FileError) -> str:
     body = f"<error{_attributes(message=error.message, type='unchecked')}/>"
     return _suite(error.path, _counts(0, 1), _testcase(error.path, "could be checked", body))
+
+
+def _unread(warning: FileError) -> str:
+    body = f"<system-out>{_text([warning.message])}</system-out>"
+    return _suite(warning.path, _counts(0, 0), _testcase(warning.path, "what was read of it", body))
 
 
 def _suite(path: str, counts: str, cases: str) -> str:

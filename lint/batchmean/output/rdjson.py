@@ -25,7 +25,10 @@ def render(report: Report) -> str:
     lines = lines_of(report)
     found = [_finding(finding, lines(finding.where)) for finding in report.findings]
     failed = [_failure(error) for error in report.errors]
-    return json.dumps({"source": {"name": "batchmean"}, "diagnostics": found + failed}, indent=2) + "\n"
+    unread = [_about(warning, warning.message, "INFO") for warning in report.warnings]
+    return (
+        json.dumps({"source": {"name": "batchmean"}, "diagnostics": found + failed + unread}, indent=2) + "\n"
+    )
 
 
 def _finding(finding: Finding, lines: list[str]) -> dict[str, Any]:
@@ -84,5 +87,8 @@ def _column(line: int, column: int, lines: list[str]) -> int:
 
 
 def _failure(error: FileError) -> dict[str, Any]:
-    message = f"batchmean could not check this file: {error.message}"
-    return {"message": message, "location": {"path": portable(error.path)}, "severity": "ERROR"}
+    return _about(error, f"batchmean could not check this file: {error.message}", "ERROR")
+
+
+def _about(what: FileError, message: str, severity: str) -> dict[str, Any]:
+    return {"message": message, "location": {"path": portable(what.path)}, "severity": severity}

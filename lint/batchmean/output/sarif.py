@@ -39,7 +39,10 @@ def render(report: Report) -> str:
         "invocations": [
             {
                 "executionSuccessful": not report.errors,
-                "toolExecutionNotifications": [_notification(error) for error in report.errors],
+                "toolExecutionNotifications": [
+                    *(_notification(error, "error") for error in report.errors),
+                    *(_notification(warning, "warning") for warning in report.warnings),
+                ],
             }
         ],
         "results": [_result(finding, mark, places[finding.code]) for finding, mark in fingerprints(report)],
@@ -108,8 +111,8 @@ def _start(because: Because) -> dict[str, Any]:
     return {"startLine": line, "startColumn": column}
 
 
-def _notification(error: FileError) -> dict[str, Any]:
-    return {"level": "error", "message": {"text": error.message}, "locations": [_location(error.path)]}
+def _notification(what: FileError, level: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": what.message}, "locations": [_location(what.path)]}
 
 
 def _location(path: str, region: dict[str, int] | None = None) -> dict[str, Any]:

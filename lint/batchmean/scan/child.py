@@ -197,7 +197,11 @@ def _linted(data: bytes, path: str, request: dict[str, Any]) -> dict[str, Any]:
             finding["factor"] = None if found.factor is None else json.dumps(finding["factor"])
             finding["because"] = [f"line {because.line}: {shown(because.text)}" for because in found.because]
             finding["message"] = shown(finding["message"])
-    return {"errors": [shown(error.message) for error in result.errors], "findings": findings}
+    errors = [error.message for error in result.errors]
+    errors += [
+        warning.partition(": ")[2] for warning in result.warnings
+    ]  # what was left unread has no verdict
+    return {"errors": [shown(error) for error in errors], "findings": findings}
 
 
 if __name__ == "__main__":

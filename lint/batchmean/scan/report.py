@@ -113,7 +113,7 @@ class Report:
             ),
         )
         yield (
-            "Without a verdict",
+            "Without a verdict, or without one on all of it",
             ["why", "files", "for example"],
             rows(
                 """

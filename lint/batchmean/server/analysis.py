@@ -54,6 +54,8 @@ class Analysis(NamedTuple):
     problem: str | None = None
     covered: tuple[Finding, ...] = ()
     """What the baseline leaves out."""
+    unread: str = ""
+    """What was left unread of the text."""
 
     def has_fixes(self, places: frozenset[Span] | None) -> bool:
         """Whether the fixes of the findings at some places, or of all, were asked for."""
@@ -81,7 +83,7 @@ def analyse(
     project = project_of(path, config)
     code = _code(text, path, config)
     with in_use(config.functions, path):
-        loops = gate.asks_for_loops(code, config.preview)
+        loops = gate.asks_for_loops(code, config.wants_loops(path))
         is_suspicious = gate.is_worth_it(config.functions.marked(code), loops) or (
             project is not None and calls_for_losses(code, project)
         )
@@ -103,7 +105,7 @@ def analyse(
     covered = tuple(finding for finding in found if id(finding) not in kept)
     findings = [before.get((finding.region, finding.code), finding) for finding in new]
     fixed = None if fixes is None else fixes.union(span for span, _ in before)
-    return Analysis(*question, fixed, findings, covered=covered)
+    return Analysis(*question, fixed, findings, covered=covered, unread=check.unread)
 
 
 def _code(text: str, path: str, config: Config) -> str:

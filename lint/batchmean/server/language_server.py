@@ -308,6 +308,8 @@ class BatchmeanServer(LanguageServer):
             self._complain(lsp.MessageType.Warning, "configuration", analysis.config_problem)
         else:
             self._complaints.pop("configuration", None)
+        if analysis.unread:
+            self._complain(lsp.MessageType.Info, uri, f"{path}: {analysis.unread}")
         if analysis.problem is not None:
             is_ours = analysis.problem.startswith(INTERNAL_ERROR)
             level = lsp.MessageType.Error if is_ours else lsp.MessageType.Log

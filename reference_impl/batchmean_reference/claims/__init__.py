@@ -128,6 +128,10 @@ WRITE_UP: tuple[tuple[str, str], ...] = (
     ("Divide by shape[0]", "The repair"),
     ("Apply the one-line fix", "The one-line fix"),
     ("Decision: keep the current implementation", "The decision"),
+    ("... because, 1 of 4: the gradients are correct", "Gradient"),
+    ("... because, 2 of 4: convergence is preserved", "Convergence"),
+    ("... because, 3 of 4: the quality of the text will not change", "Generated text"),
+    ("... because, 4 of 4: the model will learn", "Learning"),
 )
 """What the write-up says, in the order in which it says it, and the topic of the claim that answers.
 
@@ -136,7 +140,6 @@ Claims that are not in it come from the discussions that it started.
 
 
 def source(claim: Claim) -> str:
-    """Where a claim is from: the write-up's words, or the discussions."""
-    return next(
-        (f"the write-up: {line}" for line, topic in WRITE_UP if topic == claim.topic), "the discussions"
-    )
+    """Where a claim is from: the write-up's words, all of them, or the discussions."""
+    lines = [line for line, topic in WRITE_UP if topic == claim.topic]
+    return f"the write-up: {' / '.join(lines)}" if lines else "the discussions"

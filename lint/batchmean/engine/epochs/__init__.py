@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 
+from batchmean.engine import bounds
 from batchmean.engine.epochs.accumulation import accumulations
 from batchmean.engine.epochs.ranks import rank_means
 from batchmean.engine.epochs.rounds import OutOfWork
@@ -28,23 +29,24 @@ from batchmean.project import Project, is_foreign
 def epochs(
     tree: ast.Module,
     lines: Sequence[str],
-    on_bound: Callable[[], None] = lambda: None,
+    on_bound: Callable[[str], None] = lambda bound: None,
     project: Project | None = None,
 ) -> Iterator[Miscount]:
     """Every total of a training loop that is divided by the wrong count.
 
-    `on_bound` is called where the module has more to read than is read; the modules of `project` are read where a
-    loop calls into them.
+    `on_bound` is told of each bound that is reached; the modules of `project` are read where a loop calls into them.
     """
     wanted = Wanted(tree, lines)
     walk = _walked(tree, wanted, project)
     if walk is None:
         if not wanted.is_empty:
-            on_bound()
+            on_bound(bounds.NODES)
         return
+    for bound in walk.reached:
+        on_bound(bound)
     yield from (event for event in walk.found.values() if not is_foreign(event.node))
     if wanted.trains:
-        yield from accumulations(tree, walk, wanted.steps)
+        yield from accumulations(tree, walk, wanted.steps, on_bound)
         yield from rank_means(tree, walk)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Final, TypeAlias
 
+from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name, last_name, path_of, setting_name
@@ -21,7 +22,7 @@ _SETTING: Final = "gradient_accumulation_steps"
 _DIVIDES: Final = "this divides by the accumulation steps"
 _AVERAGES: Final = "this divides by the accumulation steps itself"
 _OPTIMIZER: Final = re.compile(r"opt|scaler|solver", re.I)
-_MOST: Final = 50
+MOST: Final = 50
 """So many calls of `backward` are looked at in one module."""
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -29,14 +30,16 @@ _HARMLESS: Final = frozenset("range len int print max min ceil Accelerator add_a
 """Calls that are given the steps and do nothing to a loss."""
 
 
-def accumulations(tree: ast.Module, walk: Calls, steps: Set[Function]) -> Iterator[Miscount]:
+def accumulations(
+    tree: ast.Module, walk: Calls, steps: Set[Function], on_bound: Callable[[str], None]
+) -> Iterator[Miscount]:
     """Every loss that is divided by the accumulation steps twice, or never, or that is a mean over the tokens of a
-    micro-batch and is handed to what divides by them.
+    micro-batch and is handed to what divides by them. `on_bound` is told where there are more than are looked at.
 
     `steps` are the functions that a trainer calls with each batch.
     """
     dividing = Dividing(tree)
-    left = _MOST
+    left = MOST
     for scope in [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]:
         statements = list(_statements(scope.body, ()))
         is_lightning = scope in steps and scope in dividing.lightning
@@ -44,11 +47,17 @@ def accumulations(tree: ast.Module, walk: Calls, steps: Set[Function]) -> Iterat
             if is_lightning and isinstance(statement, ast.Return):
                 yield from _returned(statement, path, statements, dividing)
             for call in _calls(statement):
-                if not isinstance(call.func, ast.Attribute) or call.func.attr != "backward" or left <= 0:
+                if not isinstance(call.func, ast.Attribute) or call.func.attr != "backward":
+                    continue
+                if not left:
+                    on_bound(bounds.BACKWARD)
                     continue
                 left -= 1
                 yield from _twice(call, path, statements, dividing)
-    for call, figure in [*walk.backward.items(), *_undivided(walk, dividing)][:_MOST]:
+    figures = [*walk.backward.items(), *_undivided(walk, dividing)]
+    if len(figures) > MOST:
+        on_bound(bounds.BACKWARD)
+    for call, figure in figures[:MOST]:
         if figure.how == "mean" and figure.is_whole:
             yield from _never(tree, call, figure)
     yield from _handed(walk, dividing)

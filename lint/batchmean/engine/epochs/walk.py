@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from batchmean import operations
+from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.calls import Calls
@@ -64,6 +65,8 @@ class Walk(Calls):
         self._project = project
         self._file = ""
         """The module of the project that is being read; empty for the file itself."""
+        self.reached: set[str] = set()
+        """The bounds of the work that were reached, as `bounds` names them."""
         self._foreign: dict[str, Names] = {}
         self._wanted = wanted
         self._tree = tree
@@ -147,7 +150,10 @@ class Walk(Calls):
     def follow(self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         node = function.node
         is_known = isinstance(node, ast.Lambda) or self._wanted.may_give(node) or is_foreign(node)
-        if not is_known or node in self._active or len(self._active) >= MAX_DEPTH:
+        if is_known and len(self._active) >= MAX_DEPTH and node not in self._active:
+            self.reached.add(bounds.CALLS)
+            is_known = False
+        if not is_known or node in self._active:
             return self._unknown_result(args, kwargs)
         self.spend()
         self._entered.add(node)
@@ -195,7 +201,10 @@ class Walk(Calls):
             return module
         for _ in range(_MAX_HOPS):
             found = self._project.find(module.name, module.importer or self._project.path)
-            if found is None or len(found[1]) != 1 or len(self._foreign) >= _MAX_MODULES:
+            if found is None or len(found[1]) != 1:
+                return module
+            if len(self._foreign) >= _MAX_MODULES and found[0].path not in self._foreign:
+                self.reached.add(bounds.MODULES)
                 return module
             value = self._names_of(found[0]).get(found[1][0])
             if not isinstance(value, Module):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchmean import operations
+from batchmean.engine import bounds
 from batchmean.engine.context import MAX_WORK, OutOfWork, TooDeep
 from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.join import restricted, something
@@ -68,7 +69,7 @@ class Evaluator(Machine):
         if method is None:
             return self.opaque()
         if self._nesting > MAX_NESTING:
-            raise TooDeep
+            raise TooDeep(bounds.NESTING)
         self._nesting += 1
         try:
             value = method(self, node)
@@ -153,7 +154,9 @@ class Evaluator(Machine):
     def _dict(self, node: ast.Dict) -> Value:
         items: list[tuple[object, Value]] = []
         if len(node.keys) > MAX_ITEMS:
-            return self.unsure([self.evaluate(value) for value in node.values[: MAX_ITEMS + 1]])
+            some = [self.evaluate(value) for value in node.values[: MAX_ITEMS + 1]]
+            self.reach(bounds.VALUES, some)
+            return self.unsure(some)
         for key, value in zip(node.keys, node.values, strict=True):
             shown = self.evaluate(key) if key is not None else None
             item = self.evaluate(value)

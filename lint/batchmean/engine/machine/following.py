@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from batchmean.engine import bounds
 from batchmean.engine.context import MAX_DEPTH
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.paths import Path, excludes
@@ -71,7 +72,10 @@ class Following(Importing):
     ) -> Value:
         """Follow a call into a function of this module."""
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
-            return self.unsure([*args, *kwargs.values()])
+            given_up = [*args, *kwargs.values()]
+            if function.node not in self._active:
+                self.reach(bounds.CALLS, given_up)
+            return self.unsure(given_up)
         is_used = not standalone and (self._is_used(node) or hands_on(function, args, kwargs))
         by_itself = (function.node, id(function.receiver))
         relevant: Slice | None = None

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from batchmean.engine import bounds
 from batchmean.engine.context import TooDeep
 from batchmean.engine.domain.paths import TRUTHY, Decision, Path
 from batchmean.engine.domain.tensors import Tensor
@@ -101,7 +102,7 @@ class Interpreter(Following):
         self._nesting += 1
         try:
             if self._nesting > MAX_NESTING:
-                raise TooDeep
+                raise TooDeep(bounds.NESTING)
             return method(self, node) is not False
         finally:
             self._nesting -= 1

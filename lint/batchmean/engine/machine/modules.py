@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from batchmean import operations
+from batchmean.engine import bounds
 from batchmean.engine.domain.values import ClassValue, Const, FunctionValue, ModuleValue, Scope, Value
 from batchmean.engine.machine.attributes import starred
 from batchmean.engine.machine.evaluator import Evaluator
@@ -64,7 +65,10 @@ class Importing(Evaluator):
     def _found(self, name: str) -> Value | None:
         number, dotted = _numbered(name)
         found = self._project.find(dotted, self._files[number]) if self._project is not None else None
-        if found is None or not found[1] or len(self._files) > MAX_MODULES:
+        if found is None or not found[1]:
+            return None
+        if len(self._files) > MAX_MODULES and found[0].path not in self._foreign:
+            self.ledger.reached.add(bounds.MODULES)
             return None
         module, (first, *rest) = found
         scope = self._foreign_scope(module)

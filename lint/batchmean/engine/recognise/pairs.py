@@ -43,6 +43,8 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
         return "shown"
     if (is_column := column.shape.is_column_of(row.shape)) is not False:
         return "shown" if is_column else "by a column"
+    if column.shape.least_rank < 2:
+        return None  # its second axis may be one of those that were dropped from the right
     axes = column.shape.leading(2)
     if column.shape.rank not in (None, 2) or len(axes) != 2 or axes[1].size != 1 or axes[0].size is not None:
         return None
