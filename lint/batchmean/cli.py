@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -138,7 +138,7 @@ def _run(arguments: list[str]) -> int:
     if options.command == "rules":
         return _rules(as_json=options.output_format == "json")
     if options.command == "server":
-        return _server()
+        return _server(_overrides(options))
     if options.command == "mcp":
         return _mcp(allow_laws=options.allow_laws)
     if options.command == "completion":
@@ -214,6 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
     server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
+    _add_choice(server)
     mcp = commands.add_parser("mcp", help="tools for agents, below this folder (needs batchmean[mcp])")
     mcp.add_argument(
         "--allow-laws",
@@ -230,6 +231,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Which findings are wanted; it wins over pyproject.toml."""
+    add = parser.add_argument
+    add("--select", action="append", metavar="CODES", help="report only these: codes or their beginnings")
+    add("--ignore", action="append", metavar="CODES", help="do not report these")
+    add(
+        "--min-confidence",
+        choices=CONFIDENCES,
+        help="also what rests on names (default), or what is proved",
+    )
+    add("--preview", action="store_true", default=None, help="report rules that are still on trial, too")
+
+
 def _add_check(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
@@ -238,8 +252,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="files and folders (default: .); - is standard input; all that follows -- is files",
     )
-    add("--select", action="append", metavar="CODES", help="report only these: codes or their beginnings")
-    add("--ignore", action="append", metavar="CODES", help="do not report these")
+    _add_choice(parser)
     add("--exclude", action="append", metavar="GLOBS", help="leave out these files and folders")
     add("--force-exclude", action="store_true", help="leave them out even if named as a PATH")
     add(
@@ -248,12 +261,6 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="leave out of folders what git ignores (default)",
     )
-    add(
-        "--min-confidence",
-        choices=CONFIDENCES,
-        help="also what rests on names (default), or what is proved",
-    )
-    add("--preview", action="store_true", default=None, help="report rules that are still on trial, too")
     add("--output-format", choices=FORMATS, default="concise", help="default: concise")
     add("--output-file", metavar="FILE", help="write the report there, not to standard output")
     add("--color", choices=COLORS, default="auto", help="default: auto; NO_COLOR and FORCE_COLOR are heeded")
@@ -569,12 +576,15 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     given = {
         "select": select,
         "ignore": options.ignore and codes_from(options.ignore, "--ignore"),
-        "exclude": options.exclude and globs_from(options.exclude, os.getcwd(), "--exclude"),
         "min_confidence": options.min_confidence,
         "preview": options.preview,
-        "respect_gitignore": options.respect_gitignore,
-        "baseline": options.baseline and os.path.abspath(options.baseline),
     }
+    if options.command == "check":
+        given |= {
+            "exclude": options.exclude and globs_from(options.exclude, os.getcwd(), "--exclude"),
+            "respect_gitignore": options.respect_gitignore,
+            "baseline": options.baseline and os.path.abspath(options.baseline),
+        }
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -647,14 +657,14 @@ def extra(name: str) -> str:
     return f"pip install '.[{name}]' in a checkout of batchmean"
 
 
-def _server() -> int:
+def _server(overrides: Mapping[str, Any]) -> int:
     try:
         from batchmean.server import main as serve
     except ModuleNotFoundError as error:
         raise _UsageError(f"the server needs {error.name}: {extra('server')}") from None
     if sys.stdin is None:
         raise _UsageError("standard input is closed")
-    return serve()
+    return serve(overrides)
 
 
 def _mcp(*, allow_laws: bool) -> int:

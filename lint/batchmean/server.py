@@ -107,14 +107,20 @@ class Analysis(NamedTuple):
 
 
 def analyse(
-    text: str, path: str, known: Analysis | None, job: Job, *, fixes: frozenset[Span] | None = _NO_FIXES
+    text: str,
+    path: str,
+    known: Analysis | None,
+    job: Job,
+    *,
+    fixes: frozenset[Span] | None = _NO_FIXES,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Analysis:
     """The findings in a text, with the fixes of those at some places, or of all (None).
 
-    `known` comes back if that is what this would return, and its fixes are kept in any case.
+    `overrides` are settings that win over those of the project. `known` comes back if that is what this would return, and its fixes are kept in any case.
     """
     problems: list[ConfigError] = []
-    settings = Settings(on_problem=problems.append)
+    settings = Settings(overrides, on_problem=problems.append)
     config = settings.of(path)
     baselines = Baselines(settings, on_problem=problems.append)
     baselines.of(path)
@@ -169,9 +175,15 @@ def _state(file: str | None) -> tuple[int, int] | None:
     return None if state is None else (state.st_mtime_ns, state.st_size)
 
 
-def fix_all(analysis: Analysis, path: str, job: Job, chosen: Sequence[Finding]) -> str:
+def fix_all(
+    analysis: Analysis,
+    path: str,
+    job: Job,
+    chosen: Sequence[Finding],
+    overrides: Mapping[str, Any] | None = None,
+) -> str:
     """The text with every safe fix of some findings applied."""
-    settings = Settings(on_problem=lambda problem: None)
+    settings = Settings(overrides, on_problem=lambda problem: None)
     report = Report([*chosen], [], sources(analysis.text, path))
 
     def wanted(finding: Finding) -> bool:
@@ -319,7 +331,7 @@ class Book(NamedTuple):
 class BatchmeanServer(LanguageServer):
     """The server. One thread analyses and another one works out fixes, so that messages are answered while they do."""
 
-    def __init__(self) -> None:
+    def __init__(self, overrides: Mapping[str, Any] | None = None) -> None:
         # Whole texts, not changes: pygls ends lines where Python and the protocol do not (form feeds, U+2028), and
         # would put changes in wrong places.
         super().__init__(
@@ -330,6 +342,7 @@ class BatchmeanServer(LanguageServer):
             protocol_cls=Protocol,
         )
         self.is_shut_down = False
+        self._overrides = overrides
         self._worker = ThreadPoolExecutor(max_workers=1)
         self._fixer = ThreadPoolExecutor(max_workers=1)
         self._jobs: dict[Job, str] = {}
@@ -454,7 +467,9 @@ class BatchmeanServer(LanguageServer):
                 found = [f for f in analysis.findings or () if f.cell not in book.broken]
             chosen = [f for f in found if f.fix is None or self._can_edit(book, f.fix)]
             after = await self._in_worker(
-                book.uri, lambda job: fix_all(analysis, book.path, job, chosen), fixes=True
+                book.uri,
+                lambda job: fix_all(analysis, book.path, job, chosen, self._overrides),
+                fixes=True,
             )
             if after != analysis.text and (edits := book.differences(after)):
                 action.edit = self._edit(book, edits)
@@ -538,7 +553,9 @@ class BatchmeanServer(LanguageServer):
         view = View(document)
         path, known = self._path(document), self._known.get(uri)
         analysis = await self._in_worker(
-            uri, lambda job: analyse(view.text, path, known, job, fixes=fixes), fixes=fixes != _NO_FIXES
+            uri,
+            lambda job: analyse(view.text, path, known, job, fixes=fixes, overrides=self._overrides),
+            fixes=fixes != _NO_FIXES,
         )
         now = self._document(uri)
         if now is not None and now.version == view.version:
@@ -570,7 +587,7 @@ class BatchmeanServer(LanguageServer):
         def work(job: Job) -> tuple[Sheet, Analysis]:
             config = Settings(on_problem=lambda problem: None).of(path)
             made = sheet(cells, good, config.python_cell_magics)
-            return made, analyse(made.content, path, known, job, fixes=fixes)
+            return made, analyse(made.content, path, known, job, fixes=fixes, overrides=self._overrides)
 
         version = notebook.version
         made, analysis = await self._in_worker(notebook.uri, work, fixes=fixes != _NO_FIXES)
@@ -673,9 +690,9 @@ def _is_wanted(kind: str, only: Sequence[str] | None) -> bool:
     return only is None or any(not wanted or (kind + ".").startswith(wanted + ".") for wanted in only)
 
 
-def create_server() -> BatchmeanServer:
+def create_server(overrides: Mapping[str, Any] | None = None) -> BatchmeanServer:
     """The server with its features; pygls calls a function whose first parameter is named `ls` with the server."""
-    server = BatchmeanServer()
+    server = BatchmeanServer(overrides)
 
     @server.feature(lsp.INITIALIZED)
     async def initialized(ls: BatchmeanServer, params: lsp.InitializedParams) -> None:
@@ -817,8 +834,11 @@ class Inbox:
         self._channel.flush()
 
 
-def main() -> int:
-    """Serve one client until it leaves; 0 if it said so before, as the protocol has it."""
+def main(overrides: Mapping[str, Any] | None = None) -> int:
+    """Serve one client until it leaves; 0 if it said so before, as the protocol has it.
+
+    `overrides` are settings that win over those of the projects, by the names of `Config`.
+    """
     if sys.stdin.isatty():
         print(
             "waiting for an editor on standard input; docs/editors.md says how to set one up", file=sys.stderr
@@ -829,7 +849,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.setswitchinterval(_SWITCH)
     logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show the rest as errors
-    server = create_server()
+    server = create_server(overrides)
     server.start_io(Inbox(sys.stdin.buffer, channel), channel)  # type: ignore[arg-type]
     server.call_off()
     return 0 if server.is_shut_down else 1

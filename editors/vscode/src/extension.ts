@@ -145,7 +145,8 @@ class Session {
         this.status.failed(problem, hint, command);
         const chooses = vscode.extensions.getExtension("ms-python.python") !== undefined;
         const choose = chooses ? "Select Interpreter" : "Open Settings";
-        const said = `batchmean: ${problem}${hint === "" ? "" : `. ${hint}`}`;
+        const named = problem.startsWith("batchmean") ? problem : `batchmean: ${problem}`;
+        const said = hint === "" ? named : `${named}. ${hint}`;
         void vscode.window.showErrorMessage(said, choose, "Try Again", "Show Log").then((chosen) => {
             if (chosen === "Try Again") {
                 return this.restart();

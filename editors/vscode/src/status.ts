@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { Command } from "./command";
 
 export class Status implements vscode.Disposable {
-    private readonly item = vscode.window.createStatusBarItem("batchmean", vscode.StatusBarAlignment.Right, 0);
+    private readonly item = vscode.window.createStatusBarItem("status", vscode.StatusBarAlignment.Right, 0);
     private readonly listening: vscode.Disposable;
 
     constructor() {
