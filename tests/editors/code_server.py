@@ -147,7 +147,7 @@ def editor(folder: Path, files: Mapping[str, str], **settings: Any) -> Iterator[
     for name, text in files.items():
         (workspace / name).write_text(text, encoding="utf-8")
     (user / "settings.json").write_text(json.dumps(QUIET), encoding="utf-8")
-    own = ["--user-data-dir", folder / "data", "--extensions-dir", folder / "extensions"]
+    own: list[str | Path] = ["--user-data-dir", folder / "data", "--extensions-dir", folder / "extensions"]
     start: list[str | Path] = [NODE, SERVER, *own]
     environment = os.environ | {"HOME": str(folder / "home"), "XDG_CONFIG_HOME": str(folder / "home")}
     with (folder / "log.txt").open("w", encoding="utf-8") as log:
