@@ -269,6 +269,11 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     fixing.add_argument(
         "--fix", action="store_true", help="rewrite the files where a fix is shown to be right"
     )
+    fixing.add_argument(
+        "--fix-only",
+        action="store_true",
+        help="the same, and neither report nor fail for what is left: before another check",
+    )
     fixing.add_argument("--diff", action="store_true", help="show what --fix would do, and change nothing")
     fixing.add_argument(
         "--add-noqa", action="store_true", help="silence every finding by a # noqa comment on its line"
@@ -324,6 +329,10 @@ def _check(options: argparse.Namespace) -> int:
         raise _UsageError(f"the working directory cannot be used: {reason(problem)}") from None
     if "-" in paths and len(paths) > 1:
         raise _UsageError("standard input (-) cannot be combined with other paths")
+    if options.fix_only:
+        if options.output_format not in TO_BE_READ or options.statistics:
+            raise _UsageError("--fix-only reports nothing that is left, so it has no other form")
+        options.fix = True
     is_fixing = options.fix or options.diff
     if options.unsafe_fixes and not is_fixing:
         raise _UsageError("--unsafe-fixes needs --fix or --diff")
@@ -418,7 +427,7 @@ def _refuse_beside_baseline(options: argparse.Namespace, paths: list[str]) -> No
     """Refuse what makes no sense beside `--write-baseline`, before anything is linted for nothing."""
     from batchmean.baseline import refuse_to_replace
 
-    for name in ("fix", "diff", "add_noqa", "show_files", "show_settings", "statistics", "since"):
+    for name in ("fix", "fix_only", "diff", "add_noqa", "show_files", "show_settings", "statistics", "since"):
         if getattr(options, name):
             raise _UsageError(f"--write-baseline cannot be combined with --{name.replace('_', '-')}")
     if paths == ["-"]:
@@ -530,6 +539,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
         _complain("error", f"{legible(error.path)}: {error.message}")
+    left = "" if options.diff or options.fix_only else _rendered(done.report, options)
     if options.diff and options.output_format == "json":
         from batchmean.output.json import with_patch
 
@@ -539,11 +549,11 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         for change in done.changes:
             sys.stdout.write(shown(diff(change)))
     elif given is None:
-        sys.stdout.write(_rendered(done.report, options))
+        sys.stdout.write(left)
     else:
         sys.stdout.buffer.write(done.changes[0].after if done.changes else given)
         sys.stdout.buffer.flush()
-        sys.stderr.write(_rendered(done.report, options))
+        sys.stderr.write(left)
     sys.stdout.flush()  # what is said below must be true
     if options.add_noqa and done.fixed and not options.quiet:
         lines = len({(finding.where, finding.span.line) for finding in done.fixed})
@@ -564,7 +574,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
             verb = "would take" if options.diff else "took"
             what = f"{count} noqa comment{'s' if count > 1 else ''}"
             _complain("note", f"{verb} what silences nothing out of {what}")
-    unsolved = done.changes if options.diff else done.report.findings
+    unsolved = done.changes if options.diff else () if options.fix_only else done.report.findings
     return FOUND if done.report.errors or (unsolved and not options.exit_zero) else CLEAN
 
 
