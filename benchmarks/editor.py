@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from batchmean.server import PAUSE
+from batchmean.server.features import PAUSE
 
 from tests.editors.client import Client, program
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batchmean.server import Analysis, Job, analyse, fix_all
+from batchmean.server.analysis import Analysis, Job, analyse, fix_all
 
 from tests.editors.client import program
 from tests.faces.support import WRONG

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batchmean.cli import _parser
+from batchmean.commands.arguments import command_parser
 from batchmean.jupyter import language_server
-from batchmean.server import _SEVERITIES, FIX_ALL, FIX_NOTEBOOK
+from batchmean.server.language_server import FIX_ALL, FIX_NOTEBOOK
+from batchmean.server.views import SEVERITIES
 from batchmean.version import __version__
 
 EDITORS = Path(__file__).parents[2] / "editors"
@@ -58,10 +59,10 @@ def test_what_the_extension_declares_is_what_it_has() -> None:
 def test_the_extension_asks_for_what_the_server_has() -> None:
     assert f'FIX_ALL = "{FIX_ALL}"' in SOURCE
     assert f"notebook.{FIX_ALL}" == FIX_NOTEBOOK and "FIX_NOTEBOOK = `notebook.${FIX_ALL}`" in SOURCE
-    for confidence, severity in _SEVERITIES.items():
+    for confidence, severity in SEVERITIES.items():
         assert SETTINGS[f"batchmean.severity.{confidence}"]["default"] == severity.name.lower()
     [confidence] = [each["enum"] for name, each in SETTINGS.items() if name == "batchmean.minConfidence"]
-    parse = _parser().parse_args
+    parse = command_parser().parse_args
     for value in set(confidence) - {"project"}:
         assert parse(["server", "--preview", "--min-confidence", value]).preview
     assert parse(["rules", "--output-format", "json"]).output_format == "json"
@@ -100,4 +101,4 @@ def test_the_file_for_zed_starts_a_server_that_it_has_switched_on() -> None:
     settings = json.loads((EDITORS / "zed.json").read_text(encoding="utf-8"))
     [(name, server)] = settings["lsp"].items()
     assert name in settings["languages"]["Python"]["language_servers"]
-    assert _parser().parse_args(server["binary"]["arguments"]).command == "server"
+    assert command_parser().parse_args(server["binary"]["arguments"]).command == "server"
