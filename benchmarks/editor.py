@@ -3,7 +3,8 @@
 A real client opens a file of 1,000 lines in `batchmean server`, types into it, a character at a time, and waits each
 time for the diagnostics of that version. Exits with 0 if the processor time per change, and the pause that the server
 makes, are below the limit: the time on the clock is that of a machine with nothing else to do, or it says nothing.
-Then all fixes of a file are asked for, and hovers while they are worked out.
+Then all fixes of a file of 800 lines are asked for, and hovers while they are worked out; and the server's memory is
+looked at after a document of 10 MB with changes, 3,000 changes of a file of 1,000 lines, and 50 such files at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from batchmean.server.features import PAUSE
 
@@ -22,7 +24,11 @@ from tests.editors.client import Client, program
 LIMIT = 0.050  # seconds
 LINES = 1000
 CHANGES = 100
-HOVERED = 100
+HOVERED = 89  # losses of nine lines each
+LARGE = 10_000_000  # characters
+LARGE_CHANGES = 20
+MANY_CHANGES = 3000
+DOCUMENTS = 50
 
 _HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n"
 _LOSS = '''
@@ -113,6 +119,77 @@ def hovers(losses: int) -> tuple[float, list[float]]:
             time.sleep(0.02)
 
 
+def large(size: int) -> str:
+    """A module of so many characters, or a few less: a wrong loss, and then code without any."""
+    text = _HEAD + _LOSS.format(n=0, reduced="")
+    layer = _LAYER.format(n=0)
+    return text + layer * ((size - len(text)) // len(layer))
+
+
+class Memory(NamedTuple):
+    """What the server holds, in MB, after each step; `peak` is the most that it ever held."""
+
+    start: int
+    large: int
+    large_closed: int
+    changed: int
+    documents: int
+    closed: int
+    peak: int
+
+
+def memory(size: int, large_changes: int, changes: int, documents: int) -> tuple[Memory, float]:
+    """The memory, and the seconds from the opening of a document of so many characters to its diagnostics.
+
+    It reads /proc, as Linux has it.
+    """
+
+    def held(what: str = "VmRSS") -> int:
+        status = Path(f"/proc/{client.process.pid}/status").read_text()
+        return int(status.partition(f"{what}:")[2].split()[0]) >> 10
+
+    seen: list[int] = []
+    text = module(LINES)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Client([program("batchmean"), "server"], Path(folder)) as client,
+    ):
+        client.initialize()
+        seen.append(held())
+        huge = large(size)
+        begin = time.perf_counter()
+        uri = client.open(Path(folder) / "large.py", huge)
+        client.diagnostics(uri, 1)  # none: it has more nodes than are read, or they are found
+        first = time.perf_counter() - begin
+        for n in range(large_changes):
+            version = client.change(uri, f"{huge}# {n}\n")
+        if large_changes:
+            client.diagnostics(uri, version)
+        seen.append(held())
+        client.close(uri)
+        assert client.diagnostics(uri) == []
+        seen.append(held())
+        uri = client.open(Path(folder) / "losses.py", text)
+        for n in range(changes):
+            version = client.change(uri, f"{text}# {n}\n")
+            if n % 100 == 99:
+                client.diagnostics(uri, version)
+        seen.append(held())
+        uris = [client.open(Path(folder) / f"losses{n}.py", f"{text}# {n}\n") for n in range(documents)]
+        missing = set(uris)
+        while missing:
+            message = client.wait(lambda message: message["method"] == "textDocument/publishDiagnostics")
+            missing.discard(message["params"]["uri"])
+        seen.append(held())
+        for each in uris:
+            client.close(each)
+        client.diagnostics(uris[-1])
+        seen.append(held())
+        seen.append(held("VmHWM"))
+        client.leave()
+    return Memory(*seen), first
+
+
 def main() -> int:
     """Measure and print."""
     text = module(LINES)
@@ -134,6 +211,13 @@ def main() -> int:
     print(
         f"{HOVERED} losses fixed at once: {together:.2f} s; {len(asked)} hovers meanwhile: "
         f"median {statistics.median(asked) * 1000:.1f} ms, slowest {max(asked) * 1000:.1f} ms"
+    )
+    held, seconds = memory(LARGE, LARGE_CHANGES, MANY_CHANGES, DOCUMENTS)
+    print(f"a document of {LARGE / 1e6:.0f} MB: diagnostics after {seconds:.2f} s")
+    print(
+        f"memory in MB: {held.start} at the start, {held.large} with it and {LARGE_CHANGES} changes, "
+        f"{held.large_closed} without; {held.changed} after {MANY_CHANGES} changes of {LINES} lines, "
+        f"{held.documents} with {DOCUMENTS} of them open, {held.closed} without; {held.peak} at most"
     )
     return 0 if total < LIMIT else 1
 

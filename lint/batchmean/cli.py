@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from batchmean.commands.arguments import command_parser
-from batchmean.commands.check import run_check
+from batchmean.commands.check import overrides, run_check
 from batchmean.commands.messages import UsageError, abandon, complain, extra
 from batchmean.commands.rules import explain_rule, list_rules
 from batchmean.config import ConfigError
@@ -94,7 +94,7 @@ def _run(arguments: list[str]) -> int:
     if options.command == "rules":
         return list_rules(as_json=options.output_format == "json")
     if options.command == "server":
-        return _server()
+        return _server(overrides(options))
     if options.command == "mcp":
         return _mcp(allow_laws=options.allow_laws)
     if options.command == "completion":
@@ -135,14 +135,14 @@ def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
     return CLEAN
 
 
-def _server() -> int:
+def _server(given: Mapping[str, Any]) -> int:
     try:
         from batchmean.server import main as serve
     except ModuleNotFoundError as error:
         raise UsageError(f"the server needs {error.name}: {extra('server')}") from None
     if sys.stdin is None:
         raise UsageError("standard input is closed")
-    return serve()
+    return serve(given)
 
 
 def _mcp(*, allow_laws: bool) -> int:

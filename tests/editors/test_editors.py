@@ -24,7 +24,8 @@ pytestmark = pytest.mark.heavy
 MEAN = "(target * logp).mean()"
 SUMMED = "(target * logp).sum(axis=-1).mean()"
 WIDE = WRONG.replace("return -", 'é = "日本 𝕏𝕏"; return é, -')
-DOCS = Path(__file__).parents[2] / "docs" / "editors.md"
+PROJECT = Path(__file__).parents[2]
+DOCS = PROJECT / "docs" / "editors.md"
 PYLSP = str(Path(sys.prefix) / "pylsp" / "bin" / "pylsp")
 
 
@@ -35,6 +36,13 @@ def documented(heading: str, language: str, mark: str = "") -> str:
     block: str = next(block for block in blocks if mark in block)
     assert "/path/to/venv/bin" in block
     return block.replace("/path/to/venv", sys.prefix)
+
+
+def settings(name: str) -> str:
+    """The settings file of this name in editors/, for the environment of the tests."""
+    text = (PROJECT / "editors" / name).read_text(encoding="utf-8")
+    assert "/path/to/venv/bin" in text
+    return text.replace("/path/to/venv", sys.prefix)
 
 
 def found(name: str) -> str:
@@ -148,7 +156,7 @@ def neovim(folder: Path, text: str, init: str, *, actions: bool) -> Any:
 
 
 def test_neovim_on_the_server(tmp_path: Path) -> None:
-    seen = neovim(tmp_path, WIDE, documented("Neovim", "lua"), actions=True)
+    seen = neovim(tmp_path, WIDE, settings("neovim.lua"), actions=True)
     row, column = place(WIDE)
     [[*where, severity, source, code, message]] = seen["opened"]
     assert where == [row, column, row, column + len(MEAN)]
@@ -350,7 +358,7 @@ def test_emacs_with_eglot(tmp_path: Path) -> None:
     seen = emacs(
         tmp_path,
         "eglot",
-        documented("Emacs", "elisp", "eglot") + EGLOT.replace("MEAN", MEAN),
+        settings("emacs.el") + EGLOT.replace("MEAN", MEAN),
     )
     row, _ = place(WIDE)
     column = WIDE.split("\n")[row].index(MEAN)

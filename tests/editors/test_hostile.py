@@ -227,6 +227,44 @@ def test_the_next_message_is_found_whatever_the_last_one_says(size: int, body: b
         assert told["error"]["message"].endswith(f" is larger than {MAX_MESSAGE}")
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        b"Content-Length: -5\r\n\r\n",
+        b"Content-Length: five\r\n\r\n",
+        b"Content-Length:\r\n\r\n",
+        HELLO,  # longer than its header said
+        b"Content-Length: 3\r\n",
+        b"no header\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("header", [b"Content-Length: %d", b"content-length:%d", b"CONTENT-LENGTH:\t%d "])
+def test_a_header_is_found_however_it_is_spelled_and_whatever_stands_before(
+    before: bytes, header: bytes
+) -> None:
+    wanted = b"Content-Length: %d\r\n" % len(HELLO)
+    inbox = Inbox(io.BytesIO(before + header % len(HELLO) + b"\r\n\r\n" + HELLO), io.BytesIO())
+    lines = iter(inbox.readline, b"")
+    assert wanted in lines
+    assert next(lines) == b"\r\n"
+    assert inbox.read(len(HELLO)) == HELLO
+
+
+@pytest.mark.heavy
+def test_messages_that_are_none_end_nothing(tmp_path: Path) -> None:
+    with Client([program("batchmean"), "server"], tmp_path) as client:
+        client.initialize()
+        assert client.process.stdin is not None
+        for number, bad in enumerate([b"hello", b"[]", b"\xff\xfe\xfd", b"", b"{}", b"7"]):
+            client.process.stdin.write(message(bad))
+            client.process.stdin.write(b"Content-Length: 10\r\n" + message(HELLO))
+            uri = client.open(tmp_path / f"{number}.py", WRONG)
+            [found] = client.diagnostics(uri, 1)
+            assert found["code"] == "BMN102"
+        assert client.leave() == 0
+
+
 def test_lines_without_an_end_are_read_in_pieces() -> None:
     inbox = Inbox(io.BytesIO(b"x" * 1_000_000), io.BytesIO())
     longest = max(len(line) for line in iter(inbox.readline, b""))

@@ -81,6 +81,7 @@ def command_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     server = commands.add_parser("server", help="a language server for editors (needs batchmean[server])")
     server.add_argument("--stdio", action="store_true", help="the only way there is; many editors ask for it")
+    _add_choice(server)
     mcp = commands.add_parser("mcp", help="tools for agents, below this folder (needs batchmean[mcp])")
     mcp.add_argument(
         "--allow-laws",
@@ -97,6 +98,19 @@ def command_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Which findings are wanted; it wins over pyproject.toml."""
+    add = parser.add_argument
+    add("--select", action="append", metavar="CODES", help="report only these: codes or their beginnings")
+    add("--ignore", action="append", metavar="CODES", help="do not report these")
+    add(
+        "--min-confidence",
+        choices=CONFIDENCES,
+        help="also what rests on names (default), or what is proved",
+    )
+    add("--preview", action="store_true", default=None, help="report rules that are still on trial, too")
+
+
 def _add_check(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
@@ -105,8 +119,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="files and folders (default: .); - is standard input; all that follows -- is files",
     )
-    add("--select", action="append", metavar="CODES", help="report only these: codes or their beginnings")
-    add("--ignore", action="append", metavar="CODES", help="do not report these")
+    _add_choice(parser)
     add("--exclude", action="append", metavar="GLOBS", help="leave out these files and folders")
     add("--force-exclude", action="store_true", help="leave them out even if named as a PATH")
     add(
@@ -115,12 +128,6 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="leave out of folders what git ignores (default)",
     )
-    add(
-        "--min-confidence",
-        choices=CONFIDENCES,
-        help="also what rests on names (default), or what is proved",
-    )
-    add("--preview", action="store_true", default=None, help="report rules that are still on trial, too")
     add("--output-format", choices=FORMATS, default="concise", help="default: concise")
     add("--output-file", metavar="FILE", help="write the report there, not to standard output")
     add("--color", choices=COLORS, default="auto", help="default: auto; NO_COLOR and FORCE_COLOR are heeded")
@@ -128,6 +135,11 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     fixing = parser.add_mutually_exclusive_group()
     fixing.add_argument(
         "--fix", action="store_true", help="rewrite the files where a fix is shown to be right"
+    )
+    fixing.add_argument(
+        "--fix-only",
+        action="store_true",
+        help="the same, and neither report nor fail for what is left: before another check",
     )
     fixing.add_argument("--diff", action="store_true", help="show what --fix would do, and change nothing")
     fixing.add_argument(

@@ -36,6 +36,10 @@ def run_check(options: argparse.Namespace) -> int:
         raise UsageError(f"the working directory cannot be used: {reason(problem)}") from None
     if "-" in paths and len(paths) > 1:
         raise UsageError("standard input (-) cannot be combined with other paths")
+    if options.fix_only:
+        if options.output_format not in TO_BE_READ or options.statistics:
+            raise UsageError("--fix-only reports nothing that is left, so it has no other form")
+        options.fix = True
     is_fixing = options.fix or options.diff
     if options.unsafe_fixes and not is_fixing:
         raise UsageError("--unsafe-fixes needs --fix or --diff")
@@ -51,7 +55,7 @@ def run_check(options: argparse.Namespace) -> int:
         from batchmean.baseline import Baseline
 
         Baseline(options.baseline)  # what is wrong with it is said before anything is linted
-    settings = Settings(_overrides(options), file=options.config, isolated=options.no_config)
+    settings = Settings(overrides(options), file=options.config, isolated=options.no_config)
     check = Check(
         settings,
         force_exclude=options.force_exclude,
@@ -165,6 +169,7 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         done = rewrite(report, check, get, put, unsafe=options.unsafe_fixes)
     for error in done.report.errors:
         complain("error", f"{legible(error.path)}: {error.message}")
+    left = "" if options.diff or options.fix_only else _rendered(done.report, options)
     if options.diff and options.output_format == "json":
         from batchmean.output.json import with_patch
 
@@ -174,11 +179,11 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
         for change in done.changes:
             sys.stdout.write(shown(diff(change)))
     elif given is None:
-        sys.stdout.write(_rendered(done.report, options))
+        sys.stdout.write(left)
     else:
         sys.stdout.buffer.write(done.changes[0].after if done.changes else given)
         sys.stdout.buffer.flush()
-        sys.stderr.write(_rendered(done.report, options))
+        sys.stderr.write(left)
     sys.stdout.flush()  # what is said below must be true
     if options.add_noqa and done.fixed and not options.quiet:
         lines = len({(finding.where, finding.span.line) for finding in done.fixed})
@@ -199,11 +204,11 @@ def _rewrite(report: Report, check: Check, options: argparse.Namespace, given: b
             verb = "would take" if options.diff else "took"
             what = f"{count} noqa comment{'s' if count > 1 else ''}"
             complain("note", f"{verb} what silences nothing out of {what}")
-    unsolved = done.changes if options.diff else done.report.findings
+    unsolved = done.changes if options.diff else () if options.fix_only else done.report.findings
     return FOUND if done.report.errors or (unsolved and not options.exit_zero) else CLEAN
 
 
-def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+def overrides(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line sets, by the names of `Config`."""
     select = options.select and codes_from(options.select, "--select")
     if select == ():  # an empty variable of a script, which would make everything clean
@@ -211,12 +216,15 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     given = {
         "select": select,
         "ignore": options.ignore and codes_from(options.ignore, "--ignore"),
-        "exclude": options.exclude and globs_from(options.exclude, os.getcwd(), "--exclude"),
         "min_confidence": options.min_confidence,
         "preview": options.preview,
-        "respect_gitignore": options.respect_gitignore,
-        "baseline": options.baseline and os.path.abspath(options.baseline),
     }
+    if options.command == "check":
+        given |= {
+            "exclude": options.exclude and globs_from(options.exclude, os.getcwd(), "--exclude"),
+            "respect_gitignore": options.respect_gitignore,
+            "baseline": options.baseline and os.path.abspath(options.baseline),
+        }
     return {name: value for name, value in given.items() if value is not None}
 
 

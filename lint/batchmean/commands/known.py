@@ -49,7 +49,7 @@ def refuse_beside_baseline(options: argparse.Namespace, paths: list[str]) -> Non
     """Refuse what makes no sense beside `--write-baseline`, before anything is linted for nothing."""
     from batchmean.baseline import refuse_to_replace
 
-    for name in ("fix", "diff", "add_noqa", "show_files", "show_settings", "statistics", "since"):
+    for name in ("fix", "fix_only", "diff", "add_noqa", "show_files", "show_settings", "statistics", "since"):
         if getattr(options, name):
             raise UsageError(f"--write-baseline cannot be combined with --{name.replace('_', '-')}")
     if paths == ["-"]:

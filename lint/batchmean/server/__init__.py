@@ -13,7 +13,8 @@ import logging
 import os
 import signal
 import sys
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from batchmean.server.features import create_server
 from batchmean.server.inbox import Inbox
@@ -21,8 +22,11 @@ from batchmean.server.inbox import Inbox
 _SWITCH: Final = 0.001  # seconds that a thread computes while another one has something to answer
 
 
-def main() -> int:
-    """Serve one client until it leaves; 0 if it said so before, as the protocol has it."""
+def main(overrides: Mapping[str, Any] | None = None) -> int:
+    """Serve one client until it leaves; 0 if it said so before, as the protocol has it.
+
+    `overrides` are settings that win over those of the projects, by the names of `Config`.
+    """
     if sys.stdin.isatty():
         print(
             "waiting for an editor on standard input; docs/editors.md says how to set one up", file=sys.stderr
@@ -33,7 +37,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.setswitchinterval(_SWITCH)
     logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show the rest as errors
-    server = create_server()
+    server = create_server(overrides)
     server.start_io(Inbox(sys.stdin.buffer, channel), channel)  # type: ignore[arg-type]
     server.call_off()
     return 0 if server.is_shut_down else 1

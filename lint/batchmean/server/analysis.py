@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from batchmean import gate
 from batchmean.baseline import Baselines
@@ -63,14 +63,21 @@ class Analysis(NamedTuple):
 
 
 def analyse(
-    text: str, path: str, known: Analysis | None, job: Job, *, fixes: frozenset[Span] | None = NO_FIXES
+    text: str,
+    path: str,
+    known: Analysis | None,
+    job: Job,
+    *,
+    fixes: frozenset[Span] | None = NO_FIXES,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Analysis:
     """The findings in a text, with the fixes of those at some places, or of all (None).
 
-    `known` comes back if that is what this would return, and its fixes are kept in any case.
+    `overrides` are settings that win over those of the project. `known` comes back if that is what this would return,
+    and its fixes are kept in any case.
     """
     problems: list[ConfigError] = []
-    settings = Settings(on_problem=problems.append)
+    settings = Settings(overrides, on_problem=problems.append)
     config = settings.of(path)
     baselines = Baselines(settings, on_problem=problems.append)
     baselines.of(path)
@@ -125,9 +132,15 @@ def _state(file: str | None) -> tuple[int, int] | None:
     return None if state is None else (state.st_mtime_ns, state.st_size)
 
 
-def fix_all(analysis: Analysis, path: str, job: Job, chosen: Sequence[Finding]) -> str:
+def fix_all(
+    analysis: Analysis,
+    path: str,
+    job: Job,
+    chosen: Sequence[Finding],
+    overrides: Mapping[str, Any] | None = None,
+) -> str:
     """The text with every safe fix of some findings applied."""
-    settings = Settings(on_problem=lambda problem: None)
+    settings = Settings(overrides, on_problem=lambda problem: None)
     report = Report([*chosen], [], sources(analysis.text, path))
 
     def wanted(finding: Finding) -> bool:

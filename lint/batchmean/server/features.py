@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from lsprotocol import types as lsp
 
@@ -12,9 +13,9 @@ PAUSE: Final = 0.005
 """Seconds without a change before a document is analysed, so that a burst of changes is analysed once."""
 
 
-def create_server() -> BatchmeanServer:
+def create_server(overrides: Mapping[str, Any] | None = None) -> BatchmeanServer:
     """The server with its features; pygls calls a function whose first parameter is named `ls` with the server."""
-    server = BatchmeanServer()
+    server = BatchmeanServer(overrides)
 
     @server.feature(lsp.INITIALIZED)
     async def initialized(ls: BatchmeanServer, params: lsp.InitializedParams) -> None:

@@ -15,7 +15,7 @@ MAX_MESSAGE: Final = 64 << 20
 class Inbox:
     """Messages as they come in, but for those that are too large: they are answered by an error and left out."""
 
-    _LENGTH = re.compile(rb"Content-Length: (\d+)\r\n\Z")
+    _LENGTH = re.compile(rb"Content-Length:[ \t]*(\d+)[ \t]*\r\n\Z", re.IGNORECASE)
     _MAX_LINE = 1 << 16
     _MAX_DIGITS = 9
 
@@ -30,12 +30,14 @@ class Inbox:
     def readline(self) -> bytes:
         """A line of a header."""
         line = self._stream.readline(self._MAX_LINE)
-        length = self._LENGTH.match(line)
+        length = self._LENGTH.search(
+            line
+        )  # the end of the last body may stand before it, if that was longer than said
         while length is not None and self._is_too_large(length[1]):
             self._complain(length[1])
             line = self._next_header()
-            length = self._LENGTH.match(line)
-        return line
+            length = self._LENGTH.search(line)
+        return line if length is None else b"Content-Length: %s\r\n" % length[1]  # as pygls spells it
 
     def _is_too_large(self, digits: bytes) -> bool:
         digits = digits.lstrip(b"0")

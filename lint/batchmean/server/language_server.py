@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
@@ -39,7 +39,7 @@ class Closed(Exception):
 class BatchmeanServer(LanguageServer):
     """The server. One thread analyses and another one works out fixes, so that messages are answered while they do."""
 
-    def __init__(self) -> None:
+    def __init__(self, overrides: Mapping[str, Any] | None = None) -> None:
         # Whole texts, not changes: pygls ends lines where Python and the protocol do not (form feeds, U+2028), and
         # would put changes in wrong places.
         super().__init__(
@@ -50,6 +50,7 @@ class BatchmeanServer(LanguageServer):
             protocol_cls=Protocol,
         )
         self.is_shut_down = False
+        self._overrides = overrides
         self._worker = ThreadPoolExecutor(max_workers=1)
         self._fixer = ThreadPoolExecutor(max_workers=1)
         self._jobs: dict[Job, str] = {}
@@ -174,7 +175,9 @@ class BatchmeanServer(LanguageServer):
                 found = [f for f in analysis.findings or () if f.cell not in book.broken]
             chosen = [f for f in found if f.fix is None or self._can_edit(book, f.fix)]
             after = await self._in_worker(
-                book.uri, lambda job: fix_all(analysis, book.path, job, chosen), fixes=True
+                book.uri,
+                lambda job: fix_all(analysis, book.path, job, chosen, self._overrides),
+                fixes=True,
             )
             if after != analysis.text and (edits := book.differences(after)):
                 action.edit = self._edit(book, edits)
@@ -256,7 +259,9 @@ class BatchmeanServer(LanguageServer):
         view = View(document)
         path, known = self._path(document), self._known.get(uri)
         analysis = await self._in_worker(
-            uri, lambda job: analyse(view.text, path, known, job, fixes=fixes), fixes=fixes != NO_FIXES
+            uri,
+            lambda job: analyse(view.text, path, known, job, fixes=fixes, overrides=self._overrides),
+            fixes=fixes != NO_FIXES,
         )
         now = self._document(uri)
         if now is not None and now.version == view.version:
@@ -288,7 +293,7 @@ class BatchmeanServer(LanguageServer):
         def work(job: Job) -> tuple[Sheet, Analysis]:
             config = Settings(on_problem=lambda problem: None).of(path)
             made = sheet(cells, good, config.python_cell_magics)
-            return made, analyse(made.content, path, known, job, fixes=fixes)
+            return made, analyse(made.content, path, known, job, fixes=fixes, overrides=self._overrides)
 
         version = notebook.version
         made, analysis = await self._in_worker(notebook.uri, work, fixes=fixes != NO_FIXES)

@@ -18,7 +18,7 @@ from batchmean.rewrite import differences
 from batchmean.server.analysis import Analysis
 from batchmean.source import unify_line_ends
 
-_SEVERITIES: Final = {"proved": lsp.DiagnosticSeverity.Warning, "likely": lsp.DiagnosticSeverity.Information}
+SEVERITIES: Final = {"proved": lsp.DiagnosticSeverity.Warning, "likely": lsp.DiagnosticSeverity.Information}
 
 
 class View:
@@ -111,7 +111,7 @@ class Book(NamedTuple):
         diagnostic = lsp.Diagnostic(
             range=self.views[finding.cell].range(finding.span),
             message=finding.message,
-            severity=_SEVERITIES[finding.confidence],
+            severity=SEVERITIES[finding.confidence],
             code=finding.code,
             source="batchmean",
         )
