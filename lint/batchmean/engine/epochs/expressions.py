@@ -9,6 +9,7 @@ from typing import Final
 
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic, joined
+from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
     About,
@@ -51,26 +52,12 @@ _LABELS: Final = re.compile(r"label|target|^y")
 """What has one item for each example in most code."""
 _SIZES: Final = re.compile(r"^(data|dataset|data_?set)_?(size|len|length)s?$", re.I)
 _KEPT: Final = frozenset("data real detach".split())
+_NAMES_PER_NODE: Final = 32
+"""How many names are looked through in the time in which one node is read."""
 
 
 class OutOfWork(Exception):
     """The module is larger, or calls deeper, than the walk goes."""
-
-
-class Names(dict[str, Value]):
-    """The names of a module, a class or a call; `self.x` is a name, too."""
-
-    def __init__(self, outer: Names | None = None) -> None:
-        super().__init__()
-        self.outer = outer
-
-    def find(self, name: str) -> Value | None:
-        names: Names | None = self
-        while names is not None:
-            if name in names:
-                return names[name]
-            names = names.outer
-        return None
 
 
 class Expressions(Arithmetic):
@@ -104,8 +91,8 @@ class Expressions(Arithmetic):
         inner = [self.evaluate(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
         return self.batch_of(inner)
 
-    def spend(self) -> None:
-        self._work += 1
+    def spend(self, cost: int = 1) -> None:
+        self._work += cost
         if self._work > MAX_WORK:
             raise OutOfWork
 
@@ -407,11 +394,12 @@ class Expressions(Arithmetic):
         return self.unknown()
 
     def length_in(self, loop: Loop) -> str:
+        batches = self.names.batches()
+        self.spend(len(batches) // _NAMES_PER_NODE)
         held = [
             name
-            for name, value in self.names.items()
-            if isinstance(value, Batch) and value.loop is loop and value.form == "array"
-            if name.isidentifier() and not value.about
+            for name, value in batches
+            if value.loop is loop and value.form == "array" and name.isidentifier() and not value.about
         ]
         labels = [name for name in held if _LABELS.search(name)]
         return f"len({(labels or held)[-1]})" if held else ""
@@ -430,8 +418,7 @@ class Expressions(Arithmetic):
                 self.names[path_of(target.value)] = altered(base, about="ignored")
         if not path:
             return
-        for stored in [name for name in self.names if name.startswith((f"{path}.", f"{path}["))]:
-            del self.names[stored]
+        self.names.drop_below(path)
         if isinstance(value, Number):
             value = Number(value.value, self.loops)
         elif isinstance(value, Unknown) and not value.name:

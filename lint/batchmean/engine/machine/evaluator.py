@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchmean import operations
-from batchmean.engine.context import MAX_WORK, OutOfWork, TooDeep
+from batchmean.engine.context import OutOfWork, TooDeep
 from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.join import restricted, something
 from batchmean.engine.domain.literals import compare
@@ -61,7 +61,7 @@ class Evaluator(Machine):
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression."""
         self.work += 1
-        if self.work > MAX_WORK:
+        if self.work > self.most:
             raise OutOfWork
         method = _EXPRESSIONS.get(type(node))
         if method is None:
