@@ -8,9 +8,9 @@ Options are libFuzzer's.
 `lint` is the path from bytes to findings and fixes; `fixes` asks whether a fix is the one that it would be if no other
 were tried with it; `documents` is the path from notebooks and Markdown to reports and back to edits; `patterns` is what
 git ignores and what settings exclude; `settings` is a pyproject.toml; `messages` is what the server is sent, as bytes,
-and `conversations` what it does about it. `runs`, `epochs`, `baselines`, `since`, `functions`, `archives` and `tools` are
-in `fuzz_runs`: whole runs over a folder, and what else comes from outside. The corpus is kept in FOLDER/corpus and starts with the fixtures; every
-different failure is written to FOLDER/failures, the input beside its traceback, and the run goes on.
+and `conversations` what it does about it. `runs` (a folder with its settings), `epochs`, `baselines`, `since`,
+`functions`, `archives` and `tools` are in `fuzz_runs`. The corpus is kept in FOLDER/corpus and starts with the
+fixtures; every different failure is written to FOLDER/failures, the input beside its traceback, and the run goes on.
 """
 
 from __future__ import annotations

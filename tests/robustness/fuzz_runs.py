@@ -27,6 +27,7 @@ from batchmean.cli import main
 from tests.robustness.mutation import excerpts, mutate
 
 _ROOT = tempfile.mkdtemp()
+_BESIDE = Path(_ROOT).parent
 _NAMES = (
     "pyproject.toml",
     "a.py",
@@ -77,10 +78,10 @@ def run_of_bytes(data: bytes) -> None:
         return
     before = {name: Path(_ROOT, name).read_bytes() for name in files}
     code, _ = _ran("--diff", "--unsafe-fixes")
-    baseline = os.path.join(_ROOT, "made.json")
+    baseline = str(Path(_ROOT, "made.json"))
     code, _ = _ran("--write-baseline", baseline)
     assert before == {name: Path(_ROOT, name).read_bytes() for name in files}
-    if code == 0 and os.path.exists(baseline):
+    if code == 0 and Path(baseline).exists():
         _, printed = _ran("--baseline", baseline, "--output-format", "concise")
         assert not re.search(r": BMN\d", printed), printed
     _ran(*(("--add-noqa",) if len(data) % 2 else ("--fix", "--unsafe-fixes")))
@@ -102,7 +103,7 @@ def epochs_of_bytes(data: bytes) -> None:
 
 def baseline_of_bytes(data: bytes) -> None:
     """A baseline is read, or one line says why not; entries are used up, never more than there are."""
-    file = os.path.join(os.path.dirname(_ROOT), "fuzzed-baseline.json")
+    file = str(_BESIDE / "fuzzed-baseline.json")
     Path(file).write_bytes(data)
     try:
         baseline = batchmean.baseline.Baseline(file)
@@ -135,7 +136,7 @@ def functions_of_bytes(data: bytes) -> None:
 
     lines = data.decode("utf-8", "replace").split("\n")
     table = {}
-    for line in lines:
+    for line in filter(None, lines):
         name, _, said = line.partition(" = ")
         table[name] = said
     try:
@@ -147,7 +148,8 @@ def functions_of_bytes(data: bytes) -> None:
     for index, function in enumerate(functions):
         call = f"{function.last}(p, q)"
         text += f"from {function.name.rpartition('.')[0]} import {function.last}\n"
-        text += f"def f{index}(p, q):\n    return {call}.mean() + {function.name}(p, axis=-1) * {function.name}(p).sum()\n"
+        more = f"{function.name}(p, axis=-1) * {function.name}(p).sum()"
+        text += f"def f{index}(p, q):\n    return {call}.mean() + {more}\n"
     with suppress(SyntaxError), batchmean.functions.in_use(functions, "/fuzzed/a.py"):
         lint(text, "/fuzzed/a.py")
 
@@ -158,7 +160,7 @@ def archive_of_bytes(data: bytes) -> None:
     from batchmean.source import SourceError
 
     kind = "zip" if data[:2] == b"PK" else "tar"
-    path = os.path.join(os.path.dirname(_ROOT), f"fuzzed-archive.{kind}")
+    path = str(_BESIDE / f"fuzzed-archive.{kind}")
     Path(path).write_bytes(data)
     piece = sources.Piece(kind, path, path, "r", [])
     # The scan reads in a process of its own, for what the libraries raise; it is their endless loops that count here.
@@ -176,9 +178,9 @@ def tools_of_bytes(data: bytes) -> None:
     path, _, rest = data.decode("utf-8", "replace").partition("\n")
     select, _, text = rest.partition("\n")
     shutil.rmtree(_ROOT, ignore_errors=True)
-    os.makedirs(_ROOT)
+    Path(_ROOT).mkdir()
     Path(_ROOT, "a.py").write_text(text, encoding="utf-8", errors="replace")
-    before = os.getcwd()
+    before = Path.cwd()
     os.chdir(_ROOT)
     try:
         tools = Tools()
@@ -208,23 +210,27 @@ def run_seeds(target: str) -> Iterator[bytes]:
             called = re.search(r"^def (\w+)\((.*?)\)", other, re.MULTILINE)
             use = f"\ndef used(x, y, m):\n    return {called[1]}(x, y).mean()\n" if called else ""
             importing = f"from {name} import {called[1] if called else '*'}\n{text}{use}"
-            cell = '{"cells": [{"cell_type": "code", "source": ["import numpy as np\\n", "-(p * np.log(p)).mean()"]}]}'
+            source = '["import numpy as np\\n", "-(p * np.log(p)).mean()"]'
+            cell = f'{{"cells": [{{"cell_type": "code", "source": {source}}}]}}'
             yield (
-                f'#### pyproject.toml\n[tool.batchmean]\nselect = ["BMN"]\n[tool.batchmean.functions]\n"acme.kl" = "torch.nn.functional.kl_div"\n'
+                f'#### pyproject.toml\n[tool.batchmean]\nselect = ["BMN"]\n[tool.batchmean.functions]\n'
+                f'"acme.kl" = "torch.nn.functional.kl_div"\n'
                 f"#### a.py\n{importing}#### {name.replace('.', '/')}.py\n{other}#### n.ipynb\n{cell}\n"
                 f"#### d.md\n```python\n{text}```\n"
             ).encode()
     elif target == "epochs":
         yield from (text.encode() for text in some if re.search(r"\bfor .* in ", text))
     elif target == "baselines":
-        keys = '"path": "a.py", "code": "BMN102", "within": "f", "source": "x", "confidence": "likely", "fingerprint": "00ff"'
+        keys = '"path": "a.py", "code": "BMN102", "within": "f", "source": "x", '
+        keys += '"confidence": "likely", "fingerprint": "00ff"'
         yield f'{{"tool": "batchmean", "version": 1, "findings": [{{{keys}, "count": 2}}]}}\n'.encode()
         yield b'{"tool": "batchmean", "version": 2, "findings": []}\n'
     elif target == "since":
         yield from (f"{text}####\n{mutate(text, 3)}".encode() for text in some[::5])
     elif target == "functions":
         yield b"acme.kl = torch.nn.functional.kl_div\nacme.b.mean = numpy.mean\n"
-        yield b"acme.ce = cross_entropy(logits|x, labels|y, reduction=; axis=-1)\nacme.s = softmax(x, axis|dim; axis=-1)\n"
+        yield b"acme.ce = cross_entropy(logits|x, labels|y, reduction=; axis=-1)\n"
+        yield b"acme.s = softmax(x, axis|dim; axis=-1)\n"
         yield b"acme.sum = sum(x, axis, keepdims)\nacme.n = normal(x, *shape)\nacme.m = mean(x|input, axis|dim)\n"
     elif target == "archives":
         for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -237,14 +243,15 @@ def run_seeds(target: str) -> Iterator[bytes]:
 
         for mode in ("w", "w:gz", "w:xz"):
             made = io.BytesIO()
-            with tarfile.open(fileobj=made, mode=mode) as tar:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=made, mode=mode) as tar:
                 info = tarfile.TarInfo("a/b.py")
                 info.size = len(some[0].encode())
                 tar.addfile(info, io.BytesIO(some[0].encode()))
             yield made.getvalue()
     elif target == "tools":
         for index, text in enumerate(some[::4]):
-            yield f"{('a.py', '../a.py', '.', 'b.md')[index % 4]}\n{('BMN1', '', 'BMN102,x')[index % 3]}\n{text}".encode()
+            path, select = ("a.py", "../a.py", ".", "b.md")[index % 4], ("BMN1", "", "BMN102,x")[index % 3]
+            yield f"{path}\n{select}\n{text}".encode()
 
 
 def changed_files(data: bytes, seed: int) -> bytes:

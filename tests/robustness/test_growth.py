@@ -56,6 +56,15 @@ def test_the_engine_reads_twice_as_much_at_most(name: str) -> None:
     assert called[1] <= most * len(twice) + 20_000
 
 
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", GROWING)
+def test_what_is_compared_does_not_grow_with_the_square(name: str) -> None:
+    """Where each of few is compared with each other this is lost among the rest; of many it shows."""
+    once, more = (GROWING[name](count) for count in (500, 2000))
+    called = [calls(lambda text=text: lint(text, "grown.py")) for text in (once, more)]  # type: ignore[misc]
+    assert called[1] <= 4.6 * called[0] + 50_000
+
+
 # What stands before it.
 
 
