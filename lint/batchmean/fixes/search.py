@@ -12,7 +12,8 @@ from typing import Final
 
 from batchmean.findings import Edit, Finding, Fix
 from batchmean.fixes.code import Edits, Unfixable
-from batchmean.fixes.proof import Judged, Place, Proposal, Prover
+from batchmean.fixes.places import Place
+from batchmean.fixes.proof import Judged, Proposal, Prover
 
 ALONE = 8
 """In how many tries of one part of a file a proposal is only refused when it was tried by itself."""
