@@ -132,6 +132,7 @@ def since_of_bytes(data: bytes) -> None:
 
 def functions_of_bytes(data: bytes) -> None:
     """Lines of a table mean something, or one line says what is wrong with them."""
+    from batchmean.function_tables import from_table
     from batchmean.linter import lint
 
     lines = data.decode("utf-8", "replace").split("\n")
@@ -140,7 +141,7 @@ def functions_of_bytes(data: bytes) -> None:
         name, _, said = line.partition(" = ")
         table[name] = said
     try:
-        functions = batchmean.functions.from_table(table)
+        functions = from_table(table)
     except batchmean.functions.FunctionError as error:
         assert len(str(error).splitlines()) == 1, str(error)
         return

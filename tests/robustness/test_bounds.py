@@ -127,6 +127,14 @@ def test_a_function_that_is_not_read_to_its_end_tells_nothing(monkeypatch: pytes
         assert not lint(right, "right.py"), limit
 
 
+@pytest.mark.parametrize("run", ["enumerate()", "zip()", "range()", "enumerate(*loader)", "zip(*loader)"])
+def test_a_loop_over_nothing_is_walked(run: str) -> None:
+    loop = f"    for step, (x, y) in {run}:\n        total += F.cross_entropy(x, y).item()\n"
+    assert not lint(
+        f"{HEAD}def train(loader):\n    total = 0\n{loop}    return total / len(loader)\n", "loops.py"
+    )
+
+
 def test_the_limits_are_those_of_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
     stated = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) ", page, re.MULTILINE))

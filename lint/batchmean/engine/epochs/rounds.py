@@ -82,7 +82,7 @@ class Rounds(Arithmetic):
 
     def _item(self, loop: Loop, iterable: Value) -> Value:
         """What a loop gives in each round, and what is known of the loop by what it runs through."""
-        if isinstance(iterable, Run):
+        if isinstance(iterable, Run) and iterable.items:  # without any the call is wrong
             if iterable.kind == "enumerate":
                 item = self._item(loop, iterable.items[0])
                 return Several((Count("index", loops=(loop,)), item))
