@@ -8,8 +8,9 @@ Options are libFuzzer's.
 `lint` is the path from bytes to findings and fixes; `fixes` asks whether a fix is the one that it would be if no other
 were tried with it; `documents` is the path from notebooks and Markdown to reports and back to edits; `patterns` is what
 git ignores and what settings exclude; `settings` is a pyproject.toml; `messages` is what the server is sent, as bytes,
-and `conversations` what it does about it. The corpus is kept in FOLDER/corpus and starts with the fixtures; every
-different failure is written to FOLDER/failures, the input beside its traceback, and the run goes on.
+and `conversations` what it does about it. `runs` (a folder with its settings), `epochs`, `baselines`, `since`,
+`functions`, `archives` and `tools` are in `fuzz_runs`. The corpus is kept in FOLDER/corpus and starts with the
+fixtures; every different failure is written to FOLDER/failures, the input beside its traceback, and the run goes on.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.syntax
     from batchmean.findings import Finding, Span
     from batchmean.fixes import search
+
+    from tests.robustness import fuzz_runs
 
 _ALONE = search.ALONE
 _FOLDER = tempfile.TemporaryDirectory()
@@ -418,6 +421,7 @@ _TARGETS = {
     "settings": settings_of_bytes,
     "messages": messages_of_bytes,
     "conversations": conversation_of_bytes,
+    **fuzz_runs.RUN_TARGETS,
 }
 
 
@@ -428,7 +432,7 @@ def main() -> None:
     failures = _Failures(folder / "failures")
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds(target)):
+    for number, seed in enumerate((*seeds(target), *fuzz_runs.run_seeds(target))):
         (corpus / f"excerpt-{number}").write_bytes(seed)
 
     def one_input(data: bytes) -> None:
@@ -450,7 +454,9 @@ def main() -> None:
             return bytes(atheris.Mutate(data, max_size))
         if target == "conversations":
             return changed_conversation(data, seed)[:max_size]
-        if target not in ("lint", "fixes") and seed % 3:
+        if target == "runs" and seed % 3:
+            return fuzz_runs.changed_files(data, seed)[:max_size]
+        if target not in ("lint", "fixes", "epochs") and seed % 3:
             return changed_tokens(data, seed)[:max_size]
         return mutate(data.decode("utf-8", "replace"), seed).encode("utf-8", "replace")[:max_size]
 

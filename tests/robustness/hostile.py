@@ -196,6 +196,13 @@ def _many(pattern: str, result: str = "-t.mean()", first: str = "t = np.log(p)")
     return lambda count: _function(first, _repeated(pattern, count), result=result)
 
 
+def _training(pattern: str) -> Callable[[int], str]:
+    return lambda count: (
+        f"{HEAD}def train(loader, model, c):\n    total = 0\n    for x, y in loader:\n"
+        f"        loss = F.cross_entropy(model(x), y)\n{_repeated(pattern, count)}\n    return total / len(loader.dataset)\n"
+    )
+
+
 GROWING: Final[dict[str, Callable[[int], str]]] = {
     "products under an if": _many("if c[#]: t = t * c[#]"),
     "sums under an if": _many("if c[#]: t = t + c[#]"),
@@ -321,6 +328,21 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
     + _repeated("if a# == 'x':\n    n = #\nelse:\n    n = -#", count)
     + "\n"
     + _function("z = np.log(p) * n", result="-z.mean()"),
+    "perplexities": _many("z# = np.exp(-(p * np.log(p)).mean())", "z1"),
+    "tuples in tuples under an if": _many("if c[#]: t = (t, t)", "-np.mean(t)"),
+    "helpers under an if": lambda count: f"{HEAD}def g(x, y):\n    return np.log(x) * y\ndef f(p, q, c):\n    t = p\n"
+    + _repeated("    if c[#]: t = g(t, q)", count)
+    + "\n    return -(p * t).mean()\n",
+    "three names that change places under an if": _many("if c[#]: t, u, v = u * 2, v, t", first="t = u = v = np.log(p)"),
+    "totals under an if": _training("        if c[#]: total += loss.item()"),
+    "totals of many names": _training("        total# = loss.item() + total"),
+    "loops that add up": lambda count: f"{HEAD}def train(loaders, model):\n    total = 0\n"
+    + _repeated(
+        "    for loader in loaders:\n        for x, y in loader:\n            total += F.cross_entropy(model(x), y).item()\n"
+        "        total = total / len(loader.dataset)",
+        count,
+    )
+    + "\n    return total\n",
     **{
         name: lambda count, name=name: wide(count)[name]  # type: ignore[misc]
         for name in ("star imports", "branches of the module", "reductions of branches", "alternatives multiplied")

@@ -23,6 +23,13 @@ from tests.robustness.counting import calls
 from tests.robustness.hostile import HEAD, LARGE, LOSS, OUT_OF_ALL_BOUNDS, deep, ring, wide
 
 DEPTHS = (120, 900)
+
+
+def allowed(text: str) -> int:
+    """How many nodes are read of a text at most."""
+    return min(context.MAX_WORK, context.BASE_WORK + len(text) // context.CHARACTERS_PER_NODE)
+
+
 PARSED = {f"{name}, {depth} deep": text for depth in DEPTHS for name, text in deep(depth).items()}
 
 
@@ -41,7 +48,7 @@ def test_what_nests_deeply_is_refused_by_python_or_analysed(text: str) -> None:
         )
         return
     lint(text, "deep.py", tree=tree)
-    assert work(text) <= context.MAX_WORK + len(text)
+    assert work(text) <= allowed(text) + len(text)
 
 
 @pytest.mark.parametrize("text", OUT_OF_ALL_BOUNDS.values(), ids=OUT_OF_ALL_BOUNDS)
@@ -68,7 +75,7 @@ def test_twice_the_length_is_at_most_twice_the_work(name: str) -> None:
 
 @pytest.mark.parametrize("text", [ring(300), wide(300)["branches"], wide(300)["alternatives multiplied"]])
 def test_the_engine_stops_reading(text: str) -> None:
-    assert work(text) <= context.MAX_WORK + len(text)
+    assert work(text) <= allowed(text) + len(text)
 
 
 @pytest.mark.heavy
@@ -122,12 +129,22 @@ def test_a_function_that_is_not_read_to_its_end_tells_nothing(monkeypatch: pytes
         assert not lint(right, "right.py"), limit
 
 
+@pytest.mark.parametrize("run", ["enumerate()", "zip()", "range()", "enumerate(*loader)", "zip(*loader)"])
+def test_a_loop_over_nothing_is_walked(run: str) -> None:
+    loop = f"    for step, (x, y) in {run}:\n        total += F.cross_entropy(x, y).item()\n"
+    assert not lint(
+        f"{HEAD}def train(loader):\n    total = 0\n{loop}    return total / len(loader)\n", "loops.py"
+    )
+
+
 def test_the_limits_are_those_of_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
     stated = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) ", page, re.MULTILINE))
     assert {name: int(number.replace(",", "")) for name, number in stated.items()} == {
         "size of a file, in bytes": MAX_BYTES,
         "nodes read in one file": context.MAX_WORK,
+        "nodes read however short a file is": context.BASE_WORK,
+        "characters for each node more": context.CHARACTERS_PER_NODE,
         "nodes of training loops read in one file": rounds.MAX_WORK,
         "nesting of statements and expressions": evaluator.MAX_NESTING,
         "calls followed into each other": context.MAX_DEPTH,

@@ -121,10 +121,11 @@ def test_twice_the_findings_are_twice_the_work(name: str, tries: list[int]) -> N
     assert called[1] <= 2.3 * called[0]
 
 
-def test_ten_copies_cost_ten_times_what_one_does() -> None:
+@pytest.mark.parametrize("name", ["copy{}_", ""], ids=["other names", "the same names"])
+def test_ten_copies_cost_ten_times_what_one_does(name: str) -> None:
     text = (FIXTURES / "on_torch" / "ways_of_writing.py").read_text(encoding="utf-8")
     lint(text, "a.py", fixes=True)  # what is imported and remembered by now
-    copies = "\n".join(text.replace("def ", f"def copy{n}_") for n in range(10))
+    copies = "\n".join(text.replace("def ", f"def {name.format(n)}") for n in range(10))
     once, ten = (
         calls(lambda text=text: lint(text, "a.py", fixes=True))  # type: ignore[misc]
         for text in (text, copies)

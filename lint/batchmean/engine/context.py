@@ -48,12 +48,17 @@ from batchmean.engine.recognise.integrands import recognise
 
 MAX_WORK: Final = 100_000
 """How many nodes are read for one module before the engine stops looking."""
+BASE_WORK: Final = 20_000
+"""How many of them are read however short it is."""
+CHARACTERS_PER_NODE: Final = 4
+"""One more node is read for so many characters: helpers that call each other would be read anew for ever."""
 MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
 MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
 """How many combinations of values are worked out for one operation."""
 _ROWS_PER_NODE: Final = 2
-"""How many of them take the time in which one node is read."""
+"""How many of them take the time in which one node is read, as long as they are few."""
+_FEW: Final = 8
 
 
 class OutOfWork(Exception):
@@ -87,6 +92,9 @@ class Context(ABC):
         """Every object of a class of the module."""
         self.work = 0
         """How many statements and expressions were read so far."""
+        self.most = min(BASE_WORK, MAX_WORK)
+        """How many may be read."""
+        self.allow(sum(map(len, lines)))
         self._serial = 0
         self._packages: tuple[int, Set[str]] = 0, frozenset()
 
@@ -112,9 +120,13 @@ class Context(ABC):
         self.ledger.accounts.append(reduction)
         return reduction
 
+    def allow(self, characters: int) -> None:
+        """Let more be read, for a text of this length."""
+        self.most = min(self.most + characters // CHARACTERS_PER_NODE, MAX_WORK)
+
     def spend(self, cost: int = 1) -> None:
         self.work += cost
-        if self.work > MAX_WORK:
+        if self.work > self.most:
             raise OutOfWork
 
     def decided(self, path: Path, more: Path) -> Path:
@@ -254,7 +266,7 @@ class Context(ABC):
                 return self._give_up(values)
         path = self.path
         cases: list[Case] = []
-        self.spend(len(rows) // _ROWS_PER_NODE)
+        self.spend(_nodes(len(rows)))
         for taken, row in rows:
             self.path = taken
             cases.append(Case(taken[len(path) :], function(*row)))
@@ -263,7 +275,9 @@ class Context(ABC):
 
     def joined(self, cases: Sequence[Case]) -> Value:
         """One value for what is one of several; of too many nothing is known."""
-        self.spend(len(cases) // _ROWS_PER_NODE)
+        self.spend(
+            _nodes(sum(len(v.cases) if isinstance(v, Alternatives) else 1 for v in (c.value for c in cases)))
+        )
         value = join(cases)
         return self._give_up([case.value for case in cases]) if value is TOO_MANY else value
 
@@ -356,6 +370,11 @@ class Context(ABC):
 
 def _is_of_a_loss(tensor: Tensor) -> bool:
     return bool(tensor.reductions) or recognise(tensor) is not None
+
+
+def _nodes(rows: int) -> int:
+    """How many nodes are read in the time that rows of values take: more than a few are compared with each other."""
+    return rows // _ROWS_PER_NODE if rows <= _FEW else rows
 
 
 def _shape_of_display(value: Value) -> Shape:

@@ -78,6 +78,14 @@ class Ledger:
         """What training loops add up over batches and divide by the wrong count: a walk of its own, when asked for."""
         return self.find_totals()
 
+    def is_of_rounds(self, axis: Axis) -> bool:
+        """Do loops run through this axis? To be asked when everything has been read."""
+        return id(axis.root()) in self._rounds
+
+    @cached_property
+    def _rounds(self) -> frozenset[int]:
+        return frozenset(id(axis.root()) for axis in self.rounds)
+
     def final(self) -> list[Reduction]:
         """The accounts that no later one goes on from."""
         ancestors: set[int] = set()

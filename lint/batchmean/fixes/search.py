@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from batchmean.fixes.places import Place
 from batchmean.fixes.proof import Judged, Proposal, Prover
 
 ALONE = 8
-"""How many proposals of one part of a file are tried each by itself, before several are tried together."""
+"""In how many tries of one part of a file a proposal is only refused when it was tried by itself."""
 MAX_TRIES: Final = 24
 """How often one file is analysed for its fixes, however large it is."""
 MAX_CHARACTERS: Final = 400_000
@@ -103,7 +104,7 @@ class _Part:
 
     def takes(self, place: Place) -> bool:
         """Can a proposal that is judged by this place be tried, too?"""
-        if len(self._taken) >= (self._most if self.tries >= ALONE else 1) or self._taken.touches(place):
+        if len(self._taken) >= self._most or self._taken.touches(place):
             return False
         self._taken.add(place)
         return True
@@ -178,8 +179,12 @@ class Searches:
                 self._try(some)
             return
         of_part: dict[_Part, list[bool | None]] = {}
+        crowd = Counter(map(self._part, chosen))
         for search, holds in zip(chosen, verdicts, strict=True):
-            of_part.setdefault(self._part(search), []).append(holds)
+            part = self._part(search)
+            if holds is False and crowd[part] > 1 and part.tries < ALONE:
+                holds = None  # it may be the doing of another one
+            of_part.setdefault(part, []).append(holds)
             if holds:
                 search.end()
             elif holds is not None:

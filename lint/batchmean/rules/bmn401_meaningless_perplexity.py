@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.events import Miscount, fraction
@@ -53,17 +54,19 @@ def perplexity(labels, logits):
 """
 
     def find(self, docket: Docket) -> Iterator[Miscount]:
-        wrong = [e for e in docket.found if isinstance(e, SupportEvent | Miscount) and _is_off_by_a_factor(e)]
+        wrong: dict[int, tuple[int, SupportEvent | Miscount]] = {}
+        for index, event in enumerate(docket.found):
+            if isinstance(event, SupportEvent | Miscount) and _is_off_by_a_factor(event):
+                if event.reduction is not None and event.reduction.integrand.symbol != "D":
+                    wrong.setdefault(id(event.reduction), (index, event))
         for node, reductions in docket.ledger.exponentials:
-            for event in wrong:
-                found = event.reduction
-                if found is None or found.integrand.symbol == "D":
-                    continue
-                if any(account is found for mine in reductions for account in mine.line()):
-                    places = (*event.evidence, Place(node, "the exponential of that loss is no perplexity"))
-                    about = fraction(event.monomial or {})
-                    yield Miscount(node, "perplexity", places, event.proved, None, found, about)
-                    break
+            lines = (id(account) for mine in reductions for account in mine.line())
+            first = min((wrong[each] for each in lines if each in wrong), key=itemgetter(0), default=None)
+            if first is not None:
+                event = first[1]
+                places = (*event.evidence, Place(node, "the exponential of that loss is no perplexity"))
+                about = fraction(event.monomial or {})
+                yield Miscount(node, "perplexity", places, event.proved, None, event.reduction, about)
 
     def message(self, event: Miscount) -> str:
         return f"this is the exponential of {event.about} of the loss, which is no perplexity; mend the loss first"

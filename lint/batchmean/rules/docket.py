@@ -68,7 +68,7 @@ def of_one_round(ledger: Ledger, account: Reduction) -> Reduction:
 
 def is_of_rounds(ledger: Ledger, count: Atom) -> bool:
     """Is it the number of rounds of a loop, not of what is in one of them?"""
-    return count.axis is not None and any(count.axis.is_same(axis) for axis in ledger.rounds)
+    return count.axis is not None and ledger.is_of_rounds(count.axis)
 
 
 def is_added_up(reduction: Reduction, first: Step, later: Step) -> bool:

@@ -201,18 +201,23 @@ class _Kept:
             self._unknown.remove(index)
 
 
-def _kind(value: Value) -> Hashable:
+def _kind(value: Value, depth: int = 2) -> Hashable:
     """The same for values that are the same."""
     if isinstance(value, Tensor):
         return value.terms
     if isinstance(value, TupleValue):
-        return TupleValue, len(value.items)
+        first = value.items[:2] if depth else ()
+        return TupleValue, len(value.items), *(_kind(item, depth - 1) for item in first)
     return type(value).__name__ if isinstance(value, Const | ModuleValue | Condition) else id(value)
 
 
 def _either(one: Path, other: Path) -> Path | None:
     """The one path that both are, if that says exactly as much."""
-    mine, theirs = ([d for d in a if d not in b] for a, b in ((one, other), (other, one)))
+    ours, yours = set(map(id, one)), set(map(id, other))  # most of what is equal is the same: that is fast
+    mine = [d for d in one if id(d) not in yours]
+    theirs = [d for d in other if id(d) not in ours]
+    if mine and theirs:
+        mine, theirs = [d for d in mine if d not in other], [d for d in theirs if d not in one]
     if not mine or not theirs:
         return other if not theirs else one
     if len(mine) == len(theirs) == 1 and mine[0] == theirs[0].negated():

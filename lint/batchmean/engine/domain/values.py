@@ -289,19 +289,26 @@ class Scope:
 
 
 def tensors_in(values: Iterable[Value], depth: int) -> Iterator[Tensor]:
-    """The arrays among values, and those in cases, tuples, lists and dictionaries, `depth` levels down."""
+    """The arrays among values, and those in cases, tuples, lists and dictionaries, `depth` levels down, each once."""
+    return _tensors_in(values, depth, {})
+
+
+def _tensors_in(values: Iterable[Value], depth: int, seen: dict[int, int]) -> Iterator[Tensor]:
     for value in values:
         if isinstance(value, Tensor):
-            yield value
-        elif depth > 0:
+            if id(value) not in seen:
+                seen[id(value)] = depth
+                yield value
+        elif depth > 0 and seen.get(id(value), 0) < depth:
+            seen[id(value)] = depth  # what was searched as far need not be searched again
             if isinstance(value, Alternatives):
-                yield from tensors_in(value.values, depth - 1)
+                yield from _tensors_in((case.value for case in value.cases), depth - 1, seen)
             elif isinstance(value, TupleValue):
-                yield from tensors_in(value.items, depth - 1)
+                yield from _tensors_in(value.items, depth - 1, seen)
             elif isinstance(value, ListValue):
-                yield from tensors_in((value.element,), depth - 1)
+                yield from _tensors_in((value.element,), depth - 1, seen)
             elif isinstance(value, DictValue):
-                yield from tensors_in((item for _, item in value.items), depth - 1)
+                yield from _tensors_in((item for _, item in value.items), depth - 1, seen)
 
 
 def named(value: Value, name: str, node: ast.AST | None = None) -> Value:

@@ -9,6 +9,7 @@ from typing import Final
 
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic
+from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.spelling import path_of
 from batchmean.engine.epochs.values import (
     About,
@@ -34,26 +35,12 @@ IGNORED: Final = -100.0
 """The label that the losses of PyTorch ignore."""
 _LABELS: Final = re.compile(r"label|target|^y")
 """What has one item for each example in most code."""
+_NAMES_PER_NODE: Final = 32
+"""How many names are looked through in the time in which one node is read."""
 
 
 class OutOfWork(Exception):
     """The module is larger, or calls deeper, than the walk goes."""
-
-
-class Names(dict[str, Value]):
-    """The names of a module, a class or a call; `self.x` is a name, too."""
-
-    def __init__(self, outer: Names | None = None) -> None:
-        super().__init__()
-        self.outer = outer
-
-    def find(self, name: str) -> Value | None:
-        names: Names | None = self
-        while names is not None:
-            if name in names:
-                return names[name]
-            names = names.outer
-        return None
 
 
 class Rounds(Arithmetic):
@@ -76,8 +63,8 @@ class Rounds(Arithmetic):
             names.clear()
             names.outer = None
 
-    def spend(self) -> None:
-        self._work += 1
+    def spend(self, cost: int = 1) -> None:
+        self._work += cost
         if self._work > MAX_WORK:
             raise OutOfWork
 
@@ -95,7 +82,7 @@ class Rounds(Arithmetic):
 
     def _item(self, loop: Loop, iterable: Value) -> Value:
         """What a loop gives in each round, and what is known of the loop by what it runs through."""
-        if isinstance(iterable, Run):
+        if isinstance(iterable, Run) and iterable.items:  # without any the call is wrong
             if iterable.kind == "enumerate":
                 item = self._item(loop, iterable.items[0])
                 return Several((Count("index", loops=(loop,)), item))
@@ -153,11 +140,12 @@ class Rounds(Arithmetic):
         return self.unknown()
 
     def length_in(self, loop: Loop) -> str:
+        batches = self.names.batches()
+        self.spend(len(batches) // _NAMES_PER_NODE)
         held = [
             name
-            for name, value in self.names.items()
-            if isinstance(value, Batch) and value.loop is loop and value.form == "array"
-            if name.isidentifier() and not value.about
+            for name, value in batches
+            if value.loop is loop and value.form == "array" and name.isidentifier() and not value.about
         ]
         labels = [name for name in held if _LABELS.search(name)]
         return f"len({(labels or held)[-1]})" if held else ""
@@ -176,8 +164,7 @@ class Rounds(Arithmetic):
                 self.names[path_of(target.value)] = altered(base, about="ignored")
         if not path:
             return
-        for stored in [name for name in self.names if name.startswith((f"{path}.", f"{path}["))]:
-            del self.names[stored]
+        self.names.drop_below(path)
         if isinstance(value, Number):
             value = Number(value.value, self.loops)
         elif isinstance(value, Unknown) and not value.name:

@@ -13,7 +13,8 @@ from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.calls import Calls
-from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, Names, about_named
+from batchmean.engine.epochs.names import Names
+from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.syntax import attributes, is_mapped, own_statements, reset_names
 from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
@@ -324,11 +325,11 @@ class Walk(Calls):
                 return self._block(node.body)
             case ast.Try():
                 falls = self._block([*node.body, *node.orelse])
-                kept = dict(self.names)
+                names = self.names
+                names.begin()
                 for handler in node.handlers:
                     self._block(handler.body)
-                self.names.clear()
-                self.names.update(kept)
+                names.take_back()
                 return self._block(node.finalbody) and falls
             case ast.Expr():
                 self._expression(node)
@@ -375,22 +376,25 @@ class Walk(Calls):
 
     def _if(self, node: ast.If) -> bool:
         self.evaluate(node.test)
-        before = dict(self.names)
+        names = self.names
+        names.begin()
         true = self._block(node.body)
-        after = dict(self.names)
-        self.names.clear()
-        self.names.update(before)
-        false = self._block(node.orelse)
+        changes = names.take_back()
         if not true:
-            return false
+            return self._block(node.orelse)
+        names.begin()
+        false = self._block(node.orelse)
+        others = names.take_back()
         if not false:
-            self.names.clear()
-            self.names.update(after)
+            names.apply(changes)
             return True
-        for name in {**after, **self.names}:
-            one, other = after.get(name), self.names.get(name)
+        for name in {**changes, **others}:
+            before = names.get(name)
+            one, other = changes.get(name, before), others.get(name, before)
             if one is not other:
-                self.names[name] = joined(one, other, self.unknown)
+                names[name] = joined(one, other, self.unknown)
+            else:
+                names.apply({name: one})
         return True
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from batchmean import operations
 from batchmean.engine import bounds
-from batchmean.engine.context import MAX_WORK, OutOfWork, TooDeep
+from batchmean.engine.context import OutOfWork, TooDeep
 from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.join import restricted, something
 from batchmean.engine.domain.literals import compare
@@ -63,7 +63,7 @@ class Evaluator(Machine):
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression."""
         self.work += 1
-        if self.work > MAX_WORK:
+        if self.work > self.most:
             raise OutOfWork
         method = _EXPRESSIONS.get(type(node))
         if method is None:

@@ -98,6 +98,7 @@ class Importing(Evaluator):
         scope = self._foreign[module.path] = Scope(number=len(self._files))
         self._relevances[scope.number] = relevance_of(module)
         self._files.append(module.path)
+        self.allow(len(module.text))
         defined, recorded = len(self.ledger.defined), len(self.ledger.accounts)
         try:
             self.run_apart(scope, [s for s in module.tree.body if isinstance(s, _DEFINING)])
