@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 Row: TypeAlias = Mapping[str, Any]
-Truth: TypeAlias = Literal["right", "sum", "wrong", "breaks a law", "no law", "unjudged", "did not run"]
+Truth: TypeAlias = Literal[
+    "right", "sum", "wrong", "a constant", "breaks a law", "no law", "unjudged", "did not run"
+]
 Said: TypeAlias = Literal["proved", "likely", "not tried", "silent"]
 
 TRUTHS: Final[tuple[Truth, ...]] = Truth.__args__  # type: ignore[attr-defined]
@@ -20,7 +22,8 @@ _TOLD: Final = ("proved", "likely")
 def truth_of(row: Row) -> Truth:
     """What running a loss showed.
 
-    `sum`: nothing is divided at all, as some publish it; `wrong`: it is off by a product of sizes or a constant.
+    `sum`: nothing is divided at all, as some publish it; `wrong`: it is off by a product of sizes; `a constant`: by a
+    number, which may be the weight of a term.
     """
     verdict = row["verdict"]
     if verdict == "right":
@@ -34,7 +37,9 @@ def truth_of(row: Row) -> Truth:
     factor = row.get("factor")
     if factor is None or (not factor and row.get("fraction") == "1"):
         return "breaks a law"
-    if factor and all(power == 1 for power in factor.values()) and _plain(row):
+    if not factor:
+        return "a constant"
+    if all(power == 1 for power in factor.values()) and _plain(row):
         return "sum"
     return "wrong"
 

@@ -1,11 +1,11 @@
-"""Harvested losses: those of packages and checkouts are called, the laws judge them, and the linter reads the same source.
+"""Harvested losses: those of packages and checkouts are called, the laws judge them, the linter reads the same source.
 
     python -m benchmarks.oracle --execute [--packages NAME ...] [--checkouts FOLDER ...] [--python INTERPRETER]
         [--store FILE] [--jobs J] [--timeout S]
 
-This imports and calls other people's code, in processes of their own with limits, and only with `--execute`; without it
-the losses that would be called are counted. `--store` keeps what was found, a line of JSON for each loss; a run that was
-stopped goes on where it was, and `--report` prints the tables of a store again. The last line is JSON.
+This imports and calls other people's code, in processes of their own with limits, and only with `--execute`; without
+it the losses that would be called are counted. `--store` keeps what was found, a line of JSON for each loss; a run that
+was stopped goes on where it was, and `--report` prints the tables of a store again. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _NOT_LOSSES: Final = frozenset(
     "pip setuptools wheel torch tensorflow jax jaxlib numpy scipy sympy pandas matplotlib keras_tuner caffe2 functorch"
     " torchgen batchmean batchmean_reference networkx pyarrow mypy".split()
 )
-"""Packages of which nothing is called: frameworks, whose losses are written in C++ or are tables of the linter, and what
-has none."""
+"""Packages of which nothing is called: frameworks, whose losses are written in C++ or are tables of the linter, and
+what has none."""
 _TESTS: Final = frozenset({"tests", "test", "testing", "examples", "docs", "benchmarks"})
 
 

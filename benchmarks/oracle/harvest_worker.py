@@ -2,8 +2,8 @@
 
     python -m benchmarks.oracle.harvest_worker SECONDS
 
-A task names a file, how to get at its definitions, the losses to call and the lines to watch. What the losses print goes
-nowhere; time, memory and the size of files are limited, and no program or connection is wanted of them.
+A task names a file, how to get at its definitions, the losses to call and the lines to watch. What the losses print
+goes nowhere; time, memory and the size of files are limited.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IMPORTING: Final = 60
 
 
 class Missing:
-    """Stands for what could not be imported: may be a base, decorate, be asked for attributes, and raises if it is used."""
+    """Stands for what could not be imported: may be a base, decorate and have attributes, and raises if it is used."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name

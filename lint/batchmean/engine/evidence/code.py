@@ -41,10 +41,10 @@ PARAMETERS: Final = Pattern(
 )
 
 IGNORED_LABELS: Final = Pattern(
-    r"100|ign",
-    why="a comparison with -100 or ignore_index masks what the library leaves out itself",
-    takes="-100 ignore_index",
-    leaves="pad_id labels",
+    r"100|ign|>= ?0\b|> ?-\(?1\b|< ?0\b",
+    why="a comparison with -100, ignore_index or the lowest label masks what the library leaves out itself",
+    takes="-100 ignore_index >=0 >-1 <0",
+    leaves="pad_id labels >0 !=0",
     flags=re.I,
 )
 
