@@ -21,7 +21,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ _NOT_LOSSES: Final = frozenset(
 )
 """Packages of which nothing is called: frameworks, whose losses are written in C++ or are tables of the linter, and
 what has none."""
+_FRAMEWORKS: Final = ("torch", "jax")
+"""What is imported once for many files."""
 _TESTS: Final = frozenset({"tests", "test", "testing", "examples", "docs", "benchmarks"})
 
 
@@ -59,6 +61,8 @@ class Task:
 
     source: Source
     losses: tuple[dict[str, Any], ...]
+    frameworks: frozenset[str] = frozenset()
+    """Those that its text names."""
 
 
 def package_sources(interpreter: str, names: Sequence[str]) -> Iterator[Source]:
@@ -123,7 +127,8 @@ def task_of(source: Source, known: frozenset[str]) -> Task | None:
                 "key": key_of(source, one, text),
             }
         )
-    return Task(source, tuple(losses))
+    named = frozenset(name for name in _FRAMEWORKS if name.encode() in text)
+    return Task(source, tuple(losses), named)
 
 
 def _lines(line: int, findings: Iterable[Any]) -> Iterator[int]:
@@ -142,7 +147,7 @@ def key_of(source: Source, one: Candidate, text: bytes) -> str:
 class Worker:
     """A process that calls losses (`harvest_worker`), file by file."""
 
-    def __init__(self, interpreter: str, seconds: int, folder: str) -> None:
+    def __init__(self, interpreter: str, seconds: int, folder: str, frameworks: Sequence[str] = ()) -> None:
         here = Path(__file__).resolve().parents[2]
         paths = [str(here / part) for part in ("lint", "reference_impl", ".")]
         environment = dict(
@@ -156,7 +161,7 @@ class Worker:
             "JAX_PLATFORMS": "cpu",
         }
         self._process = subprocess.Popen(
-            [interpreter, "-m", "benchmarks.oracle.harvest_worker", str(seconds)],
+            [interpreter, "-m", "benchmarks.oracle.harvest_worker", str(seconds), *frameworks],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -206,11 +211,12 @@ def harvest(
     """Run all tasks, keep every answer at once, and show how far it is."""
     lock = threading.Lock()
     waiting = deque(tasks)
+    named = sorted(frozenset().union(*(task.frameworks for task in tasks)))
     rows: list[dict[str, Any]] = []
 
     def work() -> None:
         with tempfile.TemporaryDirectory(prefix="harvest-") as folder:
-            worker = Worker(interpreter, seconds, folder)
+            worker = Worker(interpreter, seconds, folder, named)
             try:
                 while True:
                     with lock:
@@ -264,15 +270,15 @@ def _tasks(options: argparse.Namespace, known_rows: Sequence[Mapping[str, Any]])
         sources += package_sources(options.python, options.packages or [])
     for folder in options.checkouts:
         sources += checkout_sources(folder)
-    # Files that are about losses first, where not all of an origin are taken.
-    sources.sort(key=lambda source: (source.origin, "loss" not in source.place.lower(), source.place))
+    # Files that say that they are about losses first: a run may be stopped.
+    sources.sort(key=lambda source: ("loss" not in source.place.lower(), source.origin, source.place))
     left: dict[str, int] = defaultdict(lambda: options.most)
     for row in known_rows:
         left[row["origin"]] -= 1
     found = []
     for source in sources:
         if left[source.origin] > 0 and (task := task_of(source, known)) is not None:
-            task = Task(source, task.losses[: left[source.origin]])
+            task = replace(task, losses=task.losses[: left[source.origin]])
             left[source.origin] -= len(task.losses)
             found.append(task)
     return found

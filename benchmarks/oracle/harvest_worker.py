@@ -1,6 +1,6 @@
 """The process that calls harvested losses: tasks come in as lines of JSON, what the laws say goes out.
 
-    python -m benchmarks.oracle.harvest_worker SECONDS
+    python -m benchmarks.oracle.harvest_worker SECONDS [FRAMEWORK ...]
 
 A task names a file, how to get at its definitions, the losses to call and the lines to watch. What the losses print
 goes nowhere; time, memory and the size of files are limited.
@@ -216,10 +216,8 @@ def limit() -> None:
 
 def without_gpu() -> None:
     """What asks for a GPU stays where it is."""
-    try:
-        import torch
-    except ImportError:
-        return
+    import torch
+
     torch.set_num_threads(1)
     for owner in (torch.Tensor, torch.nn.Module):
         owner.cuda = lambda self, *args, **kwargs: self  # type: ignore[method-assign, assignment]
@@ -257,14 +255,14 @@ def answers_of(
         yield {"name": loss["name"], **result, "ran_lines": sorted(seen)}
 
 
-def preload() -> None:
+def preload(frameworks: Sequence[str]) -> None:
     """What most files import, once for all; no framework may have started its threads before a process is split."""
-    for name in ("torch", "torch.nn.functional", "jax", "batchmean_reference.examine"):
+    for name in (*frameworks, "batchmean_reference.examine"):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
 
 
-def main(seconds: int) -> None:
+def main(seconds: int, frameworks: Sequence[str] = ()) -> None:
     """Answer tasks until there are no more: a child for each file, and another one for what it left undone."""
     limit()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -272,8 +270,9 @@ def main(seconds: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    preload()
-    without_gpu()
+    preload(frameworks)
+    if "torch" in frameworks:
+        without_gpu()
     for line in tasks:
         task = json.loads(line)
         losses = list(task["losses"])
@@ -323,4 +322,4 @@ def _in_child(task: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], seco
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])

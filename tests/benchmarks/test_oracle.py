@@ -13,8 +13,8 @@ from batchmean.findings import Finding, Span
 from benchmarks.oracle import compare, generate, judge, shrink
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.grammar import generate as make
+from benchmarks.oracle.parts import log_softmax
 from benchmarks.oracle.program import Array, Input, Inputs, Program, Tag, Term
-from benchmarks.oracle.terms import log_softmax
 
 SEED = 20
 HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n\n\n"
