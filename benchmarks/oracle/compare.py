@@ -129,6 +129,8 @@ def judged(
             is_vector = program.term.axes == ("V",) and finding.confidence == "likely"
             # BMN105 is about a convention: it says by what a sum per example differs from a mean per position.
             is_told = finding.code == "BMN105" and _is_mean(program, truth, finding.factor or {}, settings)
+            # BMN306 is about two terms: a sum on purpose is right until a mean is added to it.
+            is_told |= finding.code == "BMN306" and program.offset is not None and truth.mode.endswith("sum")
             fault = "" if is_vector or is_told else "right"
         elif truth.verdict != "open":
             last = min(finding.span.end_line, len(program.tags))
