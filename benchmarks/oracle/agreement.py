@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 Row: TypeAlias = Mapping[str, Any]
@@ -95,6 +96,25 @@ def _same_factor(row: Row) -> bool:
             return True
         together.update(told["factor"])
     return {axis: power for axis, power in together.items() if power} == measured
+
+
+def decided(path: Path) -> dict[tuple[str, str, str], str]:
+    """Whose fault each known disagreement is, by its file, name and kind."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+        place, name, what, fault, _ = line.split("\t")
+        found[place, name, what] = fault
+    return found
+
+
+def undecided(rows: Iterable[Row], known: Mapping[tuple[str, str, str], str]) -> list[str]:
+    """Disagreements that nobody has read yet."""
+    found = []
+    for row in rows:
+        place = f"{row['origin']}/{row['place']}"
+        if (what := disagreement(row)) and (place, row["name"], what) not in known:
+            found.append(f"{place}:{row['line']} {row['name']}: {what}")
+    return found
 
 
 def summary(rows: Iterable[Row]) -> dict[str, int]:

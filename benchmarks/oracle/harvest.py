@@ -5,7 +5,8 @@
 
 This imports and calls other people's code, in processes of their own with limits, and only with `--execute`; without
 it the losses that would be called are counted. `--store` keeps what was found, a line of JSON for each loss; a run that
-was stopped goes on where it was, and `--report` prints the tables of a store again. The last line is JSON.
+was stopped goes on where it was, and `--report` prints the tables of a store again. The last line is JSON; the exit
+status is 1 where the two differ at a place that `disagreements.tsv` has not.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +33,7 @@ from batchmean.config import Settings
 from benchmarks.oracle import agreement
 from benchmarks.oracle.candidates import Candidate, candidates
 
+DECISIONS: Final = Path(__file__).with_name("disagreements.tsv")
 _SETTINGS: Final = Settings({"preview": True}, isolated=True)
 _NOT_LOSSES: Final = frozenset(
     "pip setuptools wheel torch tensorflow jax jaxlib numpy scipy sympy pandas matplotlib keras_tuner caffe2 functorch"
@@ -61,7 +64,7 @@ class Task:
 
     source: Source
     losses: tuple[dict[str, Any], ...]
-    frameworks: frozenset[str] = frozenset()
+    frameworks: tuple[str, ...] = ()
     """Those that its text names."""
 
 
@@ -79,7 +82,7 @@ def package_sources(interpreter: str, names: Sequence[str]) -> Iterator[Source]:
             continue
         for path in sorted(top.rglob("*.py")):
             inside = path.relative_to(site)
-            if _TESTS.isdisjoint(inside.parts):
+            if _TESTS.isdisjoint(inside.parts) and not re.search(r"^test_|_test\.py$", inside.name):
                 parts = [*inside.parts[:-1], *([] if path.stem == "__init__" else [path.stem])]
                 yield Source("package", top.name, str(inside), str(path), ".".join(parts), ())
 
@@ -89,7 +92,7 @@ def checkout_sources(folder: Path) -> Iterator[Source]:
     for top in sorted(each for each in folder.iterdir() if each.is_dir()):
         for path in sorted(top.rglob("*.py")):
             inside = path.relative_to(top)
-            if _TESTS.isdisjoint(inside.parts[:-1]) and not inside.name.startswith("test_"):
+            if _TESTS.isdisjoint(inside.parts[:-1]) and not re.search(r"^test_|_test\.py$", inside.name):
                 roots = tuple(dict.fromkeys((str(path.parent), str(top))))
                 yield Source("checkout", top.name, str(inside), str(path), "", roots)
 
@@ -127,7 +130,7 @@ def task_of(source: Source, known: frozenset[str]) -> Task | None:
                 "key": key_of(source, one, text),
             }
         )
-    named = frozenset(name for name in _FRAMEWORKS if name.encode() in text)
+    named = tuple(name for name in _FRAMEWORKS if name.encode() in text)
     return Task(source, tuple(losses), named)
 
 
@@ -147,7 +150,7 @@ def key_of(source: Source, one: Candidate, text: bytes) -> str:
 class Worker:
     """A process that calls losses (`harvest_worker`), file by file."""
 
-    def __init__(self, interpreter: str, seconds: int, folder: str, frameworks: Sequence[str] = ()) -> None:
+    def __init__(self, interpreter: str, seconds: int, folder: str) -> None:
         here = Path(__file__).resolve().parents[2]
         paths = [str(here / part) for part in ("lint", "reference_impl", ".")]
         environment = dict(
@@ -161,7 +164,7 @@ class Worker:
             "JAX_PLATFORMS": "cpu",
         }
         self._process = subprocess.Popen(
-            [interpreter, "-m", "benchmarks.oracle.harvest_worker", str(seconds), *frameworks],
+            [interpreter, "-m", "benchmarks.oracle.harvest_worker", str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -174,7 +177,9 @@ class Worker:
         """What the laws say of each loss of a file. Raises `RuntimeError` where the process itself has ended."""
         assert self._process.stdin is not None and self._process.stdout is not None
         origin = asdict(task.source)
-        self._process.stdin.write(json.dumps({**origin, "losses": list(task.losses)}) + "\n")
+        self._process.stdin.write(
+            json.dumps({**origin, "frameworks": list(task.frameworks), "losses": task.losses}) + "\n"
+        )
         self._process.stdin.flush()
         for loss in task.losses:
             answer = self._process.stdout.readline()
@@ -206,31 +211,33 @@ def read_store(path: Path | None) -> list[dict[str, Any]]:
 
 
 def harvest(
-    tasks: Sequence[Task], interpreter: str, seconds: int, jobs: int, store: Path | None
+    tasks: Iterator[Task], interpreter: str, seconds: int, jobs: int, store: Path | None
 ) -> list[dict[str, Any]]:
     """Run all tasks, keep every answer at once, and show how far it is."""
     lock = threading.Lock()
-    waiting = deque(tasks)
-    named = sorted(frozenset().union(*(task.frameworks for task in tasks)))
+    done = 0
     rows: list[dict[str, Any]] = []
 
     def work() -> None:
+        nonlocal done
         with tempfile.TemporaryDirectory(prefix="harvest-") as folder:
-            worker = Worker(interpreter, seconds, folder, named)
+            worker = Worker(interpreter, seconds, folder)
             try:
                 while True:
                     with lock:
-                        if not waiting:
+                        task = next(tasks, None)
+                        if task is None:
                             return
-                        task = waiting.popleft()
-                        left = len(waiting)
+                        done += 1
                     for row in worker.answers(task):
                         with lock:
                             rows.append(row)
                             if store is not None:
                                 with store.open("a", encoding="utf-8") as file:
                                     file.write(json.dumps(row) + "\n")
-                    print(f"{left} files left, after {task.source.place}", file=sys.stderr, flush=True)
+                    print(
+                        f"{done} files, {len(rows)} losses: {task.source.place}", file=sys.stderr, flush=True
+                    )
             finally:
                 worker.close()
 
@@ -245,25 +252,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = read_store(options.store)
     if not options.report:
         tasks = _tasks(options, rows)
-        count = sum(len(task.losses) for task in tasks)
         if not options.execute:
-            by_origin: dict[str, int] = defaultdict(int)
+            by_origin: Counter[str] = Counter()
             for task in tasks:
                 by_origin[task.source.origin] += len(task.losses)
             for origin, number in sorted(by_origin.items()):
                 print(f"{number:5} {origin}")
-            print(
-                f"note: {count} losses would be imported and called; nothing was run without --execute",
-                file=sys.stderr,
-            )
+            count = by_origin.total()
+            print(f"note: {count} losses would be called; nothing was run without --execute", file=sys.stderr)
             return 2
         rows += harvest(tasks, options.python, options.timeout, options.jobs, options.store)
     print(agreement.report(rows, show=options.show))
-    print(json.dumps(agreement.summary(rows)))
-    return 0
+    new = agreement.undecided(rows, agreement.decided(DECISIONS))
+    for line in new:
+        print(f"not decided yet: {line}")
+    print(json.dumps({**agreement.summary(rows), "undecided": len(new)}))
+    return 1 if new else 0
 
 
-def _tasks(options: argparse.Namespace, known_rows: Sequence[Mapping[str, Any]]) -> list[Task]:
+def _tasks(options: argparse.Namespace, known_rows: Sequence[Mapping[str, Any]]) -> Iterator[Task]:
+    """The files with losses that are not known yet, read one after the other as they are asked for."""
     known = frozenset(row["key"] for row in known_rows)
     sources: list[Source] = []
     if options.packages is not None or not options.checkouts:
@@ -275,13 +283,11 @@ def _tasks(options: argparse.Namespace, known_rows: Sequence[Mapping[str, Any]])
     left: dict[str, int] = defaultdict(lambda: options.most)
     for row in known_rows:
         left[row["origin"]] -= 1
-    found = []
     for source in sources:
         if left[source.origin] > 0 and (task := task_of(source, known)) is not None:
             task = replace(task, losses=task.losses[: left[source.origin]])
             left[source.origin] -= len(task.losses)
-            found.append(task)
-    return found
+            yield task
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """The process that calls harvested losses: tasks come in as lines of JSON, what the laws say goes out.
 
-    python -m benchmarks.oracle.harvest_worker SECONDS [FRAMEWORK ...]
+    python -m benchmarks.oracle.harvest_worker SECONDS
 
 A task names a file, how to get at its definitions, the losses to call and the lines to watch. What the losses print
 goes nowhere; time, memory and the size of files are limited.
@@ -255,14 +255,17 @@ def answers_of(
         yield {"name": loss["name"], **result, "ran_lines": sorted(seen)}
 
 
-def preload(frameworks: Sequence[str]) -> None:
-    """What most files import, once for all; no framework may have started its threads before a process is split."""
-    for name in (*frameworks, "batchmean_reference.examine"):
+def preload(*names: str) -> None:
+    """Import what many files do, once for all; no framework starts its threads by that, so a process can be split."""
+    for name in names:
         with contextlib.suppress(Exception):
-            importlib.import_module(name)
+            if name not in sys.modules:
+                importlib.import_module(name)
+                if name == "torch":
+                    without_gpu()
 
 
-def main(seconds: int, frameworks: Sequence[str] = ()) -> None:
+def main(seconds: int) -> None:
     """Answer tasks until there are no more: a child for each file, and another one for what it left undone."""
     limit()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -270,11 +273,10 @@ def main(seconds: int, frameworks: Sequence[str] = ()) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    preload(frameworks)
-    if "torch" in frameworks:
-        without_gpu()
+    preload("batchmean_reference.examine")
     for line in tasks:
         task = json.loads(line)
+        preload(*task["frameworks"])
         losses = list(task["losses"])
         while losses:
             losses = losses[_in_child(task, losses, seconds, out) :]
@@ -322,4 +324,4 @@ def _in_child(task: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], seco
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]))

@@ -202,6 +202,20 @@ def test_the_table(one: dict[str, Any], truth: str, said: str, differs: str) -> 
     assert (f"{differs}: o/p:1 n" in agreement.report([one], show=True)) == bool(differs)
 
 
+def test_every_disagreement_is_to_be_decided(tmp_path: Path) -> None:
+    table = tmp_path / "disagreements.tsv"
+    table.write_text("file\tname\twhat\tfault\tbecause\no/p\tn\tright, but a finding\tlaws\tthey guess\n")
+    known = agreement.decided(table)
+    assert agreement.undecided([row("right")], known) == []
+    assert agreement.undecided([row("right", name="other")], known) == ["o/p:1 other: right, but a finding"]
+
+
+def test_decisions_say_whose_fault_it_is() -> None:
+    known = agreement.decided(harvest.DECISIONS)
+    assert set(known.values()) <= {"laws", "linter", "nobody", "both"}
+    assert len(known) >= 20
+
+
 def test_a_finding_about_padding_needs_padding() -> None:
     padded = {"code": "BMN201", "confidence": "likely", "line": 3, "factor": {"n_valid": 1, "N": -1}}
     assert agreement.said_of(row("right", told=[padded])) == "not tried"
