@@ -12,6 +12,7 @@ status is 1 where the two differ at a place that `disagreements.tsv` has not.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -110,7 +111,7 @@ def task_of(source: Source, known: frozenset[str]) -> Task | None:
     findings = Check(_SETTINGS, fixes=False, warn=lambda message: None).text(text, source.path).findings
     losses = []
     for one in new:
-        told = [
+        told: list[dict[str, Any]] = [
             {
                 "code": each.code,
                 "confidence": each.confidence,
@@ -198,16 +199,15 @@ class Worker:
 
 
 def read_store(path: Path | None) -> list[dict[str, Any]]:
-    """What a store holds; a last line that was cut off is left out."""
+    """What a store holds, each loss once; a last line that was cut off is left out."""
     if path is None or not path.exists():
         return []
-    found = []
+    found = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            found[row["key"]] = row
+    return list(found.values())
 
 
 def harvest(

@@ -220,7 +220,7 @@ def without_gpu() -> None:
 
     torch.set_num_threads(1)
     for owner in (torch.Tensor, torch.nn.Module):
-        owner.cuda = lambda self, *args, **kwargs: self  # type: ignore[method-assign, assignment]
+        owner.cuda = lambda self, *args, **kwargs: self
     # Beside a CPU build of torch, torchvision's GPU wheel lacks the operators that it then describes.
     sys.modules.setdefault(
         "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations")
@@ -290,8 +290,8 @@ def _in_child(task: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], seco
         os.close(read)
         os.setsid()
         with os.fdopen(write, "w", encoding="utf-8") as answers:
-            for answer in answers_of(task, losses, seconds):
-                answers.write(json.dumps(answer) + "\n")
+            for result in answers_of(task, losses, seconds):
+                answers.write(json.dumps(result) + "\n")
                 answers.flush()
         os._exit(0)
     os.close(write)

@@ -219,5 +219,5 @@ def test_decisions_say_whose_fault_it_is() -> None:
 def test_a_finding_about_padding_needs_padding() -> None:
     padded = {"code": "BMN201", "confidence": "likely", "line": 3, "factor": {"n_valid": 1, "N": -1}}
     assert agreement.said_of(row("right", told=[padded])) == "not tried"
-    masked = {"y": "labels (B)", "mask": "mask (B)"}
-    assert agreement.said_of(row("right", told=[padded], **{"with": masked})) == "likely"
+    masked = row("right", told=[padded]) | {"with": {"y": "labels (B)", "mask": "mask (B)"}}
+    assert agreement.said_of(masked) == "likely"
