@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from batchmean.server import PAUSE
+from batchmean.server.features import PAUSE
 
 from tests.editors.client import Client, program
 

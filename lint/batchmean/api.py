@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from batchmean.check import DIED, INTERNAL_ERROR, Check, in_processes
+from batchmean.check import DIED, INTERNAL_ERROR, Check
 from batchmean.config import CONFIDENCES, Config, ConfigError, Settings, codes_from
 from batchmean.memory import NO_MEMORY
+from batchmean.processes import in_processes
 from batchmean.report import FileError, Report
 from batchmean.source import legible
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchmean.config import CONFIDENCES, KEYS
-from batchmean.functions import NAME
+from batchmean.function_tables import NAME
 from batchmean.rules import EVERY
 
 _TITLES = {

@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from batchmean.cli import Parser, extra
+from batchmean.commands.arguments import Parser
+from batchmean.commands.messages import extra
 
 CONFIRMED, NOT_CONFIRMED, USAGE = 0, 1, 2
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from batchmean.cli import Parser, extra
+from batchmean.commands.arguments import Parser
+from batchmean.commands.messages import extra
 from batchmean.source import reason
 
 FINE, USAGE = 0, 2

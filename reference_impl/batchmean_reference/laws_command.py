@@ -17,7 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from batchmean.cli import Parser, extra
+from batchmean.commands.arguments import Parser
+from batchmean.commands.messages import extra
 
 RIGHT, WRONG, UNSAID = 0, 1, 2
 

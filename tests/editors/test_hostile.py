@@ -12,7 +12,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from batchmean.server import MAX_MESSAGE, Inbox
+from batchmean.server.inbox import MAX_MESSAGE, Inbox
 
 from tests.editors.client import CAPABILITIES, PATIENCE, Client, Message, applied, program
 from tests.faces.support import RIGHT, WRONG, native

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from batchmean.engine.domain.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Axis, Shape
+from batchmean.engine.domain.axes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Axis
+from batchmean.engine.domain.shapes import Shape
 from hypothesis import given
 from hypothesis import strategies as st
 

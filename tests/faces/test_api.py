@@ -18,7 +18,7 @@ from typing import Any
 import batchmean
 import pytest
 from batchmean import Result, check_files, check_source
-from batchmean.check import in_processes
+from batchmean.processes import in_processes
 
 from tests.faces import notebooks
 from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Run, Write

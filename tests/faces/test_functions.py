@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 from batchmean import check_files
 from batchmean.config import ConfigError, Settings
-from batchmean.functions import FunctionError, Functions, from_table
+from batchmean.function_tables import from_table
+from batchmean.functions import FunctionError, Functions
 from batchmean.settings_page import page
 from batchmean.settings_schema import schema
 

@@ -15,7 +15,8 @@ from unittest.mock import patch
 import pytest
 import yaml
 from batchmean import cli
-from batchmean.config import ConfigError, Globs, PerFileIgnores, glob_from
+from batchmean.config import ConfigError, glob_from
+from batchmean.globs import Globs, PerFileIgnores
 from batchmean.output import portable
 from batchmean.output.sarif import _artifact
 

@@ -37,13 +37,16 @@ with atheris.instrument_imports(include=["batchmean"]):
     import batchmean.documents
     import batchmean.fixes
     import batchmean.gitignore
+    import batchmean.globs
     import batchmean.linter
     import batchmean.noqa
     import batchmean.output
     import batchmean.report
     import batchmean.rewrite
     import batchmean.rules
-    import batchmean.server
+    import batchmean.server.features
+    import batchmean.server.inbox
+    import batchmean.server.language_server
     import batchmean.source
     import batchmean.syntax
     from batchmean.findings import Finding, Span
@@ -159,21 +162,21 @@ def patterns_of_bytes(data: bytes) -> None:
                 return
         assert one.verdict(place, last, is_folder) == expected
     texts = lists.decode("utf-8", "replace").split("\n")
-    globs = [batchmean.config.Glob(text, "/root") for text in texts if text.strip("./ ")]
+    globs = [batchmean.globs.Glob(text, "/root") for text in texts if text.strip("./ ")]
     path = "/root/" + name.decode("utf-8", "replace")
-    together = batchmean.config.Globs(globs).matches(path)
+    together = batchmean.globs.Globs(globs).matches(path)
     assert together == any(glob.matches(path) for glob in globs)
 
 
 def messages_of_bytes(data: bytes) -> None:
     """Whatever comes, it is read to its end, in pieces, and every answer is a message."""
     channel = io.BytesIO()
-    inbox = batchmean.server.Inbox(io.BytesIO(data), channel)
+    inbox = batchmean.server.inbox.Inbox(io.BytesIO(data), channel)
     length = 0
     while line := inbox.readline():
         if header := re.fullmatch(rb"Content-Length: (\d+)\r\n", line):
             length = int(header[1])
-            assert length <= batchmean.server.MAX_MESSAGE
+            assert length <= batchmean.server.inbox.MAX_MESSAGE
         elif not line.strip():
             inbox.read(length)
     answers = io.BytesIO(channel.getvalue())
@@ -205,7 +208,7 @@ def settings_of_bytes(data: bytes) -> None:
 class _Lines(io.BytesIO):
     """What a client sends, line by line a message. It stays until the server has nothing more to do."""
 
-    def __init__(self, data: bytes, server: batchmean.server.BatchmeanServer) -> None:
+    def __init__(self, data: bytes, server: batchmean.server.language_server.BatchmeanServer) -> None:
         bodies = [line for line in data.split(b"\n") if line]
         super().__init__(b"".join(b"Content-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies))
         self._server = server
@@ -214,7 +217,7 @@ class _Lines(io.BytesIO):
         line = super().readline(size)
         quiet = 0
         while not line and quiet < 2:
-            time.sleep(2 * batchmean.server.PAUSE)
+            time.sleep(2 * batchmean.server.features.PAUSE)
             tasks = [*self._server._pending.values()]
             is_busy = bool(self._server._jobs) or not all(task.done() for task in tasks)
             quiet = 0 if is_busy else quiet + 1
@@ -247,9 +250,9 @@ def conversation_of_bytes(data: bytes) -> None:
     log, channel = _Log(), _Channel()
     logger = logging.getLogger("pygls")
     logger.handlers, logger.propagate = [log], False
-    server = batchmean.server.create_server()
+    server = batchmean.server.features.create_server()
     try:
-        server.start_io(batchmean.server.Inbox(_Lines(data, server), channel), channel)  # type: ignore[arg-type]
+        server.start_io(batchmean.server.inbox.Inbox(_Lines(data, server), channel), channel)  # type: ignore[arg-type]
     finally:
         server.call_off()
         server._worker.shutdown()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from batchmean.engine import analysis, context
-from batchmean.engine.domain import join, paths, shapes, tensors, values
+from batchmean.engine.domain import axes, join, paths, tensors, values
 from batchmean.engine.evidence import comments
 from batchmean.engine.machine import evaluator
 from batchmean.linter import lint
@@ -136,6 +136,6 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "reductions and divisions of one loss": tensors.MAX_STEPS,
         "terms of a sum": tensors.MAX_TERMS,
         "factors of a product, and numbers that one loss is multiplied by": tensors.MAX_FACTORS,
-        "axes of an array": shapes.MAX_RANK,
+        "axes of an array": axes.MAX_RANK,
         "characters of a line that is searched for a shape comment": comments.MAX_LINE,
     }

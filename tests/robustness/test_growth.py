@@ -14,13 +14,14 @@ from typing import ClassVar, Final
 import pytest
 from batchmean import gate, rewrite
 from batchmean.cli import main
-from batchmean.config import Config, Glob, Globs, PerFileIgnores
+from batchmean.config import Config
 from batchmean.documents import Document
 from batchmean.documents.magics import _closing
 from batchmean.documents.markdown import fences
 from batchmean.documents.notebook import _object
 from batchmean.engine.analysis import work
 from batchmean.findings import Because, Finding, Span
+from batchmean.globs import Glob, Globs, PerFileIgnores
 from batchmean.linter import lint
 from batchmean.noqa import Noqa
 from batchmean.output import FORMATS, render

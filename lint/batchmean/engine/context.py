@@ -9,10 +9,11 @@ from typing import Final, Literal
 
 from batchmean.engine.domain import algebra, nonlinear
 from batchmean.engine.domain.accounts import follows
+from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join
 from batchmean.engine.domain.paths import MAX_DECISIONS, Decision, Path, excludes, extended
-from batchmean.engine.domain.shapes import MAX_RANK, AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
     Atom,

@@ -14,8 +14,9 @@ from math import log
 from typing import Final
 
 from batchmean.engine.domain.accounts import may_be_a_size, may_count
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.counting import counts_masked, over_everything
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Reduction, Role, Step, altered
 
 

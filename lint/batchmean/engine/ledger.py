@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.axes import Axis
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Reduction
 from batchmean.engine.domain.values import Const, FunctionValue, Value
 from batchmean.engine.events import Miscount

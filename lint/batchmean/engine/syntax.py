@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-DIVISIONS: Final = frozenset(("div", "divide", "true_divide"))
+from batchmean.effects import Effect, names
+
+DIVISIONS: Final = names(Effect.DIVIDES)
 
 
 def divisor(node: ast.AST) -> ast.expr | None:

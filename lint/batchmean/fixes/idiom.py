@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from batchmean.fixes.code import Code
+from batchmean.fixes.functions import TAKE_AN_AXIS
 
 _ROOTS = {
     "numpy": "numpy",
@@ -24,7 +25,6 @@ _ROOTS = {
     "mlx": "mlx",
     "tinygrad": "tinygrad",
 }
-_TAKE_AN_AXIS = frozenset("sum mean softmax log_softmax logsumexp argmax".split())
 
 
 def framework_of(full_name: str | None) -> str | None:
@@ -78,7 +78,7 @@ class Idiom:
                 continue
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            if name not in _TAKE_AN_AXIS:
+            if name not in TAKE_AN_AXIS:
                 continue
             words.update(k.arg for k in node.keywords if k.arg in ("axis", "dim", "keep_dims"))
             is_function = isinstance(function, ast.Name) or self._code.full_name(function) is not None

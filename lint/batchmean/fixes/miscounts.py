@@ -17,13 +17,14 @@ from batchmean.findings import Edit, Span
 from batchmean.fixes import totals
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
 from batchmean.fixes.counts import unused_count, without_statement
+from batchmean.fixes.functions import PRODUCTS, SUM_OF
 from batchmean.fixes.idiom import Idiom, framework_of
 from batchmean.fixes.names import last_name
 from batchmean.rules.axes import counted_axes, keeps_the_first, shows_its_units, sums_a_counted_axis
 
-_SUM_OF = {"mean": "sum", "average": "sum", "reduce_mean": "reduce_sum"}
-_SUMS = frozenset({"sum", "reduce_sum"})
-_PRODUCTS = frozenset({"mul", "multiply"})
+_SUM_OF = {mean: total for mean, total in SUM_OF.items() if not mean.startswith("nan")}
+"""A mean that leaves out NaNs does not count them, either."""
+_SUMS = frozenset(_SUM_OF.values())
 _FLATTEN = frozenset({"reshape", "view", "flatten", "ravel"})
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _MODULES = {
@@ -349,7 +350,7 @@ def _factors(product: ast.expr, *, is_function: bool) -> Iterator[tuple[ast.expr
     pair: list[ast.expr] = []
     if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult):
         pair = [product.left, product.right]
-    elif isinstance(product, ast.Call) and last_name(product.func) in _PRODUCTS and not product.keywords:
+    elif isinstance(product, ast.Call) and last_name(product.func) in PRODUCTS and not product.keywords:
         own = [] if is_function or not isinstance(product.func, ast.Attribute) else [product.func.value]
         pair = [*own, *product.args]
     if len(pair) == 2:

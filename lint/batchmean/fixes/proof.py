@@ -7,25 +7,23 @@ A file is analysed once for many fixes, each in a part of it that the others are
 from __future__ import annotations
 
 import ast
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from batchmean.engine.analysis import accounts
-from batchmean.engine.domain.counting import counts_masked
-from batchmean.engine.domain.tensors import Reduction, Role
+from batchmean.engine.domain.tensors import Reduction
 from batchmean.engine.epochs import right_totals
 from batchmean.engine.events import Miscount
-from batchmean.engine.factors import Factor, factor_of
-from batchmean.findings import Edit, Finding, Span, span_of
+from batchmean.findings import Edit, Finding
 from batchmean.fixes import totals
 from batchmean.fixes.code import Code, Edits, comments
+from batchmean.fixes.comparing import Signature, averages, counts_right, put_right, signatures
 from batchmean.fixes.parts import Parts
-from batchmean.rules.axes import shows_its_units, summing_step
+from batchmean.fixes.places import Moved, Place, Places
 from batchmean.rules.support import SupportEvent
 from batchmean.source import apply
 from batchmean.verdicts import findings_of
@@ -40,27 +38,6 @@ class Proposal:
     finding: Finding
     event: Judged
     edits: Edits
-
-
-Place: TypeAlias = tuple[int, int]
-"""Where in a text something begins and where it ends, in characters from its start."""
-
-
-class _Places:
-    """Where things stand in a text."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self.lines = lines
-        self._starts = [0, *accumulate(len(line) + 1 for line in lines)]
-
-    def of(self, span: Span) -> Place:
-        """The place of a range."""
-        starts = self._starts
-        return starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
-
-    def of_node(self, node: ast.AST) -> Place:
-        """The place of a node that stands somewhere."""
-        return self.of(span_of(node, self.lines))
 
 
 class Prover:
@@ -95,8 +72,8 @@ class Prover:
         return _by_part((finding for finding, _ in self._found), self._before)
 
     @cached_property
-    def _places(self) -> _Places:
-        return _Places(self._code.lines)
+    def _places(self) -> Places:
+        return Places(self._code.lines)
 
     def places(self, edits: Iterable[Edit]) -> list[Place]:
         """What some edits replace."""
@@ -120,10 +97,10 @@ class Prover:
             return None
         if not keeps_comments:
             return None
-        moved = _Moved(edits, self.places(edits))
+        moved = Moved(edits, self.places(edits))
         starts = [moved.first_line(line) for line in self._parts.starts]
         lines = text.split("\n")
-        after = _View(self._parts, tree, starts, lambda: accounts(tree, lines), _Places(lines))
+        after = _View(self._parts, tree, starts, lambda: accounts(tree, lines), Places(lines))
         path = proposals[0].finding.path
         found = _by_part([finding for finding, _ in findings_of(tree, lines, path)], after)
         tried: dict[int, list[Proposal]] = {}
@@ -149,12 +126,12 @@ class Prover:
                 verdicts.append(self._is_right(proposal, after, part, moved, is_alone))
         return verdicts
 
-    def _is_right(self, proposal: Proposal, after: _View, part: int, moved: _Moved, is_alone: bool) -> bool:
+    def _is_right(self, proposal: Proposal, after: _View, part: int, moved: Moved, is_alone: bool) -> bool:
         event = proposal.event
         if isinstance(event, Miscount) and event.kind in totals.KINDS:
             return moved.first_line(getattr(event.node, "lineno", 0)) in after.right_totals
         if is_alone and isinstance(event, Miscount):
-            return _counts_right(event, self._before.accounts(part), after.accounts(part))
+            return counts_right(event, self._before.accounts(part), after.accounts(part))
         if is_alone:
             first, last = self._lines(proposal)
             before = self._before.within(part, first, last)
@@ -163,27 +140,27 @@ class Prover:
             place = self.place(proposal)
             before, now = self._before.inside(part, place), after.inside(part, moved.place(place))
         if isinstance(event, Miscount):
-            return _counts_right(event, before, now)
-        return _averages(event, before, now)
+            return counts_right(event, before, now)
+        return averages(event, before, now)
 
-    def _leaves_the_rest(self, part: int, proposals: Sequence[Proposal], after: _View, moved: _Moved) -> bool:
+    def _leaves_the_rest(self, part: int, proposals: Sequence[Proposal], after: _View, moved: Moved) -> bool:
         """In the lines of some proposals, is what is in the place of none of them as it was, or right?"""
         places = [self.place(proposal) for proposal in proposals]
         judged = self._before.ids_inside(places)
         judged_now = after.ids_inside(map(moved.place, places))
-        before: set[_Signature] = set()
-        now: set[_Signature] = set()
+        before: set[Signature] = set()
+        now: set[Signature] = set()
         for first, last, edits in _merged(
             (*self._lines(proposal), proposal.edits)
             for proposal in proposals
             if isinstance(proposal.event, SupportEvent)
         ):
             rest = (r for r in self._before.within(part, first, last) if id(r) not in judged)
-            before.update(_signatures(rest))
+            before.update(signatures(rest))
             new_first, new_last = moved.first_line(first), moved.last_line(last, edits)
             rest = (r for r in after.within(part, new_first, new_last) if id(r) not in judged_now)
-            now.update(_signatures(rest))
-        return now <= before | set(map(_put_right, before))
+            now.update(signatures(rest))
+        return now <= before | set(map(put_right, before))
 
     def _lines(self, proposal: Proposal) -> tuple[int, int]:
         """The lines that tell whether a proposal is right where no other of its part is tried."""
@@ -209,24 +186,6 @@ class Prover:
                 yield step.node
 
 
-def _averages(event: SupportEvent, before: Sequence[Reduction], now: Sequence[Reduction]) -> bool:
-    """Is the support summed and the rest averaged in these accounts now, and is all else as it was?"""
-    wanted = next(_signatures([event.reduction]), None)
-    if wanted is None or not (event.sums_the_batch or shows_its_units(event.reduction)):
-        return False
-    wanted = _put_right(wanted)
-    total = summing_step(event.reduction, event.step)
-    loses_a_mean = event.step.how == "scale" and total is not None and total.how == "mean"
-    if event.step.per_batch or event.is_wrong_axis or event.sums_the_batch or loses_a_mean:
-        # The positions are averaged now, too, and once only.
-        wanted = wanted._replace(factor=replace(wanted.factor, units=wanted.factor.units and (("B", 0),)))
-    was, found = set(_signatures(before)), set(_signatures(now))
-    # `mean((0, 1))` may become a mean over everything; what was a mean of all may not lose it.
-    either = {wanted, wanted._replace(is_whole=True)}
-    allowed = was | either | set(map(_put_right, was))  # other findings may stand there, too
-    return wanted.is_right and not either.isdisjoint(found) and found <= allowed
-
-
 def _merged(lines: Iterable[tuple[int, int, Edits]]) -> Iterator[tuple[int, int, Edits]]:
     """Ranges of lines, those that have some in common as one, with the edits of all."""
     current: tuple[int, int, Edits] | None = None
@@ -250,7 +209,7 @@ class _View:
         tree: ast.Module,
         starts: Sequence[int],
         get: Callable[[], Sequence[Reduction]],
-        places: _Places,
+        places: Places,
     ) -> None:
         """`starts` are the first lines of the statements of the module, and `get` gives the accounts."""
         self._places = places
@@ -326,40 +285,6 @@ class _View:
         return found
 
 
-class _Moved:
-    """Where lines are after some edits."""
-
-    def __init__(self, edits: Sequence[Edit], places: Sequence[Place]) -> None:
-        """`places` are those that the edits replace."""
-        ordered = sorted(zip(places, edits, strict=True), key=lambda pair: pair[0])
-        self._firsts = [first for (first, _), _ in ordered]
-        self._lasts = [last for (_, last), _ in ordered]
-        self._longer = [0, *accumulate(len(edit.text) - (last - first) for (first, last), edit in ordered)]
-        self._lines = [edit.span.line for _, edit in ordered]
-        self._added = [0, *accumulate(_added_lines(edit) for _, edit in ordered)]
-
-    def place(self, place: Place) -> Place:
-        """Where a place is that edits are in, or do not touch."""
-        first, last = place
-        return (
-            first + self._longer[bisect_left(self._lasts, first)],
-            last + self._longer[bisect_right(self._firsts, last)],
-        )
-
-    def first_line(self, line: int) -> int:
-        """Where a line is that edits begin with."""
-        return line + self._added[bisect_left(self._lines, line)]
-
-    def last_line(self, line: int, own: Sequence[Edit]) -> int:
-        """Where the last line is that edits end with; `own` count wherever they are."""
-        beyond = sum(_added_lines(edit) for edit in own if edit.span.line > line)
-        return line + self._added[bisect_right(self._lines, line)] + beyond
-
-
-def _added_lines(edit: Edit) -> int:
-    return edit.text.count("\n") - (edit.span.end_line - edit.span.line)
-
-
 def _by_part(findings: Iterable[Finding], view: _View) -> dict[int, Counter[str]]:
     """The codes of the findings of each part."""
     found: dict[int, Counter[str]] = {}
@@ -378,83 +303,3 @@ def _nodes_of(reduction: Reduction) -> Iterator[ast.AST]:
 def _lines_through(reduction: Reduction) -> set[int]:
     """The lines that an account has a step in."""
     return {getattr(node, "lineno", 0) for node in _nodes_of(reduction)}
-
-
-def _counts_right(event: Miscount, before: Sequence[Reduction], after: Sequence[Reduction]) -> bool:
-    """Does one account count right now, and is every other one as it was?"""
-    if event.reduction is None:  # only a name says that it is a loss
-        return event.kind == "discarded division"
-    was, now = Counter(map(_account, before)), Counter(map(_account, after))
-    new, gone = now - was, was - now
-    wanted = _account(event.reduction)
-    if event.kind == "masked mean":
-        right = [account for account in new if account.counts_masked is False]
-        is_same_term = any(account.term == wanted.term for account in right)
-        return is_same_term and all(account.counts_masked for account in gone)
-    if event.kind == "double division":
-        # What is read elsewhere, too, has no account of its own.
-        return wanted in gone and all(account.is_average and account.term == wanted.term for account in new)
-    return True
-
-
-class _Signature(NamedTuple):
-    """What an account says, in terms that can be compared between two texts."""
-
-    symbol: str
-    factor: Factor
-    coefficient: float | None
-    factors: tuple[tuple[tuple[str, ...], int], ...]
-    """What else it was multiplied by."""
-    is_whole: bool
-    """Was everything that is left of it reduced at last?"""
-
-    @property
-    def is_right(self) -> bool:
-        return not self.factor.support and not any(power for _, power in self.factor.units)
-
-
-class _Account(NamedTuple):
-    """An account of a loss, in terms that can be compared between two texts."""
-
-    term: tuple[str, str, float | None, tuple[tuple[tuple[str, ...], int], ...]]
-    """The integrand, its coefficient, and the unknown numbers that it was multiplied by."""
-    factor: Factor | None
-    counts_masked: bool | None
-    valid: int
-    """How often it was multiplied by the number of valid positions."""
-
-    @property
-    def is_average(self) -> bool:
-        units = self.factor.units if self.factor is not None else ()
-        return bool(units) and not any(power for _, power in units) and not self.valid
-
-
-def _account(reduction: Reduction) -> _Account:
-    counts = list(reduction.counts())
-    numbers = tuple(sorted((atom.names, power) for atom, power in counts if atom.role is Role.OPAQUE))
-    valid = sum(power for atom, power in counts if atom.role is Role.VALID)
-    term = (reduction.integrand.kind, reduction.integrand.symbol, reduction.coefficient, numbers)
-    return _Account(term, factor_of(reduction), counts_masked(reduction), valid)
-
-
-def _signatures(reductions: Iterable[Reduction]) -> Iterator[_Signature]:
-    for reduction in reductions:
-        factor = factor_of(reduction)
-        if factor is not None:
-            symbols = reduction.integrand.support.symbols
-            opaque = [(a, p) for a, p in reduction.counts() if a.role is Role.OPAQUE and a.key not in symbols]
-            others = tuple(sorted((atom.names, power) for atom, power in opaque))
-            symbol = reduction.integrand.symbol
-            is_whole = reduction.rest is not None
-            yield _Signature(symbol, _comparable(factor), reduction.coefficient, others, is_whole)
-
-
-def _comparable(factor: Factor) -> Factor:
-    """Of an unknown number of axes, one text tells more of them apart than another: only those that are off count."""
-    off = tuple((name, power) for name, power in factor.units if power)
-    return replace(factor, units=off or (factor.units and (("B", 0),)))
-
-
-def _put_right(signature: _Signature) -> _Signature:
-    """As it is when the support is summed."""
-    return signature._replace(factor=replace(signature.factor, support=0))

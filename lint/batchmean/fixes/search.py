@@ -11,7 +11,8 @@ from typing import Final
 
 from batchmean.findings import Edit, Finding, Fix
 from batchmean.fixes.code import Edits, Unfixable
-from batchmean.fixes.proof import Judged, Place, Proposal, Prover
+from batchmean.fixes.places import Place
+from batchmean.fixes.proof import Judged, Proposal, Prover
 
 ALONE = 8
 """How many proposals of one part of a file are tried each by itself, before several are tried together."""

@@ -13,25 +13,14 @@ from collections.abc import Iterator
 from batchmean.engine.domain.tensors import Reduction, Role
 from batchmean.engine.events import Miscount
 from batchmean.fixes.code import Code, FunctionNode, Unfixable
+from batchmean.fixes.functions import ADDS, ELEMENTWISE_LOSSES, MEANS, PASSES, SCALES
 from batchmean.fixes.miscounts import blamed, dividend
 from batchmean.fixes.names import last_name
-from batchmean.fixes.plans import MEANS
 from batchmean.rules.support import SupportEvent
 
 _CALLERS = 3  # how many calls outwards a returned loss is followed
 _DEPTH = 100  # how far it is followed from use to use
 _USES = 2000  # how many uses of it are looked at
-_ELEMENTWISE = frozenset(
-    "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits "
-    "MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss "
-    "mean_squared_error binary_crossentropy mean_absolute_error".split()
-)
-_PASSES = frozenset(
-    "float squeeze mean sum neg negative item detach cpu numpy clone view reshape append backward abs array asarray "
-    "reduce_mean reduce_sum to float64 float32 unsqueeze stack cat concatenate tolist".split()
-)
-_SCALES = frozenset("mul mul_ multiply div div_ divide true_divide scale".split())
-_ADDS = frozenset("add add_ sub sub_ subtract add_n addcmul".split())
 
 
 class Standing(enum.Enum):
@@ -159,22 +148,22 @@ class _Walk:
 
     def _argument(self, call: ast.Call) -> None:
         name = last_name(call.func)
-        if name in _ADDS:
+        if name in ADDS:
             self.added = True
             self._others.extend(call.args)
-        elif name in _SCALES:
+        elif name in SCALES:
             self.weighted = self.weighted or id(call) not in self._steps
-        elif name not in _PASSES and id(call) not in self._steps:
+        elif name not in PASSES and id(call) not in self._steps:
             statement = self._code.parent(call)
             if not isinstance(statement, ast.Expr):
                 self.weighted = True  # what becomes of it there is not in sight
 
     def _method(self, name: str, call: ast.Call) -> None:
         numbers = [_number(argument) for argument in call.args[:1]]
-        if name in _ADDS:
+        if name in ADDS:
             self.added = True
             self._others.extend(call.args)
-        elif name in _SCALES and id(call) not in self._steps:
+        elif name in SCALES and id(call) not in self._steps:
             harmless = (1, 0.5, 2) if self._is_latent else (1,)
             self.weighted = self.weighted or any(n is None or abs(n) not in harmless for n in numbers)
 
@@ -218,7 +207,7 @@ class _Walk:
 
     def _averages(self, call: ast.Call) -> bool:
         name = last_name(call.func)
-        if name in _ELEMENTWISE:
+        if name in ELEMENTWISE_LOSSES:
             return _reduction(call) not in ("sum", "none")
         if name not in MEANS or id(call) in self._steps or id(call) in self._seen:
             return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.axes import Axis
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Reduction, Role, Step
 
 

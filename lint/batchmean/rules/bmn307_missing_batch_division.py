@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from batchmean.engine.domain.accounts import report_node
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.axes import Axis, Ends
 from batchmean.engine.domain.tensors import Place, Reduction, Role
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.evidence.code import EXAMPLES, POSITIONS
@@ -153,7 +153,7 @@ def _layouts(reduction: Reduction) -> Iterator[_Layout]:
 class _Layout:
     """The axes of a loss in their order."""
 
-    def __init__(self, reduction: Reduction, shape: Shape) -> None:
+    def __init__(self, reduction: Reduction, shape: Ends) -> None:
         integrand = reduction.integrand
         self._reduction = reduction
         self._shapes = (shape, integrand.shape)

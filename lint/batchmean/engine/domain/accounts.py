@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 
 from batchmean.engine.domain import masks
+from batchmean.engine.domain.axes import ALL_AXES, AxesSpec, Axis
 from batchmean.engine.domain.paths import Answer, excludes
-from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     MAX_ACCOUNTS,
     MAX_FACTORS,

@@ -8,6 +8,7 @@ from typing import Final
 
 from batchmean.engine.domain import masks
 from batchmean.engine.domain.accounts import scaled
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.broadcasting import joint_shape, unite_positions, unite_supports
 from batchmean.engine.domain.distributions import (
     is_complement,
@@ -18,7 +19,7 @@ from batchmean.engine.domain.distributions import (
     softmax_key,
     term_atom,
 )
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     MAX_FACTORS,
     MAX_TERMS,

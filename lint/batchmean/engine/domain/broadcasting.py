@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from batchmean.engine.domain import masks
-from batchmean.engine.domain.shapes import MAX_RANK, Shape
+from batchmean.engine.domain.axes import MAX_RANK
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Role, Tensor, Term, altered, intern, product_of
 from batchmean.engine.evidence.names import is_log_name, is_target_name
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from batchmean.engine.domain.accounts import may_count
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.axes import Axis
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, How, Mask, Reduction, Role
 
 

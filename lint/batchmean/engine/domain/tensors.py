@@ -17,8 +17,9 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Final, Literal, TypeAlias, TypeVar
 
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.paths import Path
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 
 MAX_TERMS: Final = 16
 MAX_FACTORS: Final = 16

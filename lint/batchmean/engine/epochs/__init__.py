@@ -17,7 +17,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from batchmean.engine.epochs.accumulation import accumulations
-from batchmean.engine.epochs.expressions import OutOfWork
+from batchmean.engine.epochs.rounds import OutOfWork
 from batchmean.engine.epochs.walk import Walk
 from batchmean.engine.epochs.wanted import Wanted
 from batchmean.engine.events import Miscount

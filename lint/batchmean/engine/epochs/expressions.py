@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import Arithmetic, joined
+from batchmean.engine.epochs.arithmetic import joined
+from batchmean.engine.epochs.rounds import Rounds, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
     About,
     Batch,
-    Class,
     Count,
-    Criterion,
     Figure,
     Figures,
     Form,
@@ -38,60 +37,13 @@ from batchmean.engine.epochs.values import (
 )
 from batchmean.project import full_name
 
-MAX_WORK: Final = 50_000
-"""How many expressions and statements of a module are read before the walk stops."""
-MAX_DEPTH: Final = 10
-"""How deep calls are followed."""
 _BATCH_SIZE: Final = re.compile(r"^(train_|val_|test_|eval_|mini_?)?(batch_?size|bs|bsz)$", re.I)
-_BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
-"""What people call that which gives batches."""
-IGNORED: Final = -100.0
-"""The label that the losses of PyTorch ignore."""
-_LABELS: Final = re.compile(r"label|target|^y")
-"""What has one item for each example in most code."""
 _SIZES: Final = re.compile(r"^(data|dataset|data_?set)_?(size|len|length)s?$", re.I)
 _KEPT: Final = frozenset("data real detach".split())
 
 
-class OutOfWork(Exception):
-    """The module is larger, or calls deeper, than the walk goes."""
-
-
-class Names(dict[str, Value]):
-    """The names of a module, a class or a call; `self.x` is a name, too."""
-
-    def __init__(self, outer: Names | None = None) -> None:
-        super().__init__()
-        self.outer = outer
-
-    def find(self, name: str) -> Value | None:
-        names: Names | None = self
-        while names is not None:
-            if name in names:
-                return names[name]
-            names = names.outer
-        return None
-
-
-class Expressions(Arithmetic):
+class Expressions(Rounds):
     """Evaluates expressions among the names of the function that is being walked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._all_names: list[Names] = []
-        self.names = self.names_within(None)
-        self._work = 0
-
-    def names_within(self, outer: Names | None) -> Names:
-        """New names, with those around them."""
-        self._all_names.append(Names(outer))
-        return self._all_names[-1]
-
-    def let_go(self) -> None:
-        """Break the cycles between names and the functions defined among them, so that all of it is freed at once."""
-        for names in self._all_names:
-            names.clear()
-            names.outer = None
 
     def evaluate(self, node: ast.expr | None) -> Value:
         """The value of an expression; what stands in it is read, too."""
@@ -103,11 +55,6 @@ class Expressions(Arithmetic):
             return method(self, node)
         inner = [self.evaluate(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
         return self.batch_of(inner)
-
-    def spend(self) -> None:
-        self._work += 1
-        if self._work > MAX_WORK:
-            raise OutOfWork
 
     def _constant(self, node: ast.Constant) -> Value:
         if isinstance(node.value, str):
@@ -339,123 +286,6 @@ class Expressions(Arithmetic):
     def _call(self, node: ast.Call) -> Value:
         raise NotImplementedError
 
-    def enter(self, node: ast.AST, target: ast.expr, over: ast.expr) -> Loop:
-        """Begin a round of a loop: its targets are what it gives."""
-        iterable = self.evaluate(over)
-        loop = Loop(node)
-        self.loops = (*self.loops, loop)
-        self.bind(target, self._item(loop, iterable))
-        return loop
-
-    def _item(self, loop: Loop, iterable: Value) -> Value:
-        """What a loop gives in each round, and what is known of the loop by what it runs through."""
-        if isinstance(iterable, Run):
-            if iterable.kind == "enumerate":
-                item = self._item(loop, iterable.items[0])
-                return Several((Count("index", loops=(loop,)), item))
-            if iterable.kind == "zip":
-                items = tuple(self._item(loop, each) for each in iterable.items)
-                if not any(isinstance(each, Loader) for each in iterable.items):
-                    loop.has_batches = False  # arrays side by side are gone through by their examples
-                return Several(items)
-            return self._number_of_the_round(loop, iterable.items)
-        if isinstance(iterable, Several) and len(iterable.items) == 1:
-            return iterable.items[0]
-        if isinstance(iterable, Loader):
-            loop.rounds.add(iterable.key)
-            loop.examples.update(dict.fromkeys((*iterable.data, f"{iterable.key}.dataset"), True))
-            loop.examples[f"{iterable.key}.sampler"] = True
-            loop.name = iterable.name or "loader"
-            loop.has_batches = iterable.may_count
-            loop.may_count &= iterable.may_count
-            loop.has_dataset = iterable.has_dataset
-            return Batch(loop, "item")
-        if isinstance(iterable, Unknown):
-            loop.rounds.add(iterable.key)
-            loop.name = iterable.name
-            is_named = _BATCHES.search(iterable.name) or _BATCHES.search(iterable.by)
-            loop.has_batches = None if is_named else False
-            if iterable.of and "batch" in iterable.by.lower():
-                loop.examples.update(dict.fromkeys(iterable.of, False))
-            loop.examples.update(
-                {f"{iterable.key}.{name}": False for name in ("dataset", "sampler", "dataset.data")}
-            )
-            return Batch(loop, "item")
-        return self.unknown()
-
-    def _number_of_the_round(self, loop: Loop, bounds: Sequence[Value]) -> Value:
-        """`range(n)`, and `range(0, n, size)`, which cuts n examples into batches."""
-        if len(bounds) == 1 or (
-            len(bounds) == 2 and bounds[0] == Number(0.0, getattr(bounds[0], "loops", ()))
-        ):
-            stop = bounds[-1]
-            if key := key_of(stop):
-                loop.rounds.add(key)
-            if isinstance(stop, Count) and stop.of == "length":
-                loop.rounds.add(stop.key)
-            return Count("index", loops=(loop,))
-        if len(bounds) == 3:
-            if isinstance(bounds[2], Number) and bounds[2].value == 1:
-                loop.may_count = False
-            stop = bounds[1]
-            loop.has_batches = loop.may_count
-            if key := key_of(stop):
-                loop.examples[key] = True
-            if isinstance(stop, Count) and stop.of in ("length", "batch") and stop.key:
-                loop.examples[stop.key] = True
-            return Count("index", key="start", loops=(loop,))
-        return self.unknown()
-
-    def length_in(self, loop: Loop) -> str:
-        held = [
-            name
-            for name, value in self.names.items()
-            if isinstance(value, Batch) and value.loop is loop and value.form == "array"
-            if name.isidentifier() and not value.about
-        ]
-        labels = [name for name in held if _LABELS.search(name)]
-        return f"len({(labels or held)[-1]})" if held else ""
-
-    def bind(self, target: ast.expr, value: Value) -> None:
-        """Store a value under a name, or its items under several."""
-        if isinstance(target, ast.Tuple | ast.List):
-            items = self._items(value, len(target.elts))
-            for element, item in zip(target.elts, items, strict=True):
-                self.bind(element.value if isinstance(element, ast.Starred) else element, item)
-            return
-        path = path_of(target)
-        if isinstance(target, ast.Subscript) and getattr(value, "value", None) == IGNORED:
-            base = self.names.find(path_of(target.value))
-            if isinstance(base, Batch):
-                self.names[path_of(target.value)] = altered(base, about="ignored")
-        if not path:
-            return
-        for stored in [name for name in self.names if name.startswith((f"{path}.", f"{path}["))]:
-            del self.names[stored]
-        if isinstance(value, Number):
-            value = Number(value.value, self.loops)
-        elif isinstance(value, Unknown) and not value.name:
-            value = Unknown(value.key, path.rpartition(".")[2], value.of, value.by)
-        elif isinstance(value, Batch):
-            about = value.about or about_named(path.rpartition(".")[2])
-            value = altered(value, key=self.unknown().key, about=about)
-        elif isinstance(value, Loader) and not value.name:
-            value = altered(value, name=path.rpartition(".")[2])
-        self.names[path] = value
-
-    def _items(self, value: Value, count: int) -> Sequence[Value]:
-        if isinstance(value, Several) and len(value.items) == count:
-            return value.items
-        if isinstance(value, Batch):
-            form = "array" if value.form == "item" else value.form
-            return [Batch(value.loop, form)] * count
-        return [self.unknown() for _ in range(count)]
-
-
-def about_named(name: str) -> About:
-    """What the name of an array says about it."""
-    return "mask" if "mask" in name.lower() else ""
-
 
 def kept(base: Batch) -> About:
     """What a part of an array, or its elements in another shape, still say."""
@@ -494,5 +324,3 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.Starred: Expressions._passes_through,
     ast.Call: lambda self, node: self._call(node),
 }
-
-__all__ = ["Class", "Criterion", "Expressions", "Names", "OutOfWork"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -12,8 +12,10 @@ from batchmean import operations
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.calls import Calls
-from batchmean.engine.epochs.expressions import IGNORED, MAX_DEPTH, Names, about_named
+from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, Names, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
+from batchmean.engine.epochs.syntax import attributes, is_mapped, own_statements, reset_names
+from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
     Class,
@@ -31,25 +33,14 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
-from batchmean.engine.epochs.wanted import STEP_METHODS, Wanted
+from batchmean.engine.epochs.wanted import Wanted
 from batchmean.project import Module as ProjectModule
 from batchmean.project import Project, full_name, is_foreign
 
-_MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
 _GIVEN: Final = re.compile(
     r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
 )
 """What people call the part of the data that a step is given."""
-_LANGUAGE_MODEL: Final = re.compile(
-    r"(CausalLM|Seq2SeqLM|MaskedLM|LMHeadModel|TokenClassification|SpeechSeq2Seq|Vision2Seq)$"
-)
-_COLLATORS: Final = re.compile(
-    r"^DataCollatorFor(Seq2Seq|TokenClassification|CompletionOnlyLM|WholeWordMask)$"
-)
-"""What labels the padding with -100."""
-_FILLS: Final = re.compile(r"fill|full|where|pad")
-_FILLING: Final = re.compile(r"^(?!ignore_)\w*(pad|fill|label)")
-"""What sets elements to a number, and the arguments that say which."""
 _DEFINING: Final = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -143,15 +134,15 @@ class Walk(Calls):
 
     @cached_property
     def ignored(self) -> frozenset[float]:
-        return frozenset(_negatives(self._tree))
+        return frozenset(negatives(self._tree))
 
     @cached_property
     def gives_token_means(self) -> bool:
-        return IGNORED in self.ignored | _collated(self._tree) and _has_language_model(self._tree)
+        return IGNORED in self.ignored | collated(self._tree) and has_language_model(self._tree)
 
     @cached_property
     def trained(self) -> frozenset[str]:
-        return frozenset(_trained(self._tree)) if self._wanted.trains else frozenset()
+        return frozenset(trained_in(self._tree)) if self._wanted.trains else frozenset()
 
     def follow(self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         node = function.node
@@ -251,7 +242,7 @@ class Walk(Calls):
         """What the class stores under an attribute, where that is one thing that matters here."""
         node = base.cls.node
         if node not in self._attributes:
-            self._attributes[node] = _attributes(node)
+            self._attributes[node] = attributes(node)
         made = self._attributes[node].get(name, [])
         key = f"{node.name}.{name}"
         outer, loops = self.names, self.loops
@@ -283,7 +274,7 @@ class Walk(Calls):
                 function = Function(node, self.names)
                 self._defined.append(function)
                 # What is mapped is called with one example.
-                mapped = any(_is_mapped(decorator) for decorator in node.decorator_list)
+                mapped = any(is_mapped(decorator) for decorator in node.decorator_list)
                 self.names[node.name] = self.unknown(node.name) if mapped else function
             case ast.ClassDef():
                 self._class(node)
@@ -401,8 +392,8 @@ class Walk(Calls):
         self._block(node.orelse)
 
     def _loop(self, loop: Loop, body: Sequence[ast.stmt]) -> None:
-        loop.breaks = any(isinstance(node, ast.Break) for node in _own(body))
-        loop.resets = frozenset(_reset(body))
+        loop.breaks = any(isinstance(node, ast.Break) for node in own_statements(body))
+        loop.resets = frozenset(reset_names(body))
         self.loops = (*self.loops, loop)
         self._block(body)
         self.loops = self.loops[:-1]
@@ -418,145 +409,6 @@ class Walk(Calls):
                 stored = self.names.get(path) if path else None
                 if isinstance(stored, Figure | Count) and stored.loops and "reduce" in last_name(call.func):
                     self.names[path] = self.withdraw(stored)
-
-
-def _is_mapped(decorator: ast.expr) -> bool:
-    return any(
-        isinstance(node, ast.Name | ast.Attribute) and last_name(node) in _MAPS
-        for node in ast.walk(decorator)
-    )
-
-
-def _own(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
-    """The statements of a loop, those of loops and functions in it left out."""
-    todo: list[ast.AST] = list(body)
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(
-            node, ast.For | ast.AsyncFor | ast.While | ast.ClassDef | ast.expr | ast.FunctionDef
-        ):
-            todo += ast.iter_child_nodes(node)
-
-
-def _reset(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """What a loop sets back under a condition."""
-    for node in _own(body):
-        if isinstance(node, ast.If):
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Assign) and not isinstance(inner.value, ast.BinOp | ast.Call):
-                    for target in inner.targets:
-                        targets = target.elts if isinstance(target, ast.Tuple) else [target]
-                        yield from filter(None, map(path_of, targets))
-
-
-def _attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
-    """What is stored under the attributes of `self`, but for None."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(cls):
-        if not isinstance(node, ast.Assign):
-            continue
-        for target in node.targets:
-            if (
-                isinstance(target, ast.Attribute)
-                and isinstance(target.value, ast.Name)
-                and target.value.id == "self"
-            ):
-                if not (isinstance(node.value, ast.Constant) and node.value.value is None):
-                    found.setdefault(target.attr, []).append(node.value)
-        for target in node.targets:
-            if isinstance(target, ast.Tuple):
-                for element in target.elts:
-                    if isinstance(element, ast.Attribute):
-                        found.setdefault(element.attr, []).append(ast.Constant(Ellipsis))
-    return found
-
-
-def _trained(tree: ast.Module) -> Iterator[str]:
-    """The names of the callables, and of the attributes, whose result has its `.backward()` called."""
-    backward: set[str] = set()
-    made: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr == "backward":
-                backward.update(_names_in(node.func.value))
-                for argument in node.args:
-                    backward.update(_names_in(argument))  # accelerator.backward(loss)
-            elif node.func.attr == "scale":
-                for argument in node.args:
-                    backward.update(_names_in(argument))
-        elif isinstance(node, ast.FunctionDef) and node.name in STEP_METHODS:
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Return) and inner.value is not None:
-                    backward.update(_names_in(inner.value))
-        elif isinstance(node, ast.Assign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            called = {last_name(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)}
-            called |= {n.attr for n in ast.walk(node.value) if isinstance(n, ast.Attribute)}
-            called |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
-            for target in targets:
-                for element in target.elts if isinstance(target, ast.Tuple) else [target]:
-                    made.setdefault(path_of(element), set()).update(called)
-    todo = list(backward)
-    seen: set[str] = set()
-    while todo:
-        name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        yield name
-        todo += made.get(name, ())
-
-
-def _negatives(tree: ast.Module) -> Iterator[float]:
-    """The negative numbers that something is set to, filled with or compared to."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-                found: list[ast.expr] = [value]
-            case ast.Compare(comparators=found):
-                pass
-            case ast.Call(func=function, args=args, keywords=keywords):
-                found = [k.value for k in keywords if _FILLING.search(k.arg or "")]
-                found += args if _FILLS.search(last_name(function)) else []
-            case ast.IfExp(body=body, orelse=orelse):
-                found = [body, orelse]
-            case ast.BinOp(left=ast.List(elts=found), op=ast.Mult()):
-                pass
-            case _:
-                continue
-        for value in found:
-            match value:
-                case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
-                    yield -float(number)
-
-
-def _collated(tree: ast.Module) -> frozenset[float]:
-    """The label of the padding, where a collator of `transformers` is made that pads the labels."""
-    made = any(isinstance(n, ast.Call) and _COLLATORS.search(last_name(n.func)) for n in ast.walk(tree))
-    return frozenset({IGNORED}) if made else frozenset()
-
-
-def _has_language_model(tree: ast.Module) -> bool:
-    """Is a model made whose loss is a mean over the tokens, and none whose loss is one over the examples?"""
-    made = [_class_of(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    is_language = any(_LANGUAGE_MODEL.search(name) for name in made)
-    return is_language and not any(name.endswith("ForSequenceClassification") for name in made)
-
-
-def _class_of(function: ast.expr) -> str:
-    """`AutoModelForCausalLM` of `AutoModelForCausalLM.from_pretrained`."""
-    is_made = isinstance(function, ast.Attribute) and function.attr.startswith("from_")
-    return (
-        last_name(function.value) if is_made and isinstance(function, ast.Attribute) else last_name(function)
-    )
-
-
-def _names_in(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name | ast.Attribute) and (path := path_of(inner)):
-            yield path
-            yield last_name(inner)
 
 
 __all__ = ["Figures", "Walk"]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
-from batchmean.engine.epochs.expressions import MAX_DEPTH
+from batchmean.engine.epochs.rounds import MAX_DEPTH
 from batchmean.engine.epochs.spelling import last_name
 from batchmean.gate import accumulates, adds_up_here, gives_figures
 

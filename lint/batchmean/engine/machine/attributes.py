@@ -6,6 +6,7 @@ import ast
 from typing import Final
 
 from batchmean import operations
+from batchmean.effects import Effect, effect_of
 from batchmean.engine.context import MAX_DEPTH
 from batchmean.engine.domain.broadcasting import relabelled
 from batchmean.engine.domain.tensors import altered
@@ -25,7 +26,15 @@ from batchmean.engine.machine import calls
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.primitives.distributions import parameter
 
-_BOUND: Final = frozenset("mean sum log softmax log_softmax exp divide multiply".split())
+_BOUND: Final = (
+    Effect.AVERAGES
+    | Effect.SUMS
+    | Effect.TAKES_LOGARITHM
+    | Effect.EXPONENTIATES
+    | Effect.GIVES_TARGET
+    | Effect.DIVIDES
+    | Effect.SCALES
+)
 """Methods that people take without calling them at once."""
 
 
@@ -53,7 +62,7 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
     if name in ("data", "values", "real"):
         return tensor
     operation = operations.method(name)
-    if operation is not None and operation.primitive in _BOUND:
+    if operation is not None and effect_of(operation.primitive) & _BOUND:
         # `reduce = x.mean`, `getattr(x, "mean")`: the method, to be called later.
         return BuiltinValue(
             name, lambda args, kwargs, at: calls.apply(machine, operation, [base, *args], kwargs, at)

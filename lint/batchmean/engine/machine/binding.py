@@ -6,8 +6,9 @@ import ast
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain import algebra, masks
+from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
-from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, altered, from_atom, intern, is_unknown
 from batchmean.engine.domain.values import (
     MAX_ITEMS,

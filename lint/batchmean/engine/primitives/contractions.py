@@ -7,7 +7,7 @@ import ast
 from batchmean.engine.context import Context
 from batchmean.engine.domain import algebra
 from batchmean.engine.domain.accounts import follows, reduced
-from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec
+from batchmean.engine.domain.axes import ALL_AXES, AxesSpec
 from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import TupleValue, Value
 from batchmean.engine.primitives.reducing import opened

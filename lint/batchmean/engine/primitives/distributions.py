@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 
 from batchmean.engine.context import Context
+from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.distributions import log_probs_atom
-from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Place, Role, altered, from_atom, intern
 from batchmean.engine.domain.values import DistributionValue, Value
 from batchmean.engine.primitives.registry import Call, integer, primitive

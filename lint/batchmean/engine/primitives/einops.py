@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from batchmean.engine.domain.axes import ALL_AXES, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import relabelled
-from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Tensor
 from batchmean.engine.domain.values import Value
 from batchmean.engine.primitives.reducing import reduce

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from batchmean.engine.domain import algebra, masks, nonlinear
+from batchmean.engine.domain.axes import AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, map_atoms, relabelled, unite_sides
 from batchmean.engine.domain.distributions import log_probs_atom, softmax_key
-from batchmean.engine.domain.shapes import AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Role, Tensor, altered, constant, from_atom, intern
 from batchmean.engine.domain.values import Const, TupleValue, Value
 from batchmean.engine.primitives import arithmetic

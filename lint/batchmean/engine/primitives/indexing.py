@@ -6,10 +6,11 @@ import ast
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain.accounts import mask_fact
+from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.distributions import term_atom
 from batchmean.engine.domain.masks import is_shown, mask_of, unmasked
-from batchmean.engine.domain.shapes import MAX_RANK, AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     Atom,
     Integrand,

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import mask_fact, reduced, scaled
+from batchmean.engine.domain.axes import ALL_AXES, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, map_atoms
-from batchmean.engine.domain.shapes import ALL_AXES, AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     Atom,
     Integrand,

@@ -7,8 +7,9 @@ from typing import Final
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain import algebra, masks
+from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, relabelled
-from batchmean.engine.domain.shapes import MAX_RANK, AxesSpec, Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, constant, from_atom, intern
 from batchmean.engine.domain.values import Const, Value
 from batchmean.engine.evidence.masks import is_id_name, is_length_name, is_padding_name

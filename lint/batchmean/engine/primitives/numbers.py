@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from batchmean.engine.domain import algebra
-from batchmean.engine.domain.shapes import MAX_RANK, Shape
+from batchmean.engine.domain.axes import MAX_RANK
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import SCALAR, Atom, Role, Tensor, from_atom, intern
 from batchmean.engine.domain.values import MAX_TOLD_APART, Const, ListValue, ShapeValue, TupleValue, Value
 from batchmean.engine.primitives.registry import Call, integer, primitive

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import follows, mask_fact, may_be_a_size, reduced
+from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.distributions import log_sum_exp_atom
 from batchmean.engine.domain.masks import common_masks, mask_of
-from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
     Atom,

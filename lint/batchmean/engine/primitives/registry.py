@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from batchmean.engine.context import Context
-from batchmean.engine.domain.shapes import ALL_AXES, UNKNOWN_AXES, AxesSpec, Shape
+from batchmean.engine.domain.axes import ALL_AXES, UNKNOWN_AXES, AxesSpec
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Place, Tensor
 from batchmean.engine.domain.values import Const, ListValue, ShapeValue, TupleValue, Value
 from batchmean.operations.table import Operation

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import relabelled
-from batchmean.engine.domain.shapes import AxesSpec, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Tensor
 from batchmean.engine.domain.values import TupleValue, Value
 from batchmean.engine.primitives.layout import axis_of_length

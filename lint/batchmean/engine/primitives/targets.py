@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.axes import Axis
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Role, Tensor, altered, constant, from_atom, intern
 from batchmean.engine.domain.values import Const, Value
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive

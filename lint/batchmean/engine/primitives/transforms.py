@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from batchmean.engine.domain.shapes import AxesSpec, Axis
+from batchmean.engine.domain.axes import AxesSpec, Axis
 from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import (
     Alternatives,

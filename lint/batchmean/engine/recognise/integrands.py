@@ -9,9 +9,10 @@ which is rightly averaged over every element.
 from __future__ import annotations
 
 from batchmean.engine.domain.algebra import BINARY_ROLES, is_negligible, without_counts
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.broadcasting import unite_sides
 from batchmean.engine.domain.masks import common_masks, unmasked
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Stack, Tensor, Term, altered, intern
 from batchmean.engine.evidence.comments import says_classes, says_per_example
 from batchmean.engine.evidence.names import is_log_name, is_loss_name, is_probability_name, is_target_name

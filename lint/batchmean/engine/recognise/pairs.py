@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Final, Literal
 
-from batchmean.engine.domain.shapes import Axis, Shape
+from batchmean.engine.domain.axes import Axis
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Tensor, intern
 
 PAIRS: Final = "pairs"

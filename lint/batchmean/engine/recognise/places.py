@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchmean.engine.domain.shapes import Axis
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.tensors import Atom, Tensor
 
 

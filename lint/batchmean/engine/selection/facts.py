@@ -9,22 +9,15 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from batchmean.effects import Effect, names
+
 MUTATORS: Final = frozenset(
     "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
 )
-LIBRARY_REDUCERS: Final = frozenset(
-    "mean nanmean average reduce_mean kl_div reduce einsum vdot dot inner tensordot matmul sum nansum reduce_sum"
-    " KLDivLoss cross_entropy nll_loss CrossEntropyLoss NLLLoss mse_loss l1_loss smooth_l1_loss huber_loss"
-    " binary_cross_entropy binary_cross_entropy_with_logits div divide true_divide".split()
-)
-CRITERIA: Final = frozenset(
-    "KLDivLoss CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss partial".split()
-)
-REDUCERS: Final = LIBRARY_REDUCERS | (CRITERIA - {"partial"})
-TRANSFORMS: Final = frozenset(
-    "vmap pmap map vectorized_map map_fn filter_vmap jit filter_jit grad value_and_grad partial checkpoint".split()
-)
-"""What calls the function that it is given, or makes one that does."""
+"""Methods that change their object, those of lists among them."""
+CRITERIA: Final = names(Effect.MAKES_CRITERION)
+REDUCERS: Final = names(Effect.AVERAGES | Effect.SUMS | Effect.CONTRACTS | Effect.GIVES_LOSS | Effect.DIVIDES)
+TRANSFORMS: Final = names(Effect.CALLS)
 LOOPS: Final = (ast.For, ast.AsyncFor)
 BLOCKS: Final = ("body", "orelse", "finalbody")
 INNER: Final = frozenset((*BLOCKS, "handlers", "cases"))

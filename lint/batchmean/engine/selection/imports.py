@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Set
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import Functions, told
-from batchmean.gate import holds_a_loss, reduces
+from batchmean.gate import holds_a_loss, losses, makes_means, reduces, sums
 from batchmean.project import Module, Project, full_name, imported
 
 MAX_LINES: Final = 25
@@ -45,7 +45,7 @@ def is_followed(module: Module, name: str) -> bool:
 
 def names_of(node: ast.stmt, project: Project | None) -> tuple[Set[str], Set[str]]:
     """Of an import: the names that take a logarithm or a divergence, and those that reduce, as they are called here."""
-    takers, reducers = told().given_by(node)
+    takers, reducers = _told(node, told())
     if project is None:
         return takers, reducers
     for dotted, local in _names_in(node):
@@ -55,6 +55,28 @@ def names_of(node: ast.stmt, project: Project | None) -> tuple[Set[str], Set[str
                 here.add(local)
             here.update(name for name in theirs if name is not None)
     return takers, reducers
+
+
+def _told(node: ast.stmt, functions: Functions) -> tuple[set[str], set[str]]:
+    """The same of functions that the settings tell of."""
+    given = _gives(functions)
+    takers, reducers = set(given[0]), set(given[1])
+    for alias in getattr(node, "names", ()):
+        for names, here in zip(given, (takers, reducers), strict=True):
+            if alias.asname and alias.name in names:
+                here.add(alias.asname)
+    return takers, reducers
+
+
+@lru_cache(maxsize=16)
+def _gives(functions: Functions) -> tuple[Set[str], Set[str]]:
+    """Of the functions that are told of those that take a logarithm or a divergence, and those that reduce."""
+    signs = functions.signs if functions else {}
+    reduces_it = (reduces, makes_means, sums)
+    return (
+        frozenset(last for last, sign in signs.items() if losses(f" {sign}")),
+        frozenset(last for last, sign in signs.items() if any(test(sign) for test in reduces_it)),
+    )
 
 
 def _names_in(node: ast.stmt) -> Iterator[tuple[str, str]]:
@@ -122,7 +144,7 @@ class _Read(NamedTuple):
 @lru_cache(maxsize=128)
 def _read(module: Module, functions: Functions) -> _Read:
     lines = functions.marked_lines(module.lines)
-    given_by = functions.given_by if functions else None
+    given_by = partial(_told, functions=functions) if functions else None
     candidates = Candidates(module.tree, lines, imported=given_by)
     givers: set[str] = set()
     for node in ast.walk(module.tree):

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple, TypeAlias
 
+from batchmean import effects
+from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.facts import (
     BLOCKS,
@@ -33,7 +35,7 @@ from batchmean.engine.syntax import DIVISIONS
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-_LAYERS: Final = frozenset("Linear LazyLinear Dense dense Sequential Softmax LogSoftmax Sigmoid".split())
+_LAYERS: Final = effects.names(Effect.MAKES_LAYER)
 
 
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -46,11 +48,8 @@ _IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-_SCALERS: Final = frozenset(
-    "mul multiply div divide true_divide matmul exp exp2 pow power float_power square".split()
-)
-"""What may put a reduction right, or make a perplexity of it."""
-_ADDERS: Final = frozenset("add subtract sub".split())
+_SCALERS: Final = effects.names(Effect.SCALES)
+_ADDERS: Final = effects.names(Effect.ADDS) - effects.names(Effect.SUMS)
 
 
 class Slice(NamedTuple):

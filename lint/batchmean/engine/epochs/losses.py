@@ -1,0 +1,260 @@
+"""Losses in training code, and what reduces them: criteria, means and sums over a batch."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from batchmean.engine.domain.tensors import Place, altered
+from batchmean.engine.epochs.arithmetic import VALID
+from batchmean.engine.epochs.expressions import Expressions
+from batchmean.engine.epochs.spelling import path_of
+from batchmean.engine.epochs.values import (
+    Batch,
+    Criterion,
+    Figure,
+    Figures,
+    Number,
+    Several,
+    ShapeOf,
+    Unknown,
+    Value,
+    key_of,
+)
+from batchmean.operations.table import Operation
+
+UNSEEN: Final = re.compile(
+    r"^(\w+_)?(crit|criterion|criteria|loss_?(fn|func|function|criterion)|objective)s?(_\w+|\d+)?$", re.I
+)
+"""What people call a criterion."""
+_CLASS_LOSS: Final = re.compile(r"cross_?entropy|nll", re.I)
+"""The losses whose exponential is a perplexity."""
+_FUNCTIONAL: Final = frozenset("class_loss elementwise_loss kl_div".split())
+_CRITERIA: Final = frozenset("class_loss_module elementwise_loss_module kl_div_module loss_module".split())
+
+
+class Losses(Expressions):
+    """What a loss, a mean or a sum gives for a batch."""
+
+    @property
+    def ignored(self) -> frozenset[float]:
+        """The negative numbers that labels may hold."""
+        raise NotImplementedError
+
+    @property
+    def gives_token_means(self) -> bool:
+        """Are the models of this module language models of `transformers`, some of whose labels are ignored?"""
+        raise NotImplementedError
+
+    @property
+    def trained(self) -> frozenset[str]:
+        """The names of the callables, and of the attributes, whose result has its `.backward()` called."""
+        raise NotImplementedError
+
+    def given_loss(self, base: Batch, name: str) -> Value:
+        if name not in self.trained:
+            return Batch(base.loop, "reshaped")
+        found = self._mean_of(base, ast.Pass(), "", shown=False, places=())
+        return altered(found, per_token=self.gives_token_means) if isinstance(found, Figure) else found
+
+    def _first(self, value: Value) -> Value:
+        return value.items[0] if isinstance(value, Several) and value.items else value
+
+    def _unknown_result(self, args: Sequence[Value], kwargs: Mapping[str, Value], name: str = "") -> Value:
+        given = [*args, *kwargs.values()]
+        for value in given:
+            if isinstance(value, Batch):
+                return Batch(value.loop, "made" if value.form != "reshaped" else "reshaped")
+        return self.unknown(of=[key for value in given if (key := key_of(value))], by=name)
+
+    def _sum_of(self, figures: Figures) -> Value:
+        return figures.item if figures.item is not None else self.unknown()
+
+    def _operation(
+        self, operation: Operation, args: list[Value], kwargs: dict[str, Value], node: ast.Call
+    ) -> Value | None:
+        bound, _ = operation.bind(args, kwargs)
+        x = bound.get("x", args[0] if args else self.unknown())
+        match operation.primitive:
+            case "mean" | "sum" | "average":
+                if isinstance(x, Figures) and "axis" not in bound:
+                    return self.averaged(x, node) if operation.primitive != "sum" else self._sum_of(x)
+                return self._reduction(operation.primitive, x, bound.get("axis"), node)
+            case "exp":
+                return self._exponential(x, node)
+            case "divide" | "multiply" | "add" if isinstance(x, Figure | Batch) and "y" in bound:
+                y = bound["y"]
+                result = (
+                    self.over(x, y, node)
+                    if operation.primitive == "divide"
+                    else self.times(x, y)
+                    if operation.primitive == "multiply"
+                    else self.plus(x, y)
+                )
+                into = next((path_of(k.value) for k in node.keywords if k.arg == "out"), "")
+                if into:
+                    self.names[into] = result
+                return result
+            case "identity" | "array":
+                return x
+            case "numel" if isinstance(x, Batch | Figures):
+                return self.attribute(x, "size")
+            case "per_example_loss":
+                values = [*args, *kwargs.values()]
+                if operation.name[:1].islower() and _is_of_torch(operation):
+                    how = _asked_for(node)
+                    return self._reduced(Criterion(how, operation.name), values, node) if how else None
+                criterion = Criterion("none", operation.name, True, bool(_CLASS_LOSS.search(operation.name)))
+                return self._reduced(criterion, values, node)
+            case primitive if primitive in _FUNCTIONAL:
+                how = _how(operation, node)
+                return (
+                    self._reduced(
+                        self._criterion(how, operation, node),
+                        [*args, *kwargs.values()],
+                        node,
+                    )
+                    if how
+                    else self._unknown_result(args, kwargs)
+                )
+            case primitive if primitive in _CRITERIA:
+                how = _how(operation, node)
+                return self._criterion(how, operation, node) if how else None
+            case "size_at" | "shape":
+                return ShapeOf(x) if isinstance(x, Batch | Unknown) else None
+        return None
+
+    def _criterion(
+        self, how: Literal["mean", "sum", "none"], operation: Operation, node: ast.Call
+    ) -> Criterion:
+        is_class_loss = bool(_CLASS_LOSS.search(operation.name))
+        return Criterion(how, operation.name, True, is_class_loss, self._ignores(node))
+
+    def _ignores(self, node: ast.Call) -> bool:
+        """Is a label named that is ignored, and may labels be that?"""
+        for keyword in node.keywords:
+            if keyword.arg in ("ignore_index", "ignore_class"):
+                label = self.evaluate(keyword.value)
+                is_none = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
+                if isinstance(label, Number) and label.value < 0:
+                    return (
+                        label.value in self.ignored
+                    )  # the defaults are often written, and nothing has that label
+                return not is_none
+        return False
+
+    def _reduction(self, how: str, x: Value, axis: Value | None, node: ast.AST) -> Value | None:
+        if isinstance(x, Figure):
+            return x if how != "sum" or not x.loops else self.withdraw(x)
+        if not isinstance(x, Batch):
+            return None
+        if axis is not None:
+            keeps = isinstance(axis, Number) and axis.value != 0
+            return Batch(x.loop, x.form if keeps and x.form != "item" else "reduced")
+        if x.about == "shares" and how == "sum":
+            return Figure("mean", (Place(node, VALID),), False, x.loop, per_token=True)
+        if x.form == "item" or (how == "sum" and x.form in ("reduced", "made")):
+            return Batch(
+                x.loop, "reduced", about="valid" if x.about == "mask" else "total" if how == "sum" else ""
+            )
+        text = "this is a mean over a batch" if how != "sum" else "this is a sum over a batch"
+        found = self._mean_of(
+            x,
+            node,
+            "",
+            shown=x.form != "made",
+            places=(Place(node, text),),
+            how="sum" if how == "sum" else "mean",
+            is_class_loss=x.is_class_loss,
+        )
+        if not isinstance(found, Figure):
+            return found
+        return altered(
+            found,
+            is_valid_count=how == "sum" and x.about == "mask",
+            per_token=how != "sum" and x.about == "selected",
+        )
+
+    def _mean_of(
+        self,
+        x: Batch,
+        node: ast.AST,
+        name: str,
+        shown: bool,
+        places: tuple[Place, ...],
+        how: Literal["mean", "sum"] = "mean",
+        is_class_loss: bool = True,
+    ) -> Value:
+        return Figure(how, places, shown, x.loop, is_class_loss=is_class_loss)
+
+    def _reduced(self, criterion: Criterion, args: Sequence[Value], node: ast.Call) -> Value:
+        """What a criterion gives for a batch."""
+        batch = next((arg for arg in args if isinstance(arg, Batch)), None)
+        if batch is None:
+            return self.unknown()
+        if criterion.how == "none":
+            return Batch(batch.loop, "array", criterion.is_class_loss)
+        left_out = criterion.ignores or any(
+            isinstance(arg, Batch) and arg.about in ("ignored", "selected") for arg in args
+        )
+        of = " the positions that count in" if left_out and criterion.how == "mean" else ""
+        text = f"{criterion.name} gives the {criterion.how} over{of} a batch"
+        found = self._mean_of(
+            batch,
+            node,
+            criterion.name,
+            criterion.shown,
+            (Place(node, text),),
+            criterion.how,
+            criterion.is_class_loss,
+        )
+        if isinstance(found, Figure) and left_out and criterion.how == "mean":
+            return altered(found, per_token=True)
+        return found
+
+    def _unseen(self, name: str, args: Sequence[Value], node: ast.Call) -> Value:
+        """A criterion that is made elsewhere: what a model is trained with is a mean, most likely."""
+        batch = next((arg for arg in args if isinstance(arg, Batch)), None)
+        if batch is None or name not in self.trained:
+            return self._unknown_result(args, {})
+        place = Place(node, "a criterion gives the mean over a batch, unless it is asked for something else")
+        return self._mean_of(batch, node, name, shown=False, places=(place,))
+
+    def _exponential(self, x: Value, node: ast.AST) -> Value:
+        if isinstance(x, Figure) and x.how == "mean" and not x.loops and x.is_whole and x.is_class_loss:
+            return altered(
+                x, how="perplexity", places=(*x.places, Place(node, "its exponential is taken of each batch"))
+            )
+        if isinstance(x, Figure):
+            return self.unknown()
+        return self.batch_of((x,))
+
+
+def _is_of_torch(operation: Operation) -> bool:
+    return operation.parameters == (("x", "input"),)
+
+
+def _asked_for(node: ast.Call) -> Literal["mean", "sum", "none"] | None:
+    """The reduction that a call asks for; PyTorch's losses take the mean if none is."""
+    for keyword in node.keywords:
+        value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+        if keyword.arg == "reduction":
+            name = "mean" if value in ("elementwise_mean", "batchmean", "sum_over_batch_size") else value
+            return name if name in ("mean", "sum", "none") else None  # type: ignore[return-value]
+        if keyword.arg == "size_average":
+            return {True: "mean", False: "sum"}.get(value) if isinstance(value, bool) else None  # type: ignore[return-value]
+        if keyword.arg == "reduce":
+            return None
+        if keyword.arg is None:
+            return None
+    return "mean"
+
+
+def _how(operation: Operation, node: ast.Call) -> Literal["mean", "sum", "none"] | None:
+    if operation.extra == "none":
+        return "none"
+    if len(node.args) > 3:
+        return None  # which may be the reduction
+    return _asked_for(node)

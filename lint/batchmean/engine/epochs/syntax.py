@@ -1,0 +1,63 @@
+"""What can be read off the syntax of loops, classes and decorators alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from batchmean.engine.epochs.spelling import last_name, path_of
+
+_MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
+
+
+def is_mapped(decorator: ast.expr) -> bool:
+    return any(
+        isinstance(node, ast.Name | ast.Attribute) and last_name(node) in _MAPS
+        for node in ast.walk(decorator)
+    )
+
+
+def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    """The statements of a loop, those of loops and functions in it left out."""
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(
+            node, ast.For | ast.AsyncFor | ast.While | ast.ClassDef | ast.expr | ast.FunctionDef
+        ):
+            todo += ast.iter_child_nodes(node)
+
+
+def reset_names(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """What a loop sets back under a condition."""
+    for node in own_statements(body):
+        if isinstance(node, ast.If):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Assign) and not isinstance(inner.value, ast.BinOp | ast.Call):
+                    for target in inner.targets:
+                        targets = target.elts if isinstance(target, ast.Tuple) else [target]
+                        yield from filter(None, map(path_of, targets))
+
+
+def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
+    """What is stored under the attributes of `self`, but for None."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(cls):
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            if (
+                isinstance(target, ast.Attribute)
+                and isinstance(target.value, ast.Name)
+                and target.value.id == "self"
+            ):
+                if not (isinstance(node.value, ast.Constant) and node.value.value is None):
+                    found.setdefault(target.attr, []).append(node.value)
+        for target in node.targets:
+            if isinstance(target, ast.Tuple):
+                for element in target.elts:
+                    if isinstance(element, ast.Attribute):
+                        found.setdefault(element.attr, []).append(ast.Constant(Ellipsis))
+    return found

@@ -1,0 +1,145 @@
+"""Follows calls into functions, each once for the same arguments."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from batchmean.engine.context import MAX_DEPTH
+from batchmean.engine.domain.broadcasting import map_atoms
+from batchmean.engine.domain.paths import Path, excludes
+from batchmean.engine.domain.tensors import Tensor, altered
+from batchmean.engine.domain.values import Alternatives, Case, Const, FunctionValue, Scope, TupleValue, Value
+from batchmean.engine.machine import calls
+from batchmean.engine.machine.modules import Importing
+from batchmean.engine.machine.summaries import (
+    given_to,
+    hands_on,
+    identity,
+    says_no_more_than_names,
+    says_nothing,
+    unknown_call,
+)
+from batchmean.engine.selection.relevance import Relevance, Slice
+
+if TYPE_CHECKING:
+    from batchmean.project import Project
+
+
+class _Followed(NamedTuple):
+    """A call that was followed: another branch that makes the same one need not follow it again."""
+
+    path: Path
+    result: Value
+    kept: tuple[list[Value], dict[str, Value]]
+    """The arguments: as long as they live, no other value has their identity."""
+
+
+class Following(Importing):
+    """Enters the functions of one module."""
+
+    def __init__(
+        self, lines: Sequence[str] = (), relevance: Relevance | None = None, project: Project | None = None
+    ) -> None:
+        super().__init__(lines, project)
+        self._lines = lines
+        self.entered: set[ast.AST] = set()
+        """The functions that another one called."""
+        self._run_alone: set[tuple[ast.AST, int]] = set()
+        """The functions that were run by themselves, to the end, and the identity of their receivers."""
+        self._relevance = relevance
+        self._relevant: Slice | None = None
+        self._active: list[ast.AST] = []
+        self._class_scopes: list[Scope] = []
+        self._returns: list[tuple[Path, Value]] = []
+        self._returned: dict[tuple[object, ...], Value] = {}
+        """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
+        self._followed: dict[tuple[object, ...], list[_Followed]] = {}
+
+    def _block(self, body: Sequence[ast.stmt]) -> bool:
+        """Run statements; False if the end is never reached."""
+        raise NotImplementedError
+
+    def call_function(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool = False,
+    ) -> Value:
+        """Follow a call into a function of this module."""
+        if len(self._active) >= MAX_DEPTH or function.node in self._active:
+            return self.unsure([*args, *kwargs.values()])
+        is_used = not standalone and (self._is_used(node) or hands_on(function, args, kwargs))
+        by_itself = (function.node, id(function.receiver))
+        relevant: Slice | None = None
+        number = function.scope.file_number
+        relevance = self._relevances[number] if number else self._relevance
+        if relevance is not None and not isinstance(function.node, ast.Lambda):
+            relevant = relevance.of(function.node, is_used)
+        given = None if standalone else given_to(function, args, kwargs, relevant)
+        if given is not None and not is_used and by_itself in self._run_alone:
+            if says_no_more_than_names(given):
+                return self.opaque()
+        call = (*by_itself, is_used, bool(args or kwargs))
+        memo = unknown_call(given) if given is not None else None
+        if memo is not None:
+            memo = (*call, *memo)
+            if memo in self._returned:
+                return self._anew(self._returned[memo])
+        same = None
+        if given is not None:
+            same = (*call, *((name, identity(value)) for name, value in given))
+            for earlier in self._followed.get(same, ()):
+                if excludes(earlier.path, self.path):
+                    return earlier.result
+        if not standalone:
+            self.entered.add(function.node)
+        outer = (self.scope, self.stack, self._returns, self.path, self._relevant)
+        reports, lines = self.reports, self.lines
+        self.lines = () if number else self._lines
+        scope = Scope(function.scope)
+        calls.bind_parameters(self, function, args, kwargs, scope)
+        self.scope, self._returns = scope, []
+        if not standalone:
+            self.stack = (*self.stack, node)
+        self._active.append(function.node)
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.evaluate(function.node.body)
+            self._relevant = relevant
+            if self._block(function.node.body):
+                self._returns.append((self.path, Const(None)))
+            known = len(outer[3])
+            result: Value = Const(None)
+            if self._returns and not standalone:  # nobody takes what a function gives that is run by itself
+                result = self.joined([Case(path[known:], value) for path, value in self._returns])
+            if memo is not None and says_nothing(result):
+                self._returned[memo] = result
+            if standalone:
+                self._run_alone.add(by_itself)
+            if same is not None:
+                self._followed.setdefault(same, []).append(_Followed(outer[3], result, (args, kwargs)))
+            return result
+        finally:
+            self._active.pop()
+            self.scope, self.stack, self._returns, self.path, self._relevant = outer
+            self.reports, self.lines = reports, lines
+
+    def _is_used(self, call: ast.AST) -> bool:
+        """Does something that matters need what a call gives?"""
+        return self._relevant is None or call not in self._relevant.unused
+
+    def _anew(self, value: Value) -> Value:
+        """The same for another call: what is unknown of it is not the same unknown."""
+        if isinstance(value, Alternatives):
+            return Alternatives(tuple(Case(path, self._anew(v)) for path, v in value.cases))
+        if isinstance(value, TupleValue):
+            return TupleValue(tuple(self._anew(v) for v in value.items))
+        atom = value.single() if isinstance(value, Tensor) else None
+        if atom is None:
+            return value
+        fresh = self.computed()
+        return map_atoms(fresh, lambda new: altered(new, names=atom.names, kind=atom.kind))

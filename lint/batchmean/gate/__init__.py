@@ -1,0 +1,210 @@
+"""The text gates: most files hold no loss at all and cost one text search, and so do most functions of the rest."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Final
+
+from batchmean.gate import vocabulary as words
+from batchmean.operations import packages
+
+_SPREAD: Final = re.compile(r"var(?!i(?!ance))|sigma|log_?std")  # no variant, no variable
+_ITSELF: Final = re.compile(r"\b(\w+) ?\* ?\1\b")
+_REPORTERS: Final = (
+    "logger.", "logging.", "logging_backend.", "self.", "super().", "accelerator.", "fabric.", "trainer.", "wandb.",
+    "writer.",
+)  # fmt: skip
+"""Whose `log` is no logarithm."""
+
+
+_FRAMEWORKS: Final = re.compile(
+    rf"\b(?:{'|'.join(sorted(packages() - sys.stdlib_module_names))})\b|[lL]oss\b|criterion"
+)
+_LOOP: Final = re.compile(r"\b(?:for|while)\b")
+_ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
+_AT_ONCE: Final = ("sum(", "= [", "=[")
+"""What a comprehension may be summed by, or stored as."""
+_DIFFERENTIATED: Final = (
+    "backward(", "training_step", "compute_loss", "grad(", ".gradient(", "MultiSteps(",
+)  # fmt: skip
+"""How a loss comes to an optimizer."""
+
+_BLANK: Final = re.compile(r"[^\S\n]*")
+
+
+def losses(text: str) -> list[int]:
+    """Where a logarithm, a divergence, a loss or a mask of one stands in the text: offsets in ascending order."""
+    lines = _Lines(text)
+    return sorted({at for at in words.OF_LOSSES.places_in(text) if lines.may_be_of_arrays(at)})
+
+
+class _Lines:
+    """The lines of a text that are asked about, each looked at once as long as the questions go on within it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._start = self._end = -1
+        self._first = 0  # where its white space ends
+        self._is_comment = False
+        self._names_until = -1  # where a function that is defined here has its parenthesis
+
+    def may_be_of_arrays(self, at: int) -> bool:
+        """Is it neither in a comment, nor the name of a function that is defined, nor `logger.log(` or `math.log(`?"""
+        text = self._text
+        if not self._start <= at < self._end:
+            self._read(at)
+        if self._is_comment or at <= self._names_until:
+            return False
+        if not text.startswith(("log(", "log2(", "log10(", "log1p("), at):
+            return True
+        if text.endswith(_REPORTERS, self._first, at):
+            return False
+        # TensorFlow's takes arrays.
+        return text.endswith(".math.", self._first, at) or not text.endswith("math.", self._first, at)
+
+    def _read(self, at: int) -> None:
+        text = self._text
+        self._start = text.rfind("\n", 0, at) + 1
+        self._end = text.find("\n", at)
+        if self._end < 0:
+            self._end = len(text) + 1
+        blank = _BLANK.match(text, self._start)
+        self._first = blank.end() if blank is not None else self._start
+        self._is_comment = text.startswith("#", self._first)
+        self._names_until = -1
+        if text.startswith(("def ", "async def "), self._first):
+            parenthesis = text.find("(", self._first, self._end)
+            self._names_until = parenthesis if parenthesis >= 0 else self._end
+
+
+def names_codes(text: str) -> bool:
+    """Could there be a comment that silences rules of batchmean?"""
+    return "BMN" in text and "noqa" in text.lower()
+
+
+def adds_up(text: str) -> bool:
+    """Could a loop add up losses, and something divide the total? Or gradients?"""
+    if accumulates(text):
+        return True
+    if not _FRAMEWORKS.search(text) or not (gives_figures(text) and adds_up_here(text)):
+        return False
+    return "mean" in text or ".av" in text or ("/" in text and words.TOTALS.are_in(text))
+
+
+def accumulates(text: str) -> bool:
+    """Could gradients be added up over several batches, or averaged over devices?"""
+    if "pmean(" in text or "num_items_in_batch" in text:
+        return True
+    return ("ccum" in text or "acc_" in text) and any(token in text for token in _DIFFERENTIATED)
+
+
+def adds_up_here(text: str) -> bool:
+    """Could a loop in this text add something up?"""
+    loop = _LOOP.search(text)
+    if loop is None:
+        return False
+    return _ADDING.search(text, loop.end()) is not None or any(token in text for token in _AT_ONCE)
+
+
+def gives_figures(text: str) -> bool:
+    """Does the text name what gives a number for a batch, or could it hold one that was made elsewhere?"""
+    return words.GIVING_FIGURES.are_in(text)
+
+
+def worth_parsing(text: str, loops: bool = True) -> bool:
+    """Could the file hold a loss with a wrong denominator? Every file that could is let through.
+
+    Without `loops` what training loops add up is left aside.
+    """
+    if loops and adds_up(text):
+        return True
+    divides_a_mean = _divides_a_mean(text)
+    if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
+        return False
+    if divides_a_mean or is_about_masks(text) or means_what_it_is_given(text):
+        return True
+    makes_pairs = words.COLUMNS.are_in(text) or words.SHAPED.are_in(text)
+    squares = words.SQUARES.are_in(text)
+    if makes_pairs and (squares or "abs(" in text):
+        return True
+    lines = _Lines(text)
+    if any(lines.may_be_of_arrays(at) for at in words.DIVERGENCES.places_in(text)):
+        return True
+    exponentiates = words.EXPONENTIALS.are_in(text)
+    if exponentiates and (makes_pairs or squares or _SPREAD.search(text) or _ITSELF.search(text)):
+        return True
+    if words.LOG_PROBS.are_in(text) and (makes_pairs or words.TARGETS.are_in(text)):
+        return True
+    if (exponentiates or "entropy()" in text) and "mean" in text and words.SUMMING.are_in(text):
+        return True
+    if "Categorical" in text and ".logits" in text:
+        return True
+    return "ross" in text and words.UNREDUCED.are_in(text)
+
+
+def is_worth_it(text: str, loops: bool = True) -> bool:
+    """Is the text worth more than this search: for a loss, or for a `# noqa` comment with codes of ours?"""
+    return worth_parsing(text, loops) or names_codes(text)
+
+
+def asks_for_loops(text: str, preview: bool) -> bool:
+    """Is it asked what training loops add up: by the settings, for these rules are in preview, or by a comment?"""
+    return preview or names_codes(text)
+
+
+def holds_a_loss(text: str) -> bool:
+    """Does the text name a divergence, a logarithm of arrays or a library loss, not only a part of one?"""
+    if words.LIBRARY_LOSSES.are_in(text) or "entropy(" in text:
+        return True
+    lines = _Lines(text)
+    return any(lines.may_be_of_arrays(at) for at in words.DIVERGENCES.places_in(text))
+
+
+def reduces(text: str) -> bool:
+    """Does the text take a mean, or divide a sum by a count?"""
+    return _takes_a_mean(text) or _divides_a_mean(text)
+
+
+def makes_means(text: str) -> bool:
+    """Does the text name a library loss that takes the mean itself?"""
+    return words.LIBRARY_LOSSES.are_in(text)
+
+
+def means_what_it_is_given(text: str) -> bool:
+    """Could a library's mean be given masked arrays, or a column and a row?"""
+    return words.LIBRARY_LOSSES.are_in(text) and (
+        words.COLUMNS.are_in(text) or words.MASKS.are_in(text) or words.SHAPED.are_in(text)
+    )
+
+
+def sums(text: str) -> bool:
+    """Could the text sum something, which another part of the file divides?"""
+    return words.SUMMING.are_in(text)
+
+
+def is_about_masks(text: str) -> bool:
+    """Could a mask zero a loss here?"""
+    return words.MASKS.are_in(text) and words.LOSSES.are_in(text)
+
+
+def _takes_a_mean(text: str) -> bool:
+    if words.REDUCTIONS.are_in(text):
+        return True
+    if not words.SUMMING.are_in(text):
+        return False
+    # By a count, or by another sum, such as that of a mask.
+    return "/" in text or "div" in text or words.COUNTS.are_in(text)
+
+
+def _divides_a_mean(text: str) -> bool:
+    """Could a library's mean, or a sum of squares, be divided by the wrong count?"""
+    if words.NO_OPS.are_in(text) or words.DISCARDED.are_in(text):
+        return True
+    if not (words.LIBRARY_LOSSES.are_in(text) or words.SQUARES.are_in(text) or "abs(" in text):
+        return False
+    return (
+        words.DIVISIONS.are_in(text)
+        or words.SUMMING.are_in(text)
+        or ("/" in text and words.COUNTS.are_in(text))
+    )
