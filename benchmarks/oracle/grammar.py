@@ -208,7 +208,7 @@ class _Grammar:
             block.say(f"print({source}.shape)")
         elif how == "logged" and source:
             block.say(f"print(f'norm {{({source} ** 2).mean()}} of {{{source}.shape}}')")
-        elif how == "right beside" and built.term.support in built.axes and not built.done:
+        elif how == "right beside" and built.term.support in built.axes[1:] and not built.done:
             # The right reduction is printed, whatever is returned.
             built.x = block.let("elements", built.x, "term")
             at = built.axes.index(built.term.support or "")
