@@ -127,8 +127,12 @@ def judged(
         if truth.verdict == "right":
             # A vector of classes: its rank is often not shown, and a likely finding may take it for a batch.
             is_vector = program.term.axes == ("V",) and finding.confidence == "likely"
-            # BMN105 is about a convention: it says by what a sum per example differs from a mean per position.
-            is_told = finding.code == "BMN105" and _is_mean(program, truth, finding.factor or {}, settings)
+            # BMN105 is about a convention: it says by what a sum per example differs from a mean per position; and
+            # BMN307 says so of a sum over examples that is divided by their features.
+            conventions = ("BMN105", "BMN307")
+            is_told = finding.code in conventions and _is_mean(program, truth, finding.factor or {}, settings)
+            # BMN306 is about two terms: a sum on purpose is right until a mean is added to it.
+            is_told |= finding.code == "BMN306" and program.offset is not None and truth.mode.endswith("sum")
             fault = "" if is_vector or is_told else "right"
         elif truth.verdict != "open":
             last = min(finding.span.end_line, len(program.tags))

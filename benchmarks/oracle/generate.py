@@ -92,6 +92,17 @@ class Tally:
         count["fixes_wrong"] += one.fix_is_wrong
         count["crashes"] += any(fault == "crash" for fault, _ in one.faults)
 
+    def recall(self) -> str:
+        """How much of what is wrong was found: of all, and of those whose text shows all that is needed."""
+        count = self.counts
+        return ", ".join(
+            f"found {count[found]} of {count[of]} {what} ({count[found] / max(1, count[of]):.1%})"
+            for found, of, what in (
+                ("found", "wrong_programs", "that are wrong"),
+                ("decidable_found", "decidable", "that the code shows to be wrong"),
+            )
+        )
+
     def as_dict(self) -> dict[str, int]:
         """What the last line holds."""
         names = (
@@ -139,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{code} {confidence:7} {verdict:15} {count}")
     for error, count in tally.failures.most_common(5):
         print(f"{count} did not run: {error}")
+    print(tally.recall())
     print(json.dumps(tally.as_dict()))
     return 0
 

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from benchmarks.oracle.choices import Choices
+from benchmarks.oracle.parts import Built
 from benchmarks.oracle.program import Array, Block, Framework, Input, Inputs, Program, Tag, Variable, Writer
 from benchmarks.oracle.reductions import Reducer
-from benchmarks.oracle.terms import Built, Terms
+from benchmarks.oracle.terms import Terms
 
 _RANK: Final = re.compile(
     r"^ *\w+(, \w+)+ = .*\.(shape|size\(\))$|transpose\(\d, |permute\((\w+, )?\(?\d, ", re.M
@@ -40,9 +41,9 @@ class _Grammar:
         """Write all parts of the file."""
         masks = ("", "parameter", "lengths", "ids", "ignored", "padding")
         mask = self.c.pick("mask", masks, (12, 3, 1, 1, 1.5, 0.7))
-        shapes = ("function", "helper", "reducer", "class", "mapped")
+        shapes = ("function", "helper", "reducer", "class", "mapped", "nested")
         is_mapped = self.w.framework == "jax" and not mask
-        shape = self.c.pick("shape of the program", shapes, (6, 2, 2, 2, 1.5 if is_mapped else 0))
+        shape = self.c.pick("shape of the program", shapes, (6, 2, 2, 2, 1.5 if is_mapped else 0, 0.8))
         before = self.c.pick("unrelated function", (False, True), (6, 1))
         if before:
             self._unrelated()
@@ -59,6 +60,8 @@ class _Grammar:
         self._distract(block, built)
         if shape == "reducer" and not built.done:
             result, reducer = self._reducer(block, built, mask)
+        elif shape == "nested" and not built.done:
+            result, reducer = self._nested(block, built, mask)
         else:
             reducer = Reducer(block, built, mask)
             result = reducer.build()
@@ -135,6 +138,18 @@ class _Grammar:
         call = f"{helper.name}({helper.arguments([f'({x})', *arguments])})"
         return call, reducer
 
+    def _nested(self, block: Block, built: Built, mask: str) -> tuple[str, Reducer]:
+        """The reduction is a function within the function."""
+        name, x = self.w.fresh("reducer"), self.w.fresh("elements")
+        elements = f"-({built.x})" if built.minus else built.x
+        with block.inside(f"def {name}({x}):"):
+            known, aliases = list(block.known), dict(block.aliases)
+            block.known = [Variable(x, built.axes), *known]
+            reducer = Reducer(block, replace(built, x=x, minus=False, operands=None), mask)
+            block.say(f"return {reducer.build()}", "reduction")
+            block.known, block.aliases = known, aliases
+        return f"{name}({elements})", reducer
+
     def _finish(self, block: Block, result: str) -> None:
         """What happens to the loss in the end."""
         ways = ("directly", "named", "with metrics", "conditional", "second term")
@@ -152,7 +167,9 @@ class _Grammar:
             flag = block.option("flag", "True", ())
             name = f"{name} if {flag} else {name} * 1.0"
         elif how == "second term":
-            name = self._second_term(block, name)
+            # Where the loss is a sum, this is where it meets a mean.
+            block.say(f"return {self._second_term(block, name)}", "reduction")
+            return
         block.say(f"return {name}")
 
     def _second_term(self, block: Block, loss: str) -> str:
@@ -179,12 +196,23 @@ class _Grammar:
         """Something that has nothing to do with the loss."""
         m = self.w.module
         axis = "dim" if self.w.framework == "torch" else "axis"
-        how = self.c.pick("distractor", ("none", "accuracy", "comment", "norm", "print"), (8, 1, 1, 1, 0.5))
+        how = self.c.pick(
+            "distractor",
+            ("none", "accuracy", "comment", "norm", "print", "logged", "right beside"),
+            (8, 1, 1, 1, 0.5, 0.5, 1),
+        )
         source = next((name for role, name in block.parameters.items() if role == "logits"), "")
         if how == "comment":
             block.say("# averaged over the batch")
         elif how == "print" and source:
             block.say(f"print({source}.shape)")
+        elif how == "logged" and source:
+            block.say(f"print(f'norm {{({source} ** 2).mean()}} of {{{source}.shape}}')")
+        elif how == "right beside" and built.term.support in built.axes[1:] and not built.done:
+            # The right reduction is printed, whatever is returned.
+            built.x = block.let("elements", built.x, "term")
+            at = built.axes.index(built.term.support or "")
+            block.say(f"print({self.w.reduce('mean', self.w.reduce('sum', built.x, [at]))})")
         elif how == "norm" and source:
             name = self.w.fresh("metric")
             block.say(f"{name} = ({source} ** 2).mean()")

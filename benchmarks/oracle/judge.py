@@ -136,6 +136,15 @@ def _framework(name: Framework) -> Callable[[Array], Any]:
     return lambda x: np.array(x)
 
 
+def _eager(name: Framework) -> contextlib.AbstractContextManager[Any]:
+    """Where each operation is run by itself: it was compiled for other programs, a whole function was not."""
+    if name != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.disable_jit()  # type: ignore[no-any-return, unused-ignore]
+
+
 def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
     """What the program of this text returns in each setting."""
     convert = _framework(program.framework)
@@ -143,7 +152,14 @@ def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
         code = compile(text, "<generated>", "exec")
         call: CodeType = compile(program.entry, "<entry>", "eval")
         values = []
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
+        quiet = (
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        )
+        with contextlib.ExitStack() as stack:
+            for each in (*quiet, _eager(program.framework)):
+                stack.enter_context(each)
             warnings.simplefilter("ignore")
             names: dict[str, Any] = {"__name__": "generated"}
             exec(code, names)

@@ -69,6 +69,23 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "{x} - jnp.log(jnp.sum(jnp.exp({x}), axis={a}, keepdims=True))",
         ),
     },
+    "logsumexp": {
+        "numpy": (
+            "logsumexp({x}, axis={a})",
+            "special.logsumexp({x}, axis={a})",
+            "np.log(np.sum(np.exp({x}), axis={a}))",
+        ),
+        "torch": (
+            "torch.logsumexp({x}, dim={a})",
+            "{x}.logsumexp({a})",
+            "torch.log(torch.exp({x}).sum(dim={a}))",
+        ),
+        "jax": (
+            "jax.nn.logsumexp({x}, axis={a})",
+            "jax.scipy.special.logsumexp({x}, axis={a})",
+            "jnp.log(jnp.sum(jnp.exp({x}), axis={a}))",
+        ),
+    },
     "softmax": {
         "numpy": (
             "softmax({x}, axis={a})",
@@ -348,6 +365,8 @@ TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "padding": ("padding_mask", "is_pad", "pad"),
     "lengths": ("lengths", "seq_lens", "n_tokens"),
     "ids": ("input_ids", "tokens", "ids"),
+    "mixture": ("m", "mixture", "avg", "mean_probs"),
+    "partition": ("log_z", "lse", "logZ"),
     "elements": ("loss", "ce", "nll", "losses", "elementwise"),
     "total": ("total", "loss", "total_loss", "value", "result"),
     "count": ("n", "count", "denominator", "num", "norm"),

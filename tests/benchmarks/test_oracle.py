@@ -13,8 +13,8 @@ from batchmean.findings import Finding, Span
 from benchmarks.oracle import compare, generate, judge, shrink
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.grammar import generate as make
+from benchmarks.oracle.parts import log_softmax
 from benchmarks.oracle.program import Array, Input, Inputs, Program, Tag, Term
-from benchmarks.oracle.terms import log_softmax
 
 SEED = 20
 HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n\n\n"
@@ -248,7 +248,9 @@ def test_shrinking_keeps_the_fault(
 def test_the_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--programs", "40", "--seed", str(SEED), "--framework", "numpy", "--jobs", "1"]
     assert generate.main(arguments) == 0
-    counts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    *_, recall, last = capsys.readouterr().out.splitlines()
+    counts = json.loads(last)
+    assert recall.startswith(f"found {counts['found']} of {counts['wrong_programs']} that are wrong (")
     assert counts["programs"] == counts["ran"] == 40
     verdicts = ("right_programs", "wrong_programs", "other_programs", "open_programs")
     assert sum(counts[name] for name in verdicts) == 40

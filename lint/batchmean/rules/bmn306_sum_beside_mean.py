@@ -93,7 +93,7 @@ def _sums_beside_means(ledger: Ledger, final: Sequence[Reduction], choices: Choi
                 averaged = next((other for other in others if _unbalances(summed, other)), None)
                 if averaged is None or id(summed.origin) in told:
                     continue
-                if choices.has(summed) or choices.has(averaged):
+                if choices.has(summed) or choices.has(averaged) or choices.divides(summed):
                     continue  # who chooses the one may choose the other
                 last = lasting.get(id(summed), summed)
                 if last.is_reported or not _is_whole_sum(last):

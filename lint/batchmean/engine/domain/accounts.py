@@ -206,6 +206,15 @@ class Choices:
             for other in self._ways.get(_made_at(account), ())
         )
 
+    def divides(self, account: Reduction) -> bool:
+        """Is the same sum divided by another count, on a way that is taken where this one is not?"""
+        counts = list(account.counts())
+        return any(
+            list(other.counts()) != counts
+            and any(excludes(step.path, other.steps[-1].path) for step in account.steps)
+            for other in self._ways.get(_made_at(account), ())
+        )
+
     def lays_a_mask(self, account: Reduction) -> bool:
         """Is the same loss masked on another way?"""
         return any(other.mask is not None for other in self._ways.get(_made_at(account), ()))

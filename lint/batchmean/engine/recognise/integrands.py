@@ -157,7 +157,7 @@ def _unique(places: list[Place | None]) -> tuple[Place, ...]:
 
 
 def _expectation(tensor: Tensor) -> Integrand | None:
-    best: tuple[bool, Axis, list[Place | None]] | None = None
+    best: tuple[tuple[bool, bool], Axis, list[Place | None]] | None = None
     weights: list[Atom] = []
     logs: list[Atom] = []
     others: list[Term] = []
@@ -177,13 +177,15 @@ def _expectation(tensor: Tensor) -> Integrand | None:
             _normalised_at(log),
             _shown_by(log, "log-probabilities"),
         ]
-        if best is None or (proved and not best[0]):
-            best = (proved, axis, places)
+        # An axis that one of the distributions shows is that of all: of a bare name the last one is only assumed.
+        rank = proved, weight.axis is not None or log.axis is not None
+        if best is None or rank > best[0]:
+            best = (rank, axis, places)
         else:
             best[2].extend(places)
     if best is None or _is_linear_in_the_rate(tensor, weights, logs):
         return None
-    proved, axis, places = best
+    (proved, _), axis, places = best
     # `probs * (alpha * log_probs - q)`: the expectation of values under a distribution.
     plain = [t for t in others if not any(a.role in _LOGS for a, _ in t.factors)]
     values = any(weight in {a for a, _ in term.factors} for term in plain for weight in weights)
