@@ -35,7 +35,7 @@ SYSTEM = SimpleNamespace(
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the settings and the output believe that they are on Windows."""
-    for module in ("config", "source", "output", "output.sarif"):
+    for module in ("config", "globs", "source", "output", "output.sarif"):
         monkeypatch.setattr(f"batchmean.{module}.os", SYSTEM)
 
 

@@ -75,7 +75,7 @@ def test_each_bound_is_said_where_it_is_reached_and_only_there(bound: str) -> No
 
 def test_nodes_that_are_not_read_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reached(SIMPLE) == set()
-    monkeypatch.setattr("batchmean.engine.machine.evaluator.MAX_WORK", 5)
+    monkeypatch.setattr(context, "MAX_WORK", 5)
     assert reached(SIMPLE) == {bounds.NODES}
 
 

@@ -25,13 +25,14 @@ def with_patch(report: Report, fixed: list[Finding], patch: str) -> str:
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The report as what `json` writes."""
+    """The report as what `json` writes; `warnings` are there only where a file has some."""
+    warnings = [_about_file(warning) for warning in report.warnings]
     return {
         "version": __version__,
         "tool": "batchmean",
         "findings": [_finding(finding) for finding in report.findings],
         "errors": [_about_file(error) for error in report.errors],
-        "warnings": [_about_file(warning) for warning in report.warnings],
+        **({"warnings": warnings} if warnings else {}),
     }
 
 
