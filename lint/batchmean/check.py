@@ -37,7 +37,7 @@ DIED = f"{INTERNAL_ERROR}: a worker process died; please report it"
 
 SEE = " (docs/limits.md)"
 """How a warning about a bound ends."""
-_NAMED = 3  # links that the warning about them names
+_NAMED = 3  # links, or files that are not read to their end, that warnings name
 
 
 class _Aside(NamedTuple):
@@ -297,12 +297,17 @@ class Check:
                 self._errors.append(FileError(path, verdict.error))
             if verdict.bounds:
                 unread.append(FileError(path, about_bounds(verdict.bounds)))
-                self._warn(f"{legible(path)}: {unread[-1].message}{SEE}")
+                if len(unread) <= _NAMED:
+                    self._warn(f"{legible(path)}: {unread[-1].message}{SEE}")
             document = self._documents.get(path)
             wanted = list(self._wanted(verdict, path, self._suspicious[path], document))
             if wanted:
                 texts |= {path: self._suspicious[path]} if document is None else document.sources
                 findings += wanted
+        if more := len(unread[_NAMED:]):
+            self._warn(
+                f"{more} more {'file has' if more == 1 else 'files have'} parts without a verdict, which json names{SEE}"
+            )
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
         return Report(findings, self._errors, texts, len(self._considered), sorted(unread))

@@ -154,6 +154,18 @@ def test_every_format_says_it_once(output_format: str) -> None:
     assert shown == ([] if output_format in ("concise", "full") else [message])
 
 
+def test_of_many_files_the_first_are_named(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"f{number}.py").write_text(_ways(140), encoding="utf-8")
+    said: list[str] = []
+    report = Check(Settings(isolated=True), warn=said.append).files([str(tmp_path)])
+    assert len(report.warnings) == 5
+    assert [line.rpartition("/")[2].partition(":")[0] for line in said[:3]] == ["f0.py", "f1.py", "f2.py"]
+    assert said[3:] == ["2 more files have parts without a verdict, which json names (docs/limits.md)"]
+    notices = render(report, "github").splitlines()[-4:]
+    assert notices[-1] == "::notice title=batchmean did not read all of these files::2 more"
+
+
 def test_several_bounds_are_one_line() -> None:
     text = _ways(140) + _deep_calls(7).replace("def f(", "def g(")
     (line,) = check_source(text, "a.py").warnings

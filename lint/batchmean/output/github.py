@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from batchmean.report import Report
 
 
+_NOTICES = 3  # a page of a pull request shows ten in all
+
+
 def render(report: Report) -> str:
     """Workflow commands, for findings, for files without a verdict and for those that were not read to their end."""
     errors = [
@@ -21,8 +24,10 @@ def render(report: Report) -> str:
         _command(
             "notice", warning.message, file=portable(warning.path), title="batchmean did not read all of it"
         )
-        for warning in report.warnings
+        for warning in report.warnings[:_NOTICES]
     ]
+    if more := len(report.warnings[_NOTICES:]):
+        unread.append(_command("notice", f"{more} more", title="batchmean did not read all of these files"))
     return "".join([*map(_finding, report.findings), *errors, *unread])
 
 

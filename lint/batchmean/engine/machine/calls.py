@@ -34,7 +34,7 @@ from batchmean.engine.domain.values import (
     named,
 )
 from batchmean.engine.evidence import comments
-from batchmean.engine.evidence.masks import makes_masks, moves_pixels
+from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.uses import note_handed_over, note_uses
@@ -146,7 +146,10 @@ def _unknown_result(context: Machine, args: list[Value], kwargs: dict[str, Value
     first = something(args[0]) if args else None
     if isinstance(first, Tensor) and name.startswith(("expand", "broadcast")) and mask_of(first) is not None:
         return first
-    if isinstance(first, Tensor) and moves_pixels(name) and (mask := mask_of(first)) is not None:
+    mask = mask_of(first) if isinstance(first, Tensor) and moves_pixels(name) else None
+    if mask is not None and not is_bare_mask_name(
+        mask.names
+    ):  # else the name that the result is given says more
         return moved(mask, Place(node, f"{name} of a mask is a mask"), context.fresh())
     if any(key.startswith("reduction") and _is_none(value) for key, value in kwargs.items()):
         place = Place(node, "asked for no reduction, this gives a loss per element")
