@@ -305,9 +305,8 @@ class Check:
                 texts |= {path: self._suspicious[path]} if document is None else document.sources
                 findings += wanted
         if more := len(unread[_NAMED:]):
-            self._warn(
-                f"{more} more {'file has' if more == 1 else 'files have'} parts without a verdict, which json names{SEE}"
-            )
+            files = "file has" if more == 1 else "files have"
+            self._warn(f"{more} more {files} parts without a verdict, which json names{SEE}")
         findings.sort(key=lambda finding: finding.sort_key)
         self._errors.sort(key=lambda error: error.path)  # those of a notebook stay in the order of its cells
         return Report(findings, self._errors, texts, len(self._considered), sorted(unread))
