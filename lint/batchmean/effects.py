@@ -89,6 +89,7 @@ _OF: Final[Mapping[str, Effect]] = {
     "multiply": _E.SCALES,
     "power": _E.SCALES | _E.SQUARES,
     "square": _E.SCALES | _E.SQUARES,
+    "sqrt": _E.SCALES,
     "squared_difference": _E.SQUARES,
     "add": _E.ADDS,
     "subtract": _E.ADDS,

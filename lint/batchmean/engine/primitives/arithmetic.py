@@ -53,7 +53,7 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         b = _counted(a, b)
         return context.placed(context.formed(nonlinear.divide(a, b), a, b), (a, b), node)
     if op is ast.Pow:
-        return bent(context, nonlinear.power(a, b.number()), a)
+        return raised(context, a, b.number())
     if op is ast.MatMult:
         return matmul(context, a, b, node)
     return context.computed(joint_shape(a, b))
@@ -99,6 +99,15 @@ def subtracted(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     """a - b, with the pairs where (B,) meets (B, 1)."""
     difference = added(context, a, algebra.negate(b), node)
     return altered(difference, pairs=pairing(a, b, node, context.stack, difference.shape))
+
+
+def raised(context: Context, x: Tensor, power: float | None) -> Tensor:
+    """x ** power. The root of a mean over a count is a standard error: that mean was meant to be divided once more."""
+    if power is not None and 0 < power < 1:
+        for account in x.reductions:
+            if not account.integrand.symbol and account.scale:
+                context.record(account.withdrawn())
+    return bent(context, nonlinear.power(x, power), x)
 
 
 def bent(context: Context, result: Tensor, x: Tensor) -> Tensor:

@@ -167,9 +167,7 @@ def reciprocal(call: Call, x: Value) -> Value:
 
 @primitive
 def power(call: Call, x: Value, y: Value) -> Value:
-    return arithmetic.bent(
-        call.context, nonlinear.power(call.tensor(x), call.tensor(y).number()), call.tensor(x)
-    )
+    return arithmetic.raised(call.context, call.tensor(x), call.tensor(y).number())
 
 
 @primitive
@@ -185,7 +183,7 @@ def squared_difference(call: Call, x: Value, y: Value) -> Value:
 
 @primitive
 def sqrt(call: Call, x: Value) -> Value:
-    return nonlinear.power(call.tensor(x), 0.5)
+    return arithmetic.raised(call.context, call.tensor(x), 0.5)
 
 
 @primitive

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 
 from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
@@ -17,7 +16,6 @@ from batchmean.engine.domain.tensors import (
 )
 from batchmean.engine.domain.values import (
     Alternatives,
-    BuiltinValue,
     Const,
     ListValue,
     ModuleValue,
@@ -254,26 +252,6 @@ def moveaxis(call: Call, x: Value, source: Value | None = None, destination: Val
     if a is None or b is None or moved is None:
         return relabelled(tensor, Shape(unsure=tensor.shape.shown))
     return relabelled(tensor, tensor.shape.without(AxesSpec.at(a)).with_axis(b, moved))
-
-
-@primitive
-def dense(call: Call, x: Value, units: Value | None = None) -> Value:
-    """A linear layer: something new whose last axis has `units` elements."""
-    shape = call.tensor(x).shape.without(AxesSpec.at(-1))
-    axis = axis_of_length(call, units) if units is not None else Axis()
-    return call.context.opaque(shape=shape.with_axis(-1, axis))
-
-
-@primitive
-def dense_layer(call: Call, units: Value | None = None) -> Value:
-    """nn.Linear(in, out), Dense(units): the layer as an object."""
-
-    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-        if not args:
-            return call.context.opaque()
-        return call.context.lift(lambda x: dense(call, x, units), args[0])
-
-    return BuiltinValue("dense", forward)
 
 
 @primitive

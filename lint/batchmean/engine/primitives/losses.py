@@ -23,7 +23,7 @@ from batchmean.engine.domain.tensors import (
     from_atom,
     intern,
 )
-from batchmean.engine.domain.values import BuiltinValue, Const, TupleValue, Value
+from batchmean.engine.domain.values import BuiltinValue, Const, Value
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.recognise.pairs import pairing
@@ -418,36 +418,3 @@ def elementwise_loss_module(
 def loss_module(call: Call) -> Value:
     """A loss object that sums or selects over the class axis itself."""
     return BuiltinValue("loss", lambda args, kwargs, node: call.context.opaque())
-
-
-@primitive
-def layer(call: Call, axis: Value | None = None) -> Value:
-    """nn.Softmax(dim), nn.LogSoftmax(dim), nn.Sigmoid(): a layer that is one elementwise function."""
-    from batchmean.engine.primitives.registry import PRIMITIVES
-
-    inner_name = call.operation.extra
-
-    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-        inner = altered(call, node=node)
-        if not args:
-            return call.context.opaque()
-        if inner_name in ("softmax", "log_softmax"):
-            return call.context.lift(lambda x: PRIMITIVES[inner_name](inner, x, axis), args[0])
-        return call.context.lift(lambda x: PRIMITIVES[inner_name](inner, x), args[0])
-
-    return BuiltinValue(inner_name, forward)
-
-
-@primitive
-def sequential(call: Call, *layers: Value) -> Value:
-    """nn.Sequential(...): what the last layer makes of something unknown."""
-    if len(layers) == 1 and isinstance(layers[0], TupleValue):
-        layers = layers[0].items
-
-    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
-        value: Value = args[0] if args else call.context.opaque()
-        for item in layers:
-            value = call.context.call(item, [value], {}, node)
-        return value
-
-    return BuiltinValue("sequential", forward)
