@@ -46,8 +46,10 @@ HEAD = "```{lang}\nimport numpy as np\nfrom scipy.special import log_softmax\nta
 LOSS = "loss = -(target * log_softmax(logits, axis=-1)).mean()\n"
 
 
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-@pytest.mark.parametrize("name", ["page.md", "page.markdown", "page.qmd"])
+@pytest.mark.parametrize(
+    ("name", "line_end"),
+    [("page.md", "\n"), ("page.md", "\r\n"), ("page.markdown", "\n"), ("page.qmd", "\r\n")],
+)
 def test_fences_are_linted_and_fixed_in_place(
     batchmean: Run, write: Write, tmp_path: Path, name: str, line_end: str
 ) -> None:

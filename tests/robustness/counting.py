@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, SupportsIndex
+
+import pytest
 
 
 def calls(run: Callable[[], object]) -> int:
@@ -57,3 +59,11 @@ class Watched(str):
     def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:
         self.splits += 1
         return super().split(sep, maxsplit)
+
+
+def a_sample_of(names: Iterable[str], every: int = 4) -> list[object]:
+    """The names as parameters of a test: one in so many by default, all with the heavy tests."""
+    return [
+        pytest.param(name, marks=[pytest.mark.heavy] if index % every else [])
+        for index, name in enumerate(names)
+    ]

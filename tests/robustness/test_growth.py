@@ -33,7 +33,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.faces.support import WRONG
-from tests.robustness.counting import Watched, calls
+from tests.robustness.counting import Watched, a_sample_of, calls
 from tests.robustness.hostile import GROWING
 
 # The engine.
@@ -50,7 +50,7 @@ IN_BRANCHES: Final = {
 """Those of a short program in whose branches more is done."""
 
 
-@pytest.mark.parametrize("name", GROWING)
+@pytest.mark.parametrize("name", a_sample_of(GROWING))
 def test_the_engine_reads_twice_as_much_at_most(name: str) -> None:
     once, twice = (GROWING[name](count) for count in (120, 240))
     read = [work(ast.parse(text), text.split("\n")) for text in (once, twice)]
