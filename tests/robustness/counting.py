@@ -61,7 +61,7 @@ class Watched(str):
         return super().split(sep, maxsplit)
 
 
-def a_sample_of(names: Iterable[str], every: int = 4) -> list[object]:
+def a_sample_of(names: Iterable[object], every: int = 4) -> list[object]:
     """The names as parameters of a test: one in so many by default, all with the heavy tests."""
     return [
         pytest.param(name, marks=[pytest.mark.heavy] if index % every else [])
