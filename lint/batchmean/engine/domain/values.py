@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from batchmean.engine.domain.names import BranchedNames
 from batchmean.engine.domain.paths import Decision, Path
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Place, Role, Tensor, altered, from_atom
-
-if TYPE_CHECKING:
-    pass
-
 
 MAX_ITEMS: Final = 64
 """The longest tuple and the largest dict whose items are told apart."""
@@ -188,51 +185,18 @@ MAX_STARS: Final = 8
 """So many modules that may be the project's own give all of their names."""
 
 
-class Names(dict[str, Value]):
-    """The names of a scope. What a branch changes can be taken back, at the cost of the changes alone."""
+class Names(BranchedNames[Value]):
+    """The names of a scope."""
 
     def __init__(self) -> None:
         super().__init__()
         self.imports = 0
         """How often something imported came or went."""
-        self._before: list[Changes] = []
-
-    def __setitem__(self, name: str, value: Value) -> None:
-        self._change(name, value)
-
-    def drop(self, name: str) -> None:
-        """Take a name out, if it is there."""
-        self._change(name, None)
-
-    def begin(self) -> None:
-        """Begin a branch."""
-        self._before.append({})
-
-    def take_back(self) -> Changes:
-        """End the branch; the names are as they were at its beginning. What it changed: None for what it took out."""
-        before = self._before.pop()
-        changes = {name: self.get(name) for name in before}
-        for name, value in before.items():
-            self._put(name, value)
-        return changes
-
-    def apply(self, changes: Mapping[str, Value | None]) -> None:
-        """Make the changes of a branch."""
-        for name, value in changes.items():
-            self._change(name, value)
-
-    def _change(self, name: str, value: Value | None) -> None:
-        if self._before:
-            self._before[-1].setdefault(name, self.get(name))
-        self._put(name, value)
 
     def _put(self, name: str, value: Value | None) -> None:
         if isinstance(value, ModuleValue) or isinstance(self.get(name), ModuleValue):
             self.imports += 1
-        if value is None:
-            self.pop(name, None)
-        else:
-            super().__setitem__(name, value)
+        super()._put(name, value)
 
 
 @dataclass(eq=False, slots=True)
