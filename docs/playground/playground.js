@@ -146,7 +146,7 @@ function show(report) {
       : report.nothing_to_read
         ? "Nothing found: there is no loss to read here"
         : "All clean";
-  if (report.warnings.length) status.textContent += `. Not all of it was read: it ${report.warnings[0].message}`;
+  if (report.warnings?.length) status.textContent += `. Not all of it was read: it ${report.warnings[0].message}`;
   list.replaceChildren(...findings.map(shown));
   const known = findings.map((finding) => finding.sizes.V).find((size) => size > 1);
   if (!isSizeGiven && known) size(known, "as in the code");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from batchmean import operations
 from batchmean.engine.domain.values import Const, ModuleValue, Names, Scope, Value
+from batchmean.linter import lint
 from batchmean.operations import has_functions
 from batchmean.operations.table import Framework
 
@@ -70,3 +71,19 @@ def test_a_star_of_a_module_that_has_functions_is_kept(framework: Framework) -> 
     assert len(scope.stars) == len(set(scope.stars))
     scope.add_star("something", is_known=has_functions("something"))
     assert "something" not in scope.stars
+
+
+@pytest.mark.parametrize(("given", "codes"), [("losses", ["BMN303"]), ("losses, dim=-1", [])])
+def test_keyword_arguments_that_are_handed_on_are_known(given: str, codes: list[str]) -> None:
+    text = f"""import torch
+
+
+def half_of_the_sum(*args, **kwargs):
+    return 0.5 * torch.sum(*args, **kwargs)
+
+
+def loss(prediction, target):
+    losses = torch.square(prediction - target)
+    return torch.mean(half_of_the_sum({given}))
+"""
+    assert [finding.code for finding in lint(text, "a.py")] == codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
@@ -44,6 +45,7 @@ def main(rank: int, file: str, kind: str) -> None:
             optimizer.zero_grad()
             loss_fn(model(tokens), labels).backward()
             optimizer.step()
+    distributed.barrier()  # who leaves first takes the other's connection with it
     distributed.destroy_process_group()
     for each in said:
         if issubclass(each.category, batchmean.WrongCount):
@@ -52,3 +54,5 @@ def main(rank: int, file: str, kind: str) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    sys.stdout.flush()
+    os._exit(0)  # gloo's threads may abort a process that ends in the usual way

@@ -207,11 +207,17 @@ class Choices:
         )
 
     def divides(self, account: Reduction) -> bool:
-        """Is the same sum divided by another count, on a way that is taken where this one is not?"""
+        """Is the same sum divided by another count, on a way that is taken where this one is not?
+
+        What a helper gives on both ways is one account: then it is divided on one of them.
+        """
         counts = list(account.counts())
         return any(
             list(other.counts()) != counts
-            and any(excludes(step.path, other.steps[-1].path) for step in account.steps)
+            and (
+                any(excludes(step.path, other.steps[-1].path) for step in account.steps)
+                or (bool(other.steps[-1].path) and any(before is account for before in other.line()))
+            )
             for other in self._ways.get(_made_at(account), ())
         )
 
