@@ -22,7 +22,7 @@ from batchmean.output.sarif import _artifact
 
 from tests.faces.support import TWO_KINDS, Write
 
-ROOT = PureWindowsPath("C:/work/Project")
+ROOT = PureWindowsPath("C:/code/Project")
 SYSTEM = SimpleNamespace(
     **{name: getattr(os, name) for name in ("fsencode", "fsdecode", "PathLike")},
     path=ntpath,
@@ -48,8 +48,8 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
         ("src\\*_pb2.py", "src/deep/a_pb2.py", "other/a_pb2.py"),
         (".\\src\\old", "src/old/a.py", "old/a.py"),
         ("**/skip.py", "a/b/skip.py", "a/b/skipped.py"),
-        ("C:/work/Project/src", "src/a.py", "lib/a.py"),
-        ("C:\\work\\Project\\src", "src/a.py", "lib/a.py"),
+        ("C:/code/Project/src", "src/a.py", "lib/a.py"),
+        ("C:\\code\\Project\\src", "src/a.py", "lib/a.py"),
     ],
 )
 def test_patterns_part_folders_by_either_slash(pattern: str, names: str, does_not: str) -> None:
