@@ -17,7 +17,7 @@ _AVERAGES: Final = names(Effect.AVERAGES) - names(Effect.GIVES_LOSS)
 _SUMS: Final = names(Effect.SUMS)
 
 DIVERGENCES: Final = Words(
-    ("kl_div", "KLDiv", "ogsigmoid", "og_sigmoid", "ogSigmoid", "softplus"),
+    ("KLDiv", "ogsigmoid", "og_sigmoid", "ogSigmoid", "softplus"),
     names=names(Effect.TAKES_LOGARITHM),
 )
 """A logarithm, or a divergence that holds one."""
@@ -27,9 +27,7 @@ EXPONENTIALS: Final = Words(names=names(Effect.EXPONENTIATES))
 SQUARES: Final = Words(("** 2", "**2"), names=names(Effect.SQUARES))
 """Squared differences; those of one variable are norms."""
 
-LIBRARY_LOSSES: Final = Words(
-    ("CrossEntropy", "cross_entropy", "nll_loss", "NLLLoss"), names=names(Effect.GIVES_LOSS)
-)
+LIBRARY_LOSSES: Final = Words(("CrossEntropy",), names=names(Effect.GIVES_LOSS))
 """Library losses, which take the mean themselves if nothing else is asked for."""
 
 LOSSES: Final = Words(

@@ -55,10 +55,15 @@ class Words:
 
     def places_in(self, text: str) -> Iterator[int]:
         """Where they stand in the text, or the stems that are in them."""
-        plain, patterns = self._searches
-        for stem, pattern in (*((stem, re.compile(re.escape(stem))) for stem in plain), *patterns):
+        for stem, pattern in self._everywhere:
             if stem in text:
                 yield from (match.start() for match in pattern.finditer(text))
+
+    @cached_property
+    def _everywhere(self) -> list[tuple[str, re.Pattern[str]]]:
+        """The patterns of all words, made once: a file is searched for them function by function."""
+        plain, patterns = self._searches
+        return [*((stem, re.compile(re.escape(stem))) for stem in plain), *patterns]
 
     @cached_property
     def _searches(self) -> tuple[list[str], list[tuple[str, re.Pattern[str]]]]:

@@ -15,6 +15,7 @@ from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name, last_name, path_of, setting_name
+from batchmean.engine.epochs.syntax import innermost
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
 
@@ -328,7 +329,7 @@ def _is_steps(node: ast.expr, steps: str) -> bool:
 
 def _never(tree: ast.Module, call: ast.Call, figure: Figure) -> Iterator[Miscount]:
     """A mean whose gradients are added up over batches until the optimizer steps, and divided by nothing."""
-    scope = _innermost(tree, call)
+    scope = innermost(tree, call)
     if scope is None:
         return
     statements = list(_statements(scope.body, ()))
@@ -364,16 +365,6 @@ def _never(tree: ast.Module, call: ast.Call, figure: Figure) -> Iterator[Miscoun
             about = "never of tokens" if figure.per_token else "never"
             yield Miscount(call, "accumulation", places, False, None, None, about)
             return
-
-
-def _innermost(tree: ast.Module, node: ast.Call) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    around = [
-        function
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        and function.lineno <= node.lineno <= (function.end_lineno or 0)
-    ]
-    return max(around, key=lambda function: function.lineno, default=None)
 
 
 def _every(test: ast.expr) -> ast.expr | None:

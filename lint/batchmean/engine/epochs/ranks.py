@@ -9,6 +9,7 @@ from typing import Final
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.spelling import last_name
+from batchmean.engine.epochs.syntax import innermost
 from batchmean.engine.events import Miscount
 from batchmean.gate import AVERAGES_RANKS
 
@@ -17,7 +18,6 @@ _MAKES_UP: Final = frozenset(
     " dp_size register_comm_hook all_gather_object".split()
 )
 """What is used where ranks count together, or where a loss is multiplied by their number."""
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def rank_means(tree: ast.Module, walk: Calls) -> Iterator[Miscount]:
@@ -33,7 +33,7 @@ def rank_means(tree: ast.Module, walk: Calls) -> Iterator[Miscount]:
     for call, figure in walk.backward.items():
         if figure.how != "mean" or not figure.per_token or not figure.is_whole:
             continue
-        scope = _around(tree, call)
+        scope = innermost(tree, call) or tree
         if _names(scope) & _MAKES_UP:
             continue
         called = {last_name(node.func) for node in ast.walk(scope) if isinstance(node, ast.Call)}
@@ -57,16 +57,6 @@ def _wrapped(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             if last_name(node.value.func) in own:
                 yield from ((last_name(target), node.value) for target in node.targets if last_name(target))
-
-
-def _around(tree: ast.Module, node: ast.Call) -> ast.AST:
-    """The innermost function around a call, or the module."""
-    around = [
-        function
-        for function in ast.walk(tree)
-        if isinstance(function, _FUNCTIONS) and function.lineno <= node.lineno <= (function.end_lineno or 0)
-    ]
-    return max(around, key=lambda function: function.lineno, default=tree)
 
 
 def _names(tree: ast.AST) -> set[str]:

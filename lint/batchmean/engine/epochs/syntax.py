@@ -18,6 +18,17 @@ def is_mapped(decorator: ast.expr) -> bool:
     )
 
 
+def innermost(tree: ast.Module, node: ast.Call) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The innermost function around a call."""
+    around = [
+        function
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and function.lineno <= node.lineno <= (function.end_lineno or 0)
+    ]
+    return max(around, key=lambda function: function.lineno, default=None)
+
+
 def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
     """The statements of a loop, those of loops and functions in it left out."""
     todo: list[ast.AST] = list(body)
