@@ -23,6 +23,8 @@ from batchmean.source import SourceError, decode, read_regular
 
 MAX_BYTES: Final = 500_000
 """A larger module is not read."""
+MAX_MODULES: Final = 12
+"""So many modules of the project are read for one file."""
 MAX_FOLDERS: Final = 12
 """So many folders above a file are looked into."""
 MAX_NAMES: Final = 20

@@ -14,7 +14,7 @@ from batchmean.engine import analysis, context
 from batchmean.engine.domain import axes, join, paths, tensors, values
 from batchmean.engine.epochs import accumulation, rounds
 from batchmean.engine.evidence import comments
-from batchmean.engine.machine import evaluator, modules
+from batchmean.engine.machine import evaluator
 from batchmean.linter import lint
 from batchmean.source import MAX_BYTES
 from batchmean.syntax import parse
@@ -149,7 +149,7 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "nesting of statements and expressions": evaluator.MAX_NESTING,
         "calls followed into each other": context.MAX_DEPTH,
         "calls followed into each other in training loops": rounds.MAX_DEPTH,
-        "modules of the project read for one file": modules.MAX_MODULES,
+        "modules of the project read for one file": project.MAX_MODULES,
         "size of such a module, in bytes": project.MAX_BYTES,
         "calls of backward looked at in one file": accumulation.MOST,
         "undecided branches on the way to one place": paths.MAX_DECISIONS,

@@ -118,7 +118,9 @@ def test_twice_the_findings_are_twice_the_work(name: str, tries: list[int]) -> N
         tried.append(len(tries))
         called.append(calls(lambda text=text: lint(text, "a.py", fixes=True)))  # type: ignore[misc]
     assert tried[0] == tried[1] <= search.ALONE + 1
-    assert called[1] <= 2.5 * called[0]
+    assert (
+        called[1] <= (2.5 if name == "a sum" else 2.3) * called[0]
+    )  # its terms are compared with each other
 
 
 @pytest.mark.parametrize("name", ["copy{}_", ""], ids=["other names", "the same names"])

@@ -36,8 +36,8 @@ from batchmean.engine.epochs.values import (
     key_of,
 )
 from batchmean.engine.epochs.wanted import Wanted
+from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
-from batchmean.project import Project, full_name, is_foreign
 
 _GIVEN: Final = re.compile(
     r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
@@ -51,8 +51,6 @@ _DEFINING: Final = (
     ast.ImportFrom,
     ast.Assign,
 )
-_MAX_MODULES: Final = 12
-"""So many modules of the project are read for one file."""
 _MAX_HOPS: Final = 3
 """Over so many modules a name is imported again."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -204,7 +202,7 @@ class Walk(Calls):
             found = self._project.find(module.name, module.importer or self._project.path)
             if found is None or len(found[1]) != 1:
                 return module
-            if len(self._foreign) >= _MAX_MODULES and found[0].path not in self._foreign:
+            if len(self._foreign) >= MAX_MODULES and found[0].path not in self._foreign:
                 self.reached.add(bounds.MODULES)
                 return module
             value = self._names_of(found[0]).get(found[1][0])

@@ -15,10 +15,8 @@ from batchmean.engine.machine.evaluator import Evaluator
 from batchmean.engine.selection.imports import is_followed, relevance_of
 from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import absolute
-from batchmean.project import Module, Project, full_name
+from batchmean.project import MAX_MODULES, Module, Project, full_name
 
-MAX_MODULES: Final = 12
-"""So many modules of a project are read for one file."""
 _DEFINING: Final = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign,
     ast.If, ast.Try,
