@@ -11,7 +11,7 @@ from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import counts_valid
 from batchmean.engine.epochs.expressions import loop_of
 from batchmean.engine.epochs.losses import UNSEEN
-from batchmean.engine.epochs.methods import BACKWARD, BOUNDS, COMPARES, Methods
+from batchmean.engine.epochs.methods import BACKWARD, BOUNDS, COMPARES, PLACED, Methods
 from batchmean.engine.epochs.rounds import IGNORED
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
@@ -64,6 +64,8 @@ class Calls(Methods):
             base = self._receiver(function)
             if not isinstance(base, Module | Instance):
                 return self._method(node, base, name)
+            if isinstance(base, Instance) and name in PLACED and self.method_of(base, name) is None:
+                return base
         callee = self.evaluate(function)
         args = self._arguments(node)
         kwargs = {keyword.arg: self.evaluate(keyword.value) for keyword in node.keywords if keyword.arg}

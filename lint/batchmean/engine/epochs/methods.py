@@ -16,6 +16,7 @@ from batchmean.engine.epochs.values import (
     Batch,
     Class,
     Count,
+    Criterion,
     Figure,
     Figures,
     Function,
@@ -43,6 +44,8 @@ _RESHAPING: Final = frozenset(
     "view reshape flatten permute transpose squeeze unsqueeze t ravel expand repeat gather masked_select nonzero"
     " rearrange".split()
 )
+PLACED: Final = frozenset("to cuda cpu xpu float double half bfloat16 eval train requires_grad_".split())
+"""Methods that leave a criterion or a model what it is, and give it back."""
 BACKWARD: Final = frozenset("backward manual_backward".split())
 BOUNDS: Final = frozenset("clamp clip clamp_min maximum max".split())
 """What keeps a count from being 0."""
@@ -166,6 +169,10 @@ class Methods(Losses):
             return self._updated(base, name, args, node)
         if isinstance(base, Batch):
             return self._of_batch(base, name, args, kwargs, has_axis, node)
+        if isinstance(base, Criterion):
+            if name in PLACED:
+                return base
+            return self._reduced(base, args, node) if name == "forward" else self.unknown()
         if isinstance(base, Loader) and name in (
             "shuffle",
             "repeat",
