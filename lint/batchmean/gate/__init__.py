@@ -101,9 +101,15 @@ def trains_ranks(text: str) -> bool:
     return AVERAGES_RANKS in text and "backward(" in text
 
 
+def compares_ranks(text: str) -> bool:
+    """Could the figures of ranks be averaged, which are means over different numbers of positions?"""
+    is_masked = "ignore_index" in text or "mask" in text or "-100" in text
+    return is_masked and any(token in text for token in ("all_reduce", "gather", ".reduce(", "reduce_mean"))
+
+
 def accumulates(text: str) -> bool:
     """Could gradients be added up over several batches, or averaged over devices?"""
-    if trains_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
+    if trains_ranks(text) or compares_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
         return True
     return ("ccum" in text or "acc_" in text) and any(token in text for token in _DIFFERENTIATED)
 

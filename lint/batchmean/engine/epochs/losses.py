@@ -146,6 +146,8 @@ class Losses(Expressions):
         return False
 
     def _reduction(self, how: str, x: Value, axis: Value | None, node: ast.AST) -> Value | None:
+        if isinstance(x, Figure) and x.ranks is not None and how == "mean" and axis is None:
+            return self.mean_of_ranks(x, node)
         if isinstance(x, Figure):
             return x if how != "sum" or not x.loops else self.withdraw(x)
         if not isinstance(x, Batch):

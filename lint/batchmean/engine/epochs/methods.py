@@ -8,8 +8,9 @@ from typing import Final
 
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import counts_valid
+from batchmean.engine.epochs.collectives import Collectives
 from batchmean.engine.epochs.expressions import kept
-from batchmean.engine.epochs.losses import UNSEEN, Losses
+from batchmean.engine.epochs.losses import UNSEEN
 from batchmean.engine.epochs.rounds import IGNORED
 from batchmean.engine.epochs.spelling import path_of
 from batchmean.engine.epochs.values import (
@@ -27,6 +28,7 @@ from batchmean.engine.epochs.values import (
     Number,
     Several,
     ShapeOf,
+    Table,
     Unknown,
     Value,
 )
@@ -52,7 +54,7 @@ BOUNDS: Final = frozenset("clamp clip clamp_min maximum max".split())
 COMPARES: Final = frozenset("eq ne gt lt ge le not_equal equal".split())
 
 
-class Methods(Losses):
+class Methods(Collectives):
     """Evaluates calls of methods; what an attribute holds is called by `Calls`."""
 
     def __init__(self) -> None:
@@ -139,11 +141,11 @@ class Methods(Losses):
         if isinstance(base, Figure):
             if name in ("item", "detach"):
                 event = base.event if base.how == "epoch" else None
-                return altered(
-                    base, per_token=False, event=event
-                )  # for the eye: what it is scaled by moves nothing
+                return altered(base, is_told=True, event=event)
             if name == "sum" and base.how == "mean" and not base.shown:
                 return self.withdraw(base)  # what is summed was no mean, for all that is shown of it
+            if name == "mean" and base.ranks is not None and not has_axis:
+                return self.mean_of_ranks(base, node)
             if name in _SAME or name == "mean" or (name == "sum" and not base.loops):
                 return base
             if name == "exp":
@@ -163,6 +165,8 @@ class Methods(Losses):
             return Gradient(args[0])
         if isinstance(base, Unknown) and name in BACKWARD:
             self._hand(node, args)
+        if isinstance(base, Unknown) and (found := self.collected(name, args, node)) is not None:
+            return found
         if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and isinstance(args[0], Figure):
             return args[0]  # scaler.scale(loss), which scaler.step undoes
         if isinstance(base, Meter):
@@ -170,9 +174,9 @@ class Methods(Losses):
         if isinstance(base, Batch):
             return self._of_batch(base, name, args, kwargs, has_axis, node)
         if isinstance(base, Criterion):
-            if name in PLACED:
-                return base
             return self._reduced(base, args, node) if name == "forward" else self.unknown()
+        if isinstance(base, Table) and name == "get" and args:
+            return self.chosen(base)
         if isinstance(base, Loader) and name in (
             "shuffle",
             "repeat",

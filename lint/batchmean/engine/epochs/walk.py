@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Final
 
 from batchmean import operations
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import joined
+from batchmean.engine.epochs.arithmetic import callees, joined
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
@@ -31,18 +30,16 @@ from batchmean.engine.epochs.values import (
     Loop,
     Module,
     Number,
+    OneOf,
+    Table,
     Unknown,
     Value,
     key_of,
 )
-from batchmean.engine.epochs.wanted import Wanted
+from batchmean.engine.epochs.wanted import GIVEN, Wanted
 from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
 
-_GIVEN: Final = re.compile(
-    r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
-)
-"""What people call the part of the data that a step is given."""
 _DEFINING: Final = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -111,7 +108,7 @@ class Walk(Calls):
         given = {
             parameter.arg: Batch(loop, "item", about=about_named(parameter.arg))
             for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
-            if _GIVEN.search(parameter.arg)
+            if GIVEN.search(parameter.arg)
         }
         self.follow(function, [], given)
         self.loops = ()
@@ -193,10 +190,15 @@ class Walk(Calls):
                 value = self.unknown(parameter.arg) if value is None else value
             if isinstance(value, Unknown) and not value.name:
                 value = Unknown(value.key, parameter.arg, value.of, value.by)
+            if isinstance(value, Figure) and value.given_by is None:
+                value = altered(value, given_by=self.call)
             self.names[parameter.arg] = value
 
-    def imported(self, module: Module) -> Value:
-        if self._project is None or operations.function(module.name) is not None:
+    def imported(self, value: Value) -> Value:
+        if not isinstance(value, Module) or not value.name or self._project is None:
+            return value
+        module: Module = value
+        if operations.function(module.name) is not None:
             return module
         for _ in range(_MAX_HOPS):
             found = self._project.find(module.name, module.importer or self._project.path)
@@ -205,10 +207,12 @@ class Walk(Calls):
             if len(self._foreign) >= MAX_MODULES and found[0].path not in self._foreign:
                 self.reached.add(bounds.MODULES)
                 return module
-            value = self._names_of(found[0]).get(found[1][0])
-            if not isinstance(value, Module):
-                return value if isinstance(value, Function | Class) else module
-            module = value
+            there = self._names_of(found[0]).get(found[1][0])
+            if not isinstance(there, Module):
+                if isinstance(there, Function | Class | Criterion | Instance | OneOf | Table):
+                    return there
+                return module
+            module = there
         return module
 
     def _names_of(self, module: ProjectModule) -> Names:
@@ -266,6 +270,8 @@ class Walk(Calls):
             return altered(value, key=key, name=name) if isinstance(value, Loader) else value
         if len(values) == 1 and isinstance(values[0], Count) and values[0].of == "length":
             return values[0]
+        if values and all(callees(value) for value in values):
+            return reduce(lambda a, b: joined(a, b, self.unknown), values)
         hows = {value.how for value in values if isinstance(value, Criterion)}
         if hows and hows != {"mean"}:
             return Criterion("none", name)
@@ -413,13 +419,8 @@ class Walk(Calls):
         value = self.evaluate(node.value)
         del value
         call = node.value
-        if isinstance(call, ast.Call) and not isinstance(call.func, ast.Name):
-            # `dist.all_reduce(total)` changes what it is given.
-            for argument in call.args:
-                path = path_of(argument)
-                stored = self.names.get(path) if path else None
-                if isinstance(stored, Figure | Count) and stored.loops and "reduce" in last_name(call.func):
-                    self.names[path] = self.withdraw(stored)
+        if isinstance(call, ast.Call):
+            self.reduced_in_place(call)
 
 
 __all__ = ["Figures", "Walk"]

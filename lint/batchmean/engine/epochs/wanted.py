@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from batchmean.engine.epochs.rounds import MAX_DEPTH
 from batchmean.engine.epochs.spelling import last_name
-from batchmean.gate import accumulates, adds_up_here, gives_figures, trains_ranks
+from batchmean.gate import accumulates, adds_up_here, compares_ranks, gives_figures, trains_ranks
 
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -18,11 +18,17 @@ _MAKING: Final = re.compile(r"Loader|yield|Dataset|return\b")
 
 _TRAINERS: Final = re.compile(r"LightningModule$|Trainer$")
 
+_RANKED: Final = re.compile(r"all_reduce|gather|\breduce\(")
+
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _CALLED: Final = re.compile(r"(?<!def )\b(\w+)\(")
 _ASSIGNED: Final = re.compile(r"^\s*(?:self\.)?(\w+)\s*=(?!=)(.*)$")
 
 
+GIVEN: Final = re.compile(
+    r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
+)
+"""What people call the part of the data that a step is given."""
 STEP_METHODS: Final = ("training_step", "compute_loss")
 """The methods that Lightning's and Hugging Face's trainers call with each batch."""
 
@@ -62,6 +68,7 @@ class Wanted:
         self._nodes |= _calling(adding, words, made | {f.name for f in handed})
         self.called = frozenset(_CALLED.findall(text))
         """Every name that is called, or may be."""
+        self._nodes |= {f for f, own in texts.items() if f in giving and _RANKED.search(own)}
         self.trains = accumulates(text) or "backward" in text
         """Is something trained here?"""
         own = "\n".join(line for line in _outside(lines, tree))
@@ -82,8 +89,14 @@ def _steps(tree: ast.Module, texts: Mapping[_Function, str]) -> Iterator[_Functi
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and any(_TRAINERS.search(last_name(base)) for base in node.bases):
             yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in STEP_METHODS)
-    outer = [f for f, text in texts.items() if "pmean(" in text]
+    outer = [f for f, text in texts.items() if "pmean(" in text or _is_of_ranks(f, text)]
     yield from (f for f in outer if not any(f is not other and _holds(other, f) for other in outer))
+
+
+def _is_of_ranks(function: _Function, text: str) -> bool:
+    """Is it called with one batch, and are the figures of ranks compared in it?"""
+    names = [parameter.arg for parameter in (*function.args.args, *function.args.kwonlyargs)]
+    return compares_ranks(text) and "for " not in text and any(map(GIVEN.search, names))
 
 
 def _holds(outer: _Function, inner: _Function) -> bool:
