@@ -212,7 +212,7 @@ class Function:
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     names: Any
-    receiver: Instance | None = None
+    receiver: Instance | OneOf | None = None
     gives: Literal["value", "value and gradient", "gradient"] = "value"
     has_aux: bool = False
 

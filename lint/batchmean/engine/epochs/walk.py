@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Final
 
 from batchmean import operations
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import callees, joined
-from batchmean.engine.epochs.calls import Calls
+from batchmean.engine.epochs.arithmetic import joined
+from batchmean.engine.epochs.classes import Classes
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
-from batchmean.engine.epochs.syntax import attributes, is_mapped, own_statements, reset_names
+from batchmean.engine.epochs.syntax import is_mapped, own_statements, reset_names
 from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
     Class,
-    Count,
     Criterion,
     Figure,
     Figures,
     Function,
     Instance,
-    Loader,
     Loop,
     Module,
     Number,
@@ -53,7 +51,7 @@ _MAX_HOPS: Final = 3
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-class Walk(Calls):
+class Walk(Classes):
     """Runs the module, then its functions: those that nothing here calls first, then those that were not reached."""
 
     def __init__(self, tree: ast.Module, wanted: Wanted, project: Project | None = None) -> None:
@@ -70,8 +68,6 @@ class Walk(Calls):
         self._entered: set[ast.AST] = set()
         self._active: list[ast.AST] = []
         self._returns: list[Value] = []
-        self._attributes: dict[ast.ClassDef, Mapping[str, list[ast.expr]]] = {}
-        self._made: dict[tuple[ast.ClassDef, str], Value] = {}
         self._yields: dict[ast.AST, bool] = {}
 
     def run(self) -> None:
@@ -95,6 +91,8 @@ class Walk(Calls):
                 self.names, self.loops = module, ()
                 if node in self._wanted.steps:
                     self._step(function)
+                elif isinstance(function.receiver, Instance):
+                    self.follow(altered(function, receiver=self.any_of(function.receiver.cls)), [], {})
                 else:
                     self.follow(function, [], {})
 
@@ -221,61 +219,15 @@ class Walk(Calls):
             return self._foreign[module.path]
         names = self._foreign[module.path] = self.names_within(None)
         outer = (self.names, self.loops, self._file, self._returns, len(self._defined))
+        classes = len(self.classes)
         self.names, self.loops, self._file = names, (), module.path
         try:
             self._block([node for node in module.tree.body if isinstance(node, _DEFINING)])
         finally:
             self.names, self.loops, self._file, self._returns, defined = outer
             del self._defined[defined:]  # they are judged where they stand
+            del self.classes[classes:]
         return names
-
-    def method_of(self, instance: Instance, name: str) -> Function | None:
-        for node in instance.cls.node.body:
-            if isinstance(node, _FUNCTIONS) and node.name == name:
-                is_static = any(last_name(d) == "staticmethod" for d in node.decorator_list)
-                return Function(node, instance.cls.names, None if is_static else instance)
-        for base in instance.cls.node.bases:
-            parent = instance.cls.names.find(last_name(base))
-            if isinstance(parent, Class) and parent.node is not instance.cls.node:
-                return self.method_of(Instance(parent), name)
-        return None
-
-    def of_instance(self, base: Instance, name: str) -> Value:
-        method = self.method_of(base, name)
-        if method is not None:
-            return method
-        node = base.cls.node
-        if (node, name) not in self._made:
-            self._made[node, name] = Unknown(f"{node.name}.{name}", name)  # for what is made of itself
-            self._made[node, name] = self._attribute_of(base, name)
-        return self._made[node, name]
-
-    def _attribute_of(self, base: Instance, name: str) -> Value:
-        """What the class stores under an attribute, where that is one thing that matters here."""
-        node = base.cls.node
-        if node not in self._attributes:
-            self._attributes[node] = attributes(node)
-        made = self._attributes[node].get(name, [])
-        key = f"{node.name}.{name}"
-        outer, loops = self.names, self.loops
-        self.names, self.loops = self.names_within(base.cls.names), ()
-        self.names["self"] = base
-        try:
-            values = [self.evaluate(expression) for expression in made]
-        finally:
-            self.names, self.loops = outer, loops
-        kept = [value for value in values if isinstance(value, Loader | Criterion | Instance)]
-        if len(values) == 1 and kept:
-            value = kept[0]
-            return altered(value, key=key, name=name) if isinstance(value, Loader) else value
-        if len(values) == 1 and isinstance(values[0], Count) and values[0].of == "length":
-            return values[0]
-        if values and all(callees(value) for value in values):
-            return reduce(lambda a, b: joined(a, b, self.unknown), values)
-        hows = {value.how for value in values if isinstance(value, Criterion)}
-        if hows and hows != {"mean"}:
-            return Criterion("none", name)
-        return Unknown(key, name)
 
     def _block(self, body: Sequence[ast.stmt]) -> bool:
         """Walk statements; False if the end is not reached."""
@@ -342,6 +294,7 @@ class Walk(Calls):
     def _class(self, node: ast.ClassDef) -> None:
         cls = Class(node, self.names)
         self.names[node.name] = cls
+        self.classes.append(cls)
         for method in node.body:
             if isinstance(method, _FUNCTIONS):
                 is_static = any(last_name(d) == "staticmethod" for d in method.decorator_list)
