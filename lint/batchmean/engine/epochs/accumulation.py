@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
-from typing import Final, TypeAlias
+from typing import Final
 
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name, last_name, path_of, setting_name
-from batchmean.engine.epochs.syntax import innermost
+from batchmean.engine.epochs.syntax import AnyFunction, functions_of, innermost, is_automatic
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
 
@@ -25,14 +25,13 @@ _AVERAGES: Final = "this divides by the accumulation steps itself"
 _OPTIMIZER: Final = re.compile(r"opt|scaler|solver", re.I)
 MOST: Final = 50
 """So many calls of `backward` are looked at in one module."""
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS: Final = frozenset("range len int print max min ceil Accelerator add_argument format info".split())
 """Calls that are given the steps and do nothing to a loss."""
 
 
 def accumulations(
-    tree: ast.Module, walk: Calls, steps: Set[Function], on_bound: Callable[[str], None]
+    tree: ast.Module, walk: Calls, steps: Set[AnyFunction], on_bound: Callable[[str], None]
 ) -> Iterator[Miscount]:
     """Every loss that is divided by the accumulation steps twice, or never, or that is a mean over the tokens of a
     micro-batch and is handed to what divides by them. `on_bound` is told where there are more than are looked at.
@@ -41,7 +40,8 @@ def accumulations(
     """
     dividing = Dividing(tree)
     left = MOST
-    for scope in [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]:
+    functions = functions_of(tree)
+    for scope in functions:
         statements = list(_statements(scope.body, ()))
         is_lightning = scope in steps and scope in dividing.lightning
         for statement, path in statements:
@@ -60,7 +60,7 @@ def accumulations(
         on_bound(bounds.BACKWARD)
     for call, figure in figures[:MOST]:
         if figure.how == "mean" and figure.is_whole:
-            yield from _never(tree, call, figure)
+            yield from _never(functions, call, figure)
     yield from _handed(walk, dividing)
 
 
@@ -76,6 +76,8 @@ class Dividing:
         """The steps of Lightning's modules, whose loss its trainer divides."""
         self.lightning_steps: str | None = None
         """What its trainer is told, by its name; None where the module does not show it."""
+        self.trainer: ast.Call | None = None
+        """The call that tells it."""
         self.averages: ast.Call | None = None
         """An optimizer that averages the gradients of several calls."""
         self.is_told = False
@@ -87,7 +89,7 @@ class Dividing:
                 self._made(node, node.value)
             if isinstance(node, ast.Call):
                 self._called(node)
-            if isinstance(node, ast.ClassDef) and _is_automatic(node):
+            if isinstance(node, ast.ClassDef) and is_automatic([node]):
                 self.lightning.update(m for m in node.body if isinstance(m, _FUNCTIONS))
             for value in _settings(node):
                 self.is_told = True
@@ -132,6 +134,7 @@ class Dividing:
         if name == "Trainer" and "accumulate_grad_batches" in named:
             if not _is_one(named["accumulate_grad_batches"]):
                 self.lightning_steps = setting_name(named["accumulate_grad_batches"])
+                self.trainer = node
 
 
 def _settings(node: ast.AST) -> Iterator[ast.expr]:
@@ -151,15 +154,6 @@ def _settings(node: ast.AST) -> Iterator[ast.expr]:
 
 def _is_one(number: ast.expr) -> bool:
     return isinstance(number, ast.Constant) and number.value in (1, None)
-
-
-def _is_automatic(node: ast.ClassDef) -> bool:
-    """Is it a module of Lightning whose trainer takes the gradients?"""
-    if not any(last_name(base) == "LightningModule" for base in node.bases):
-        return False
-    return not any(
-        isinstance(n, ast.Attribute) and n.attr == "automatic_optimization" for n in ast.walk(node)
-    )
 
 
 def _undivided(walk: Calls, dividing: Dividing) -> Iterator[tuple[ast.Call, Figure]]:
@@ -187,7 +181,8 @@ def _handed(walk: Calls, dividing: Dividing) -> Iterator[Miscount]:
                     places = (*figure.places, Place(division, _DIVIDES), Place(dividing.averages, _AVERAGES))
                     yield Miscount(division, "accumulation", places, False, None, None, "optimizer")
     for step, given in walk.given.items():
-        is_lightning = step in dividing.lightning
+        made = walk.elsewhere.get(step)
+        is_lightning = step in dividing.lightning or (made is not None and _name_of(step) == "training_step")
         if is_lightning and dividing.lightning_steps is None:
             continue
         if not is_lightning and (
@@ -195,7 +190,8 @@ def _handed(walk: Calls, dividing: Dividing) -> Iterator[Miscount]:
         ):
             continue
         for value, figure in given[:1]:
-            yield from _token_mean(value, figure, value)
+            told = value if made is None else (dividing.trainer if is_lightning else made) or made
+            yield from _token_mean(told, figure, told)
 
 
 def _token_mean(node: ast.AST, figure: Figure, by: ast.AST) -> Iterator[Miscount]:
@@ -327,9 +323,9 @@ def _is_steps(node: ast.expr, steps: str) -> bool:
     return bool(name) and (name == steps or bool(STEPS.search(name)))
 
 
-def _never(tree: ast.Module, call: ast.Call, figure: Figure) -> Iterator[Miscount]:
+def _never(functions: Sequence[AnyFunction], call: ast.Call, figure: Figure) -> Iterator[Miscount]:
     """A mean whose gradients are added up over batches until the optimizer steps, and divided by nothing."""
-    scope = innermost(tree, call)
+    scope = innermost(functions, call)
     if scope is None:
         return
     statements = list(_statements(scope.body, ()))

@@ -108,6 +108,8 @@ class Calls(Methods):
                 return self._meter()
             if callee.node.name in _LOADERS:
                 return self._loader(args, kwargs, node)
+            if is_foreign(callee.node) and not is_foreign(node):
+                self.made_here.setdefault(callee, node)
             return Instance(callee)
         if isinstance(callee, Criterion):
             return self._reduced(callee, args, node)

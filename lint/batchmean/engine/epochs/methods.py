@@ -67,6 +67,12 @@ class Methods(Collectives):
         """The losses whose gradients are taken by a call."""
         self.given: dict[ast.AST, list[tuple[ast.expr, Figure]]] = {}
         """What the steps of trainers return."""
+        self.made_here: dict[Class, ast.Call] = {}
+        """The classes of other modules of the project of which an object is made, with the calls that do it."""
+        self.fitted: set[Class] = set()
+        """The classes of the objects that a trainer is given to fit."""
+        self.elsewhere: dict[ast.AST, ast.Call] = {}
+        """The steps of trainers that other modules define, with the calls that make an object of their class."""
         self._meters: dict[str, tuple[Figure, Count, ast.AST] | None] = {}
         """What averages' objects were given, by key; None where it was not one thing."""
 
@@ -191,6 +197,8 @@ class Methods(Collectives):
                 drops = any(k.arg in ("drop_remainder",) for k in node.keywords) or len(args) > 1
                 return Loader(self.unknown().key, base.data, not is_one and not drops)
             return base if name != "repeat" else altered(base, may_count=False)
+        if name == "fit" and args and isinstance(args[0], Instance):
+            self.fitted.add(args[0].cls)
         if isinstance(base, Unknown):
             if name == "size":
                 return self.length_at(ShapeOf(base), args[0]) if args else ShapeOf(base)

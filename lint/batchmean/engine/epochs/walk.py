@@ -15,7 +15,7 @@ from batchmean.engine.epochs.classes import Classes
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
-from batchmean.engine.epochs.syntax import is_mapped, own_statements, reset_names
+from batchmean.engine.epochs.syntax import is_automatic, is_mapped, is_trainer, own_statements, reset_names
 from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
@@ -96,6 +96,19 @@ class Walk(Classes):
                 else:
                     self.follow(function, [], {})
 
+        self._run_elsewhere()
+
+    def _run_elsewhere(self) -> None:
+        """Walk the steps of trainers that other modules define, where an object of their class is made here."""
+        for cls, call in tuple(self.made_here.items()) if self._wanted.trains else ():
+            line = [one.node for one in self.line_of(cls)]
+            name = "training_step" if cls in self.fitted and is_automatic(line) else ""
+            name = "compute_loss" if any(map(is_trainer, line)) else name
+            function = self.method_of(Instance(cls), name) if name else None
+            if function is not None:
+                self.elsewhere[function.node] = call
+                self._step(function)
+
     def _step(self, function: Function) -> None:
         """Walk a function that is called with each batch, by a trainer or on each device."""
         node = function.node
@@ -110,6 +123,9 @@ class Walk(Classes):
         }
         self.follow(function, [], given)
         self.loops = ()
+
+    def _is_step(self, function: ast.AST) -> bool:
+        return function in self._wanted.steps or function in self.elsewhere
 
     def _loss_of(self, value: ast.expr | None) -> None:
         """What a step returns to its trainer: the loss, first of a tuple, or under its name."""
@@ -260,7 +276,7 @@ class Walk(Classes):
             case ast.AugAssign():
                 self._augmented(node)
             case ast.Return():
-                if self._active and self._active[-1] in self._wanted.steps:
+                if self._active and self._is_step(self._active[-1]):
                     self._loss_of(node.value)
                 self._returns.append(self.evaluate(node.value))
                 return False
