@@ -27,7 +27,7 @@ _AT_ONCE: Final = ("sum(", "= [", "=[")
 """What a comprehension may be summed by, or stored as."""
 _DIFFERENTIATED: Final = (
     "backward(", "training_step", "compute_loss", "grad(", ".gradient(", "MultiSteps(",
-    "Trainer(",
+    "Trainer(", "TrainingArguments(",
 )  # fmt: skip
 """How a loss comes to an optimizer."""
 

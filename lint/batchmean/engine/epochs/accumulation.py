@@ -41,7 +41,7 @@ def accumulations(
     dividing = Dividing(tree)
     left = MOST
     functions = functions_of(tree)
-    for scope in functions:
+    for scope in (*functions, tree):
         statements = list(_statements(scope.body, ()))
         is_lightning = scope in steps and scope in dividing.lightning
         for statement, path in statements:
@@ -60,7 +60,7 @@ def accumulations(
         on_bound(bounds.BACKWARD)
     for call, figure in figures[:MOST]:
         if figure.how == "mean" and figure.is_whole:
-            yield from _never(functions, call, figure)
+            yield from _never(tree, functions, call, figure)
     yield from _handed(walk, dividing)
 
 
@@ -70,6 +70,8 @@ class Dividing:
     def __init__(self, tree: ast.Module) -> None:
         self.engines: dict[str, str] = {}
         """The objects whose `backward` does, by their names, with the name of the number, if there is one."""
+        self.plugins: dict[str, ast.Call] = {}
+        """What tells Accelerate how DeepSpeed divides, by its names."""
         self.undividing: set[str] = set()
         """The objects whose `backward` does not."""
         self.lightning: set[ast.AST] = set()
@@ -106,12 +108,19 @@ class Dividing:
 
     def _made(self, node: ast.Assign, call: ast.Call) -> None:
         name = last_name(call.func)
+        if name == "DeepSpeedPlugin":
+            self.plugins.update((last_name(target), call) for target in node.targets)
         if name in ("Accelerator", "Fabric"):
             number = next((k.value for k in call.keywords if k.arg == _SETTING), None)
             plugin = next((k.value for k in call.keywords if k.arg == "gradient_accumulation_plugin"), None)
             if isinstance(plugin, ast.Call):
                 number = next((k.value for k in plugin.keywords if k.arg == "num_steps"), None)
-            is_known = plugin is None and not any(k.arg is None for k in call.keywords)
+            engine = next((k.value for k in call.keywords if k.arg == "deepspeed_plugin"), None)
+            if engine is not None:
+                made = engine if isinstance(engine, ast.Call) else self.plugins.get(last_name(engine))
+                given = made.keywords if made is not None else []
+                number = next((k.value for k in given if k.arg == _SETTING), None)
+            is_known = plugin is engine is None and not any(k.arg is None for k in call.keywords)
             for target in node.targets:
                 if number is not None and not _is_one(number):
                     self.engines[last_name(target)] = setting_name(number)
@@ -323,11 +332,11 @@ def _is_steps(node: ast.expr, steps: str) -> bool:
     return bool(name) and (name == steps or bool(STEPS.search(name)))
 
 
-def _never(functions: Sequence[AnyFunction], call: ast.Call, figure: Figure) -> Iterator[Miscount]:
+def _never(
+    tree: ast.Module, functions: Sequence[AnyFunction], call: ast.Call, figure: Figure
+) -> Iterator[Miscount]:
     """A mean whose gradients are added up over batches until the optimizer steps, and divided by nothing."""
-    scope = innermost(functions, call)
-    if scope is None:
-        return
+    scope = innermost(functions, call) or tree
     statements = list(_statements(scope.body, ()))
     path = next((where for statement, where in statements if any(c is call for c in _calls(statement))), None)
     if path is None:
@@ -387,7 +396,7 @@ def _steps_optimizer(call: ast.Call) -> bool:
     )
 
 
-def _is_used_otherwise(scope: ast.FunctionDef | ast.AsyncFunctionDef, every: ast.If, steps: str) -> bool:
+def _is_used_otherwise(scope: AnyFunction | ast.Module, every: ast.If, steps: str) -> bool:
     """Does anything but the test, a count or a message use the steps, or is a gradient scaled?"""
     allowed = {id(node) for node in ast.walk(every.test)}
     for node in ast.walk(scope):

@@ -61,6 +61,7 @@ class Calls(Methods):
         name = last_name(function)
         if isinstance(function, ast.Attribute):
             base = self._receiver(function)
+            base = self.imported(base) if name == "get" else base
             if name in PLACED and self._is_given_back(base, name):
                 return base
             if not isinstance(base, Module | Instance | OneOf):

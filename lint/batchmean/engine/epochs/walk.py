@@ -327,7 +327,7 @@ class Walk(Classes):
                     return
         value = self.evaluate(node.value)
         for target in node.targets:
-            self.bind(target, value)
+            self.bind(target, self.drawn(value, target, node.value))
 
     def _store(self, path: str, value: Value) -> None:
         self.names[path] = value
