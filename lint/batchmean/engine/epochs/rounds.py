@@ -10,7 +10,7 @@ from typing import Final
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic
 from batchmean.engine.epochs.names import Names
-from batchmean.engine.epochs.spelling import last_name, path_of
+from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
 from batchmean.engine.epochs.values import (
     About,
     Batch,
@@ -180,6 +180,8 @@ class Rounds(Arithmetic):
                 self.names[path_of(target.value)] = altered(base, about="ignored")
         if not path:
             return
+        if isinstance(target, ast.Attribute) and target.attr in REDUCTIONS:
+            self.names[path_of(target.value)] = self.unknown()  # a criterion that is told otherwise later
         self.names.drop_below(path)
         if isinstance(value, Number):
             value = Number(value.value, self.loops)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from batchmean.engine.epochs.spelling import last_name, path_of
+from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
 
@@ -85,6 +85,8 @@ def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
             ):
                 if not (isinstance(node.value, ast.Constant) and node.value.value is None):
                     found.setdefault(target.attr, []).append(node.value)
+            if isinstance(target, ast.Attribute) and target.attr in REDUCTIONS:
+                found.setdefault(last_name(target.value), []).append(ast.Constant(Ellipsis))
         for target in node.targets:
             if isinstance(target, ast.Tuple):
                 for element in target.elts:

@@ -13,6 +13,7 @@ from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, altered, 
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     Alternatives,
+    BuiltinValue,
     Case,
     Const,
     DictValue,
@@ -42,8 +43,14 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
         base = context.evaluate(target.value)
         if isinstance(base, InstanceValue):
             base.attributes[target.attr] = named(value, target.attr)
+        elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
+            bind(context, target.value, context.opaque())  # criterion.reduction = "none"
     elif isinstance(target, ast.Subscript):
         _store_item(context, target, value)
+
+
+def _cases(value: Value) -> list[Value]:
+    return [case.value for case in value.cases] if isinstance(value, Alternatives) else [value]
 
 
 def elements(context: Context, value: Value, count: int, starred: bool = False) -> list[Value]:
