@@ -11,7 +11,7 @@ import enum
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from batchmean.engine.domain.paths import Path, common, excludes, extended
+from batchmean.engine.domain.paths import Decision, Path, common, excludes, extended
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
@@ -217,12 +217,18 @@ def _either(one: Path, other: Path) -> Path | None:
     mine = [d for d in one if id(d) not in yours]
     theirs = [d for d in other if id(d) not in ours]
     if mine and theirs:
-        mine, theirs = [d for d in mine if d not in other], [d for d in theirs if d not in one]
+        mine, theirs = _without(mine, theirs), _without(theirs, mine)
     if not mine or not theirs:
         return other if not theirs else one
     if len(mine) == len(theirs) == 1 and mine[0] == theirs[0].negated():
         return common([one, other])
     return None
+
+
+def _without(some: Sequence[Decision], others: Sequence[Decision]) -> list[Decision]:
+    """Those that none of the others equals."""
+    keys = {d.key for d in others}  # most of what is not equal has another
+    return [d for d in some if d.key not in keys or d not in others]
 
 
 def _each_once(cases: Iterable[Case]) -> list[Case]:
