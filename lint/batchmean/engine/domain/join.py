@@ -20,8 +20,8 @@ from batchmean.engine.domain.tensors import (
     Place,
     Tensor,
     altered,
+    atom_of,
     from_atom,
-    intern,
     is_unknown,
 )
 from batchmean.engine.domain.values import (
@@ -112,8 +112,14 @@ def _one_number(cases: Sequence[Case]) -> Value | None:
         accounts.update((id(account), account) for account in case.value.reductions)
     if not accounts or len(accounts) > MAX_CASES:
         return None
-    key = intern("one number of", *sorted(r.integrand.key for r in accounts.values()), len(cases))
-    number = from_atom(Atom(key, kind="computed", shape=SCALAR), SCALAR)
+    number = from_atom(
+        atom_of(
+            ("one number of", *sorted(r.integrand.key for r in accounts.values()), len(cases)),
+            kind="computed",
+            shape=SCALAR,
+        ),
+        SCALAR,
+    )
     return altered(number, reductions=tuple(accounts.values()))
 
 
@@ -271,8 +277,8 @@ def _one_unknown(a: Value, b: Value, of_one_shape: bool = True) -> Value | None:
     first, last = sorted((mine.key, theirs.key))
     place: Place | None = mine.place or theirs.place
     shape = a.shape if same_shape else Shape(rank=a.shape.rank) if a.shape.rank == 0 else Shape()
-    atom = Atom(
-        intern("one of", first, last),
+    atom = atom_of(
+        ("one of", first, last),
         names=names,
         kind=mine.kind,
         place=place,
