@@ -141,7 +141,9 @@ def worth_parsing(text: str, loops: bool = True) -> bool:
     Without `loops` what training loops add up is left aside.
     """
     if not speaks_of_losses(text):
-        return loops and "Train" in text and accumulates(text)  # of what a module of the project hands to a trainer
+        return (
+            loops and "Train" in text and accumulates(text)
+        )  # of what a module of the project hands to a trainer
     if loops and adds_up(text):
         return True
     divides_a_mean = _divides_a_mean(text)

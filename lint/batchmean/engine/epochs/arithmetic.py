@@ -37,7 +37,7 @@ ADDED_UP: Final = "they are added up over the batches"
 VALID: Final = "this is a mean over the positions that count"
 
 _PERCENT: Final = 100
-_MOST_CALLEES: Final = 8
+MOST_CALLEES: Final = 8
 """What may be one of more functions or criteria is unknown."""
 _STEM: Final = re.compile(
     r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
@@ -404,7 +404,7 @@ def one_of(found: Iterable[Callee]) -> OneOf | Callee | None:
     different = tuple(dict.fromkeys(found))
     if len(different) == 1:
         return different[0]
-    return OneOf(different) if 0 < len(different) <= _MOST_CALLEES else None
+    return OneOf(different) if 0 < len(different) <= MOST_CALLEES else None
 
 
 def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> Value:

@@ -28,7 +28,7 @@ from batchmean.project import full_name
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MOST_ANCESTORS: Final = 8
-_MOST_HEIRS: Final = 4
+MOST_HEIRS: Final = 4
 """A class with more heirs is walked as it stands: what they make of it is unknown."""
 
 
@@ -77,7 +77,7 @@ class Classes(Calls):
     def any_of(self, cls: Class) -> Instance | OneOf:
         """An object of the class, or of one of those of the module that inherit from it, if there are any."""
         heirs = [one for one in self.classes if one.node is not cls.node and cls.node in self._line(one)]
-        if not heirs or len(heirs) > _MOST_HEIRS:
+        if not heirs or len(heirs) > MOST_HEIRS:
             return Instance(cls)
         made = heirs if is_abstract(cls.node) else [cls, *heirs]
         found = tuple(Instance(one) for one in made if not is_abstract(one.node))
