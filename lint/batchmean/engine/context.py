@@ -56,6 +56,8 @@ MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
 MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
 """How many combinations of values are worked out for one operation."""
+_NODES_OF_ACCOUNT: Final = 5
+"""How many nodes are read in the time that one account takes, from the recognition of the loss to the verdict of the rules."""
 _ROWS_PER_NODE: Final = 2
 """How many of them take the time in which one node is read, as long as they are few."""
 _FEW: Final = 8
@@ -116,7 +118,7 @@ class Context(ABC):
 
     def record(self, reduction: Reduction) -> Reduction:
         """Enter a reduction in the ledger."""
-        self.spend()
+        self.spend(_NODES_OF_ACCOUNT)
         self.ledger.accounts.append(reduction)
         return reduction
 
