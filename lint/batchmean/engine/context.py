@@ -55,8 +55,10 @@ MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
 MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
 """How many combinations of values are worked out for one operation."""
-_NODES_OF_ACCOUNT: Final = 5
-"""How many nodes are read in the time that one account takes, from the recognition of the loss to the verdict of the rules."""
+_ACCOUNTS: Final = 1000
+"""So many accounts of losses are entered as if they cost nothing: more than anybody writes into one file."""
+_NODES_OF_ACCOUNT: Final = 6
+"""How many nodes are read in the time that one of the others takes, from the recognition of the loss to its verdict."""
 _ROWS_PER_NODE: Final = 2
 """How many of them take the time in which one node is read, as long as they are few."""
 _FEW: Final = 8
@@ -117,7 +119,7 @@ class Context(ABC):
 
     def record(self, reduction: Reduction) -> Reduction:
         """Enter a reduction in the ledger."""
-        self.spend(_NODES_OF_ACCOUNT)
+        self.spend(1 if len(self.ledger.accounts) < _ACCOUNTS else _NODES_OF_ACCOUNT)
         self.ledger.accounts.append(reduction)
         return reduction
 
