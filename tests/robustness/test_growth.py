@@ -71,6 +71,19 @@ def test_what_is_compared_does_not_grow_with_the_square(name: str) -> None:
     assert called[1] <= 4.6 * called[0] + 50_000
 
 
+def test_a_place_that_reduces_a_loss_costs_more_than_its_nodes_and_once() -> None:
+    def read(*lines: str) -> int:
+        text = "import numpy as np\ndef f(p, c):\n    t = np.log(p)\n" + "".join(
+            f"    {line}\n" for line in lines
+        )
+        return work(ast.parse(text), text.split("\n"))
+
+    loss = "z = -(p * np.log(p)).mean()"
+    assert read(loss, loss) - read(loss) == read(loss, loss, loss) - read(loss, loss) == 13
+    ways = "if c: t = t * 2"
+    assert read(ways, "return -(p * t).mean()") - read("return -(p * t).mean()") < 20
+
+
 # What stands before it.
 
 
