@@ -79,7 +79,7 @@ def test_a_place_that_reduces_a_loss_costs_more_than_its_nodes_and_once() -> Non
         return work(ast.parse(text), text.split("\n"))
 
     loss = "z = -(p * np.log(p)).mean()"
-    assert read(loss, loss) - read(loss) == read(loss, loss, loss) - read(loss, loss) == 13
+    assert read(loss, loss) - read(loss) == read(loss, loss, loss) - read(loss, loss) == 14
     ways = "if c: t = t * 2"
     assert read(ways, "return -(p * t).mean()") - read("return -(p * t).mean()") < 20
 
