@@ -25,7 +25,7 @@ from typing import Any
 
 import batchmean.baseline
 import batchmean.config
-import batchmean.engine.epochs
+import batchmean.engine.epochs.totals
 import batchmean.functions
 import batchmean.since
 from batchmean.agent import Tools
@@ -127,7 +127,7 @@ def epochs_of_bytes(data: bytes) -> None:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    list(batchmean.engine.epochs.epochs(tree, text.split("\n"), lambda bound: None))
+    list(batchmean.engine.epochs.totals.epochs(tree, text.split("\n"), lambda bound: None))
 
 
 def baseline_of_bytes(data: bytes) -> None:
