@@ -23,6 +23,7 @@ from batchmean.baseline import Baselines
 from batchmean.check import Check
 from batchmean.config import ConfigError, Settings, codes_from, rule_names
 from batchmean.explain import page
+from batchmean.output import printable
 from batchmean.output.jsonl import brief, failure
 from batchmean.report import Report
 from batchmean.rewrite import diff, rewrite, scale_note
@@ -191,9 +192,8 @@ class Tools:
         """The path, if it leads to what is below the folder."""
         whole = self._root / path
         if "\0" in path or not whole.resolve().is_relative_to(self._root):
-            raise ToolError(
-                f"{legible(path)} is not below {legible(str(self._root))}, where this server was started"
-            )
+            place = f"{legible(path)} is not below {legible(str(self._root))}"
+            raise ToolError(printable(f"{place}, where this server was started"))
         return os.path.relpath(whole, self._root)
 
 

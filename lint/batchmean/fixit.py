@@ -57,7 +57,9 @@ def _edits(finding: Finding) -> tuple[Edit, ...]:
 
 def _fixable(text: str, findings: list[Finding]) -> list[Finding]:
     """The findings with a safe fix: Fixit may apply all of them at once, so they have to hold together."""
-    chosen = apart([finding for finding in findings if finding.fix is not None and finding.fix.safe])
+    chosen = apart(
+        [finding for finding in findings if finding.fix is not None and finding.fix.safe], by_line=True
+    )
     if len(chosen) < 2:
         return chosen
     after = check_source(apply(text, [edit for finding in chosen for edit in _edits(finding)]), select=EVERY)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sys
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 TOTALS: Final = frozenset(("BMN501", "BMN502"))
 """What is told of the figure of an epoch, which trains nothing."""
-_PASSES = 50  # more fixes of one statement than anybody writes
+_TRIES: Final = 8
+"""How often the fixes of one file are applied and it is analysed again, however large it is."""
+_MOST_TRIES: Final = 50
+_CHARACTERS: Final = 400_000  # that are analysed beyond the first tries
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NAMED = 3  # places that the note about the scale names
 _ATTEMPTS = 64  # at finding the comments that would make other code
@@ -116,17 +121,20 @@ def _rewritten(
 ) -> tuple[bytes, list[Finding], list[Finding]]:
     """The file with its fixes applied, what they fixed, and what is left."""
     fixed: list[Finding] = []
-    for _ in range(_PASSES):
-        chosen = apart([f for f in findings if f.fix is not None and (f.fix.safe or unsafe)])
-        # Each fix is known to hold by itself; if they do not hold together, they are applied one by one.
-        for attempt in (chosen, chosen[:1]):
-            step = attempt and _applied(data, findings, attempt, path, check)
-            if step:
-                break
+    attempt: list[Finding] = []
+    for _ in range(min(_TRIES + _CHARACTERS // (len(data) + 1), _MOST_TRIES)):
+        if not attempt:
+            attempt = apart([f for f in findings if f.fix is not None and (f.fix.safe or unsafe)])
+        if not attempt:
+            break
+        if step := _applied(data, findings, attempt, path, check):
+            data, findings = step
+            fixed += attempt
+            attempt = []
+        elif len(attempt) > 1:  # each fix is known to hold by itself, but they do not hold together
+            attempt = attempt[: len(attempt) // 2]
         else:
             break
-        data, findings = step
-        fixed += attempt
     return data, fixed, findings
 
 
@@ -219,17 +227,42 @@ def _applied(
     return (after, left) if Counter(f.code for f in left) <= allowed else None
 
 
-def apart(findings: Sequence[Finding]) -> list[Finding]:
-    """Those whose fixes touch no line of one before them."""
+def apart(findings: Sequence[Finding], *, by_line: bool = False) -> list[Finding]:
+    """Those whose fixes touch none of one before them; `by_line`, not even a line of it.
+
+    In a line that a fix changes it has what is between its edits and what the finding is about, too.
+    """
     chosen: list[Finding] = []
-    taken: set[tuple[int | None, int]] = set()
+    taken: dict[tuple[int | None, int], list[tuple[int, int]]] = {}
     for finding in findings:
-        edits = finding.fix.edits if finding.fix is not None else ()
-        lines = {(e.cell, line) for e in edits for line in range(e.span.line, e.span.end_line + 1)}
-        if not lines & taken:
+        own = _columns(finding)
+        if all(_is_free(taken.get(line, []), *((0, sys.maxsize) if by_line else own[line])) for line in own):
             chosen.append(finding)
-            taken |= lines
+            for line, columns in own.items():
+                insort(taken.setdefault(line, []), columns)
     return chosen
+
+
+def _columns(finding: Finding) -> dict[tuple[int | None, int], tuple[int, int]]:
+    """From where to where a fix, or what it mends, goes in each line that it changes."""
+    edits = finding.fix.edits if finding.fix is not None else ()
+    lines = {(e.cell, line) for e in edits for line in range(e.span.line, e.span.end_line + 1)}
+    spans = [*((e.cell, e.span) for e in edits), (finding.cell, finding.span)]
+    found: dict[tuple[int | None, int], tuple[int, int]] = {}
+    for cell, span in spans:
+        for line in range(span.line, span.end_line + 1):
+            if (cell, line) in lines:
+                first = span.column if line == span.line else 0
+                last = span.end_column if line == span.end_line else sys.maxsize
+                before = found.get((cell, line), (first, last))
+                found[cell, line] = min(first, before[0]), max(last, before[1])
+    return found
+
+
+def _is_free(taken: list[tuple[int, int]], first: int, last: int) -> bool:
+    """Does none of these touch this one? They are in order, and do not touch each other."""
+    at = bisect_left(taken, (first, last))
+    return (at == 0 or taken[at - 1][1] < first) and (at == len(taken) or taken[at][0] > last)
 
 
 def diff(change: Change) -> str:

@@ -117,8 +117,9 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path: Path) -> None:
     (folder / "link.py").symlink_to(outside)
 
     async def conversation(client: Any) -> None:
-        for path in ("../outside.py", str(outside), "link.py", ".."):
-            assert "is not below" in await refusal(client, "check", paths=[path])
+        for path in ("../outside.py", str(outside), "link.py", "..", "../a\r\nb.py\x1b[2J"):
+            said = await refusal(client, "check", paths=[path])
+            assert "is not below" in said and len(said.splitlines()) == 1 and "\x1b" not in said
             assert "is not below" in await refusal(client, "fix", paths=[path], apply=True)
         assert "did you mean BMN102?" in await refusal(client, "explain", rule="class-axes-mean")
         assert "unknown code 'BMN9X'" in await refusal(client, "check", paths=["."], select="BMN9X")

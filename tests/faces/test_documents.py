@@ -203,3 +203,10 @@ def test_a_spoilt_notebook_is_a_line_or_still_one(data: st.DataObject, style: Ca
         if source:
             number = int(where.rsplit(" ", 1)[1])
             assert unify_line_ends(literals._read(number)[0]) == source
+
+
+@pytest.mark.parametrize("name", [".md", "folder/.qmd", ".ipynb"])
+def test_a_document_may_be_called_by_its_ending_alone(name: str) -> None:
+    cell = {"cell_type": "code", "source": ["x = 1\n"]}
+    content = json.dumps({"cells": [cell]}) if name == ".ipynb" else "```python\nx = 1\n```\n"
+    assert Document(content, name).text.strip() == "x = 1"

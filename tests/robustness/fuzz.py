@@ -454,8 +454,8 @@ def main() -> None:
             return bytes(atheris.Mutate(data, max_size))
         if target == "conversations":
             return changed_conversation(data, seed)[:max_size]
-        if target == "runs" and seed % 3:
-            return fuzz_runs.changed_files(data, seed)[:max_size]
+        if target in fuzz_runs.CHANGES and seed % 3:
+            return fuzz_runs.CHANGES[target](data, seed)[:max_size]
         if target not in ("lint", "fixes", "epochs") and seed % 3:
             return changed_tokens(data, seed)[:max_size]
         return mutate(data.decode("utf-8", "replace"), seed).encode("utf-8", "replace")[:max_size]

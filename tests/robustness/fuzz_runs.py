@@ -7,22 +7,34 @@ from __future__ import annotations
 
 import ast
 import io
+import lzma
 import os
 import random
 import re
 import shutil
+import struct
+import tarfile
 import tempfile
+import warnings
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from typing import Any
 
 import batchmean.baseline
 import batchmean.config
-import batchmean.engine.epochs
+import batchmean.engine.epochs.totals
 import batchmean.functions
 import batchmean.since
+from batchmean.agent import Tools
 from batchmean.cli import main
+from batchmean.function_tables import from_table
+from batchmean.linter import lint
+from batchmean.scan import sources
+from batchmean.source import MAX_BYTES, SourceError
+from mcp.server.mcpserver.exceptions import ToolError
 
 from tests.robustness.mutation import excerpts, mutate
 
@@ -37,6 +49,23 @@ _NAMES = (
     "n.ipynb",
     "d.md",
     "base.json",
+)
+_RAISED = (
+    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError),
+    *(tarfile.TarError, zipfile.BadZipFile, struct.error, KeyError, IndexError, OverflowError),
+)
+"""What the libraries raise of an archive that is none."""
+_MEMBERS = (
+    "a.py",
+    "../b.py",
+    "/c.py",
+    "d/" * 60 + "e.py",
+    "é.py",
+    "a\nb.py",
+    "n.ipynb",
+    "x.txt",
+    "a.py/",
+    "\0.py",
 )
 _MARK = re.compile(rb"^#### (\w.*)\n", re.MULTILINE)
 _SAYS = re.compile(r"warning: |error: |batchmean: |[^\n]*: |Nothing |\d+ |no |[A-Z]")
@@ -98,7 +127,7 @@ def epochs_of_bytes(data: bytes) -> None:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    list(batchmean.engine.epochs.epochs(tree, text.split("\n"), lambda bound: None))
+    list(batchmean.engine.epochs.totals.epochs(tree, text.split("\n"), lambda bound: None))
 
 
 def baseline_of_bytes(data: bytes) -> None:
@@ -132,9 +161,6 @@ def since_of_bytes(data: bytes) -> None:
 
 def functions_of_bytes(data: bytes) -> None:
     """Lines of a table mean something, or one line says what is wrong with them."""
-    from batchmean.function_tables import from_table
-    from batchmean.linter import lint
-
     lines = data.decode("utf-8", "replace").split("\n")
     table = {}
     for line in filter(None, lines):
@@ -157,25 +183,25 @@ def functions_of_bytes(data: bytes) -> None:
 
 def archive_of_bytes(data: bytes) -> None:
     """What an archive holds is told as bytes or as an error; nothing else happens, wherever its members point to."""
-    from batchmean.scan import sources
-    from batchmean.source import SourceError
-
     kind = "zip" if data[:2] == b"PK" else "tar"
     path = str(_BESIDE / f"fuzzed-archive.{kind}")
     Path(path).write_bytes(data)
-    piece = sources.Piece(kind, path, path, "r", [])
+    pieces = [sources.Piece(kind, path, path, "r", [])]
     # The scan reads in a process of its own, for what the libraries raise; it is their endless loops that count here.
     with suppress(Exception):
-        for item in sources.items(piece):
-            with suppress(SourceError):
-                assert isinstance(item.read(), bytes)
+        if kind == "zip":
+            pieces = sources.cut(pieces[0])
+    for piece in pieces:
+        with suppress(*_RAISED):
+            for item in sources.items(piece):
+                with suppress(SourceError, *_RAISED):
+                    content = item.read()
+                    assert isinstance(content, bytes)
+                    assert len(content) <= MAX_BYTES
 
 
 def tools_of_bytes(data: bytes) -> None:
     """An agent asks for what it likes, below the folder or not."""
-    from batchmean.agent import Tools
-    from mcp.server.mcpserver.exceptions import ToolError
-
     path, _, rest = data.decode("utf-8", "replace").partition("\n")
     select, _, text = rest.partition("\n")
     shutil.rmtree(_ROOT, ignore_errors=True)
@@ -240,8 +266,6 @@ def run_seeds(target: str) -> Iterator[bytes]:
                 archive.writestr("a/b.py", some[0])
                 archive.writestr("../c.py", some[1])
             yield made.getvalue()
-        import tarfile
-
         for mode in ("w", "w:gz", "w:xz"):
             made = io.BytesIO()
             with tarfile.open(fileobj=made, mode=mode) as tar:
@@ -270,6 +294,46 @@ def changed_files(data: bytes, seed: int) -> bytes:
         b"#### " + name + b"\n" + text for name, text in zip(rest[::2], rest[1::2], strict=False)
     )
 
+
+def made_archive(dice: random.Random) -> bytes:
+    """An archive of a few members, some of them links, devices or twice there."""
+    made = io.BytesIO()
+    texts = [dice.choice(excerpts()).encode() for _ in range(dice.randint(0, 4))]
+    if dice.random() < 0.5:
+        methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+        with zipfile.ZipFile(made, "w", dice.choice(methods)) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a name that is there twice
+            for text in texts:
+                member = zipfile.ZipInfo(dice.choice(_MEMBERS))
+                member.external_attr = dice.choice((0, 0o120777 << 16, 0o10644 << 16, 0o40755 << 16))
+                archive.writestr(member, text)
+        return made.getvalue()
+    mode: Any = dice.choice(("w", "w:gz", "w:bz2", "w:xz"))
+    kinds = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
+    with tarfile.open(fileobj=made, mode=mode, format=dice.choice(kinds)) as tar:
+        for text in texts:
+            info = tarfile.TarInfo(dice.choice(_MEMBERS).replace("\0", "") * dice.choice((1, 1, 30)))
+            info.type = dice.choice((tarfile.REGTYPE, *(b"1", b"2", b"3", b"5", b"6", b"S", b"V")))
+            info.linkname = dice.choice(("", "a.py", "/etc/passwd"))
+            info.size = len(text) if info.isreg() else 0
+            with suppress(ValueError):  # a name that this format cannot hold
+                tar.addfile(info, io.BytesIO(text) if info.isreg() else None)
+    return made.getvalue()
+
+
+def changed_archive(data: bytes, seed: int) -> bytes:
+    """Another archive, or this one with a few other bytes, sizes and offsets among them."""
+    dice = random.Random(seed)
+    changed = bytearray(made_archive(dice) if dice.random() < 0.5 or not data else data)
+    for _ in range(dice.randint(0, 4)):
+        at = dice.randrange(len(changed)) if changed else 0
+        new = (b"\0", b"\xff\xff\xff\xff", b"7777777", b"\x80", b"PK\3\4", bytes([dice.randrange(256)]))
+        piece = dice.choice(new)
+        changed[at : at + len(piece)] = piece
+    return bytes(changed)
+
+
+CHANGES: dict[str, Callable[[bytes, int], bytes]] = {"runs": changed_files, "archives": changed_archive}
 
 RUN_TARGETS = {
     "runs": run_of_bytes,

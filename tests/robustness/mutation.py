@@ -87,13 +87,21 @@ def mutated(tree: ast.Module, rng: random.Random, times: int) -> str:
     """The text of a tree after some random changes, all of which keep it a program."""
     text = ast.unparse(tree)
     for _ in range(times):
-        rng.choice(_CHANGES)(tree, rng)
-        changed = _program_of(tree)
+        changed = _program_of(tree) if _is_changed(tree, rng) else None
         if changed is None:
             tree = ast.parse(text)
         else:
             text = changed
     return f"{text}\n"
+
+
+def _is_changed(tree: ast.Module, rng: random.Random) -> bool:
+    """One change, unless something in the way is nested too deeply to be copied."""
+    try:
+        rng.choice(_CHANGES)(tree, rng)
+    except RecursionError:
+        return False
+    return True
 
 
 def _program_of(tree: ast.Module) -> str | None:

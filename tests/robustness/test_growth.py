@@ -8,11 +8,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
 import pytest
 from batchmean import gate, rewrite
+from batchmean.check import Check
 from batchmean.cli import main
 from batchmean.config import Config
 from batchmean.documents import Document
@@ -20,13 +22,13 @@ from batchmean.documents.magics import _closing
 from batchmean.documents.markdown import fences
 from batchmean.documents.notebook import _object
 from batchmean.engine.analysis import work
-from batchmean.findings import Because, Finding, Span
+from batchmean.findings import Because, Edit, Finding, Fix, Span
 from batchmean.globs import Glob, Globs, PerFileIgnores
 from batchmean.linter import lint
 from batchmean.noqa import Noqa
 from batchmean.output import FORMATS, render
 from batchmean.report import Report
-from batchmean.rewrite import Change, diff, differences
+from batchmean.rewrite import Change, apart, diff, differences
 from batchmean.source import SourceError, decode
 from batchmean.syntax import parse
 from hypothesis import given, settings
@@ -67,6 +69,19 @@ def test_what_is_compared_does_not_grow_with_the_square(name: str) -> None:
     once, more = (GROWING[name](count) for count in (500, 2000))
     called = [calls(lambda text=text: lint(text, "grown.py")) for text in (once, more)]  # type: ignore[misc]
     assert called[1] <= 4.6 * called[0] + 50_000
+
+
+def test_a_place_that_reduces_a_loss_costs_more_than_its_nodes_and_once() -> None:
+    def read(*lines: str) -> int:
+        text = "import numpy as np\ndef f(p, c):\n    t = np.log(p)\n" + "".join(
+            f"    {line}\n" for line in lines
+        )
+        return work(ast.parse(text), text.split("\n"))
+
+    loss = "z = -(p * np.log(p)).mean()"
+    assert read(loss, loss) - read(loss) == read(loss, loss, loss) - read(loss, loss) == 14
+    ways = "if c: t = t * 2"
+    assert read(ways, "return -(p * t).mean()") - read("return -(p * t).mean()") < 20
 
 
 # What stands before it.
@@ -242,6 +257,41 @@ def test_comments_are_added_in_a_bounded_number_of_attempts(
     assert out.getvalue().count("BMN102") == 1
     assert (tmp_path / "a.py").read_text().count("# noqa: BMN102") == 40
     assert len(attempts) == 4  # once to see, and once to be sure
+
+
+def test_fixes_of_one_line_are_applied_together_by_halves_if_need_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    apply = rewrite._applied
+
+    def counted(
+        data: bytes, findings: list[Finding], chosen: list[Finding], path: str, check: Check
+    ) -> tuple[bytes, list[Finding]] | None:
+        tried.append(len(chosen))
+        return apply(data, findings, chosen, path, check) if len(chosen) <= 3 else None
+
+    monkeypatch.setattr(rewrite, "_applied", counted)
+    losses = "; ".join(f"z{n} = -(target * logp).mean()" for n in range(8))
+    (tmp_path / "a.py").write_text(WRONG.replace("return -(target * logp).mean()", f"{losses}; return z0"))
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        assert main(["check", "--no-config", "--fix", "--unsafe-fixes", str(tmp_path / "a.py")]) == 0
+    assert (tmp_path / "a.py").read_text().count(".sum(axis=-1).mean()") == 8
+    assert tried == [8, 4, 2, 6, 3, 3]
+
+
+def test_fixes_that_touch_are_not_applied_together() -> None:
+    def fixed(first: int, last: int, *edits: tuple[int, int], line: int = 1) -> Finding:
+        made = finding(line, first, columns=last - first)
+        spans = [Span(line, start, line, end) for start, end in edits]
+        return replace(made, fix=Fix(tuple(Edit(span, "") for span in spans), safe=True))
+
+    outer, inner, beside = fixed(1, 20, (18, 20)), fixed(3, 9, (4, 5)), fixed(22, 30, (22, 23), (29, 30))
+    between, below = fixed(25, 27, (25, 27)), fixed(1, 9, (2, 3), line=2)
+    found = [outer, inner, beside, between, below]
+    assert apart(found) == [outer, beside, below]
+    assert apart(found, by_line=True) == [outer, below]
+    assert apart([inner, outer]) == [inner]
 
 
 class Line(str):

@@ -6,7 +6,6 @@ of its lines knows where it stands in the file, and findings, evidence and edits
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -65,7 +64,8 @@ class Document:
 
     def _blocks(self) -> Iterator[Block]:
         if not self._is_notebook:
-            reader = READERS[os.path.splitext(self.path)[1]]
+            # A file may be called `.md` and no more, which `os.path` takes for a name without an ending.
+            reader = next(READERS[ending] for ending in READERS if self.path.endswith(ending))
             yield from import_module(f"batchmean.documents.{reader}").fences(self._content)
             return
         from batchmean.documents.notebook import python_cells

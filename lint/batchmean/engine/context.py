@@ -55,6 +55,8 @@ MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
 MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
 """How many combinations of values are worked out for one operation."""
+_NODES_OF_PLACE: Final = 6
+"""How many nodes are read in the time that a place in which a loss is reduced takes, up to the verdict of the rules."""
 _ROWS_PER_NODE: Final = 2
 """How many of them take the time in which one node is read, as long as they are few."""
 _FEW: Final = 8
@@ -95,6 +97,7 @@ class Context(ABC):
         """How many may be read."""
         self.allow(sum(map(len, lines)))
         self._serial = 0
+        self._reducing: set[ast.AST | None] = set()
         self._packages: tuple[int, Set[str]] = 0, frozenset()
 
     @abstractmethod
@@ -115,7 +118,9 @@ class Context(ABC):
 
     def record(self, reduction: Reduction) -> Reduction:
         """Enter a reduction in the ledger."""
-        self.spend()
+        place = reduction.steps[-1].node if reduction.steps else None
+        self.spend(1 if place is None or place in self._reducing else _NODES_OF_PLACE)
+        self._reducing.add(place)
         self.ledger.accounts.append(reduction)
         return reduction
 
