@@ -15,6 +15,7 @@ from batchmean.engine.epochs.values import (
     About,
     Batch,
     Count,
+    Criterion,
     Loader,
     Loop,
     Number,
@@ -164,6 +165,10 @@ class Rounds(Arithmetic):
                 self.names[path_of(target.value)] = altered(base, about="ignored")
         if not path:
             return
+        if isinstance(target, ast.Attribute) and isinstance(
+            self.names.find(path_of(target.value)), Criterion
+        ):
+            self.bind(target.value, self.unknown())  # it is told afterwards how to reduce
         self.names.drop_below(path)
         if isinstance(value, Number):
             value = Number(value.value, self.loops)

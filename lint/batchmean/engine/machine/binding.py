@@ -13,6 +13,7 @@ from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, altered, 
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     Alternatives,
+    BuiltinValue,
     Case,
     Const,
     DictValue,
@@ -41,7 +42,9 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
     elif isinstance(target, ast.Attribute):
         base = context.evaluate(target.value)
         if isinstance(base, InstanceValue):
-            base.attributes[target.attr] = named(value, target.attr)
+            context.attributes[base, target.attr] = named(value, target.attr)
+        elif isinstance(base, BuiltinValue):  # a criterion that is told afterwards how to reduce
+            bind(context, target.value, context.opaque())
     elif isinstance(target, ast.Subscript):
         _store_item(context, target, value)
 

@@ -268,7 +268,6 @@ def instantiate(
 ) -> Value:
     """An object of a local class, its attributes set by its `__init__`."""
     instance = InstanceValue(cls)
-    context.instances.append(instance)
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), args, kwargs, node)
@@ -278,14 +277,14 @@ def instantiate(
 def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
     """An object of a local class built with unknown arguments."""
     instance = InstanceValue(cls)
-    context.instances.append(instance)
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
-    for name, value in list(instance.attributes.items()):
+    for name in sorted(set_elsewhere(cls.node)):
         # What starts as None and is set by another method later is not None where it is used.
-        if isinstance(value, Const) and value.value is None and name in set_elsewhere(cls.node):
-            instance.attributes[name] = context.opaque((name,))
+        value = context.attributes.get((instance, name))
+        if isinstance(value, Const) and value.value is None:
+            context.attributes[instance, name] = context.opaque((name,))
     return instance
 
 

@@ -169,6 +169,9 @@ def collect(root: object, facts: Facts) -> None:
                 loads.add(value.id)
             else:
                 todo.append(value)
+                if type(node.ctx) is not ast.Load and type(value) is ast.Attribute:
+                    if type(value.value) is ast.Name:  # self.criterion.reduction = "sum"
+                        stores.add(f"{value.value.id}.{value.attr}")
             if node.attr in REDUCERS:
                 calls.add(node.attr)  # called later, maybe
         elif kind is ast.Call:
