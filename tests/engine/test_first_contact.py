@@ -67,3 +67,131 @@ def test_a_difference_that_is_only_printed_is_no_loss() -> None:
     """
     assert _codes(source.format('print(f"{(out - reference).abs().mean().item()}")')) == []
     assert _codes(source.format("return (out - reference).abs().mean()")) == ["BMN201"]
+
+
+BY_TASK = """
+import torch
+from torch import nn
+from project import Task
+
+class Step(nn.Module):
+    def __init__(self, task):
+        super().__init__()
+        self.task = task
+        if task {first}:
+            self.criterion = nn.BCEWithLogitsLoss(reduction={reduction})
+        elif task {second}:
+            self.criterion = nn.MSELoss()
+
+    def loss(self, y_hat, y):
+        if self.task {first}:
+            valid = y != -1
+            return torch.sum(self.criterion(y_hat, y) * valid) / torch.sum(valid)
+        return self.criterion(y_hat, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [('== "c"', '== "r"'), ("== Task.C.value", "== Task.R.value"), ("> 1", "< 1")]
+)
+def test_what_init_stores_in_one_branch_is_there_in_that_branch_alone(first: str, second: str) -> None:
+    right = BY_TASK.format(first=first, second=second, reduction='"none"')
+    assert _codes(right) == []
+    assert _codes(right.replace("none", "mean").replace(" * valid", "")) == ["BMN301"]
+
+
+@pytest.mark.parametrize("setting", ["size_average = False", 'reduction = "sum"', "reduction = how"])
+@pytest.mark.parametrize("criterion", ["criterion", "self.criterion"])
+def test_a_criterion_that_is_told_afterwards_how_to_reduce_is_another_one(
+    setting: str, criterion: str
+) -> None:
+    source = f"""
+    import torch
+    from torch import nn
+
+    class Model(nn.Module):
+        def __init__(self, how):
+            criterion = self.criterion = nn.MSELoss()
+            {criterion}.{setting}
+            self.criterion = criterion
+
+        def loss(self, x, y):
+            return self.criterion(x, y) / len(x)
+    """
+    if criterion == "self.criterion":
+        source = source.replace("            self.criterion = criterion\n", "")
+    assert _codes(source) == []
+    assert _codes(source.replace(setting, "name = 1")) == []
+    assert _codes(source.replace(f"{criterion}.{setting}", "pass")) == ["BMN301"]
+
+
+STEPPED = """
+from torch import nn
+
+def evaluate(model, data, size):
+    criterion = nn.CrossEntropyLoss()
+    total = 0.0
+    for start in {}:
+        x, y = cut(data, start)
+        total += len(x) * criterion(model(x), y).item()
+        print(total / (start + 1))
+"""
+
+
+def test_where_a_batch_begins_is_not_its_number() -> None:
+    assert _codes(STEPPED.format("range(0, len(data), size)")) == []
+    source = STEPPED.replace(
+        "for start in {}:\n        x, y = cut(data, start)", "for start, (x, y) in enumerate(loader):"
+    )
+    assert _codes(source) == ["BMN502"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "mask", "codes"),
+    [
+        # Confident pseudo-labels: examples are chosen, and the mean over all of them is the definition.
+        ("F.cross_entropy(logits, targets, reduction='none')", "mask", []),
+        (
+            "F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction='none')",
+            "mask.flatten()",
+            ["BMN201"],
+        ),
+        ("F.cross_entropy(logits.transpose(1, 2), targets, reduction='none')", "mask", ["BMN201"]),
+        ("F.cross_entropy(logits, targets, reduction='none')", "pad_mask", ["BMN201"]),
+        # Dropped quantizers.
+        ("((logits - targets) ** 2).mean([1, 2])", "mask", []),
+        ("((logits - targets) ** 2).mean([1, 2])", "pad_mask", ["BMN201"]),
+        # A zero-inflated likelihood.
+        ("LogNormal(logits, 1.0).log_prob(targets)", "(targets > 0)", []),
+        ("-Normal(logits, 1.0).log_prob(targets)", "pad_mask", ["BMN201"]),
+    ],
+)
+def test_a_mask_of_examples_or_of_the_quantity_itself_is_no_padding(
+    loss: str, mask: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+    from torch.distributions import LogNormal, Normal
+
+    def loss(logits, targets, mask, pad_mask):
+        return ({loss} * {mask}).mean()
+    """
+    assert _codes(source) == codes
+
+
+def test_the_sum_of_a_density_may_be_over_its_own_event() -> None:
+    source = """
+    from crf import CRF
+
+    def train(model, loader):
+        losses = []
+        for words, label in loader:
+            scores = model(words)
+            scores[:, 0] = 0
+            loss = {}.sum()
+            (-loss).backward()
+            losses.append(loss.item())
+        print(sum(losses) / len(loader))
+    """
+    assert _codes(source.format("CRF(scores).log_prob(label.view(-1))")) == []
+    assert _codes(source.format("label.view(-1)")) == ["BMN502"]
