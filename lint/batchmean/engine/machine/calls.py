@@ -36,6 +36,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.binding import stored_at
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.operations.table import Operation
@@ -52,6 +53,8 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
     """The value of a call expression."""
     function = node.func
     if isinstance(function, ast.Attribute):
+        if (stored := stored_at(context, node)) is not None:
+            return stored
         receiver = something(context.evaluate(function.value))
         args, kwargs = _arguments(context, node)
         if _is_super(function.value):
