@@ -195,3 +195,38 @@ def test_the_sum_of_a_density_may_be_over_its_own_event() -> None:
     """
     assert _codes(source.format("CRF(scores).log_prob(label.view(-1))")) == []
     assert _codes(source.format("label.view(-1)")) == ["BMN502"]
+
+
+STORED = """
+import jax
+import jax.numpy as jnp
+
+def loss(z, y, lengths):
+    nll = -jnp.take_along_axis(jax.nn.log_softmax(z), y[..., None], axis=-1)[..., 0]
+    inside = jnp.arange(z.shape[1])[None] < lengths[:, None]
+    nll = nll.at[~inside].{stored}
+    return {result}
+"""
+
+
+@pytest.mark.parametrize("stored", ["set(0.0)", "multiply(0)"])
+def test_what_jax_sets_to_zero_is_masked(stored: str) -> None:
+    assert _codes(STORED.format(stored=stored, result="nll.mean()")) == ["BMN201"]
+    assert _codes(STORED.format(stored=stored, result="nll.sum() / inside.sum()")) == []
+    assert _codes(STORED.format(stored="add(0.0)", result="nll.mean()")) == []
+
+
+def test_the_number_of_an_old_loss_is_the_loss() -> None:
+    source = """
+    import torch
+    import torch.nn.functional as F
+
+    def epoch(model, loader):
+        total = 0
+        for x, y in loader:
+            out = model(x)
+            loss = F.mse_loss(out, x) + F.cross_entropy(out, y) / x.shape[0]
+            total += {}
+        return total
+    """
+    assert _codes(source.format("loss.data[0]")) == _codes(source.format("loss.item()")) == ["BMN301"]
