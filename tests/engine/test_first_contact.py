@@ -230,3 +230,23 @@ def test_the_number_of_an_old_loss_is_the_loss() -> None:
         return total
     """
     assert _codes(source.format("loss.data[0]")) == _codes(source.format("loss.item()")) == ["BMN301"]
+
+
+@pytest.mark.parametrize(
+    ("returned", "codes"),
+    [
+        ("sum(row.mean() for row in errors) / x.shape[1]", []),
+        ("sum(row.mean() for row in errors) / x.shape[0]", []),
+        ("errors.mean() / x.shape[0]", ["BMN301"]),
+        ("sum(F.mse_loss(head(x), y) for head in heads) / x.shape[0]", ["BMN301"]),
+    ],
+)
+def test_the_means_of_rows_that_are_added_up_are_no_mean(returned: str, codes: list[str]) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def loss(x, y, heads):
+        errors = (x - y) ** 2
+        return {returned}
+    """
+    assert _codes(source) == codes
