@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchmean import functions, source
@@ -197,6 +198,13 @@ def _read(path: str, *, required: bool = False) -> Config | None:
         raise ConfigError(f"{where}: {reason(error)}") from None
     if b"batchmean" not in data and len(data) <= source.MAX_BYTES:  # spares most projects the TOML parser
         return None
+    return _config_in(data, path, os.path.dirname(os.path.abspath(path)))
+
+
+@lru_cache(maxsize=64)
+def _config_in(data: bytes, path: str, root: str) -> Config | None:
+    """The configuration that a file of the folder `root` holds. flake8 asks for it once per file that it checks."""
+    where = legible(path)
     if len(data) > MAX_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MAX_DOTS:
         raise ConfigError(f"{where}: has more than {MAX_BYTES} bytes, or {MAX_DOTS} dots in one line")
     if sys.version_info >= (3, 11):
@@ -216,7 +224,6 @@ def _read(path: str, *, required: bool = False) -> Config | None:
     table = tool.get("batchmean") if isinstance(tool, dict) else None
     if table is None:
         return None
-    root = os.path.dirname(os.path.abspath(path))
     return _from_table(table, root, f"{where}: [tool.batchmean]")._replace(file=path)
 
 

@@ -92,7 +92,7 @@ class Functions(tuple[Function, ...]):
         """For the last part of each name the known functions, as they are put before it."""
         signs: dict[str, str] = {}
         for function in self:
-            known = function.alike or (function.line.partition("(")[0],)
+            known = function.alike or (f"batchmean.{function.line.partition('(')[0]}",)
             sign = " ".join(f"{name}(" for name in known)
             signs[function.last] = f"{signs.get(function.last, '')} {sign}".lstrip()
         return signs

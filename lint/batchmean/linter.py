@@ -13,6 +13,7 @@ from batchmean.findings import Finding
 from batchmean.functions import told
 from batchmean.gate import worth_parsing
 from batchmean.project import Project, is_foreign
+from batchmean.rules import RULES
 from batchmean.rules.support import SupportEvent
 from batchmean.verdicts import findings_of
 
@@ -87,7 +88,7 @@ def _with_fixes(
         return [replace(finding, no_fix="LibCST is not installed") for finding, _ in found]
     from batchmean.fixes import Fixer
 
-    fixer = Fixer(text, tree)
+    fixer = Fixer(text, tree, RULES)
     return fixer.with_fixes(found, wanted) if callable(wanted) else fixer.with_fixes(found)
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from batchmean import gate, operations
 from batchmean.functions import Functions, told
+from batchmean.nodes import nodes
 from batchmean.source import SourceError, decode, read_regular
 
 MAX_BYTES: Final = 500_000
@@ -43,9 +44,18 @@ class Module:
         self.lines = text.split("\n")
 
     @property
+    def holds_a_loss(self) -> bool:
+        """Is there a loss in it?"""
+        return _holds_a_loss(self.text, told())
+
+    @property
     def may_give_a_loss(self) -> bool:
         """Is there a loss in it, or may it hand one on?"""
-        return _holds_a_loss(self.text, told()) or os.path.basename(self.path) == "__init__.py"
+        return os.path.basename(self.path) == "__init__.py" or self.holds_a_loss
+
+    def may_hand_on(self, name: str) -> bool:
+        """Could it import something under this name?"""
+        return name in self.text or "*" in self.text
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -56,14 +66,15 @@ class Module:
                 tree = ast.parse(self.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module([], [])
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             node._is_foreign = True  # type: ignore[attr-defined]
         return tree
 
 
 @lru_cache(maxsize=128)
 def _holds_a_loss(text: str, functions: Functions) -> bool:
-    return gate.holds_a_loss(functions.marked(text))
+    marked = functions.marked(text)
+    return gate.speaks_of_losses(marked) and gate.holds_a_loss(marked)
 
 
 def is_foreign(node: ast.AST) -> bool:

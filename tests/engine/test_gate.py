@@ -52,6 +52,20 @@ def test_what_holds_no_loss_costs_a_text_search(line: str) -> None:
     assert not worth_parsing(f"def f(x, y):\n    {line}\n")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return abs(x - y) / len(x), math.sqrt(x)",
+        "total = sum(abs(e) for e in errors) / len(errors)",
+        "return (x ** 2 + y ** 2) / x.size  # without loss of precision",
+        "for n, width in enumerate(x): widths += width ** 2; mean = sum(widths) / len(x)",
+    ],
+)
+def test_a_text_about_other_things_costs_a_text_search_however_it_sums_and_divides(line: str) -> None:
+    assert not worth_parsing(f"import math\n\ndef f(x, y):\n    {line}\n")
+    assert worth_parsing(f"import math\nimport numpy\n\ndef f(x, y):\n    {line}\n")
+
+
 def test_the_marks_stand_where_the_losses_do() -> None:
     text = "a = log_softmax(x)\nlogger.log(1)\nb = math.log(2)\nc = tf.math.log(p)\nd = logp\n"
     text += "def log(self, logs):\n    # of log(p)\n    return -log(p)\n"

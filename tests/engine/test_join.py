@@ -6,14 +6,14 @@ import pytest
 from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join, restricted, something
 from batchmean.engine.domain.paths import TRUTHY, Answer, Decision, excludes
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, GivenUp, Role, Tensor, from_atom, intern
+from batchmean.engine.domain.tensors import GivenUp, Role, Tensor, atom_of, from_atom
 from batchmean.engine.domain.values import Alternatives, Case, Const, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
 SHAPE = Shape()
-UNKNOWN = [from_atom(Atom(intern("unknown", name), names=(name,)), SHAPE) for name in "abc"]
-KNOWN = [from_atom(Atom(intern("known", name), Role.PROBS), SHAPE) for name in "abc"]
+UNKNOWN = [from_atom(atom_of(("unknown", name), names=(name,)), SHAPE) for name in "abc"]
+KNOWN = [from_atom(atom_of(("known", name), Role.PROBS), SHAPE) for name in "abc"]
 VALUES: list[Value] = [*UNKNOWN, *KNOWN, Const(None), Const("sum"), Const(1), Const(True)]
 decisions = st.builds(
     Decision,
@@ -116,7 +116,7 @@ def test_two_branches_of_one_test_that_agree_are_no_branches() -> None:
 
 def test_more_cases_than_are_kept_are_no_value() -> None:
     several = [
-        Case((Decision("one of", index, True),), from_atom(Atom(intern("many", index), Role.PROBS), SHAPE))
+        Case((Decision("one of", index, True),), from_atom(atom_of(("many", index), Role.PROBS), SHAPE))
         for index in range(MAX_ALTERNATIVES + 1)
     ]
     assert join(several) is TOO_MANY
@@ -129,7 +129,7 @@ def test_more_cases_than_are_kept_are_no_value() -> None:
 def test_what_may_have_swallowed_a_count_stays_so(one: GivenUp, other: GivenUp, both: GivenUp) -> None:
     """And what stands for too many values, where there is nothing else."""
     cases = [
-        Case((), from_atom(Atom(intern("given up", index), given_up=how), SHAPE))
+        Case((), from_atom(atom_of(("given up", index), given_up=how), SHAPE))
         for index, how in enumerate((one, other))
     ]
     for order in (cases, cases[::-1]):

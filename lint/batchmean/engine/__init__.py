@@ -7,7 +7,8 @@ what was summed, averaged and divided, and `factors` alone turns an account into
 `ledger`: the engine knows no rule. `epochs` is a walk of its own, over what training loops add up.
 
 Values. A tensor is a sum of products of atoms with a shape and the accounts of its reductions; an atom is
-something the engine does not look into (a softmax, a logarithm, a parameter). A value that comes from
+something the engine does not look into (a softmax, a logarithm, a parameter). An atom is made by what it is made
+of: equal structure, one key (`domain.keys`), and keys belong to one analysis. A value that comes from
 branches is one of several cases, each under the decisions that lead to it (`Alternatives`). Unknown is the
 largest value: nothing is reported of it.
 

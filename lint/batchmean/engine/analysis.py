@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from batchmean.engine import bounds
 from batchmean.engine.context import OutOfWork, TooDeep
-from batchmean.engine.domain.tensors import Reduction, altered, forget_keys
+from batchmean.engine.domain.keys import own_keys
+from batchmean.engine.domain.tensors import Reduction, altered
 from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.epochs import epochs
 from batchmean.engine.events import Miscount
@@ -26,8 +26,6 @@ from batchmean.functions import told
 from batchmean.gate import adds_up
 from batchmean.memory import without_collection
 from batchmean.project import Project
-
-_LOCK: Final = threading.Lock()
 
 T = TypeVar("T")
 
@@ -85,14 +83,13 @@ def _asked(
         interpreter.let_go()
         return given
 
-    with _LOCK, without_collection():
+    with own_keys(), without_collection():
         return answer()
 
 
 def _interpreted(
     tree: ast.Module, lines: Sequence[str], thorough: bool = False, project: Project | None = None
 ) -> Interpreter:
-    forget_keys()
     imported = partial(names_of, project=project) if project is not None or told() else None
     candidates = Candidates(tree, told().marked_lines(lines), thorough, imported)
     relevance = Relevance(candidates)

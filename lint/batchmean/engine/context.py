@@ -18,15 +18,14 @@ from batchmean.engine.domain.paths import MAX_DECISIONS, Decision, Path, exclude
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
-    Atom,
     Reduction,
     Role,
     Step,
     Tensor,
     altered,
+    atom_of,
     constant,
     from_atom,
-    intern,
 )
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
@@ -158,7 +157,7 @@ class Context(ABC):
     def opaque(self, names: tuple[str, ...] = (), *, shape: Shape | None = None) -> Tensor:
         """Something new that nothing is known of."""
         own = shape or Shape()
-        return from_atom(Atom(intern("opaque", self.fresh()), names=names, shape=own), own)
+        return from_atom(atom_of(("opaque", self.fresh()), names=names, shape=own), own)
 
     def unknown_of(self, args: Iterable[Value], names: tuple[str, ...] = ()) -> Tensor:
         """What an unknown function makes of its arguments."""
@@ -171,12 +170,12 @@ class Context(ABC):
     def computed(self, shape: Shape | None = None) -> Tensor:
         """What an operation in sight made of something: unknown, and not to be judged by a name."""
         own = shape or Shape()
-        return from_atom(Atom(intern("opaque", self.fresh()), kind="computed", shape=own), own)
+        return from_atom(atom_of(("opaque", self.fresh()), kind="computed", shape=own), own)
 
     def shown_opaque(self, *key: Hashable, names: tuple[str, ...] = (), shape: Shape | None = None) -> Tensor:
         """Something unknown that is the same whenever `key` is."""
         own = shape or Shape()
-        return from_atom(Atom(intern(*key), names=names, shape=own), own)
+        return from_atom(atom_of((*key,), names=names, shape=own), own)
 
     def as_tensor(self, value: Value) -> Tensor:
         """Any value as a tensor; what is not a number or an array becomes opaque."""
@@ -324,10 +323,10 @@ class Context(ABC):
         """`x.shape[position]`."""
         axis = shape.axis(position)
         if axis is None:
-            return from_atom(Atom(intern("some length", self.fresh()), Role.COUNT), SCALAR)
+            return from_atom(atom_of(("some length", self.fresh()), Role.COUNT), SCALAR)
         if axis.size == 1:
             return Const(1)
-        return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
+        return from_atom(atom_of(("length", axis), Role.COUNT, axis), SCALAR)
 
     def count_of(self, value: ShapeValue) -> Tensor:
         """The product of (a part of) a shape."""
@@ -346,7 +345,7 @@ class Context(ABC):
             for length in lengths:
                 result = algebra.multiply(result, length)
             return result
-        result = from_atom(Atom(intern("numel", shape.root()), Role.COUNT, shape=shape), SCALAR)
+        result = from_atom(atom_of(("numel", shape.root()), Role.COUNT, shape=shape), SCALAR)
         cut = [*range(start), *range(stop or 0, 0)]
         for position in cut:
             axis_cut = shape.axis(position)
@@ -357,7 +356,7 @@ class Context(ABC):
     def _length(self, axis: Axis) -> Tensor:
         if axis.size == 1:
             return constant(1.0)
-        return from_atom(Atom(intern("length", axis), Role.COUNT, axis), SCALAR)
+        return from_atom(atom_of(("length", axis), Role.COUNT, axis), SCALAR)
 
     def note_labels(self, index: Value, *, each: bool = False) -> None:
         """Take down that a class was chosen by this array, clipped or masked as it may be; by `each` item, if so."""

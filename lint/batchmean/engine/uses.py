@@ -7,18 +7,31 @@ from typing import Final
 
 from batchmean.engine.domain.masks import are_opposite, mask_of
 from batchmean.engine.domain.tensors import Atom, Role, Tensor
-from batchmean.engine.domain.values import Alternatives, DictValue, ListValue, TupleValue, Value, tensors_in
+from batchmean.engine.domain.values import (
+    Alternatives,
+    Const,
+    DictValue,
+    ListValue,
+    ModuleValue,
+    TupleValue,
+    Value,
+    tensors_in,
+)
 from batchmean.engine.ledger import Ledger
 
 _DEPTH: Final = 3
+_BARE: Final = (Const, ModuleValue)
 
 
 def note_uses(ledger: Ledger, given: Iterable[Value], result: Value) -> None:
     """Take down the masks that an operation was given, unless it gives no more than these masks or their counts."""
-    for tensor in tensors_in(given, _DEPTH):
-        atom = mask_of(tensor)
-        if atom is not None and not _is_no_more_than(result, atom):
-            ledger.applied.add(_first_of_both(atom).key)
+    for value in given:
+        if type(value) in _BARE:
+            continue  # nothing is in it: that is how most values are
+        for tensor in (value,) if isinstance(value, Tensor) else tensors_in((value,), _DEPTH):
+            atom = mask_of(tensor)
+            if atom is not None and not _is_no_more_than(result, atom):
+                ledger.applied.add(_first_of_both(atom).key)
 
 
 def note_handed_over(ledger: Ledger, given: Iterable[Value]) -> None:

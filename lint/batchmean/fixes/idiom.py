@@ -36,17 +36,17 @@ class Idiom:
     """The habits of one file."""
 
     def __init__(self, code: Code) -> None:
-        self._code = code
+        self.code = code
 
     def framework(self, places: Iterable[ast.AST]) -> str | None:
         """The framework whose arrays are used at these places, where the code shows it."""
         nodes = [node for place in places for node in ast.walk(place)]
         for node in nodes:
             if isinstance(node, ast.Call):
-                found = framework_of(self._code.full_name(node.func))
-                if found is not None and self._code.full_name(node.func) != "torch.nn":
+                found = framework_of(self.code.full_name(node.func))
+                if found is not None and self.code.full_name(node.func) != "torch.nn":
                     return found
-        imported = {framework_of(name) for name in self._code.imports.values()} - {None}
+        imported = {framework_of(name) for name in self.code.imports.values()} - {None}
         for node in nodes if not imported - {"numpy"} or "torch" in imported else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in ("softmax", "log_softmax") or any(k.arg == "dim" for k in node.keywords):
@@ -73,7 +73,7 @@ class Idiom:
     def _axis_words(self) -> Counter[str]:
         """How often an axis is given as `axis=`, as `dim=`, by its position (``""``); and kept by `keep_dims=`."""
         words: Counter[str] = Counter()
-        for node in ast.walk(self._code.tree):
+        for node in ast.walk(self.code.tree):
             if not isinstance(node, ast.Call):
                 continue
             function = node.func
@@ -81,7 +81,7 @@ class Idiom:
             if name not in TAKE_AN_AXIS:
                 continue
             words.update(k.arg for k in node.keywords if k.arg in ("axis", "dim", "keep_dims"))
-            is_function = isinstance(function, ast.Name) or self._code.full_name(function) is not None
+            is_function = isinstance(function, ast.Name) or self.code.full_name(function) is not None
             given = node.args[1:2] if is_function else node.args[:1]
             words[""] += sum(_is_number(argument) for argument in given)
         return words
@@ -89,9 +89,9 @@ class Idiom:
     @cached_property
     def quote(self) -> str:
         """The quotes that the file prefers."""
-        strings = (node for node in ast.walk(self._code.tree) if isinstance(node, ast.Constant))
-        spans = (self._code.inner(node) for node in strings if isinstance(node.value, str))
-        return _majority(self._code.lines[s.line - 1][s.column - 1 : s.column] for s in spans)
+        strings = (node for node in ast.walk(self.code.tree) if isinstance(node, ast.Constant))
+        spans = (self.code.inner(node) for node in strings if isinstance(node.value, str))
+        return _majority(self.code.lines[s.line - 1][s.column - 1 : s.column] for s in spans)
 
 
 def _majority(marks: Iterable[str]) -> str:

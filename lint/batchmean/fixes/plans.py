@@ -1,4 +1,4 @@
-"""The ways to put a reduction right, smallest edit first. Each is a proposal: `proof` decides which one holds.
+"""The rewrites of BMN101 to BMN105 and BMN302, smallest edit first: `proof` decides which one holds.
 
 A mean over everything gets a sum over the support in front of it, a mean over the support alone becomes the sum; of
 a sum divided by a count, the count loses the support, or both become a sum over the support and a mean.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from batchmean.fixes.code import Code, Edits, Unfixable, after
+from batchmean.fixes.code import Edits, Unfixable, after
 from batchmean.fixes.divisions import Divisions
 from batchmean.fixes.functions import MEANS
 from batchmean.fixes.idiom import Idiom
@@ -20,30 +20,24 @@ from batchmean.rules.axes import ignores_its_mask
 from batchmean.rules.support import SupportEvent
 
 
-class Planner:
-    """Proposes edits for the events of one file."""
-
-    def __init__(self, code: Code) -> None:
-        self._code = code
-        self._idiom = Idiom(code)
-
-    def proposals(self, event: SupportEvent) -> Iterator[Edits]:
-        """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
-        plan = _Plan(self._code, self._idiom, event)
-        node = event.step.node
-        if ignores_its_mask(event.reduction, event.step):
-            raise Unfixable("the divisor has to be the sum of the mask, and which axes that has is not shown")
-        in_place = isinstance(node, ast.Call) and last_name(node.func).endswith("_")
-        if event.step.how == "scale" and isinstance(self._code.parent(node), ast.Expr) and not in_place:
-            raise Unfixable("the result of the division is thrown away")
-        if event.node is not node or (event.step.how == "mean" and _is_helper(node, event)):
-            yield from plan.of_argument()
-        elif event.step.library:
-            yield from plan.of_library_loss()
-        elif isinstance(node, ast.Call) and last_name(node.func) in MEANS:
-            yield from plan.of_mean(node)
-        else:
-            yield from plan.of_division()
+def rewrites(idiom: Idiom, event: SupportEvent) -> Iterator[Edits]:
+    """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
+    code = idiom.code
+    plan = _Plan(code, idiom, event)
+    node = event.step.node
+    if ignores_its_mask(event.reduction, event.step):
+        raise Unfixable("the divisor has to be the sum of the mask, and which axes that has is not shown")
+    in_place = isinstance(node, ast.Call) and last_name(node.func).endswith("_")
+    if event.step.how == "scale" and isinstance(code.parent(node), ast.Expr) and not in_place:
+        raise Unfixable("the result of the division is thrown away")
+    if event.node is not node or (event.step.how == "mean" and _is_helper(node, event)):
+        yield from plan.of_argument()
+    elif event.step.library:
+        yield from plan.of_library_loss()
+    elif isinstance(node, ast.Call) and last_name(node.func) in MEANS:
+        yield from plan.of_mean(node)
+    else:
+        yield from plan.of_division()
 
 
 class _Plan(Means, Divisions):

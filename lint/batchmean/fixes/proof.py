@@ -19,11 +19,11 @@ from batchmean.engine.domain.tensors import Reduction
 from batchmean.engine.epochs import right_totals
 from batchmean.engine.events import Miscount
 from batchmean.findings import Edit, Finding
-from batchmean.fixes import totals
 from batchmean.fixes.code import Code, Edits, comments
 from batchmean.fixes.comparing import Signature, averages, counts_right, put_right, signatures
 from batchmean.fixes.parts import Parts
 from batchmean.fixes.places import Moved, Place, Places
+from batchmean.fixes.weighed_means import OF_BATCHES
 from batchmean.rules.support import SupportEvent
 from batchmean.source import apply
 from batchmean.verdicts import findings_of
@@ -128,7 +128,7 @@ class Prover:
 
     def _is_right(self, proposal: Proposal, after: _View, part: int, moved: Moved, is_alone: bool) -> bool:
         event = proposal.event
-        if isinstance(event, Miscount) and event.kind in totals.KINDS:
+        if isinstance(event, Miscount) and event.kind in OF_BATCHES:
             return moved.first_line(getattr(event.node, "lineno", 0)) in after.right_totals
         if is_alone and isinstance(event, Miscount):
             return counts_right(event, self._before.accounts(part), after.accounts(part))

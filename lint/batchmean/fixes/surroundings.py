@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from batchmean.engine.domain.tensors import Reduction, Role
 from batchmean.engine.events import Miscount
+from batchmean.fixes.blame import blamed, dividend
 from batchmean.fixes.code import Code, FunctionNode, Unfixable
 from batchmean.fixes.functions import ADDS, ELEMENTWISE_LOSSES, MEANS, PASSES, SCALES
-from batchmean.fixes.miscounts import blamed, dividend
 from batchmean.fixes.names import last_name
 from batchmean.rules.support import SupportEvent
 

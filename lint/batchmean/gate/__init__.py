@@ -7,6 +7,7 @@ import sys
 from typing import Final
 
 from batchmean.gate import vocabulary as words
+from batchmean.gate.words import Words
 from batchmean.operations import packages
 
 _SPREAD: Final = re.compile(r"var(?!i(?!ance))|sigma|log_?std")  # no variant, no variable
@@ -18,9 +19,7 @@ _REPORTERS: Final = (
 """Whose `log` is no logarithm."""
 
 
-_FRAMEWORKS: Final = re.compile(
-    rf"\b(?:{'|'.join(sorted(packages() - sys.stdlib_module_names))})\b|[lL]oss\b|criterion"
-)
+_SUBJECTS: Final = Words(words.SUBJECTS, packages() - sys.stdlib_module_names)
 _LOOP: Final = re.compile(r"\b(?:for|while)\b")
 _ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
 _AT_ONCE: Final = ("sum(", "= [", "=[")
@@ -87,7 +86,7 @@ def adds_up(text: str) -> bool:
     """Could a loop add up losses, and something divide the total? Or gradients?"""
     if accumulates(text):
         return True
-    if not _FRAMEWORKS.search(text) or not (gives_figures(text) and adds_up_here(text)):
+    if not (gives_figures(text) and adds_up_here(text)):
         return False
     return "mean" in text or ".av" in text or ("/" in text and words.TOTALS.are_in(text))
 
@@ -121,11 +120,21 @@ def gives_figures(text: str) -> bool:
     return words.GIVING_FIGURES.are_in(text)
 
 
+def speaks_of_losses(text: str) -> bool:
+    """Does the text name a framework, or something of which losses are made?
+
+    A text with neither is about other things, however it sums and divides: most of the standard library is.
+    """
+    return _SUBJECTS.are_in(text)
+
+
 def worth_parsing(text: str, loops: bool = True) -> bool:
     """Could the file hold a loss with a wrong denominator? Every file that could is let through.
 
     Without `loops` what training loops add up is left aside.
     """
+    if not speaks_of_losses(text):
+        return False
     if loops and adds_up(text):
         return True
     divides_a_mean = _divides_a_mean(text)

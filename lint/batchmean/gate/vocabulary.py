@@ -13,6 +13,41 @@ from typing import Final
 from batchmean.effects import Effect, names
 from batchmean.gate.words import Words
 
+SUBJECTS: Final = Words(
+    (
+        "Loss",
+        "losses",
+        "_loss",
+        "loss_",
+        "loss =",
+        "loss=",
+        "loss(",
+        "loss[",
+        "loss)",
+        "loss +",
+        "loss *",
+        "loss /",
+    ),
+    ("criteri", "ntropy", "logit", "oftmax", "kl_div", "KLDiv", "log_p", "logp", "nll", "ikelihood"),
+    (
+        ".mean(",
+        ".sum(",
+        "axis=",
+        "dim=",
+        " np.",
+        "(np.",
+        "-np.",
+        " tf.",
+        "(tf.",
+        "-tf.",
+        "math.log(",
+        "math import log",
+        "batchmean.",
+    ),
+)
+"""What a text about losses names, if it names no framework: a loss in code, not in a sentence, or a method of arrays;
+the last stands before what the settings tell of."""
+
 _AVERAGES: Final = names(Effect.AVERAGES) - names(Effect.GIVES_LOSS)
 _SUMS: Final = names(Effect.SUMS)
 

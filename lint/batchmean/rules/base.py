@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from batchmean.engine.events import Event, Miscount
 from batchmean.rules.docket import Docket
 from batchmean.rules.support import SupportEvent
+
+if TYPE_CHECKING:
+    from batchmean.fixes.code import Edits
+    from batchmean.fixes.idiom import Idiom
 
 E = TypeVar("E", bound=Event)
 
@@ -48,6 +52,19 @@ class LossRule(Rule, ABC, Generic[E]):
     def message(self, event: E) -> str:
         """What is divided by what, by how much that is off, and what to write instead; without the code."""
 
+    no_fix: ClassVar[str] = ""
+    """Why no rewrite can put right what it finds; empty where one may."""
+
+    def rewrites(self, idiom: Idiom, event: E) -> Iterator[Edits]:
+        """Edits that may put an event right, the best first: they are tried, and `fixes.proof` decides.
+
+        A rewrite is imported when it is asked for, not with the rule. Raises `Unfixable` with the reason where there
+        is none.
+        """
+        from batchmean.fixes.code import Unfixable
+
+        raise Unfixable(self.no_fix)
+
 
 class SupportRule(LossRule[SupportEvent]):
     """A rule about an integrand whose support is in the divisor."""
@@ -61,6 +78,12 @@ class SupportRule(LossRule[SupportEvent]):
         for event in docket.support:
             if not docket.has(event) and self.holds(event):
                 yield event
+
+    def rewrites(self, idiom: Idiom, event: SupportEvent) -> Iterator[Edits]:
+        """The support is summed first, or left out of the count."""
+        from batchmean.fixes.plans import rewrites
+
+        return rewrites(idiom, event)
 
 
 class MiscountRule(LossRule[Miscount]):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.axes import Axis
@@ -13,6 +14,10 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.rules.base import MiscountRule
 from batchmean.rules.docket import Docket
+
+if TYPE_CHECKING:
+    from batchmean.fixes.code import Edits
+    from batchmean.fixes.idiom import Idiom
 
 
 class MaskedMean(MiscountRule):
@@ -73,6 +78,12 @@ def frame_loss(prediction, target, attention_mask):
                 docket.settle(account)
                 if not _is_only_compared(account) and not _is_another_kind(docket.ledger, account):
                     yield _masked_mean(account)
+
+    def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:
+        """The sum is divided by the sum of the mask."""
+        from batchmean.fixes.masked_mean import rewrites
+
+        return rewrites(idiom.code, event)
 
     def message(self, event: Miscount) -> str:
         return (

@@ -51,6 +51,7 @@ class MaskMismatch(MiscountRule):
     first_contact = (1, 3)
     preview = True
     kind = "mask mismatch"
+    no_fix = "the code does not show which positions are meant: sum and count the same ones"
     summary = "a masked loss whose divisor counts other positions than its sum"
     wrong = """\
 import torch.nn.functional as F

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
@@ -18,6 +19,10 @@ from batchmean.engine.syntax import divisor
 from batchmean.rules.axes import counted_words
 from batchmean.rules.base import MiscountRule
 from batchmean.rules.docket import Docket, is_added_up
+
+if TYPE_CHECKING:
+    from batchmean.fixes.code import Edits
+    from batchmean.fixes.idiom import Idiom
 
 
 class DoubleDivision(MiscountRule):
@@ -74,6 +79,12 @@ def classification_loss(logits, labels):
                     or _is_of_many(again, docket)
                 ):
                     yield again
+
+    def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:
+        """The second division is taken away."""
+        from batchmean.fixes.second_division import rewrites
+
+        return rewrites(idiom.code, event)
 
     def message(self, event: Miscount) -> str:
         count = event.about

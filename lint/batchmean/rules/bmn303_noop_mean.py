@@ -36,6 +36,7 @@ class NoopMean(MiscountRule):
     first_contact = (3, 4)
     preview = True
     kind = "noop mean"
+    no_fix = "the code does not show which axes were to be averaged: sum over the others, then take the mean"
     summary = "a mean of a scalar that is already a full sum"
     wrong = """\
 import torch

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from batchmean.engine.domain.tensors import Place, Reduction, Tensor
 from batchmean.engine.domain.values import Value
@@ -11,6 +12,10 @@ from batchmean.engine.factors import divided_by, factor_of
 from batchmean.engine.syntax import discarded_dividend
 from batchmean.rules.base import MiscountRule
 from batchmean.rules.docket import Docket
+
+if TYPE_CHECKING:
+    from batchmean.fixes.code import Edits
+    from batchmean.fixes.idiom import Idiom
 
 
 class DiscardedDivision(MiscountRule):
@@ -59,6 +64,12 @@ def classification_loss(logits, labels):
             discarded = _discarded_division(node, value)
             if discarded is not None:
                 yield discarded
+
+    def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:
+        """The quotient is assigned."""
+        from batchmean.fixes.discarded_division import rewrites
+
+        return rewrites(idiom.code, event)
 
     def message(self, event: Miscount) -> str:
         return (

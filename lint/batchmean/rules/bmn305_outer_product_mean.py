@@ -35,6 +35,7 @@ class OuterProductMean(MiscountRule):
     first_contact = (0, 7)
     preview = True
     kind = "outer product"
+    no_fix = "the code does not show which of the two shapes is meant: give both the same shape"
     summary = "(B,) times (B, 1): every example is paired with every other before the mean"
     wrong = """\
 import torch

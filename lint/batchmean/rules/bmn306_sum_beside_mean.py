@@ -43,6 +43,7 @@ class SumBesideMean(MiscountRule):
     law = "duplication"
     preview = True
     kind = "sum beside mean"
+    no_fix = "what the balance of the two terms should be is not shown: average both"
     summary = "a term summed over the batch added to a term averaged over it"
     wrong = """\
 import torch.nn.functional as F

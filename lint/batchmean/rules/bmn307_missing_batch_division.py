@@ -45,6 +45,7 @@ class MissingBatchDivision(MiscountRule):
     law = "duplication"
     preview = True
     kind = "missing batch division"
+    no_fix = "the caller may divide by the examples: divide here, or there"
     summary = "a sum divided by positions and never by the examples"
     wrong = """\
 import torch.nn.functional as F

@@ -31,6 +31,7 @@ class MeaninglessPerplexity(MiscountRule):
     name = "meaningless-perplexity"
     law = "null class"
     kind = "perplexity"
+    no_fix = "mend the loss first"
     summary = "exp of a loss that another rule reports"
     wrong = """\
 import numpy as np

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from batchmean.engine.events import Miscount
 from batchmean.rules.base import TotalRule
+
+if TYPE_CHECKING:
+    from batchmean.fixes.code import Edits
+    from batchmean.fixes.idiom import Idiom
 
 
 class EpochMeanOverExamples(TotalRule):
@@ -60,6 +67,12 @@ def validate(model, loader):
         total += F.cross_entropy(model(inputs), labels).item() * labels.size(0)
     return total / len(loader.dataset)
 """
+
+    def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:
+        """Each mean counts as often as it has examples."""
+        from batchmean.fixes.weighed_means import weighed
+
+        return weighed(idiom.code, event)
 
     def message(self, event: Miscount) -> str:
         each = "each divided" if event.about == "each" else "divided"

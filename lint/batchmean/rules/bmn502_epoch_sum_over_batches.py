@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from batchmean.engine.events import Miscount
 from batchmean.rules.base import TotalRule
+
+if TYPE_CHECKING:
+    from batchmean.fixes.code import Edits
+    from batchmean.fixes.idiom import Idiom
 
 
 class EpochSumOverBatches(TotalRule):
@@ -53,6 +60,12 @@ def validate(model, loader):
         total += F.cross_entropy(model(inputs), labels, reduction="sum").item()
     return total / len(loader.dataset)
 """
+
+    def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:
+        """The sum is divided by the number of examples."""
+        from batchmean.fixes.weighed_means import over_the_dataset
+
+        return over_the_dataset(idiom.code, event)
 
     def message(self, event: Miscount) -> str:
         return (

@@ -60,6 +60,7 @@ class MicrobatchTokenMean(TotalRule):
     preview = True
     first_contact = (2, 2)
     kind = "micro-batch token mean"
+    no_fix = "the count of all micro-batches or devices has to be taken before the first of them"
     summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"
     wrong = """\
 import torch

@@ -51,6 +51,7 @@ class AccumulationScaling(TotalRule):
     law = "split"
     preview = True
     kind = "accumulation"
+    no_fix = "which of the divisions is meant is not shown: keep one"
     summary = "a loss divided by the accumulation steps twice, or never"
     wrong = """\
 import torch

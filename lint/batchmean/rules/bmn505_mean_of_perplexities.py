@@ -29,6 +29,7 @@ class MeanOfPerplexities(TotalRule):
     law = "split"
     preview = True
     kind = "mean of perplexities"
+    no_fix = "average the losses, then take the exponential"
     summary = "the exponential of each batch's loss averaged over the batches"
     wrong = """\
 import math

@@ -19,6 +19,7 @@ from batchmean.engine.domain.distributions import (
     softmax_key,
     term_atom,
 )
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     MAX_FACTORS,
@@ -33,9 +34,9 @@ from batchmean.engine.domain.tensors import (
     Tensor,
     Term,
     altered,
+    atom_of,
     constant,
     from_atom,
-    intern,
     product_of,
     shown_number,
 )
@@ -65,7 +66,7 @@ def combine(terms: Sequence[Term]) -> tuple[Term, ...]:
 
 
 def _collapsed(operation: str, parts: tuple[Hashable, ...], shape: Shape, given_up: GivenUp = 0) -> Tensor:
-    return from_atom(Atom(intern(operation, *parts), given_up=given_up), shape)
+    return from_atom(atom_of((operation, *parts), given_up=given_up), shape)
 
 
 NUMBERS: Final = (Role.COUNT, Role.VALID)
@@ -270,9 +271,14 @@ def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
     """log(a): of a probability a log-probability, of a product a sum; a small constant inside is left out."""
     terms = tuple(t for t in a.terms if not is_small(t)) if len(a.terms) > 1 else a.terms
     if any(atom.kind == "complement" for t in terms for atom, _ in t.factors):
-        key = intern("log", terms)
         return from_atom(
-            Atom(key, Role.LOG_COMPLEMENT, argument=altered(a, reductions=()), place=place, shape=a.shape),
+            atom_of(
+                ("log", terms),
+                Role.LOG_COMPLEMENT,
+                argument=altered(a, reductions=()),
+                place=place,
+                shape=a.shape,
+            ),
             a.shape,
         )
     if len(terms) == 1 and terms[0].coefficient is not None and terms[0].coefficient > 0:
@@ -282,20 +288,20 @@ def logarithm(a: Tensor, place: Place | None = None) -> Tensor:
     inner = altered(a, terms=terms, reductions=())
     if len(terms) == 2 and is_complement(terms):
         return from_atom(
-            Atom(intern("log", terms), Role.LOG_COMPLEMENT, argument=inner, place=place, shape=a.shape),
+            atom_of(("log", terms), Role.LOG_COMPLEMENT, argument=inner, place=place, shape=a.shape),
             a.shape,
         )
     mixture = mixture_axis(terms)
     if mixture is not None:
-        atom = Atom(
-            intern("log", terms), Role.LOG_PROBS, mixture, argument=inner, source=intern(terms), place=place
+        atom = atom_of(
+            ("log", terms), Role.LOG_PROBS, mixture, argument=inner, source=key_of(terms), place=place
         )
         return from_atom(atom, a.shape)
     if any(atom.role is Role.SIGMOID for atom in inner.atoms()):
         return from_atom(
-            Atom(intern("log", terms), Role.LOG_SIGMOID, argument=inner, place=place, shape=a.shape), a.shape
+            atom_of(("log", terms), Role.LOG_SIGMOID, argument=inner, place=place, shape=a.shape), a.shape
         )
-    return from_atom(Atom(intern("log", terms), Role.LOG, argument=inner, place=place), a.shape)
+    return from_atom(atom_of(("log", terms), Role.LOG, argument=inner, place=place), a.shape)
 
 
 def _log_of_term(term: Term, shape: Shape, place: Place | None) -> Tensor:
@@ -313,13 +319,15 @@ def _log_of_atom(atom: Atom, shape: Shape, place: Place | None) -> Tensor:
     if atom.role is Role.EXP and atom.argument is not None:
         return altered(atom.argument, shape=shape)
     if atom.role is Role.SIGMOID:
-        return from_atom(Atom(intern("log", atom.key), Role.LOG_SIGMOID, place=place, shape=shape), shape)
+        return from_atom(atom_of(("log", atom.key), Role.LOG_SIGMOID, place=place, shape=shape), shape)
     if atom.role is Role.MASK and atom.is_complement:
         # 1 - x was taken for the other positions of a mask: with a logarithm of it, x is a probability.
-        return from_atom(Atom(intern("log", atom.key), Role.LOG_COMPLEMENT, place=place, shape=shape), shape)
+        return from_atom(atom_of(("log", atom.key), Role.LOG_COMPLEMENT, place=place, shape=shape), shape)
     if atom.role is Role.SUM and atom.argument is not None:
         inner = logarithm(altered(atom.argument, terms=atom.argument.terms))
         return from_atom(log_sum_exp_atom(inner, atom.axis, place), shape)
-    key = intern("log", atom.key)
     argument = from_atom(atom, shape)
-    return from_atom(Atom(key, Role.LOG, atom.axis, argument=argument, source=atom.key, place=place), shape)
+    return from_atom(
+        atom_of(("log", atom.key), Role.LOG, atom.axis, argument=argument, source=atom.key, place=place),
+        shape,
+    )

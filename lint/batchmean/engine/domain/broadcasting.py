@@ -6,8 +6,9 @@ from collections.abc import Callable, Hashable
 
 from batchmean.engine.domain import masks
 from batchmean.engine.domain.axes import MAX_RANK
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Role, Tensor, Term, altered, intern, product_of
+from batchmean.engine.domain.tensors import Atom, Role, Tensor, Term, altered, derived, product_of
 from batchmean.engine.evidence.names import is_log_name, is_target_name
 
 _HALVES = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.LOG, Role.INTEGRAND)
@@ -133,9 +134,7 @@ def relabelled(a: Tensor, shape: Shape, tag: Hashable = None) -> Tensor:
 
 
 def _tagged(atom: Atom, tag: Hashable) -> Atom:
-    return altered(
-        atom, key=intern(tag, atom.key), shape=None, source=intern(tag, atom.source) if atom.source else 0
-    )
+    return derived(atom, tag, shape=None, source=key_of(tag, atom.source) if atom.source else 0)
 
 
 def map_atoms(a: Tensor, change: Callable[[Atom], Atom]) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from batchmean.engine.domain.axes import Axis
-from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, Term, intern
+from batchmean.engine.domain.keys import key_of
+from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, Term, atom_of
 from batchmean.engine.evidence.names import is_small_name
 
 _DISTRIBUTIONS = (Role.PROBS, Role.ONE_HOT)
@@ -11,18 +12,23 @@ _DISTRIBUTIONS = (Role.PROBS, Role.ONE_HOT)
 
 def softmax_key(terms: tuple[Term, ...], axis: Axis | None) -> int:
     """The key of softmax(terms) over `axis`."""
-    return intern("softmax", terms, axis.root() if axis is not None else None)
+    return key_of("softmax", terms, axis.root() if axis is not None else None)
 
 
 def log_probs_atom(probs: int, axis: Axis | None, place: Place | None, shown: bool = True) -> Atom:
     """The logarithm of the probabilities with the key `probs`."""
-    return Atom(intern("log", probs), Role.LOG_PROBS, axis, source=probs, place=place, shown=shown)
+    return atom_of(("log", probs), Role.LOG_PROBS, axis, source=probs, place=place, shown=shown)
 
 
 def log_sum_exp_atom(argument: Tensor, axis: Axis | None, place: Place | None) -> Atom:
     """logsumexp(argument) over `axis`."""
-    key = intern("logsumexp", argument.terms, axis.root() if axis is not None else None)
-    return Atom(key, Role.LOG_SUM_EXP, axis, argument=argument, place=place)
+    return atom_of(
+        ("logsumexp", argument.terms, axis.root() if axis is not None else None),
+        Role.LOG_SUM_EXP,
+        axis,
+        argument=argument,
+        place=place,
+    )
 
 
 def term_atom(term: Term) -> Atom | None:

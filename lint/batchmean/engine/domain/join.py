@@ -11,7 +11,7 @@ import enum
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from batchmean.engine.domain.paths import Path, common, excludes, extended
+from batchmean.engine.domain.paths import Decision, Path, common, excludes, extended
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
@@ -20,8 +20,8 @@ from batchmean.engine.domain.tensors import (
     Place,
     Tensor,
     altered,
+    atom_of,
     from_atom,
-    intern,
     is_unknown,
 )
 from batchmean.engine.domain.values import (
@@ -112,8 +112,14 @@ def _one_number(cases: Sequence[Case]) -> Value | None:
         accounts.update((id(account), account) for account in case.value.reductions)
     if not accounts or len(accounts) > MAX_CASES:
         return None
-    key = intern("one number of", *sorted(r.integrand.key for r in accounts.values()), len(cases))
-    number = from_atom(Atom(key, kind="computed", shape=SCALAR), SCALAR)
+    number = from_atom(
+        atom_of(
+            ("one number of", *sorted(r.integrand.key for r in accounts.values()), len(cases)),
+            kind="computed",
+            shape=SCALAR,
+        ),
+        SCALAR,
+    )
     return altered(number, reductions=tuple(accounts.values()))
 
 
@@ -217,12 +223,18 @@ def _either(one: Path, other: Path) -> Path | None:
     mine = [d for d in one if id(d) not in yours]
     theirs = [d for d in other if id(d) not in ours]
     if mine and theirs:
-        mine, theirs = [d for d in mine if d not in other], [d for d in theirs if d not in one]
+        mine, theirs = _without(mine, theirs), _without(theirs, mine)
     if not mine or not theirs:
         return other if not theirs else one
     if len(mine) == len(theirs) == 1 and mine[0] == theirs[0].negated():
         return common([one, other])
     return None
+
+
+def _without(some: Sequence[Decision], others: Sequence[Decision]) -> list[Decision]:
+    """Those that none of the others equals."""
+    keys = {d.key for d in others}  # most of what is not equal has another
+    return [d for d in some if d.key not in keys or d not in others]
 
 
 def _each_once(cases: Iterable[Case]) -> list[Case]:
@@ -265,8 +277,8 @@ def _one_unknown(a: Value, b: Value, of_one_shape: bool = True) -> Value | None:
     first, last = sorted((mine.key, theirs.key))
     place: Place | None = mine.place or theirs.place
     shape = a.shape if same_shape else Shape(rank=a.shape.rank) if a.shape.rank == 0 else Shape()
-    atom = Atom(
-        intern("one of", first, last),
+    atom = atom_of(
+        ("one of", first, last),
         names=names,
         kind=mine.kind,
         place=place,

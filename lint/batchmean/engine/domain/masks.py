@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
@@ -21,8 +22,9 @@ from batchmean.engine.domain.tensors import (
     Tensor,
     Term,
     altered,
+    atom_of,
+    derived,
     from_atom,
-    intern,
 )
 from batchmean.engine.evidence.masks import is_bare_mask_name, is_mask_name, says_padding
 
@@ -69,8 +71,8 @@ def made(
     function of `source` finite, as `where(p > 0, p * log(p), 0)` does? A comparison with -1 is not.
     """
     inner = source.single()
-    atom = Atom(
-        intern("mask", source.terms, *key),
+    atom = atom_of(
+        ("mask", source.terms, *key),
         Role.MASK,
         source=inner.key if inner is not None and guards else 0,
         place=place,
@@ -89,16 +91,18 @@ EVERYTHING: Final = "everything"
 
 def of_everything(source: Tensor, place: Place) -> Tensor:
     """A condition that holds everywhere: what it is over is all that it says."""
-    key = intern(EVERYTHING, source.terms)
-    return from_atom(Atom(key, Role.MASK, place=place, kind=EVERYTHING, shape=source.shape), source.shape)
+    return from_atom(
+        atom_of((EVERYTHING, source.terms), Role.MASK, place=place, kind=EVERYTHING, shape=source.shape),
+        source.shape,
+    )
 
 
 def _others(atom: Atom, tensor: Tensor) -> Atom:
     """The mask of the other positions."""
     of_padding = atom.kind == "padding" if atom.role is Role.MASK else says_padding(atom.names)
-    return altered(
+    return derived(
         atom,
-        key=intern("not", atom.key),
+        "not",
         role=Role.MASK,
         kind="" if of_padding else "padding",
         shown=is_shown(atom),
@@ -123,13 +127,13 @@ def count_of_others(valid: Atom) -> Tensor | None:
     if others is None or valid.shape is None:
         return None
     atom = others.atoms()[0]
-    key = intern("valid", atom.key, valid.shape.root())
+    key = key_of("valid", atom.key, valid.shape.root())
     return from_atom(altered(valid, key=key, source=atom.key, argument=others), SCALAR)
 
 
 def are_opposite(one: int, other: int) -> bool:
     """Of two masks, by their keys: does each let through what the other one drops?"""
-    return one == intern("not", other) or other == intern("not", one)
+    return one == key_of("not", other) or other == key_of("not", one)
 
 
 def common_masks(tensor: Tensor) -> list[Atom]:
@@ -173,16 +177,22 @@ def named_mask(tensor: Tensor, name: str, node: ast.AST) -> Tensor | None:
         atom.role is not Role.MASK and (atom.role is not Role.OPAQUE or atom.kind) for atom in tensor.atoms()
     ):
         return None
-    key = intern("named mask", tensor.terms)
-    mask = Atom(key, Role.MASK, names=(name,), place=Place(node, name), shape=tensor.shape, shown=False)
+    mask = atom_of(
+        ("named mask", tensor.terms),
+        Role.MASK,
+        names=(name,),
+        place=Place(node, name),
+        shape=tensor.shape,
+        shown=False,
+    )
     return from_atom(mask, tensor.shape)
 
 
 def moved(mask: Atom, place: Place, serial: int) -> Tensor:
     """A mask after it was warped, resized or pooled: the positions are others, what it says is the same."""
     shape = Shape()
-    atom = Atom(
-        intern("moved", mask.key, serial),
+    atom = atom_of(
+        ("moved", mask.key, serial),
         Role.MASK,
         names=mask.names,
         place=place,

@@ -20,9 +20,10 @@ from batchmean.engine.domain.tensors import (
     Tensor,
     Term,
     altered,
+    atom_of,
     constant,
+    derived,
     from_atom,
-    intern,
     product_of,
     shown_number,
 )
@@ -52,7 +53,7 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
     if exponent == -1 and len(a.terms) > 1:
         # Of a sum the reciprocal is not taken apart: it cancels with the same sum alone.
         kind = "complement" if is_rest else "computed"
-        whole = Atom(intern("sum", a.terms), kind=kind, shape=a.shape, argument=altered(a, reductions=()))
+        whole = atom_of(("sum", a.terms), kind=kind, shape=a.shape, argument=altered(a, reductions=()))
         return Tensor((Term(1.0, ((whole, -1.0),)),), a.shape, a.reductions, a.stack)
     powers = [abs(p * exponent) for term in a.terms for _, p in term.factors] if exponent is not None else []
     out_of_bounds = not all(p <= _MAX_POWER for p in powers)
@@ -95,7 +96,7 @@ def _mean_of_distributions(a: Tensor, length: Atom | None) -> Tensor | None:
         return None
     if not length.axis.is_same(total.axis) or total.argument.shape.may_be_one(one.axis, total.axis):
         return None
-    return from_atom(altered(one, key=intern("mixture", one.key, total.axis.root())), a.shape)
+    return from_atom(derived(one, "mixture", total.axis.root()), a.shape)
 
 
 def exponential(a: Tensor, place: Place | None = None) -> Tensor:
@@ -117,7 +118,7 @@ def exponential(a: Tensor, place: Place | None = None) -> Tensor:
             base = _exponential_atom(atom, place)
             factors = ((base, term.coefficient),)
         else:
-            base = Atom(intern("exp", term), Role.EXP, argument=Tensor((term,), a.shape), place=place)
+            base = atom_of(("exp", term), Role.EXP, argument=Tensor((term,), a.shape), place=place)
             factors = ((base, 1.0),)
         result = multiply(result, Tensor((Term(1.0, factors),), a.shape))
     return altered(result, shape=a.shape)
@@ -130,4 +131,4 @@ def _exponential_atom(atom: Atom, place: Place | None) -> Atom:
     if atom.role is Role.LOG and atom.argument is not None and (inner := atom.argument.single()) is not None:
         return inner
     argument = from_atom(atom, SCALAR)
-    return Atom(intern("exp", argument.terms[0]), Role.EXP, names=atom.names, argument=argument, place=place)
+    return atom_of(("exp", argument.terms[0]), Role.EXP, names=atom.names, argument=argument, place=place)

@@ -44,19 +44,22 @@ class Decision:
     """Where it was made first; two that are made at different places may be equal."""
     about: int = field(init=False, repr=False)
     """The hash of the subject: subjects may be large, and are compared often."""
+    key: int = field(init=False, repr=False)
+    """The hash of it all."""
 
     def __post_init__(self) -> None:
         self.about = hash(self.subject)
+        self.key = hash((self.about, self.answer, self.holds))
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if not isinstance(other, Decision) or self.about != other.about or self.holds != other.holds:
+        if not isinstance(other, Decision) or self.key != other.key or self.holds != other.holds:
             return False
         return self.answer == other.answer and self.subject == other.subject
 
     def __hash__(self) -> int:
-        return self.about
+        return self.key
 
     def negated(self) -> Decision:
         return Decision(self.subject, self.answer, not self.holds, self.node)

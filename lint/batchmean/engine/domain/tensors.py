@@ -15,9 +15,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Concatenate, Final, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 from batchmean.engine.domain.axes import Axis
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.paths import Path
 from batchmean.engine.domain.shapes import Shape
 
@@ -88,19 +89,6 @@ def altered(value: D, **new: object) -> D:
     return copy
 
 
-_keys: dict[Hashable, int] = {}
-
-
-def intern(*parts: Hashable) -> int:
-    """A small number that stands for `parts`: equal parts, equal number. It keeps nested values cheap to compare."""
-    return _keys.setdefault(parts, len(_keys) + 1)
-
-
-def forget_keys() -> None:
-    """Start afresh: numbers are only compared within one analysis."""
-    _keys.clear()
-
-
 GivenUp: TypeAlias = Literal[0, 1, 2]
 """1 for what stands for more cases, terms or factors than are kept, 2 if it has swallowed what may be a count, too: an
 account that it is multiplied with is open."""
@@ -116,9 +104,10 @@ class Labels(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Atom:
-    """A factor that the engine does not look into; equal when `key` is equal."""
+    """A factor that the engine does not look into; equal when `key` is equal. `atom_of` makes one by its structure."""
 
     key: int
+    """Its identity."""
     role: Role = Role.OPAQUE
     axis: Axis | None = None
     """The support axis of a distribution, or the axis that a SUM, LOG_SUM_EXP or COUNT is over."""
@@ -163,6 +152,27 @@ class Atom:
 
     def __hash__(self) -> int:
         return self.key
+
+
+P = ParamSpec("P")
+
+
+def _by_structure(
+    make: Callable[Concatenate[int, P], D],
+) -> Callable[Concatenate[tuple[Hashable, ...], P], D]:
+    def made(structure: tuple[Hashable, ...], /, *args: P.args, **kwargs: P.kwargs) -> D:
+        return make(key_of(*structure), *args, **kwargs)
+
+    return made
+
+
+atom_of: Final = _by_structure(Atom)
+"""An atom by what it is made of: `atom_of(("log", p.terms), Role.LOG)` is the same wherever it is made."""
+
+
+def derived(one: Atom, how: Hashable, *parts: Hashable, **new: object) -> Atom:
+    """What is made of an atom in some way: the same whenever it is made so of the same atom."""
+    return altered(one, key=key_of(how, one.key, *parts), **new)
 
 
 def _by_key(factor: tuple[Atom, float]) -> tuple[int, float]:
@@ -364,6 +374,11 @@ class Tensor:
     """The calls in which it became an integrand, outermost first."""
     pairs: Integrand | None = None
     """For a difference of (B,) and (B, 1): the pairs that a square of it is over."""
+
+    @property
+    def key(self) -> int:
+        """The identity of what it is, whatever its shape."""
+        return key_of(self.terms)
 
     def single(self) -> Atom | None:
         """The atom this tensor is, if it is nothing else."""

@@ -10,7 +10,7 @@ from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Place, Role, Tensor, altered, from_atom, intern, is_unknown
+from batchmean.engine.domain.tensors import Place, Role, Tensor, altered, atom_of, from_atom, is_unknown
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     Alternatives,
@@ -152,7 +152,7 @@ def _with_item(
     if isinstance(index, TupleValue) and number == 1 and not base.terms:
         axis = base.shape.axis(-1)
         place = Place(target, "a one-hot target is written here")
-        return from_atom(Atom(intern("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape)
+        return from_atom(atom_of(("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape)
     if number == 0 and type(number) in (int, float):
         kept = masks.complement(context.as_tensor(index)) if isinstance(index, Tensor) else None
         if kept is None or not base.terms:

@@ -21,16 +21,7 @@ from batchmean.engine.domain.paths import (
     Path,
     extended,
 )
-from batchmean.engine.domain.tensors import (
-    SCALAR,
-    Atom,
-    Tensor,
-    altered,
-    constant,
-    from_atom,
-    intern,
-    is_unknown,
-)
+from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom, is_unknown
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
@@ -188,8 +179,15 @@ class Evaluator(Machine):
         if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.is_fixed:
             is_whole = type(value.value) is int and value.value > 1
             if is_whole or is_class_count_name((node.attr,)):
-                key = intern("attribute", node.attr, repr(value.value))
-                return from_atom(Atom(key, names=(node.attr,), shape=SCALAR, is_whole=is_whole), SCALAR)
+                return from_atom(
+                    atom_of(
+                        ("attribute", node.attr, repr(value.value)),
+                        names=(node.attr,),
+                        shape=SCALAR,
+                        is_whole=is_whole,
+                    ),
+                    SCALAR,
+                )
         return value
 
     def binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:

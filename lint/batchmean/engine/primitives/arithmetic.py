@@ -10,9 +10,10 @@ from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import follows
 from batchmean.engine.domain.broadcasting import joint_shape
 from batchmean.engine.domain.join import MAX_NAMES
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.literals import fold
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import SCALAR, Atom, Reduction, Role, Tensor, altered, from_atom, intern
+from batchmean.engine.domain.tensors import SCALAR, Atom, Reduction, Role, Tensor, altered, atom_of, from_atom
 from batchmean.engine.domain.values import Const, ListValue, TupleValue, Value
 from batchmean.engine.evidence.masks import is_mask_name
 from batchmean.engine.evidence.names import is_loss_name
@@ -126,7 +127,7 @@ def _swallowing(context: Context, given_up: Atom, other: Tensor, shape: Shape) -
     """
     losses = [name for atom in other.atoms() for name in atom.names if is_loss_name((name,))]
     names = tuple(dict.fromkeys((*given_up.names, *losses)))[:MAX_NAMES]
-    key = intern("opaque", context.fresh())
+    key = key_of("opaque", context.fresh())
     how = 2 if algebra.may_hold_a_count(other) else given_up.given_up
     return from_atom(altered(given_up, key=key, names=names, shape=shape, given_up=how), shape)
 
@@ -154,6 +155,6 @@ def _counted(a: Tensor, b: Tensor) -> Tensor:
     for reduction in a.reductions:
         support = reduction.integrand.support
         if len(b.terms) == 1 and support.size and support.size > 2 and b.terms[0].coefficient == support.size:
-            length = from_atom(Atom(intern("length", support), Role.COUNT, support), SCALAR)
+            length = from_atom(atom_of(("length", support), Role.COUNT, support), SCALAR)
             return algebra.scale(algebra.multiply(b, length), 1 / support.size)
     return b

@@ -9,7 +9,7 @@ from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.distributions import log_probs_atom
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Place, Role, altered, from_atom, intern
+from batchmean.engine.domain.tensors import Atom, Place, Role, altered, atom_of, from_atom
 from batchmean.engine.domain.values import DistributionValue, Value
 from batchmean.engine.primitives.registry import Call, integer, primitive
 
@@ -75,8 +75,8 @@ def kl_divergence(call: Call, p: Value, q: Value | None = None) -> Value:
     if support is None or support.size == 1:
         return call.opaque(shape)
     place = call.place("KL between two Normals is elementwise: the latent axis is not summed")
-    atom = Atom(
-        intern("kl_divergence", *(d.key for d in sides)),
+    atom = atom_of(
+        ("kl_divergence", *(d.key for d in sides)),
         Role.INTEGRAND,
         support,
         names=("kl_divergence",),
@@ -102,9 +102,8 @@ def distribution_entropy(call: Call, x: Value) -> Value:
     if support is None or support.size == 1:
         return call.opaque(shape)
     place = call.place("the entropy of a Normal is elementwise: its event axis is not summed")
-    key = intern("entropy", x.key)
-    atom = Atom(
-        key,
+    atom = atom_of(
+        ("entropy", x.key),
         Role.INTEGRAND,
         support,
         names=("entropy",),

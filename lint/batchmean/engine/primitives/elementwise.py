@@ -8,8 +8,9 @@ from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.axes import AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, map_atoms, relabelled, unite_sides
 from batchmean.engine.domain.distributions import log_probs_atom, softmax_key
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Role, Tensor, altered, constant, from_atom, intern
+from batchmean.engine.domain.tensors import Atom, Role, Tensor, altered, atom_of, constant, from_atom
 from batchmean.engine.domain.values import Const, TupleValue, Value
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
@@ -224,14 +225,15 @@ def relative_entropy_terms(call: Call, x: Value, y: Value) -> Value:
 def sigmoid(call: Call, x: Value) -> Value:
     """An independent probability per element: no support axis."""
     tensor = call.tensor(x)
-    return from_atom(Atom(intern("sigmoid", tensor.terms), Role.SIGMOID), tensor.shape)
+    return from_atom(atom_of(("sigmoid", tensor.terms), Role.SIGMOID), tensor.shape)
 
 
 @primitive
 def log_sigmoid(call: Call, x: Value) -> Value:
     tensor = call.tensor(x)
-    key = intern("log", intern("sigmoid", tensor.terms))
-    return from_atom(Atom(key, Role.LOG_SIGMOID, shape=tensor.shape), tensor.shape)
+    return from_atom(
+        atom_of(("log", key_of("sigmoid", tensor.terms)), Role.LOG_SIGMOID, shape=tensor.shape), tensor.shape
+    )
 
 
 @primitive
@@ -281,8 +283,7 @@ def arange(call: Call, start: Value, stop: Value | None = None) -> Value:
     axis = Axis(integer(start) if stop is None else None)
     if stop is None and integer(start) is None:
         _length_of(call.tensor(start), axis)
-    key = intern("arange", axis)
-    return from_atom(Atom(key, axis=axis, kind="arange"), Shape.of([axis]))
+    return from_atom(atom_of(("arange", axis), axis=axis, kind="arange"), Shape.of([axis]))
 
 
 @primitive

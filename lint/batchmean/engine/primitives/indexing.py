@@ -9,18 +9,18 @@ from batchmean.engine.domain.accounts import mask_fact
 from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.distributions import term_atom
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.masks import is_shown, mask_of, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
-    Atom,
     Integrand,
     Place,
     Reduction,
     Role,
     Tensor,
     altered,
+    atom_of,
     from_atom,
-    intern,
     is_unknown,
 )
 from batchmean.engine.domain.values import (
@@ -148,7 +148,7 @@ def _shape_item(context: Context, base: ShapeValue, index: Value) -> Value:
             return context.axis_length(base.shape, position)
         return context.axis_length(base.shape, base.stop + position)
     if isinstance(index, Tensor):
-        return from_atom(Atom(intern("some length", *index.terms), Role.COUNT), Shape.of([]))
+        return from_atom(atom_of(("some length", *index.terms), Role.COUNT), Shape.of([]))
     cut = literal(index)
     if isinstance(cut, slice) and base.start == 0 and base.stop is None:
         start, stop = cut.start or 0, cut.stop
@@ -263,7 +263,7 @@ def _with_account(context: Context, rows: Tensor, tensor: Tensor, index: Tensor,
     if atom.kind not in ("error", "selected") and not (not atom.kind and is_loss_name(atom.names)):
         return rows
     place = Place(node, "the valid positions are selected")
-    key = intern("selected", *rows.terms)
+    key = key_of("selected", *rows.terms)
     shown = bool(atom.kind) and is_shown(index_mask)
     integrand = Integrand("loss", Axis(1), "", shown, (place,), rows.shape, context.stack, key=key)
     mask = altered(mask_fact(index_mask), is_selected=True)

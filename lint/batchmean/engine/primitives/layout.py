@@ -11,8 +11,8 @@ from batchmean.engine.domain.tensors import (
     Role,
     Tensor,
     altered,
+    derived,
     from_atom,
-    intern,
 )
 from batchmean.engine.domain.values import (
     Alternatives,
@@ -99,8 +99,7 @@ def _one_hot_again(tensor: Tensor, shape: Shape) -> Tensor | None:
         return None
     if atom.axis is None or shape.has(atom.axis) or atom.axis.size not in (None, last.size):
         return None
-    key = intern("reshaped", atom.key, last.root())
-    return from_atom(altered(atom, key=key, axis=last, shown=False), shape)
+    return from_atom(derived(atom, "reshaped", last.root(), axis=last, shown=False), shape)
 
 
 def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:

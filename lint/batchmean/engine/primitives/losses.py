@@ -10,6 +10,7 @@ from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import mask_fact, reduced, scaled
 from batchmean.engine.domain.axes import ALL_AXES, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, map_atoms
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     Atom,
@@ -20,8 +21,8 @@ from batchmean.engine.domain.tensors import (
     Role,
     Tensor,
     altered,
+    atom_of,
     from_atom,
-    intern,
 )
 from batchmean.engine.domain.values import BuiltinValue, Const, Value
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
@@ -87,9 +88,8 @@ def kl_div(
         return call.opaque()
     shown = shown and not isinstance(reduction, Tensor)
     place = call.place(f"{call.name} is elementwise: its support is not summed")
-    key = intern("kl_div", both.terms, a.terms, call.node)
-    atom = Atom(
-        key,
+    atom = atom_of(
+        ("kl_div", both.terms, a.terms, call.node),
         Role.INTEGRAND,
         support,
         names=("kl_div",),
@@ -205,7 +205,7 @@ def _class_loss(
         return call.opaque()
     place = call.place(f"{call.name} sums over the class axis itself")
     stack = call.context.stack
-    key = intern("class_loss", logits.terms, call.tensor(target).terms)
+    key = key_of("class_loss", logits.terms, call.tensor(target).terms)
     can_ignore = any("ignore_index" in names for names in call.operation.parameters)
     if is_on_purpose is None:
         is_on_purpose = _is_on_purpose(call, ignore_index)
@@ -255,7 +255,7 @@ def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Ma
         return None
     if labels is not None and labels.key in call.context.ledger.picked:
         return None
-    key = intern("ignored", call.tensor(target).terms)
+    key = key_of("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
     return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
 
@@ -383,7 +383,7 @@ def elementwise_loss(
             result = algebra.multiply(result, from_atom(mask, shape))
         return result
     stack = call.context.stack
-    key = intern("elementwise", elements.terms, call.node)
+    key = key_of("elementwise", elements.terms, call.node)
     inputs = _inputs(call, elements)
     integrand = Integrand(
         "loss", Axis(1), "", is_shown, (place,), shape, stack, call.name, key, inputs=inputs

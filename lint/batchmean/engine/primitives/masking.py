@@ -10,7 +10,7 @@ from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Labels, Place, Role, Tensor, constant, from_atom, intern
+from batchmean.engine.domain.tensors import Labels, Place, Role, Tensor, atom_of, constant, from_atom
 from batchmean.engine.domain.values import Const, Value
 from batchmean.engine.evidence.masks import is_id_name, is_length_name, is_padding_name
 from batchmean.engine.primitives.registry import Call, primitive
@@ -112,8 +112,9 @@ def comparison(context: Context, op: ast.cmpop, x: Value, y: Value, node: ast.AS
                 shape = labels.shape.without(AxesSpec.at(-1)).with_axis(-1, atom.axis)
                 context.note_labels(labels)
                 place = Place(node, "labels compared with the class numbers are a one-hot target")
-                key = intern("one_hot", labels.terms)
-                return from_atom(Atom(key, Role.ONE_HOT, atom.axis, place=place), shape)
+                return from_atom(
+                    atom_of(("one_hot", labels.terms), Role.ONE_HOT, atom.axis, place=place), shape
+                )
             if _is_one_hot(classes) and labels.number() == 1:
                 return classes
     if _holds_for_probabilities(a, op, b.number()):

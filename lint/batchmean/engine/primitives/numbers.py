@@ -5,7 +5,7 @@ from __future__ import annotations
 from batchmean.engine.domain import algebra
 from batchmean.engine.domain.axes import MAX_RANK
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import SCALAR, Atom, Role, Tensor, from_atom, intern
+from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_atom
 from batchmean.engine.domain.values import MAX_TOLD_APART, Const, ListValue, ShapeValue, TupleValue, Value
 from batchmean.engine.primitives.registry import Call, integer, primitive
 
@@ -28,7 +28,7 @@ def size_at(call: Call, x: Value, axis: Value | None = None) -> Value:
 
 def _some_length(call: Call) -> Value:
     """The length of an axis that the code does not name."""
-    return from_atom(Atom(intern("some length", len(call.context.ledger.accounts)), Role.COUNT), Shape.of([]))
+    return from_atom(atom_of(("some length", len(call.context.ledger.accounts)), Role.COUNT), Shape.of([]))
 
 
 @primitive

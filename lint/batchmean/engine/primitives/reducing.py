@@ -22,8 +22,9 @@ from batchmean.engine.domain.tensors import (
     Tensor,
     Term,
     altered,
+    atom_of,
+    derived,
     from_atom,
-    intern,
 )
 from batchmean.engine.domain.values import Alternatives, Const, ListValue, ShapeValue, TupleValue, Value
 from batchmean.engine.primitives.registry import Call, axes_spec, literal, primitive
@@ -97,7 +98,7 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
     if how == "mean" and mixture is not None and mixture.role in (Role.PROBS, Role.ONE_HOT):
         if mixture.axis is not None and x.shape.covers(axes, mixture.axis) is False:
             # The mean of distributions is a distribution.
-            return from_atom(altered(mixture, key=intern("mixture", mixture.key, call.node)), shape)
+            return from_atom(derived(mixture, "mixture", call.node), shape)
     summed = any(atom.role is Role.SUM for atom in x.atoms())
     source = mixture.key if mixture is not None else 0
     if how == "mean" and axes.kind == "all" and not summed and not algebra.is_elementwise(x):
@@ -108,16 +109,31 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
         return map_atoms(half, lambda atom: altered(atom, kind="elementwise"))
     if how == "sum" and axes.kind == "listed" and len(axes.positions) == 1 and x.terms:
         axis = x.shape.axis(axes.positions[0])
-        key = intern("sum", x.terms, axis.root() if axis is not None else None)
-        return from_atom(Atom(key, Role.SUM, axis, argument=x, place=call.place("a sum")), shape)
+        return from_atom(
+            atom_of(
+                ("sum", x.terms, axis.root() if axis is not None else None),
+                Role.SUM,
+                axis,
+                argument=x,
+                place=call.place("a sum"),
+            ),
+            shape,
+        )
     return map_atoms(context.computed(shape), lambda atom: altered(atom, source=source))
 
 
 def _valid_positions(call: Call, x: Tensor, mask: Atom, how: How) -> Tensor:
     """The sum of a mask is the number of positions that count, its mean their share."""
-    key = intern("valid", mask.key, x.shape.root())
     count = from_atom(
-        Atom(key, Role.VALID, source=mask.key, place=mask.place, shape=x.shape, argument=x), SCALAR
+        atom_of(
+            ("valid", mask.key, x.shape.root()),
+            Role.VALID,
+            source=mask.key,
+            place=mask.place,
+            shape=x.shape,
+            argument=x,
+        ),
+        SCALAR,
     )
     if how == "sum":
         return count

@@ -6,7 +6,7 @@ import ast
 
 from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Role, Tensor, altered, constant, from_atom, intern
+from batchmean.engine.domain.tensors import Role, Tensor, altered, atom_of, constant, from_atom
 from batchmean.engine.domain.values import Const, Value
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 
@@ -23,8 +23,15 @@ def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value
     position = integer(axis)
     shape = tensor.shape.with_axis(-1 if position is None else position, support)
     place = call.place(f"{call.name} gives a one-hot target")
-    key = intern("one_hot", tensor.terms, call.tensor(classes).terms if classes is not None else ())
-    return from_atom(Atom(key, Role.ONE_HOT, support, place=place), shape)
+    return from_atom(
+        atom_of(
+            ("one_hot", tensor.terms, call.tensor(classes).terms if classes is not None else ()),
+            Role.ONE_HOT,
+            support,
+            place=place,
+        ),
+        shape,
+    )
 
 
 def _length_of(count: Tensor, axis: Axis) -> None:
@@ -47,9 +54,17 @@ def eye(call: Call, n: Value, m: Value | None = None) -> Value:
     if size is None:
         _length_of(call.tensor(classes), support)
     place = call.place("rows of the identity are one-hot targets")
-    key = intern("eye", call.tensor(classes).terms)
     shape = Shape.of([Axis(), support])
-    return from_atom(Atom(key, Role.ONE_HOT, support, place=place, shape=shape if m is None else None), shape)
+    return from_atom(
+        atom_of(
+            ("eye", call.tensor(classes).terms),
+            Role.ONE_HOT,
+            support,
+            place=place,
+            shape=shape if m is None else None,
+        ),
+        shape,
+    )
 
 
 @primitive
@@ -99,8 +114,10 @@ def scatter(
     support = tensor.shape.axis(position)
     place = call.place(f"{call.name} writes a one-hot target along axis {position}")
     labels = call.tensor(index).terms if index is not None else ()
-    key = intern("scatter", labels, support.root() if support else None)
-    return from_atom(Atom(key, Role.ONE_HOT, support, place=place), tensor.shape)
+    return from_atom(
+        atom_of(("scatter", labels, support.root() if support else None), Role.ONE_HOT, support, place=place),
+        tensor.shape,
+    )
 
 
 @primitive

@@ -13,7 +13,7 @@ from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.broadcasting import unite_sides
 from batchmean.engine.domain.masks import common_masks, unmasked
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Stack, Tensor, Term, altered, intern
+from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Stack, Tensor, Term, altered
 from batchmean.engine.evidence.comments import says_classes, says_per_example
 from batchmean.engine.evidence.names import (
     are_of_a_course,
@@ -98,7 +98,7 @@ def loss_per_position(tensor: Tensor, stack: Stack = ()) -> Integrand | None:
         _unique(places),
         shape,
         tensor.stack or stack,
-        key=intern(tensor.terms),
+        key=tensor.key,
     )
 
 
@@ -129,7 +129,7 @@ def _library_integrand(tensor: Tensor) -> Integrand | None:
                     tensor.shape,
                     tensor.stack or (),
                     library=atom.names[0] if atom.names else "",
-                    key=intern(tensor.terms),
+                    key=tensor.key,
                     event=atom.source,
                     distributions=atom.distributions,
                     assumed=not atom.shown or latent,
@@ -203,7 +203,7 @@ def _expectation(tensor: Tensor) -> Integrand | None:
         _unique(places),
         tensor.shape,
         tensor.stack or (),
-        key=intern(tensor.terms),
+        key=tensor.key,
         assumed=all(a.axis is None for a in (*weights, *logs)),
         mixed=any(
             parts.isdisjoint(a for a, _ in t.factors) and not is_negligible(Tensor((t,), tensor.shape))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Tensor, Term, intern
+from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Tensor, Term
 from batchmean.engine.recognise.places import last_axis
 
 
@@ -40,7 +40,7 @@ def latent_kl(tensor: Tensor) -> Integrand | None:
             first = next((place for place in shown if place is not None), None)
             evidence = (Place(first.node, "the variance and log-variance of a Gaussian KL"),) if first else ()
             stack = tensor.stack or ()
-            key = intern(tensor.terms)
+            key = tensor.key
             return Integrand("latent KL", axis, "D", True, evidence, tensor.shape, stack, key=key)
     return None
 

@@ -6,8 +6,9 @@ import ast
 from typing import Final, Literal
 
 from batchmean.engine.domain.axes import Axis
+from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Tensor, intern
+from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Tensor
 
 PAIRS: Final = "pairs"
 """The kind of a product in which every example meets every other one."""
@@ -32,7 +33,7 @@ def pairing(
         place = Place(node, "(B,) times (B, 1) pairs every example with every other")
         axes = broadcast.axes if broadcast is not None else None
         shape = Shape.of(axes if axes is not None and len(axes) == 2 else [Axis(), Axis()])
-        key = intern(a.terms, b.terms)
+        key = key_of(a.terms, b.terms)
         return Integrand(PAIRS, Axis(1), "", how == "shown", (place,), shape, stack, key=key)
     return None
 

@@ -12,11 +12,13 @@ from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import Functions, told
 from batchmean.gate import holds_a_loss, losses, makes_means, reduces, sums
+from batchmean.nodes import statements
 from batchmean.project import Module, Project, full_name, imported
 
 MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
 _HELPERS: Final = re.compile(r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(")
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 MAX_HOPS: Final = 2
 """Through so many modules that hand a name on it is followed."""
 
@@ -98,13 +100,13 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     module, rest = found
     if not module.may_give_a_loss:
         return frozenset()
-    mine = _read(module, told()).names[which]
+    mine = _read(module, told()).names[which] if module.holds_a_loss else frozenset[str]()
     if not rest:
         return frozenset(mine)
-    methods = _methods(module, rest[0]) & mine
+    methods = _methods(module, rest[0]) & mine if mine else frozenset[str]()
     if rest[0] in mine or methods:
         return frozenset((None, *methods))
-    if not hops:
+    if not hops or not module.may_hand_on(rest[0]):
         return frozenset()
     for node in module.tree.body:
         for full, local in _names_in(node):
@@ -147,14 +149,13 @@ def _read(module: Module, functions: Functions) -> _Read:
     given_by = partial(_told, functions=functions) if functions else None
     candidates = Candidates(module.tree, lines, imported=given_by)
     givers: set[str] = set()
-    for node in ast.walk(module.tree):
-        if (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            and node.name in candidates.takers
-        ):
+    classes: dict[str, ast.ClassDef] = {}
+    for node in statements(module.tree):
+        if isinstance(node, ast.ClassDef):
+            classes[node.name] = node
+        if isinstance(node, _DEFINITIONS) and node.name in candidates.takers:
             if holds_a_loss("\n".join(lines[node.lineno - 1 : node.end_lineno])):
                 givers.add(node.name)
-    classes = {n.name: n for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef)}
     while (
         new := {
             *(f.name for f, calls in candidates.calls.items() if not calls.isdisjoint(givers)),

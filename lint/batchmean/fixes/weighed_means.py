@@ -1,31 +1,47 @@
-"""The ways to put a total of batches right: every mean counts as often as it has examples, or the examples divide.
+"""The rewrites of BMN501 and BMN502: every mean counts as often as it has examples, or the examples divide.
 
-As in `miscounts`, these are proposals. What is proposed is read again, and has to end in a sum over all examples that
-is divided by their number.
+What is proposed is read again, and has to end in a sum over all examples that is divided by their number.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Final
 
 from batchmean.engine.epochs.arithmetic import ADDED_UP
 from batchmean.engine.events import Kind, Miscount
 from batchmean.fixes.code import Code, Edits, Unfixable, after, before
 
-KINDS: Final[dict[Kind, str]] = {
-    "epoch mean over examples": "the code does not show what counts the examples of a batch: multiply each mean by it",
-    "epoch sum over batches": "the code does not show what holds all examples: divide by their number",
-}
-"""The totals that may be put right, and why some are not."""
+OF_BATCHES: Final[frozenset[Kind]] = frozenset(("epoch mean over examples", "epoch sum over batches"))
+"""What is put right here: totals that a training loop makes, which have no account."""
+_UNCOUNTED: Final = "the code does not show what counts the examples of a batch: multiply each mean by it"
+_UNHELD: Final = "the code does not show what holds all examples: divide by their number"
 
 
-def proposal(code: Code, event: Miscount) -> Edits:
-    """The edits that put a total right. Raises `Unfixable` where the code does not show what to count."""
+def weighed(code: Code, event: Miscount) -> Iterator[Edits]:
+    """`total += loss.item()` as `total += loss.item() * len(y)`."""
+    yield _weighed(code, event)
+
+
+def over_the_dataset(code: Code, event: Miscount) -> Iterator[Edits]:
+    """`total / len(loader)` as `total / len(loader.dataset)`."""
+    match event.node:
+        case ast.BinOp(right=by) | ast.AugAssign(value=by):
+            if (
+                event.count
+                and isinstance(by, ast.Call)
+                and len(by.args) == 1
+                and isinstance(by.args[0], ast.Name | ast.Attribute)
+            ):
+                yield (after(code.inner(by.args[0]), f".{event.count}"),)
+                return
+    raise Unfixable(_UNHELD)
+
+
+def _weighed(code: Code, event: Miscount) -> Edits:
     if not event.count:
-        raise Unfixable(KINDS[event.kind])
-    if event.kind == "epoch sum over batches":
-        return _over_the_dataset(code, event)
+        raise Unfixable(_UNCOUNTED)
     added = _added(event)
     name = _total(code, event)
     if name and _is_told_elsewhere(code, event, name):
@@ -41,19 +57,6 @@ def proposal(code: Code, event: Miscount) -> Edits:
     return (before(place, "("), after(place, f"){weight}"))
 
 
-def _over_the_dataset(code: Code, event: Miscount) -> Edits:
-    """`len(loader)` becomes `len(loader.dataset)`."""
-    match event.node:
-        case ast.BinOp(right=by) | ast.AugAssign(value=by):
-            if (
-                isinstance(by, ast.Call)
-                and len(by.args) == 1
-                and isinstance(by.args[0], ast.Name | ast.Attribute)
-            ):
-                return (after(code.inner(by.args[0]), f".{event.count}"),)
-    raise Unfixable(KINDS[event.kind])
-
-
 def _place(event: Miscount) -> ast.AST:
     return next(place.node for place in event.because if place.text == ADDED_UP)
 
@@ -67,7 +70,7 @@ def _added(event: Miscount) -> ast.expr:
             return added
         case ast.BinOp(right=added, op=ast.Add()):  # total = total + loss
             return added
-    raise Unfixable(KINDS[event.kind])
+    raise Unfixable(_UNCOUNTED)
 
 
 def _dividend(node: ast.AST) -> ast.expr:

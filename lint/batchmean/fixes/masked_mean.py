@@ -1,206 +1,33 @@
-"""The ways to put a wrong count right: masked positions in the divisor, a second division, one that is thrown away.
-
-As in `plans`, these are proposals; `proof` decides which one holds. Nothing is computed twice, so a mask and its loss
-have to be names.
-"""
+"""The rewrite of BMN201: a sum over masked positions is divided by the sum of the mask."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from batchmean.engine.domain.tensors import Reduction
 from batchmean.engine.events import Miscount
-from batchmean.engine.factors import factor_of
 from batchmean.engine.syntax import DIVISIONS
 from batchmean.findings import Edit, Span
-from batchmean.fixes import totals
-from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of, is_reciprocal
-from batchmean.fixes.counts import unused_count, without_statement
+from batchmean.fixes.blame import dividend
+from batchmean.fixes.code import Code, Edits, Unfixable, after, before, end_of
 from batchmean.fixes.functions import PRODUCTS, SUM_OF
 from batchmean.fixes.idiom import Idiom, framework_of
 from batchmean.fixes.names import last_name
-from batchmean.rules.axes import counted_axes, keeps_the_first, shows_its_units, sums_a_counted_axis
 
 _SUM_OF = {mean: total for mean, total in SUM_OF.items() if not mean.startswith("nan")}
 """A mean that leaves out NaNs does not count them, either."""
 _SUMS = frozenset(_SUM_OF.values())
 _FLATTEN = frozenset({"reshape", "view", "flatten", "ravel"})
-_ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _MODULES = {
     "numpy": ("numpy", "autograd.numpy", "cupy"),
     "jax": ("jax.numpy",),
     "tensorflow": ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"),
 }
-_NO_FIX = {
-    "mask mismatch": "the code does not show which positions are meant: sum and count the same ones",
-    "noop mean": "the code does not show which axes were to be averaged: sum over the others, then take the mean",
-    "outer product": "the code does not show which of the two shapes is meant: give both the same shape",
-    "missing batch division": "the caller may divide by the examples: divide here, or there",
-    "sum beside mean": "what the balance of the two terms should be is not shown: average both",
-    "perplexity": "mend the loss first",
-    "micro-batch token mean": "the count of all micro-batches or devices has to be taken before the first of them",
-    "accumulation": "which of the divisions is meant is not shown: keep one",
-    "mean of perplexities": "average the losses, then take the exponential",
-}
 
 
-def proposals(code: Code, event: Miscount) -> Iterator[Edits]:
-    """Edits that may put the event right, the best first. Raises `Unfixable` where nothing can be proposed."""
-    if event.kind in _NO_FIX:
-        raise Unfixable(_NO_FIX[event.kind])
-    if blamed(event) is not event.node:
-        raise Unfixable("the division is a helper's, which others may call")
-    if event.kind in totals.KINDS:
-        yield totals.proposal(code, event)
-    elif event.kind == "masked mean":
-        yield from _MaskedMean(code, event).edits()
-    elif event.kind == "double division":
-        yield from _SecondDivision(code, event).edits()
-    else:
-        yield _assigned(code, event)
-
-
-def blamed(event: Miscount) -> ast.AST:
-    """The mean or the division itself."""
-    return event.because[-1].node
-
-
-# -- a division that is thrown away ----------------------------------------------------------------------------------
-
-
-def dividend(division: ast.AST) -> ast.expr | None:
-    """`loss` of `loss.div(n)`, `torch.div(loss, n)` and `loss / n`."""
-    if isinstance(division, ast.BinOp):
-        return division.left
-    if isinstance(division, ast.Call) and isinstance(division.func, ast.Attribute):
-        return division.args[0] if len(division.args) >= 2 else division.func.value
-    return None
-
-
-def _assigned(code: Code, event: Miscount) -> Edits:
-    """`loss.div(n)` as `loss = loss.div(n)`."""
-    division = event.node
-    if event.reduction is not None and not _divides_by_the_examples(event.reduction):
-        raise Unfixable("the divisor is not shown to be the number of examples")
-    name = dividend(division)
-    if not isinstance(name, ast.Name) or not isinstance(division, ast.expr):
-        raise Unfixable("what is divided is no plain name: assign the quotient to the loss")
-    scope = code.function(division) or code.tree
-    names = code.names(scope)
-    uses = names.loads_and_stores.get(name.id, [])
-    if name.id in names.shared or not (
-        name.id in names.parameters or any(isinstance(n.ctx, ast.Store) for n in uses)
-    ):
-        raise Unfixable("the loss is a variable of another function or module")
-    here = (name.lineno, name.col_offset)
-    if not any(isinstance(n.ctx, ast.Load) and (n.lineno, n.col_offset) > here for n in uses):
-        raise Unfixable("nothing reads the loss after this line")
-    return (before(code.outer(division), f"{name.id} = "),)
-
-
-def _divides_by_the_examples(quotient: Reduction) -> bool:
-    """Is the quotient a mean, of all positions or of each example's sum, as far as the divisor is shown?"""
-    factor, shape = factor_of(quotient), quotient.integrand.shape
-    counted, first = counted_axes(quotient), shape.axis(0)
-    if factor is None or not (factor.support or factor.units):  # a count that is not known to be of the loss
-        whole = any(atom.shape is not None for atom, _ in quotient.counts())
-        return not whole and all(shape.position_of(axis) in (0, None) for axis in counted)
-    by_example = first is not None and len(counted) == 1 and counted[0].is_same(first)
-    is_mean = not any(power for _, power in factor.units) and shows_its_units(quotient)
-    return not factor.support and (by_example or is_mean)
-
-
-# -- a second division -----------------------------------------------------------------------------------------------
-
-
-class _SecondDivision:
-    """`mean / n`: the division is taken away, with its line where nothing else is on it."""
-
-    def __init__(self, code: Code, event: Miscount) -> None:
-        self._code = code
-        self._node = event.node
-        reduction = event.reduction
-        is_shown = reduction is not None and (
-            not sums_a_counted_axis(reduction) and (reduction.rest == "mean" or shows_its_units(reduction))
-        )
-        if not event.factor or not is_shown or reduction is None or not keeps_the_first(reduction):
-            raise Unfixable(
-                "the code does not show what this count is: leave out the division that is too much"
-            )
-
-    def edits(self) -> Iterator[Edits]:
-        node = self._node
-        if isinstance(node, ast.AugAssign):
-            if not self._is_a_count_alone(node.value):
-                raise Unfixable("the divisor may hold more than the count")
-            yield (*self._without_line(node), *unused_count(self._code, node.value))
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            yield from self._without_operand(node, node.left, node.right)
-        elif isinstance(node, ast.BinOp) and is_reciprocal(node.left) != is_reciprocal(node.right):
-            kept, gone = (node.right, node.left) if is_reciprocal(node.left) else (node.left, node.right)
-            yield from self._without_operand(node, kept, gone)
-        elif isinstance(node, ast.Call) and last_name(node.func) in DIVISIONS:
-            divided = dividend(node)
-            if divided is not None and node.args and not node.keywords:
-                yield from self._without_operand(node, divided, node.args[-1])
-        elif isinstance(node, ast.Call) and isinstance(holder := self._code.parent(node), ast.Expr):
-            yield self._without_line(holder)
-        else:
-            raise Unfixable("the division is written in a way that is not understood")
-
-    def _without_line(self, statement: ast.stmt) -> Edits:
-        edits = without_statement(self._code, statement, keep_comment=True)
-        if edits is None:
-            raise Unfixable("the line holds more than the division, or its block nothing else")
-        return edits
-
-    def _without_operand(self, node: ast.expr, kept: ast.expr, gone: ast.expr) -> Iterator[Edits]:
-        if not self._is_a_count_alone(gone):
-            raise Unfixable("the divisor may hold more than the count")
-        statement = self._code.parent(node)
-        counted = unused_count(self._code, gone)
-        if isinstance(statement, ast.Assign) and [ast.unparse(t) for t in statement.targets] == [
-            ast.unparse(kept)
-        ]:
-            yield (*self._without_line(statement), *counted)  # `loss = loss / n`
-            return
-        inner, left = self._code.inner(node), self._code.outer(kept)
-        outer = self._code.outer(node)
-        if isinstance(node, ast.BinOp):
-            inner = Span(
-                *min(_start(left), _start(self._code.outer(gone))),
-                *max(end_of(left), end_of(self._code.outer(gone))),
-            )
-        first = Span(inner.line, inner.column, left.line, left.column)
-        last = Span(*end_of(left), *end_of(inner))
-        plain = isinstance(kept, _ATOMS) or left != self._code.inner(kept)
-        if plain and outer != inner and outer.line == outer.end_line and not self._touches_a_word(outer):
-            first, last = Span(outer.line, outer.column, *_start(left)), Span(*end_of(left), *end_of(outer))
-        opening, closing = ("", "") if plain or isinstance(node, ast.BinOp) else ("(", ")")
-        edits = (Edit(first, opening), Edit(last, closing))
-        yield (*(e for e in edits if e.text or _start(e.span) != end_of(e.span)), *counted)
-
-    def _is_a_count_alone(self, gone: ast.expr) -> bool:
-        """Is nothing multiplied or added in the divisor, or in what its name stands for? Accounts keep numbers only."""
-        count = gone.right if isinstance(gone, ast.BinOp) and is_reciprocal(gone) else gone
-        places: list[ast.AST] = [count]
-        if isinstance(count, ast.Name):
-            scope = self._code.function(count) or self._code.tree
-            uses = self._code.names(scope).loads_and_stores.get(count.id, [])
-            places += [self._code.statement(n) for n in uses if isinstance(n.ctx, ast.Store)]
-        return not any(isinstance(n, ast.BinOp | ast.AugAssign) for place in places for n in ast.walk(place))
-
-    def _touches_a_word(self, span: Span) -> bool:
-        """Would `return(x)` become `returnx`?"""
-        line = self._code.lines[span.line - 1]
-        return (
-            line[span.column - 2 : span.column - 1].isalnum()
-            or line[span.end_column - 1 : span.end_column].isalnum()
-        )
-
-
-# -- a mean over masked positions ------------------------------------------------------------------------------------
+def rewrites(code: Code, event: Miscount) -> Iterator[Edits]:
+    """`(loss * mask).mean()` as `(loss * mask).sum() / mask.expand_as(loss).sum().clamp(min=1)`."""
+    yield from _MaskedMean(code, event).edits()
 
 
 class _MaskedMean:
@@ -398,7 +225,3 @@ def _keeps_all(item: ast.expr) -> bool:
     return (isinstance(item, ast.Constant) and item.value in (None, ...)) or ast.unparse(item).endswith(
         ".newaxis"
     )
-
-
-def _start(span: Span) -> tuple[int, int]:
-    return (span.line, span.column)
