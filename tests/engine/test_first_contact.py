@@ -24,7 +24,7 @@ def epoch(model, criterion, loader, optimizer):
 
 def _codes(source: str) -> list[str]:
     result = batchmean.check_source(
-        textwrap.dedent(source), select=["BMN201", "BMN202", "BMN301", "BMN501", "BMN502"]
+        textwrap.dedent(source), select=["BMN201", "BMN202", "BMN301", "BMN307", "BMN501", "BMN502"]
     )
     assert not result.errors
     return [finding.code for finding in result.findings]
@@ -248,5 +248,22 @@ def test_the_means_of_rows_that_are_added_up_are_no_mean(returned: str, codes: l
     def loss(x, y, heads):
         errors = (x - y) ** 2
         return {returned}
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("rank", "length", "codes"),
+    [("", -2, []), ("b, v, t = probs.shape", -1, ["BMN307"]), ("b, v = probs.shape", -2, [])],
+)
+def test_what_is_flattened_has_as_many_axes_as_it_had(rank: str, length: int, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(probs, targets):
+        {rank or "pass"}
+        losses = F.softmax(targets, dim=1) * F.log_softmax(probs, dim=1)
+        return -losses.flatten().sum() / probs.shape[{length}]
     """
     assert _codes(source) == codes
