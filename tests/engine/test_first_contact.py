@@ -24,7 +24,7 @@ def epoch(model, criterion, loader, optimizer):
 
 def _codes(source: str) -> list[str]:
     result = batchmean.check_source(
-        textwrap.dedent(source), select=["BMN201", "BMN202", "BMN301", "BMN307", "BMN501", "BMN502"]
+        textwrap.dedent(source), select=["BMN201", "BMN202", "BMN301", "BMN306", "BMN307", "BMN501", "BMN502"]
     )
     assert not result.errors
     return [finding.code for finding in result.findings]
@@ -265,5 +265,21 @@ def test_what_is_flattened_has_as_many_axes_as_it_had(rank: str, length: int, co
         {rank or "pass"}
         losses = F.softmax(targets, dim=1) * F.log_softmax(probs, dim=1)
         return -losses.flatten().sum() / probs.shape[{length}]
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("total", "codes"),
+    [("torch.stack([row.sum() for row in losses]).mean()", []), ("losses.sum()", ["BMN306"])],
+)
+def test_the_mean_of_the_sums_of_rows_is_no_sum(total: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(logits, teacher_logits, values, returns):
+        losses = F.softmax(teacher_logits, dim=1) * F.log_softmax(logits, dim=1)
+        return F.mse_loss(values, returns) - {total}
     """
     assert _codes(source) == codes
