@@ -82,6 +82,7 @@ _OF: Final[Mapping[str, Effect]] = {
     "elementwise_loss": _E.GIVES_LOSS,
     "keras_loss": _E.GIVES_LOSS | _E.MAKES_CRITERION,
     "elementwise_loss_module": _E.GIVES_LOSS | _E.MAKES_CRITERION,
+    "loss_module": _E.MAKES_CRITERION,
     "exp": _E.EXPONENTIATES | _E.SCALES,
     "expm1": _E.EXPONENTIATES | _E.SCALES,
     "divide": _E.DIVIDES | _E.SCALES,
@@ -130,6 +131,18 @@ def effect_of(line: str) -> Effect:
     if "extra=" in line and Effect.MAKES_LAYER in effect:
         effect |= _OF.get(parse(line).extra, Effect.NONE)
     return effect
+
+
+def makes_criterion(primitive: str) -> bool:
+    """Does it make an object that is called with outputs and targets, and gives their loss?"""
+    effect = _OF.get(primitive, Effect.NONE)
+    return Effect.MAKES_CRITERION in effect and Effect.CALLS not in effect
+
+
+def is_loss(primitive: str) -> bool:
+    """Is it called with outputs and targets, and gives their loss?"""
+    effect = _OF.get(primitive, Effect.NONE)
+    return Effect.GIVES_LOSS in effect and Effect.MAKES_CRITERION not in effect
 
 
 @cache

@@ -24,7 +24,8 @@ def epoch(model, criterion, loader, optimizer):
 
 def _codes(source: str) -> list[str]:
     result = batchmean.check_source(
-        textwrap.dedent(source), select=["BMN201", "BMN202", "BMN301", "BMN306", "BMN307", "BMN501", "BMN502"]
+        textwrap.dedent(source),
+        select=["BMN201", "BMN202", "BMN301", "BMN306", "BMN307", "BMN501", "BMN502", "BMN504"],
     )
     assert not result.errors
     return [finding.code for finding in result.findings]
@@ -283,3 +284,47 @@ def test_the_mean_of_the_sums_of_rows_is_no_sum(total: str, codes: list[str]) ->
         return F.mse_loss(values, returns) - {total}
     """
     assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("plugin", "divisor", "codes"),
+    [
+        ("DeepSpeedPlugin(gradient_accumulation_steps=accum_steps)", "accum_steps", ["BMN504"]),
+        ("DeepSpeedPlugin(gradient_accumulation_steps=accum_steps)", "1", []),
+        ("DeepSpeedPlugin(zero_stage=2)", "accum_steps", []),
+    ],
+)
+def test_the_statements_of_a_module_are_a_loop_too(plugin: str, divisor: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    from accelerate import Accelerator, DeepSpeedPlugin
+
+    accum_steps = 8
+    plugin = {plugin}
+    accelerator = Accelerator(deepspeed_plugin=plugin)
+    for step, batch in enumerate(loader):
+        loss = model(**batch).loss / {divisor}
+        accelerator.backward(loss)
+        if (step + 1) % accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(("told", "codes"), [("none", []), ("mean", ["BMN202"])])
+def test_a_criterion_may_be_told_later_how_to_reduce(told: str, codes: list[str]) -> None:
+    later = "self.loss.reduction = 'none'" if told == "none" else "pass"
+    source = f"""
+    import torch
+    from torch import nn
+
+    class Edges(nn.Module):
+        def __init__(self):
+            self.loss = nn.L1Loss()
+            {later}
+
+        def forward(self, output, image, valid_mask):
+            return torch.mean(valid_mask * self.loss(output, image))
+    """
+    assert [code for code in _codes(source) if code != "BMN201"] == codes

@@ -40,16 +40,16 @@ def test_settings_that_ask_for_them(settings: dict[str, object], expected: bool)
 def test_check_source_walks_them_only_if_asked(
     monkeypatch: pytest.MonkeyPatch, select: str | None, walks: int
 ) -> None:
-    from batchmean.engine import analysis
+    from batchmean.engine.epochs import totals
 
     walked: list[object] = []
-    real = analysis.epochs  # type: ignore[attr-defined]
+    real = totals.epochs
 
     def epochs(*arguments: Any) -> object:
         walked.append(arguments)
         return real(*arguments)
 
-    monkeypatch.setattr(analysis, "epochs", epochs)
+    monkeypatch.setattr(totals, "epochs", epochs)
     result = check_source(EPOCH, select=select)
     assert len(walked) == walks
     assert [finding.code for finding in result.findings] == ["BMN501"] * walks

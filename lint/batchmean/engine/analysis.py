@@ -13,7 +13,6 @@ from batchmean.engine.context import OutOfWork, TooDeep
 from batchmean.engine.domain.keys import own_keys
 from batchmean.engine.domain.tensors import Reduction, altered
 from batchmean.engine.domain.values import FunctionValue, InstanceValue
-from batchmean.engine.epochs import epochs
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import is_right
 from batchmean.engine.ledger import Ledger
@@ -45,7 +44,11 @@ def analyse(
 
     def totals() -> list[Miscount]:
         marked = told().marked_lines(lines)
-        return list(epochs(tree, marked, on_bound, project)) if adds_up("\n".join(marked)) else []
+        if not adds_up("\n".join(marked)):
+            return []
+        from batchmean.engine.epochs.totals import epochs  # a quarter of the engine, which few files need
+
+        return list(epochs(tree, marked, on_bound, project))
 
     def judged(ledger: Ledger) -> T:
         ledger.find_totals = totals

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from batchmean.engine.analysis import accounts
 from batchmean.engine.domain.tensors import Reduction
-from batchmean.engine.epochs import right_totals
+from batchmean.engine.epochs.totals import right_totals
 from batchmean.engine.events import Miscount
 from batchmean.findings import Edit, Finding
 from batchmean.fixes.code import Code, Edits, comments

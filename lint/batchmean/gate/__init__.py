@@ -26,6 +26,7 @@ _AT_ONCE: Final = ("sum(", "= [", "=[")
 """What a comprehension may be summed by, or stored as."""
 _DIFFERENTIATED: Final = (
     "backward(", "training_step", "compute_loss", "grad(", ".gradient(", "MultiSteps(",
+    "Trainer(", "TrainingArguments(",
 )  # fmt: skip
 """How a loss comes to an optimizer."""
 
@@ -100,9 +101,15 @@ def trains_ranks(text: str) -> bool:
     return AVERAGES_RANKS in text and "backward(" in text
 
 
+def compares_ranks(text: str) -> bool:
+    """Could the figures of ranks be averaged, which are means over different numbers of positions?"""
+    is_masked = "ignore_index" in text or "mask" in text or "-100" in text
+    return is_masked and any(token in text for token in ("all_reduce", "gather", ".reduce(", "reduce_mean"))
+
+
 def accumulates(text: str) -> bool:
     """Could gradients be added up over several batches, or averaged over devices?"""
-    if trains_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
+    if trains_ranks(text) or compares_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
         return True
     return ("ccum" in text or "acc_" in text) and any(token in text for token in _DIFFERENTIATED)
 
@@ -134,7 +141,9 @@ def worth_parsing(text: str, loops: bool = True) -> bool:
     Without `loops` what training loops add up is left aside.
     """
     if not speaks_of_losses(text):
-        return False
+        return (
+            loops and "Train" in text and accumulates(text)
+        )  # of what a module of the project hands to a trainer
     if loops and adds_up(text):
         return True
     divides_a_mean = _divides_a_mean(text)

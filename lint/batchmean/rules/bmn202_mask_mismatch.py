@@ -48,7 +48,7 @@ class MaskMismatch(MiscountRule):
     precedence = 80
     name = "mask-mismatch"
     law = "padding"
-    first_contact = (1, 3)
+    first_contact = (1, 5)
     preview = True
     kind = "mask mismatch"
     no_fix = "the code does not show which positions are meant: sum and count the same ones"

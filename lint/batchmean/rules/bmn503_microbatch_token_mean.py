@@ -17,6 +17,9 @@ class MicrobatchTokenMean(TotalRule):
       `engine.backward` of DeepSpeed, the `training_step` of Lightning, the `compute_loss` of Hugging Face's Trainer
       where it leaves `num_items_in_batch` unread, an optimizer in `optax.MultiSteps`, one of Keras that accumulates;
     - `jax.lax.pmean` of such a loss, or of its gradient;
+    - `dist.all_reduce(loss)` and `loss / world_size`, also in a helper whose body is in sight, `all_reduce` with
+      `ReduceOp.AVG`, `accelerator.gather(loss).mean()`, `accelerator.reduce(loss, reduction="mean")`: what is told
+      then depends on which texts came to which rank;
     - the same loss of a model that is wrapped in `DistributedDataParallel` in the same file, by the function that calls
       it.
 
@@ -58,7 +61,7 @@ class MicrobatchTokenMean(TotalRule):
     name = "microbatch-token-mean"
     law = "split"
     preview = True
-    first_contact = (2, 2)
+    first_contact = (4, 4)
     kind = "micro-batch token mean"
     no_fix = "the count of all micro-batches or devices has to be taken before the first of them"
     summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"
@@ -97,6 +100,11 @@ def update(weight, micro_batches, pad_id, accumulation_steps):
                 "a mean over the valid positions of one rank, whose gradient DistributedDataParallel averages over the "
                 "ranks: every rank weighs the same, however many it has; use the sum, times the ranks, divided by the "
                 "count of all ranks"
+            )
+        if event.about == "figures of ranks":
+            return (
+                "a mean over the valid positions of one rank is averaged over the ranks: every rank weighs the same, "
+                "however many it has; add up the sum and the count over the ranks, then divide"
             )
         if event.about == "ranks":
             return (

@@ -38,6 +38,15 @@ from batchmean_reference.claims.size import (
     table_of_expected_losses,
     what_the_scale_depends_on,
 )
+from batchmean_reference.claims.totals import (
+    divided_twice,
+    mean_of_perplexities,
+    means_over_examples,
+    never_by_the_examples,
+    padding_in_the_sum,
+    sum_beside_mean,
+    sums_over_batches,
+)
 from batchmean_reference.claims.training import (
     adam_does_not_notice,
     clipping,
@@ -89,6 +98,13 @@ CLAIMS: tuple[Callable[[Laboratory, Settings], Claim], ...] = (
     decoupled_decay_under_adam,
     decoupled_decay_under_sgd,
     micro_batches,
+    divided_twice,
+    means_over_examples,
+    sums_over_batches,
+    mean_of_perplexities,
+    padding_in_the_sum,
+    sum_beside_mean,
+    never_by_the_examples,
     perplexity_is_meaningless,
     early_stopping,
     comparability,

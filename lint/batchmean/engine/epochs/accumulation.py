@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
-from typing import Final, TypeAlias
+from typing import Final
 
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name, last_name, path_of, setting_name
-from batchmean.engine.epochs.syntax import innermost
+from batchmean.engine.epochs.syntax import AnyFunction, functions_of, innermost, is_automatic
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
 
@@ -25,14 +25,13 @@ _AVERAGES: Final = "this divides by the accumulation steps itself"
 _OPTIMIZER: Final = re.compile(r"opt|scaler|solver", re.I)
 MOST: Final = 50
 """So many calls of `backward` are looked at in one module."""
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS: Final = frozenset("range len int print max min ceil Accelerator add_argument format info".split())
 """Calls that are given the steps and do nothing to a loss."""
 
 
 def accumulations(
-    tree: ast.Module, walk: Calls, steps: Set[Function], on_bound: Callable[[str], None]
+    tree: ast.Module, walk: Calls, steps: Set[AnyFunction], on_bound: Callable[[str], None]
 ) -> Iterator[Miscount]:
     """Every loss that is divided by the accumulation steps twice, or never, or that is a mean over the tokens of a
     micro-batch and is handed to what divides by them. `on_bound` is told where there are more than are looked at.
@@ -41,7 +40,8 @@ def accumulations(
     """
     dividing = Dividing(tree)
     left = MOST
-    for scope in [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]:
+    functions = functions_of(tree)
+    for scope in (*functions, tree):
         statements = list(_statements(scope.body, ()))
         is_lightning = scope in steps and scope in dividing.lightning
         for statement, path in statements:
@@ -60,7 +60,7 @@ def accumulations(
         on_bound(bounds.BACKWARD)
     for call, figure in figures[:MOST]:
         if figure.how == "mean" and figure.is_whole:
-            yield from _never(tree, call, figure)
+            yield from _never(tree, functions, call, figure)
     yield from _handed(walk, dividing)
 
 
@@ -70,12 +70,16 @@ class Dividing:
     def __init__(self, tree: ast.Module) -> None:
         self.engines: dict[str, str] = {}
         """The objects whose `backward` does, by their names, with the name of the number, if there is one."""
+        self.plugins: dict[str, ast.Call] = {}
+        """What tells Accelerate how DeepSpeed divides, by its names."""
         self.undividing: set[str] = set()
         """The objects whose `backward` does not."""
         self.lightning: set[ast.AST] = set()
         """The steps of Lightning's modules, whose loss its trainer divides."""
         self.lightning_steps: str | None = None
         """What its trainer is told, by its name; None where the module does not show it."""
+        self.trainer: ast.Call | None = None
+        """The call that tells it."""
         self.averages: ast.Call | None = None
         """An optimizer that averages the gradients of several calls."""
         self.is_told = False
@@ -87,7 +91,7 @@ class Dividing:
                 self._made(node, node.value)
             if isinstance(node, ast.Call):
                 self._called(node)
-            if isinstance(node, ast.ClassDef) and _is_automatic(node):
+            if isinstance(node, ast.ClassDef) and is_automatic([node]):
                 self.lightning.update(m for m in node.body if isinstance(m, _FUNCTIONS))
             for value in _settings(node):
                 self.is_told = True
@@ -104,12 +108,19 @@ class Dividing:
 
     def _made(self, node: ast.Assign, call: ast.Call) -> None:
         name = last_name(call.func)
+        if name == "DeepSpeedPlugin":
+            self.plugins.update((last_name(target), call) for target in node.targets)
         if name in ("Accelerator", "Fabric"):
             number = next((k.value for k in call.keywords if k.arg == _SETTING), None)
             plugin = next((k.value for k in call.keywords if k.arg == "gradient_accumulation_plugin"), None)
             if isinstance(plugin, ast.Call):
                 number = next((k.value for k in plugin.keywords if k.arg == "num_steps"), None)
-            is_known = plugin is None and not any(k.arg is None for k in call.keywords)
+            engine = next((k.value for k in call.keywords if k.arg == "deepspeed_plugin"), None)
+            if engine is not None:
+                made = engine if isinstance(engine, ast.Call) else self.plugins.get(last_name(engine))
+                given = made.keywords if made is not None else []
+                number = next((k.value for k in given if k.arg == _SETTING), None)
+            is_known = plugin is engine is None and not any(k.arg is None for k in call.keywords)
             for target in node.targets:
                 if number is not None and not _is_one(number):
                     self.engines[last_name(target)] = setting_name(number)
@@ -132,6 +143,7 @@ class Dividing:
         if name == "Trainer" and "accumulate_grad_batches" in named:
             if not _is_one(named["accumulate_grad_batches"]):
                 self.lightning_steps = setting_name(named["accumulate_grad_batches"])
+                self.trainer = node
 
 
 def _settings(node: ast.AST) -> Iterator[ast.expr]:
@@ -151,15 +163,6 @@ def _settings(node: ast.AST) -> Iterator[ast.expr]:
 
 def _is_one(number: ast.expr) -> bool:
     return isinstance(number, ast.Constant) and number.value in (1, None)
-
-
-def _is_automatic(node: ast.ClassDef) -> bool:
-    """Is it a module of Lightning whose trainer takes the gradients?"""
-    if not any(last_name(base) == "LightningModule" for base in node.bases):
-        return False
-    return not any(
-        isinstance(n, ast.Attribute) and n.attr == "automatic_optimization" for n in ast.walk(node)
-    )
 
 
 def _undivided(walk: Calls, dividing: Dividing) -> Iterator[tuple[ast.Call, Figure]]:
@@ -187,7 +190,8 @@ def _handed(walk: Calls, dividing: Dividing) -> Iterator[Miscount]:
                     places = (*figure.places, Place(division, _DIVIDES), Place(dividing.averages, _AVERAGES))
                     yield Miscount(division, "accumulation", places, False, None, None, "optimizer")
     for step, given in walk.given.items():
-        is_lightning = step in dividing.lightning
+        made = walk.elsewhere.get(step)
+        is_lightning = step in dividing.lightning or (made is not None and _name_of(step) == "training_step")
         if is_lightning and dividing.lightning_steps is None:
             continue
         if not is_lightning and (
@@ -195,7 +199,8 @@ def _handed(walk: Calls, dividing: Dividing) -> Iterator[Miscount]:
         ):
             continue
         for value, figure in given[:1]:
-            yield from _token_mean(value, figure, value)
+            told = value if made is None else (dividing.trainer if is_lightning else made) or made
+            yield from _token_mean(told, figure, told)
 
 
 def _token_mean(node: ast.AST, figure: Figure, by: ast.AST) -> Iterator[Miscount]:
@@ -327,11 +332,11 @@ def _is_steps(node: ast.expr, steps: str) -> bool:
     return bool(name) and (name == steps or bool(STEPS.search(name)))
 
 
-def _never(tree: ast.Module, call: ast.Call, figure: Figure) -> Iterator[Miscount]:
+def _never(
+    tree: ast.Module, functions: Sequence[AnyFunction], call: ast.Call, figure: Figure
+) -> Iterator[Miscount]:
     """A mean whose gradients are added up over batches until the optimizer steps, and divided by nothing."""
-    scope = innermost(tree, call)
-    if scope is None:
-        return
+    scope = innermost(functions, call) or tree
     statements = list(_statements(scope.body, ()))
     path = next((where for statement, where in statements if any(c is call for c in _calls(statement))), None)
     if path is None:
@@ -391,7 +396,7 @@ def _steps_optimizer(call: ast.Call) -> bool:
     )
 
 
-def _is_used_otherwise(scope: ast.FunctionDef | ast.AsyncFunctionDef, every: ast.If, steps: str) -> bool:
+def _is_used_otherwise(scope: AnyFunction | ast.Module, every: ast.If, steps: str) -> bool:
     """Does anything but the test, a count or a message use the steps, or is a gradient scaled?"""
     allowed = {id(node) for node in ast.walk(every.test)}
     for node in ast.walk(scope):

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
-from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name
+from batchmean.engine.epochs.spelling import ITEMS, RANKS, STEPS, divisor_name
 from batchmean.engine.epochs.values import (
+    CALLEES,
     FORMS,
     Batch,
+    Callee,
     Count,
     Figure,
     Figures,
@@ -20,12 +22,14 @@ from batchmean.engine.epochs.values import (
     Loop,
     Loops,
     Number,
+    OneOf,
     Several,
     Unknown,
     Value,
     key_of,
 )
 from batchmean.engine.events import Kind, Miscount
+from batchmean.project import is_foreign
 
 Counted = Literal["rounds", "examples"]
 
@@ -33,6 +37,8 @@ ADDED_UP: Final = "they are added up over the batches"
 VALID: Final = "this is a mean over the positions that count"
 
 _PERCENT: Final = 100
+MOST_CALLEES: Final = 8
+"""What may be one of more functions or criteria is unknown."""
 _STEM: Final = re.compile(
     r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
 )
@@ -46,6 +52,8 @@ class Arithmetic:
         self.found: dict[ast.AST, Miscount] = {}
         self.rightly: set[ast.AST] = set()
         """The divisions of sums over the examples by their number."""
+        self.call: ast.Call | None = None
+        """The call in the file that is read, inside which the walk is."""
         self._lengths: dict[Loop, str] = {}
         self._right: set[ast.AST] = set()
         self._serial = 0
@@ -206,6 +214,8 @@ class Arithmetic:
             return a
         if isinstance(a, Number) and a.value == 1 and isinstance(b, Count):
             return Inverse(b, node)
+        if isinstance(a, Figure) and a.ranks is not None and RANKS.search(divisor_name(node)):
+            return self.mean_of_ranks(a, node)
         scaled = self._per_token(a, b, node) or self._by_steps(a, node)
         if scaled is not None:
             return scaled
@@ -222,6 +232,10 @@ class Arithmetic:
             self.withdraw(b)
             return a if isinstance(b, Number | Batch) else Batch(a.loop, "reduced")  # by a count, it may be
         return self.withdraw(a, b)
+
+    def mean_of_ranks(self, figure: Figure, node: ast.AST) -> Figure:
+        """The mean over what the ranks hold."""
+        raise NotImplementedError
 
     def _per_token(self, a: Value, b: Value, node: ast.AST) -> Value | None:
         """A sum over the number of the positions that count."""
@@ -249,7 +263,7 @@ class Arithmetic:
         if figure.how != "mean":
             return None
         figure = altered(figure, scaled=(*figure.scaled, node))
-        if not figure.per_token or len(figure.scaled) > 1:
+        if not figure.per_token or figure.is_told or len(figure.scaled) > 1:
             return Gradient(figure) if isinstance(a, Gradient) else figure
         text = "this gives every batch the same weight, whatever the number of its positions"
         found = self._wrong(figure, node, "micro-batch token mean", text, "steps")
@@ -267,9 +281,11 @@ class Arithmetic:
 
         What is divided by, or what says which positions count, is known by its name: nothing is proved.
         """
+        places = (*figure.places, Place(node, text))
+        if is_foreign(node) and self.call is not None:
+            node = self.call
         if node in self._right:
             return figure
-        places = (*figure.places, Place(node, text))
         self.found.setdefault(node, Miscount(node, kind, places, False, None, None, about))
         return altered(figure, event=node)
 
@@ -379,6 +395,19 @@ def _share_a_name(data: str, loader: str) -> bool:
     return bool(one) and one == other and data.lower() != loader.lower() and bool(_STEM.search(data.lower()))
 
 
+def callees(value: Value) -> tuple[Callee, ...]:
+    """What may be called here; nothing, where that is not known."""
+    return value.items if isinstance(value, OneOf) else (value,) if isinstance(value, CALLEES) else ()
+
+
+def one_of(found: Iterable[Callee]) -> OneOf | Callee | None:
+    """What is one of these; None if they are too many."""
+    different = tuple(dict.fromkeys(found))
+    if len(different) == 1:
+        return different[0]
+    return OneOf(different) if 0 < len(different) <= MOST_CALLEES else None
+
+
 def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> Value:
     """One value for what is one of two."""
     if a is None or b is None:
@@ -386,9 +415,19 @@ def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> 
     if a is b or a == b:
         return a
     if isinstance(a, Figure) and isinstance(b, Figure):
-        same = (a.how, a.loops, a.loop, a.divided) == (b.how, b.loops, b.loop, b.divided)
+        same = (a.how, a.loops, a.loop, a.divided, a.ranks) == (b.how, b.loops, b.loop, b.divided, b.ranks)
+
         if same and a.event is b.event:
-            return altered(a, shown=a.shown and b.shown, is_class_loss=a.is_class_loss and b.is_class_loss)
+            return altered(
+                a,
+                shown=a.shown and b.shown,
+                is_class_loss=a.is_class_loss and b.is_class_loss,
+                per_token=a.per_token and b.per_token,
+                is_valid_count=a.is_valid_count and b.is_valid_count,
+                is_told=a.is_told or b.is_told,
+            )
+    if callees(a) and callees(b):
+        return one_of((*callees(a), *callees(b))) or unknown()
     if isinstance(a, Batch) and isinstance(b, Batch) and a.loop is b.loop:
         for form in FORMS:
             if form in (a.form, b.form):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Final, Literal
 
 from batchmean import operations
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import counts_valid
+from batchmean.engine.epochs.arithmetic import counts_valid, joined
 from batchmean.engine.epochs.expressions import loop_of
 from batchmean.engine.epochs.losses import UNSEEN
-from batchmean.engine.epochs.methods import BACKWARD, BOUNDS, COMPARES, Methods
+from batchmean.engine.epochs.methods import BACKWARD, BOUNDS, COMPARES, PLACED, Methods
 from batchmean.engine.epochs.rounds import IGNORED
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
@@ -29,6 +30,7 @@ from batchmean.engine.epochs.values import (
     Method,
     Module,
     Number,
+    OneOf,
     Run,
     Several,
     ShapeOf,
@@ -37,6 +39,7 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
+from batchmean.project import is_foreign
 
 _THROUGH: Final = frozenset(
     "tqdm track progress_bar iter reversed list trange_wrapper progressbar auto_tqdm notebook_tqdm".split()
@@ -53,16 +56,15 @@ _TRANSPARENT: Final = frozenset("jit filter_jit function compile checkpoint".spl
 class Calls(Methods):
     """Evaluates calls; functions and methods of the module are followed by `Walk`."""
 
-    def imported(self, module: Module) -> Value:
-        """The function or class of the project that an imported name stands for, or the name itself."""
-        raise NotImplementedError
-
     def _call(self, node: ast.Call) -> Value:
         function = node.func
         name = last_name(function)
         if isinstance(function, ast.Attribute):
             base = self._receiver(function)
-            if not isinstance(base, Module | Instance):
+            base = self.imported(base) if name == "get" else base
+            if name in PLACED and self._is_given_back(base, name):
+                return base
+            if not isinstance(base, Module | Instance | OneOf):
                 return self._method(node, base, name)
         callee = self.evaluate(function)
         args = self._arguments(node)
@@ -70,7 +72,20 @@ class Calls(Methods):
         for keyword in node.keywords:
             if keyword.arg is None:
                 args.append(self.evaluate(keyword.value))  # model(**batch)
-        return self._called(callee, name, args, kwargs, node)
+        outer = self.call
+        self.call = outer if is_foreign(node) else node
+        try:
+            return self._called(callee, name, args, kwargs, node)
+        finally:
+            self.call = outer
+
+    def _is_given_back(self, base: Value, name: str) -> bool:
+        """Is `base.name()` the criterion or the model itself, moved?"""
+        if isinstance(base, OneOf):
+            return all(self._is_given_back(item, name) for item in base.items)
+        return isinstance(base, Criterion) or (
+            isinstance(base, Instance) and self.method_of(base, name) is None
+        )
 
     def _receiver(self, function: ast.Attribute) -> Value:
         stored = self.names.find(path_of(function)) if path_of(function) else None
@@ -81,8 +96,10 @@ class Calls(Methods):
     ) -> Value:
         if name in BACKWARD:
             self._hand(node, args)
-        if isinstance(callee, Module) and callee.name:
-            callee = self.imported(callee)
+        if isinstance(callee, OneOf):
+            results = [self._called(item, name, args, kwargs, node) for item in callee.items]
+            return reduce(lambda a, b: joined(a, b, self.unknown), results)
+        callee = self.imported(callee)
         if isinstance(callee, Function):
             if callee.gives != "value":
                 return self._differentiated(callee, args, kwargs, node)
@@ -92,6 +109,8 @@ class Calls(Methods):
                 return self._meter()
             if callee.node.name in _LOADERS:
                 return self._loader(args, kwargs, node)
+            if is_foreign(callee.node) and not is_foreign(node):
+                self.made_here.setdefault(callee, node)
             return Instance(callee)
         if isinstance(callee, Criterion):
             return self._reduced(callee, args, node)
@@ -130,7 +149,7 @@ class Calls(Methods):
     ) -> Value | None:
         """The result of what the libraries and the language have."""
         first = args[0] if args else self.unknown()
-        if isinstance(first, Module) and name in (_GRADIENTS | _TRANSPARENT | _OVER_TREES):
+        if name in (_GRADIENTS | _TRANSPARENT | _OVER_TREES):
             first = self.imported(first)
         full = callee.name if isinstance(callee, Module) else callee.key
         if full in (

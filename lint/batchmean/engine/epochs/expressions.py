@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from functools import reduce
 from typing import Final
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import joined
+from batchmean.engine.epochs.arithmetic import callees, joined, one_of
 from batchmean.engine.epochs.rounds import Rounds, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
@@ -26,6 +27,7 @@ from batchmean.engine.epochs.values import (
     Method,
     Module,
     Number,
+    OneOf,
     Run,
     Several,
     ShapeOf,
@@ -79,6 +81,9 @@ class Expressions(Rounds):
             return Module(full_name(base.name, name), base.importer)
         if isinstance(base, Instance):
             return self.of_instance(base, name)
+        if isinstance(base, OneOf):
+            each = [self.attribute(item, name) for item in base.items]
+            return reduce(lambda a, b: joined(a, b, self.unknown), each)
         if isinstance(base, Loader):
             if name == "dataset":
                 return Unknown(min(base.data), name) if base.data else Unknown(f"{base.key}.dataset", name)
@@ -120,6 +125,10 @@ class Expressions(Rounds):
         """`self.name`."""
         raise NotImplementedError
 
+    def imported(self, value: Value) -> Value:
+        """What the project defines under an imported name; anything else is given back."""
+        raise NotImplementedError
+
     def given_loss(self, base: Batch, name: str) -> Value:
         """`outputs.loss`."""
         raise NotImplementedError
@@ -133,15 +142,17 @@ class Expressions(Rounds):
         stored = self.names.find(path) if path else None
         if stored is not None:
             return stored
-        base = self.evaluate(node.value)
+        base = self.imported(self.evaluate(node.value))
         index = self.evaluate(node.slice)
         loop = loop_of(index)
         if isinstance(base, Several) and isinstance(index, Number) and 0 <= index.value < len(base.items):
             return base.items[int(index.value)]
         if isinstance(base, ShapeOf):
             return self.length_at(base, index)
-        if isinstance(base, Table) and isinstance(node.slice, ast.Constant):
-            return next((value for key, value in base.items if key == node.slice.value), self.unknown())
+        if isinstance(base, Table):
+            if isinstance(node.slice, ast.Constant):
+                return next((value for key, value in base.items if key == node.slice.value), self.unknown())
+            return self.chosen(base)
         if isinstance(base, Batch):
             if loop is not None and loop is not base.loop and base.key and loop in self.loops:
                 loop.examples.setdefault(base.key, True)
@@ -164,6 +175,12 @@ class Expressions(Rounds):
         if isinstance(base, Unknown | Loader):
             return Unknown(f"{key_of(base)}[{_text(node.slice)}]", base.name)
         return self.batch_of((base, index))
+
+    def chosen(self, table: Table) -> Value:
+        """What a name that is not shown chooses among criteria or functions."""
+        found = [callees(value) for _, value in table.items]
+        chosen = one_of(callee for each in found for callee in each) if found and all(found) else None
+        return chosen or self.unknown()
 
     def _slice(self, node: ast.Slice) -> Value:
         """A slice that begins with the number of the round, or a multiple of it, cuts a batch out."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from batchmean.effects import is_loss, makes_criterion
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import VALID
 from batchmean.engine.epochs.expressions import Expressions
@@ -32,10 +33,6 @@ UNSEEN: Final = re.compile(
 """What people call a criterion."""
 _CLASS_LOSS: Final = re.compile(r"cross_?entropy|nll", re.I)
 """The losses whose exponential is a perplexity."""
-_FUNCTIONAL: Final = frozenset("class_loss elementwise_loss kl_div".split())
-_CRITERIA: Final = frozenset(
-    "class_loss_module elementwise_loss_module kl_div_module loss_module keras_loss".split()
-)
 
 
 class Losses(Expressions):
@@ -111,7 +108,7 @@ class Losses(Expressions):
                     return self._reduced(Criterion(how, operation.name), values, node) if how else None
                 criterion = Criterion("none", operation.name, True, bool(_CLASS_LOSS.search(operation.name)))
                 return self._reduced(criterion, values, node)
-            case primitive if primitive in _FUNCTIONAL:
+            case primitive if is_loss(primitive):
                 how = _how(operation, node)
                 return (
                     self._reduced(
@@ -122,7 +119,7 @@ class Losses(Expressions):
                     if how
                     else self._unknown_result(args, kwargs)
                 )
-            case primitive if primitive in _CRITERIA:
+            case primitive if makes_criterion(primitive):
                 how = _how(operation, node)
                 return self._criterion(how, operation, node) if how else None
             case "distribution_log_prob":
@@ -153,6 +150,8 @@ class Losses(Expressions):
         return False
 
     def _reduction(self, how: str, x: Value, axis: Value | None, node: ast.AST) -> Value | None:
+        if isinstance(x, Figure) and x.ranks is not None and how == "mean" and axis is None:
+            return self.mean_of_ranks(x, node)
         if isinstance(x, Figure):
             # What is summed once more is no number yet: a criterion out of sight gives one for each example, say.
             is_number = x.shown or x.how != "mean"

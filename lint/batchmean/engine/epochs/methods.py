@@ -9,14 +9,16 @@ from typing import Final
 from batchmean import operations
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import counts_valid
+from batchmean.engine.epochs.collectives import Collectives
 from batchmean.engine.epochs.expressions import kept
-from batchmean.engine.epochs.losses import UNSEEN, Losses
+from batchmean.engine.epochs.losses import UNSEEN
 from batchmean.engine.epochs.rounds import IGNORED
 from batchmean.engine.epochs.spelling import path_of
 from batchmean.engine.epochs.values import (
     Batch,
     Class,
     Count,
+    Criterion,
     Figure,
     Figures,
     Function,
@@ -27,6 +29,7 @@ from batchmean.engine.epochs.values import (
     Number,
     Several,
     ShapeOf,
+    Table,
     Unknown,
     Value,
 )
@@ -44,13 +47,15 @@ _RESHAPING: Final = frozenset(
     "view reshape flatten permute transpose squeeze unsqueeze t ravel expand repeat gather masked_select nonzero"
     " rearrange".split()
 )
+PLACED: Final = frozenset("to cuda cpu xpu float double half bfloat16 eval train requires_grad_".split())
+"""Methods that leave a criterion or a model what it is, and give it back."""
 BACKWARD: Final = frozenset("backward manual_backward".split())
 BOUNDS: Final = frozenset("clamp clip clamp_min maximum max".split())
 """What keeps a count from being 0."""
 COMPARES: Final = frozenset("eq ne gt lt ge le not_equal equal".split())
 
 
-class Methods(Losses):
+class Methods(Collectives):
     """Evaluates calls of methods; what an attribute holds is called by `Calls`."""
 
     def __init__(self) -> None:
@@ -63,6 +68,12 @@ class Methods(Losses):
         """The losses whose gradients are taken by a call."""
         self.given: dict[ast.AST, list[tuple[ast.expr, Figure]]] = {}
         """What the steps of trainers return."""
+        self.made_here: dict[Class, ast.Call] = {}
+        """The classes of other modules of the project of which an object is made, with the calls that do it."""
+        self.fitted: set[Class] = set()
+        """The classes of the objects that a trainer is given to fit."""
+        self.elsewhere: dict[ast.AST, ast.Call] = {}
+        """The steps of trainers that other modules define, with the calls that make an object of their class."""
         self._meters: dict[str, tuple[Figure, Count, ast.AST] | None] = {}
         """What averages' objects were given, by key; None where it was not one thing."""
 
@@ -137,11 +148,11 @@ class Methods(Losses):
         if isinstance(base, Figure):
             if name in ("item", "detach"):
                 event = base.event if base.how == "epoch" else None
-                return altered(
-                    base, per_token=False, event=event
-                )  # for the eye: what it is scaled by moves nothing
+                return altered(base, is_told=True, event=event)
             if name == "sum" and base.how == "mean" and not base.shown:
                 return self.withdraw(base)  # what is summed was no mean, for all that is shown of it
+            if name == "mean" and base.ranks is not None and not has_axis:
+                return self.mean_of_ranks(base, node)
             if name in _SAME or name == "mean" or (name == "sum" and not base.loops):
                 return base
             if name == "exp":
@@ -161,12 +172,18 @@ class Methods(Losses):
             return Gradient(args[0])
         if isinstance(base, Unknown) and name in BACKWARD:
             self._hand(node, args)
+        if isinstance(base, Unknown) and (found := self.collected(name, args, node)) is not None:
+            return found
         if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and isinstance(args[0], Figure):
             return args[0]  # scaler.scale(loss), which scaler.step undoes
         if isinstance(base, Meter):
             return self._updated(base, name, args, node)
         if isinstance(base, Batch):
             return self._of_batch(base, name, args, kwargs, has_axis, node)
+        if isinstance(base, Criterion):
+            return self._reduced(base, args, node) if name == "forward" else self.unknown()
+        if isinstance(base, Table) and name == "get" and args:
+            return self.chosen(base)
         if isinstance(base, Loader) and name in (
             "shuffle",
             "repeat",
@@ -181,6 +198,8 @@ class Methods(Losses):
                 drops = any(k.arg in ("drop_remainder",) for k in node.keywords) or len(args) > 1
                 return Loader(self.unknown().key, base.data, not is_one and not drops)
             return base if name != "repeat" else altered(base, may_count=False)
+        if name == "fit" and args and isinstance(args[0], Instance):
+            self.fitted.add(args[0].cls)
         if isinstance(base, Unknown):
             if name == "size":
                 return self.length_at(ShapeOf(base), args[0]) if args else ShapeOf(base)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.spelling import last_name
-from batchmean.engine.epochs.syntax import innermost
+from batchmean.engine.epochs.syntax import functions_of, innermost
 from batchmean.engine.events import Miscount
 from batchmean.gate import AVERAGES_RANKS
 
@@ -30,21 +30,29 @@ def rank_means(tree: ast.Module, walk: Calls) -> Iterator[Miscount]:
     wrapped = dict(_wrapped(tree))
     if not wrapped or "register_comm_hook" in _names(tree):
         return
+    functions = functions_of(tree)
+    models: dict[ast.AST, ast.Call | None] = {}
     for call, figure in walk.backward.items():
         if figure.how != "mean" or not figure.per_token or not figure.is_whole:
             continue
-        scope = innermost(tree, call) or tree
-        if _names(scope) & _MAKES_UP:
-            continue
-        called = {last_name(node.func) for node in ast.walk(scope) if isinstance(node, ast.Call)}
-        wrap = next((wrapped[name] for name in wrapped if name in called), None)
-        if wrap is not None:
+        scope = innermost(functions, call) or tree
+        if scope not in models:
+            models[scope] = _averaged_in(scope, wrapped)
+        if (wrap := models[scope]) is not None:
             places = (
                 *figure.places,
                 Place(wrap, "the gradients of this model are averaged over the ranks"),
                 Place(call, "every rank weighs the same, whatever the number of its positions"),
             )
             yield Miscount(call, "micro-batch token mean", places, False, None, None, "ranks of gradients")
+
+
+def _averaged_in(scope: ast.AST, wrapped: Mapping[str, ast.Call]) -> ast.Call | None:
+    """What wraps the model that is called here, where nothing may make up for that."""
+    if _names(scope) & _MAKES_UP:
+        return None
+    called = {last_name(node.func) for node in ast.walk(scope) if isinstance(node, ast.Call)}
+    return next((wrapped[name] for name in wrapped if name in called), None)
 
 
 def _wrapped(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:

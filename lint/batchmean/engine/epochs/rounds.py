@@ -10,12 +10,11 @@ from typing import Final
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic
 from batchmean.engine.epochs.names import Names
-from batchmean.engine.epochs.spelling import path_of
+from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
 from batchmean.engine.epochs.values import (
     About,
     Batch,
     Count,
-    Criterion,
     Loader,
     Loop,
     Number,
@@ -32,6 +31,10 @@ MAX_DEPTH: Final = 10
 """How deep calls are followed."""
 _BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
 """What people call that which gives batches."""
+_DRAWS: Final = re.compile(r"^((get|sample|load|fetch|draw)_\w*batch|next(_batch)?)$", re.I)
+"""What gives one batch, another one at every call."""
+_ONE: Final = re.compile(r"batch$|^(data|inputs?|samples?|examples?)$", re.I)
+"""What people call one batch."""
 IGNORED: Final = -100.0
 """The label that the losses of PyTorch ignore."""
 _LABELS: Final = re.compile(r"label|target|^y")
@@ -140,6 +143,18 @@ class Rounds(Arithmetic):
             return Count("index", key="start", loops=(loop,))
         return self.unknown()
 
+    def drawn(self, value: Value, target: ast.expr, by: ast.expr) -> Value:
+        """What a round draws itself: `x, y = get_batch("train")`, `batch = next(batches)`."""
+        if not self.loops or not isinstance(by, ast.Call) or not _DRAWS.search(last_name(by.func)):
+            return value
+        is_one = isinstance(target, ast.Tuple) or bool(_ONE.search(last_name(target)))
+        parts = value.items if isinstance(value, Several) else (value,)
+        if not is_one or not all(isinstance(part, Unknown) for part in parts):
+            return value
+        loop = self.loops[-1]
+        loop.has_batches = loop.has_batches or None
+        return Batch(loop, "item")
+
     def length_in(self, loop: Loop) -> str:
         batches = self.names.batches()
         self.spend(len(batches) // _NAMES_PER_NODE)
@@ -165,10 +180,8 @@ class Rounds(Arithmetic):
                 self.names[path_of(target.value)] = altered(base, about="ignored")
         if not path:
             return
-        if isinstance(target, ast.Attribute) and isinstance(
-            self.names.find(path_of(target.value)), Criterion
-        ):
-            self.bind(target.value, self.unknown())  # it is told afterwards how to reduce
+        if isinstance(target, ast.Attribute) and target.attr in REDUCTIONS:
+            self.names[path_of(target.value)] = self.unknown()  # a criterion that is told otherwise later
         self.names.drop_below(path)
         if isinstance(value, Number):
             value = Number(value.value, self.loops)

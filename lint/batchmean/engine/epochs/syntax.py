@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
-from batchmean.engine.epochs.spelling import last_name, path_of
+from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
+
+
+AnyFunction: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def is_mapped(decorator: ast.expr) -> bool:
@@ -18,14 +21,30 @@ def is_mapped(decorator: ast.expr) -> bool:
     )
 
 
-def innermost(tree: ast.Module, node: ast.Call) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """The innermost function around a call."""
-    around = [
-        function
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        and function.lineno <= node.lineno <= (function.end_lineno or 0)
-    ]
+def is_automatic(line: Sequence[ast.ClassDef]) -> bool:
+    """Is a class, here with those that it inherits from, a module of Lightning whose trainer takes the gradients?"""
+    if not any(last_name(base) == "LightningModule" for cls in line for base in cls.bases):
+        return False
+    return not any(
+        isinstance(node, ast.Attribute) and node.attr == "automatic_optimization"
+        for cls in line
+        for node in ast.walk(cls)
+    )
+
+
+def is_trainer(cls: ast.ClassDef) -> bool:
+    """Does it inherit from what is called a trainer?"""
+    return any(last_name(base).endswith("Trainer") for base in cls.bases)
+
+
+def functions_of(tree: ast.Module) -> list[AnyFunction]:
+    """The functions of a module, those inside others among them."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def innermost(functions: Sequence[AnyFunction], node: ast.Call) -> AnyFunction | None:
+    """The innermost of the functions that is around a call."""
+    around = [f for f in functions if f.lineno <= node.lineno <= (f.end_lineno or 0)]
     return max(around, key=lambda function: function.lineno, default=None)
 
 
@@ -66,6 +85,8 @@ def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
             ):
                 if not (isinstance(node.value, ast.Constant) and node.value.value is None):
                     found.setdefault(target.attr, []).append(node.value)
+            if isinstance(target, ast.Attribute) and target.attr in REDUCTIONS:
+                found.setdefault(last_name(target.value), []).append(ast.Constant(Ellipsis))
         for target in node.targets:
             if isinstance(target, ast.Tuple):
                 for element in target.elts:

@@ -122,6 +122,12 @@ class Figure:
     """Is it a mean over the positions that count, whose number differs from batch to batch?"""
     is_valid_count: bool = False
     """For a sum: is it the number of the positions that count?"""
+    is_told: bool = False
+    """Is it a number for the eye, through which no gradient goes?"""
+    ranks: ast.AST | None = None
+    """What added it up over the ranks, or put those of all ranks side by side; it has not been divided yet."""
+    given_by: ast.Call | None = field(default=None, compare=False)
+    """The call that handed it to a function, the first of them."""
     over_items: bool = False
     """Was it divided by the number of items in all the batches of one step of the optimizer?"""
 
@@ -206,7 +212,7 @@ class Function:
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     names: Any
-    receiver: Instance | None = None
+    receiver: Instance | OneOf | None = None
     gives: Literal["value", "value and gradient", "gradient"] = "value"
     has_aux: bool = False
 
@@ -224,6 +230,13 @@ class Instance:
     """An object of such a class."""
 
     cls: Class
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Something to be called that is one of several, and none of them is ruled out."""
+
+    items: tuple[Callee, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +284,9 @@ class Meter:
     loops: Loops
 
 
+Callee: TypeAlias = Criterion | Module | Function | Class | Instance
+"""What may be called."""
+CALLEES: Final = (Criterion, Module, Function, Class, Instance)
 Value: TypeAlias = (
     Unknown
     | Number
@@ -287,6 +303,7 @@ Value: TypeAlias = (
     | Function
     | Class
     | Instance
+    | OneOf
     | Several
     | Text
     | Table

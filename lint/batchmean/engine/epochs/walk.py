@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
@@ -12,37 +11,33 @@ from batchmean import operations
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import joined
-from batchmean.engine.epochs.calls import Calls
+from batchmean.engine.epochs.classes import Classes
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
-from batchmean.engine.epochs.syntax import attributes, is_mapped, own_statements, reset_names
+from batchmean.engine.epochs.syntax import is_automatic, is_mapped, is_trainer, own_statements, reset_names
 from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
     Class,
-    Count,
     Criterion,
     Figure,
     Figures,
     Function,
     Instance,
-    Loader,
     Loop,
     Module,
     Number,
+    OneOf,
+    Table,
     Unknown,
     Value,
     key_of,
 )
-from batchmean.engine.epochs.wanted import Wanted
+from batchmean.engine.epochs.wanted import GIVEN, Wanted
 from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
 
-_GIVEN: Final = re.compile(
-    r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
-)
-"""What people call the part of the data that a step is given."""
 _DEFINING: Final = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -56,7 +51,7 @@ _MAX_HOPS: Final = 3
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-class Walk(Calls):
+class Walk(Classes):
     """Runs the module, then its functions: those that nothing here calls first, then those that were not reached."""
 
     def __init__(self, tree: ast.Module, wanted: Wanted, project: Project | None = None) -> None:
@@ -73,8 +68,6 @@ class Walk(Calls):
         self._entered: set[ast.AST] = set()
         self._active: list[ast.AST] = []
         self._returns: list[Value] = []
-        self._attributes: dict[ast.ClassDef, Mapping[str, list[ast.expr]]] = {}
-        self._made: dict[tuple[ast.ClassDef, str], Value] = {}
         self._yields: dict[ast.AST, bool] = {}
 
     def run(self) -> None:
@@ -98,8 +91,23 @@ class Walk(Calls):
                 self.names, self.loops = module, ()
                 if node in self._wanted.steps:
                     self._step(function)
+                elif isinstance(function.receiver, Instance):
+                    self.follow(altered(function, receiver=self.any_of(function.receiver.cls)), [], {})
                 else:
                     self.follow(function, [], {})
+
+        self._run_elsewhere()
+
+    def _run_elsewhere(self) -> None:
+        """Walk the steps of trainers that other modules define, where an object of their class is made here."""
+        for cls, call in tuple(self.made_here.items()) if self._wanted.trains else ():
+            line = [one.node for one in self.line_of(cls)]
+            name = "training_step" if cls in self.fitted and is_automatic(line) else ""
+            name = "compute_loss" if any(map(is_trainer, line)) else name
+            function = self.method_of(Instance(cls), name) if name else None
+            if function is not None:
+                self.elsewhere[function.node] = call
+                self._step(function)
 
     def _step(self, function: Function) -> None:
         """Walk a function that is called with each batch, by a trainer or on each device."""
@@ -111,10 +119,13 @@ class Walk(Calls):
         given = {
             parameter.arg: Batch(loop, "item", about=about_named(parameter.arg))
             for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
-            if _GIVEN.search(parameter.arg)
+            if GIVEN.search(parameter.arg)
         }
         self.follow(function, [], given)
         self.loops = ()
+
+    def _is_step(self, function: ast.AST) -> bool:
+        return function in self._wanted.steps or function in self.elsewhere
 
     def _loss_of(self, value: ast.expr | None) -> None:
         """What a step returns to its trainer: the loss, first of a tuple, or under its name."""
@@ -193,10 +204,15 @@ class Walk(Calls):
                 value = self.unknown(parameter.arg) if value is None else value
             if isinstance(value, Unknown) and not value.name:
                 value = Unknown(value.key, parameter.arg, value.of, value.by)
+            if isinstance(value, Figure) and value.given_by is None:
+                value = altered(value, given_by=self.call)
             self.names[parameter.arg] = value
 
-    def imported(self, module: Module) -> Value:
-        if self._project is None or operations.function(module.name) is not None:
+    def imported(self, value: Value) -> Value:
+        if not isinstance(value, Module) or not value.name or self._project is None:
+            return value
+        module: Module = value
+        if operations.function(module.name) is not None:
             return module
         for _ in range(_MAX_HOPS):
             found = self._project.find(module.name, module.importer or self._project.path)
@@ -205,10 +221,12 @@ class Walk(Calls):
             if len(self._foreign) >= MAX_MODULES and found[0].path not in self._foreign:
                 self.reached.add(bounds.MODULES)
                 return module
-            value = self._names_of(found[0]).get(found[1][0])
-            if not isinstance(value, Module):
-                return value if isinstance(value, Function | Class) else module
-            module = value
+            there = self._names_of(found[0]).get(found[1][0])
+            if not isinstance(there, Module):
+                if isinstance(there, Function | Class | Criterion | Instance | OneOf | Table):
+                    return there
+                return module
+            module = there
         return module
 
     def _names_of(self, module: ProjectModule) -> Names:
@@ -217,59 +235,15 @@ class Walk(Calls):
             return self._foreign[module.path]
         names = self._foreign[module.path] = self.names_within(None)
         outer = (self.names, self.loops, self._file, self._returns, len(self._defined))
+        classes = len(self.classes)
         self.names, self.loops, self._file = names, (), module.path
         try:
             self._block([node for node in module.tree.body if isinstance(node, _DEFINING)])
         finally:
             self.names, self.loops, self._file, self._returns, defined = outer
             del self._defined[defined:]  # they are judged where they stand
+            del self.classes[classes:]
         return names
-
-    def method_of(self, instance: Instance, name: str) -> Function | None:
-        for node in instance.cls.node.body:
-            if isinstance(node, _FUNCTIONS) and node.name == name:
-                is_static = any(last_name(d) == "staticmethod" for d in node.decorator_list)
-                return Function(node, instance.cls.names, None if is_static else instance)
-        for base in instance.cls.node.bases:
-            parent = instance.cls.names.find(last_name(base))
-            if isinstance(parent, Class) and parent.node is not instance.cls.node:
-                return self.method_of(Instance(parent), name)
-        return None
-
-    def of_instance(self, base: Instance, name: str) -> Value:
-        method = self.method_of(base, name)
-        if method is not None:
-            return method
-        node = base.cls.node
-        if (node, name) not in self._made:
-            self._made[node, name] = Unknown(f"{node.name}.{name}", name)  # for what is made of itself
-            self._made[node, name] = self._attribute_of(base, name)
-        return self._made[node, name]
-
-    def _attribute_of(self, base: Instance, name: str) -> Value:
-        """What the class stores under an attribute, where that is one thing that matters here."""
-        node = base.cls.node
-        if node not in self._attributes:
-            self._attributes[node] = attributes(node)
-        made = self._attributes[node].get(name, [])
-        key = f"{node.name}.{name}"
-        outer, loops = self.names, self.loops
-        self.names, self.loops = self.names_within(base.cls.names), ()
-        self.names["self"] = base
-        try:
-            values = [self.evaluate(expression) for expression in made]
-        finally:
-            self.names, self.loops = outer, loops
-        kept = [value for value in values if isinstance(value, Loader | Criterion | Instance)]
-        if len(values) == 1 and kept:
-            value = kept[0]
-            return altered(value, key=key, name=name) if isinstance(value, Loader) else value
-        if len(values) == 1 and isinstance(values[0], Count) and values[0].of == "length":
-            return values[0]
-        hows = {value.how for value in values if isinstance(value, Criterion)}
-        if hows and hows != {"mean"}:
-            return Criterion("none", name)
-        return Unknown(key, name)
 
     def _block(self, body: Sequence[ast.stmt]) -> bool:
         """Walk statements; False if the end is not reached."""
@@ -302,7 +276,7 @@ class Walk(Calls):
             case ast.AugAssign():
                 self._augmented(node)
             case ast.Return():
-                if self._active and self._active[-1] in self._wanted.steps:
+                if self._active and self._is_step(self._active[-1]):
                     self._loss_of(node.value)
                 self._returns.append(self.evaluate(node.value))
                 return False
@@ -336,6 +310,7 @@ class Walk(Calls):
     def _class(self, node: ast.ClassDef) -> None:
         cls = Class(node, self.names)
         self.names[node.name] = cls
+        self.classes.append(cls)
         for method in node.body:
             if isinstance(method, _FUNCTIONS):
                 is_static = any(last_name(d) == "staticmethod" for d in method.decorator_list)
@@ -352,7 +327,7 @@ class Walk(Calls):
                     return
         value = self.evaluate(node.value)
         for target in node.targets:
-            self.bind(target, value)
+            self.bind(target, self.drawn(value, target, node.value))
 
     def _store(self, path: str, value: Value) -> None:
         self.names[path] = value
@@ -413,13 +388,8 @@ class Walk(Calls):
         value = self.evaluate(node.value)
         del value
         call = node.value
-        if isinstance(call, ast.Call) and not isinstance(call.func, ast.Name):
-            # `dist.all_reduce(total)` changes what it is given.
-            for argument in call.args:
-                path = path_of(argument)
-                stored = self.names.get(path) if path else None
-                if isinstance(stored, Figure | Count) and stored.loops and "reduce" in last_name(call.func):
-                    self.names[path] = self.withdraw(stored)
+        if isinstance(call, ast.Call):
+            self.reduced_in_place(call)
 
 
 __all__ = ["Figures", "Walk"]

@@ -5,24 +5,27 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import Final, TypeAlias
+from typing import Final
 
 from batchmean.engine.epochs.rounds import MAX_DEPTH
-from batchmean.engine.epochs.spelling import last_name
-from batchmean.gate import accumulates, adds_up_here, gives_figures, trains_ranks
+from batchmean.engine.epochs.syntax import AnyFunction, is_automatic, is_trainer
+from batchmean.gate import accumulates, adds_up_here, compares_ranks, gives_figures, trains_ranks
 
-_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _MAKING: Final = re.compile(r"Loader|yield|Dataset|return\b")
 
-_TRAINERS: Final = re.compile(r"LightningModule$|Trainer$")
+_RANKED: Final = re.compile(r"all_reduce|gather|\breduce\(")
 
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _CALLED: Final = re.compile(r"(?<!def )\b(\w+)\(")
 _ASSIGNED: Final = re.compile(r"^\s*(?:self\.)?(\w+)\s*=(?!=)(.*)$")
 
 
+GIVEN: Final = re.compile(
+    r"batch(?!_?(idx|size|index|nb|no))|input|label|target|mask|token|logits|image|data|sample|example|^(x|y)s?$"
+)
+"""What people call the part of the data that a step is given."""
 STEP_METHODS: Final = ("training_step", "compute_loss")
 """The methods that Lightning's and Hugging Face's trainers call with each batch."""
 
@@ -31,7 +34,7 @@ class Wanted:
     """The functions whose loops may add up losses, those that call one, and what these may call for a figure."""
 
     def __init__(self, tree: ast.Module, lines: Sequence[str]) -> None:
-        functions: list[_Function] = []
+        functions: list[AnyFunction] = []
         todo: list[ast.AST] = list(tree.body)
         while todo:
             node = todo.pop()
@@ -56,16 +59,17 @@ class Wanted:
         accumulating = {
             f for f, own in texts.items() if accumulates(own) or (is_ranked and "backward(" in own)
         }
-        self.steps = frozenset(_steps(tree, texts)) if accumulates(text) else frozenset[_Function]()
+        self.steps = frozenset(_steps(tree, texts)) if accumulates(text) else frozenset[AnyFunction]()
         """The functions that are called with each batch by something that is not shown."""
         self._nodes |= accumulating | self.steps
         self._nodes |= _calling(adding, words, made | {f.name for f in handed})
         self.called = frozenset(_CALLED.findall(text))
         """Every name that is called, or may be."""
+        self._nodes |= {f for f, own in texts.items() if f in giving and _RANKED.search(own)}
         self.trains = accumulates(text) or "backward" in text
         """Is something trained here?"""
         own = "\n".join(line for line in _outside(lines, tree))
-        self.is_empty = not self._nodes and not adds_up_here(own)
+        self.is_empty = not self._nodes and not adds_up_here(own) and not accumulates(own)
         """Is there nothing to look at?"""
         _close(texts, words, self._nodes)
 
@@ -77,28 +81,34 @@ class Wanted:
         return node in self._nodes or node in self._figures
 
 
-def _steps(tree: ast.Module, texts: Mapping[_Function, str]) -> Iterator[_Function]:
+def _steps(tree: ast.Module, texts: Mapping[AnyFunction, str]) -> Iterator[AnyFunction]:
     """Methods that a trainer calls with each batch, and functions that are averaged over devices."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(_TRAINERS.search(last_name(base)) for base in node.bases):
+        if isinstance(node, ast.ClassDef) and (is_trainer(node) or is_automatic([node])):
             yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in STEP_METHODS)
-    outer = [f for f, text in texts.items() if "pmean(" in text]
+    outer = [f for f, text in texts.items() if "pmean(" in text or _is_of_ranks(f, text)]
     yield from (f for f in outer if not any(f is not other and _holds(other, f) for other in outer))
 
 
-def _holds(outer: _Function, inner: _Function) -> bool:
+def _is_of_ranks(function: AnyFunction, text: str) -> bool:
+    """Is it called with one batch, and are the figures of ranks compared in it?"""
+    names = [parameter.arg for parameter in (*function.args.args, *function.args.kwonlyargs)]
+    return compares_ranks(text) and "for " not in text and any(map(GIVEN.search, names))
+
+
+def _holds(outer: AnyFunction, inner: AnyFunction) -> bool:
     return outer.lineno <= inner.lineno and (inner.end_lineno or 0) <= (outer.end_lineno or 0)
 
 
 def _calling(
-    functions: Iterable[_Function], words: Mapping[_Function, Set[str]], names: Set[str]
-) -> set[_Function]:
+    functions: Iterable[AnyFunction], words: Mapping[AnyFunction, Set[str]], names: Set[str]
+) -> set[AnyFunction]:
     """Those of the functions whose text names one of these."""
     return {function for function in functions if not names.isdisjoint(words[function])}
 
 
 def _close(
-    functions: Iterable[_Function], words: Mapping[_Function, Set[str]], wanted: set[_Function]
+    functions: Iterable[AnyFunction], words: Mapping[AnyFunction, Set[str]], wanted: set[AnyFunction]
 ) -> None:
     """Add what names one of the functions, and what names that, as deep as calls are followed."""
     left = [function for function in functions if function not in wanted]

@@ -46,10 +46,14 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
         base = context.evaluate(target.value)
         if isinstance(base, InstanceValue):
             context.attributes[base, target.attr] = named(value, target.attr)
-        elif isinstance(base, BuiltinValue):  # a criterion that is told afterwards how to reduce
-            bind(context, target.value, context.opaque())
+        elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
+            bind(context, target.value, context.opaque())  # criterion.reduction = "none"
     elif isinstance(target, ast.Subscript):
         _store_item(context, target, value)
+
+
+def _cases(value: Value) -> list[Value]:
+    return [case.value for case in value.cases] if isinstance(value, Alternatives) else [value]
 
 
 def elements(context: Context, value: Value, count: int, starred: bool = False) -> list[Value]:

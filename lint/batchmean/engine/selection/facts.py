@@ -144,6 +144,10 @@ def collect_bindings(node: ast.stmt, facts: Facts) -> None:
     facts.binds -= facts.shown
 
 
+def _path(node: ast.Attribute) -> str:
+    return f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else node.attr
+
+
 def _takes_shapes(node: ast.expr) -> bool:
     names = [str(getattr(n, "attr", getattr(n, "id", ""))) for n in ast.walk(node)]
     return any("shape" in name or "size" in name for name in names)
@@ -170,8 +174,7 @@ def collect(root: object, facts: Facts) -> None:
             else:
                 todo.append(value)
                 if type(node.ctx) is not ast.Load and type(value) is ast.Attribute:
-                    if type(value.value) is ast.Name:  # self.criterion.reduction = "sum"
-                        stores.add(f"{value.value.id}.{value.attr}")
+                    stores.add(_path(value))  # self.criterion.reduction = "none" changes the criterion
             if node.attr in REDUCERS:
                 calls.add(node.attr)  # called later, maybe
         elif kind is ast.Call:

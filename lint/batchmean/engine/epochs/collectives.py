@@ -1,0 +1,69 @@
+"""Figures that ranks add up or gather: what is divided by the number of ranks then gives every rank the same weight."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Final
+
+from batchmean.engine.domain.tensors import Place, altered
+from batchmean.engine.epochs.losses import Losses
+from batchmean.engine.epochs.spelling import last_name, path_of
+from batchmean.engine.epochs.values import Count, Figure, Value
+
+GATHERS: Final = frozenset("gather gather_for_metrics all_gather".split())
+"""Methods that give what every rank holds, side by side."""
+REDUCES: Final = frozenset("reduce all_reduce".split())
+_ASKED: Final = frozenset("op reduction reduce_op".split())
+"""The arguments that say how the ranks are reduced."""
+
+
+class Collectives(Losses):
+    """What becomes of a figure that is reduced over the ranks."""
+
+    def reduced_in_place(self, call: ast.Call) -> None:
+        """`dist.all_reduce(loss)`, which changes what it is given."""
+        if not isinstance(call.func, ast.Attribute) or "reduce" not in call.func.attr:
+            return
+        for argument in call.args:
+            path = path_of(argument)
+            stored = self.names.get(path) if path else None
+            if isinstance(stored, Figure) and not stored.loops and stored.how != "epoch":
+                self.names[path] = self._over_ranks(stored, call)
+            elif isinstance(stored, Figure | Count) and stored.loops:
+                self.names[path] = self.withdraw(stored)
+
+    def collected(self, name: str, args: Sequence[Value], node: ast.Call) -> Value | None:
+        """`accelerator.gather(loss)` and `accelerator.reduce(loss, reduction="mean")`; None for anything else."""
+        figure = args[0] if args else None
+        if not isinstance(figure, Figure) or figure.loops or figure.how == "epoch":
+            return None
+        if name in GATHERS:
+            return altered(figure, ranks=node)
+        return self._over_ranks(figure, node) if name in REDUCES and len(node.args) == 1 else None
+
+    def mean_of_ranks(self, figure: Figure, node: ast.AST) -> Figure:
+        """The mean over what the ranks hold."""
+        done = altered(figure, ranks=None)
+        if figure.ranks is None or figure.how != "mean" or not figure.per_token or not figure.is_whole:
+            return done
+        places = (*figure.places, Place(figure.ranks, "this takes the figures of all ranks"))
+        text = "this gives every rank the same weight, whatever the number of its positions"
+        done = altered(done, places=places)
+        # What averages over the ranks serves figures that it is right for, too: the call is told of.
+        return self._wrong(done, figure.given_by or node, "micro-batch token mean", text, "figures of ranks")
+
+    def _over_ranks(self, figure: Figure, call: ast.Call) -> Figure:
+        figure = altered(figure, ranks=call)
+        asked = [k.value for k in call.keywords if k.arg in _ASKED] or call.args[1:2]
+        how = _name_of(asked[0]) if asked else "sum"
+        if how in ("avg", "mean"):
+            return self.mean_of_ranks(figure, call)
+        return figure if how == "sum" else altered(figure, how="epoch", ranks=None)
+
+
+def _name_of(node: ast.expr) -> str:
+    """`ReduceOp.AVG` and `"mean"` by what they say; `"mean" if ... else ...` says nothing."""
+    if isinstance(node, ast.Constant):
+        return str(node.value).lower()
+    return last_name(node).lower()
