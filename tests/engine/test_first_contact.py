@@ -24,7 +24,8 @@ def epoch(model, criterion, loader, optimizer):
 
 def _codes(source: str) -> list[str]:
     result = batchmean.check_source(
-        textwrap.dedent(source), select=["BMN201", "BMN202", "BMN301", "BMN501", "BMN502", "BMN504"]
+        textwrap.dedent(source),
+        select=["BMN201", "BMN202", "BMN301", "BMN306", "BMN307", "BMN501", "BMN502", "BMN504"],
     )
     assert not result.errors
     return [finding.code for finding in result.findings]
@@ -67,6 +68,222 @@ def test_a_difference_that_is_only_printed_is_no_loss() -> None:
     """
     assert _codes(source.format('print(f"{(out - reference).abs().mean().item()}")')) == []
     assert _codes(source.format("return (out - reference).abs().mean()")) == ["BMN201"]
+
+
+BY_TASK = """
+import torch
+from torch import nn
+from project import Task
+
+class Step(nn.Module):
+    def __init__(self, task):
+        super().__init__()
+        self.task = task
+        if task {first}:
+            self.criterion = nn.BCEWithLogitsLoss(reduction={reduction})
+        elif task {second}:
+            self.criterion = nn.MSELoss()
+
+    def loss(self, y_hat, y):
+        if self.task {first}:
+            valid = y != -1
+            return torch.sum(self.criterion(y_hat, y) * valid) / torch.sum(valid)
+        return self.criterion(y_hat, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [('== "c"', '== "r"'), ("== Task.C.value", "== Task.R.value"), ("> 1", "< 1")]
+)
+def test_what_init_stores_in_one_branch_is_there_in_that_branch_alone(first: str, second: str) -> None:
+    right = BY_TASK.format(first=first, second=second, reduction='"none"')
+    assert _codes(right) == []
+    assert _codes(right.replace("none", "mean").replace(" * valid", "")) == ["BMN301"]
+
+
+@pytest.mark.parametrize("setting", ["size_average = False", 'reduction = "sum"', "reduction = how"])
+@pytest.mark.parametrize("criterion", ["criterion", "self.criterion"])
+def test_a_criterion_that_is_told_afterwards_how_to_reduce_is_another_one(
+    setting: str, criterion: str
+) -> None:
+    source = f"""
+    import torch
+    from torch import nn
+
+    class Model(nn.Module):
+        def __init__(self, how):
+            criterion = self.criterion = nn.MSELoss()
+            {criterion}.{setting}
+            self.criterion = criterion
+
+        def loss(self, x, y):
+            return self.criterion(x, y) / len(x)
+    """
+    if criterion == "self.criterion":
+        source = source.replace("            self.criterion = criterion\n", "")
+    assert _codes(source) == []
+    assert _codes(source.replace(setting, "name = 1")) == []
+    assert _codes(source.replace(f"{criterion}.{setting}", "pass")) == ["BMN301"]
+
+
+STEPPED = """
+from torch import nn
+
+def evaluate(model, data, size):
+    criterion = nn.CrossEntropyLoss()
+    total = 0.0
+    for start in {}:
+        x, y = cut(data, start)
+        total += len(x) * criterion(model(x), y).item()
+        print(total / (start + 1))
+"""
+
+
+def test_where_a_batch_begins_is_not_its_number() -> None:
+    assert _codes(STEPPED.format("range(0, len(data), size)")) == []
+    source = STEPPED.replace(
+        "for start in {}:\n        x, y = cut(data, start)", "for start, (x, y) in enumerate(loader):"
+    )
+    assert _codes(source) == ["BMN502"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "mask", "codes"),
+    [
+        # Confident pseudo-labels: examples are chosen, and the mean over all of them is the definition.
+        ("F.cross_entropy(logits, targets, reduction='none')", "mask", []),
+        (
+            "F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction='none')",
+            "mask.flatten()",
+            ["BMN201"],
+        ),
+        ("F.cross_entropy(logits.transpose(1, 2), targets, reduction='none')", "mask", ["BMN201"]),
+        ("F.cross_entropy(logits, targets, reduction='none')", "pad_mask", ["BMN201"]),
+        # Dropped quantizers.
+        ("((logits - targets) ** 2).mean([1, 2])", "mask", []),
+        ("((logits - targets) ** 2).mean([1, 2])", "pad_mask", ["BMN201"]),
+        # A zero-inflated likelihood.
+        ("LogNormal(logits, 1.0).log_prob(targets)", "(targets > 0)", []),
+        ("-Normal(logits, 1.0).log_prob(targets)", "pad_mask", ["BMN201"]),
+    ],
+)
+def test_a_mask_of_examples_or_of_the_quantity_itself_is_no_padding(
+    loss: str, mask: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+    from torch.distributions import LogNormal, Normal
+
+    def loss(logits, targets, mask, pad_mask):
+        return ({loss} * {mask}).mean()
+    """
+    assert _codes(source) == codes
+
+
+def test_the_sum_of_a_density_may_be_over_its_own_event() -> None:
+    source = """
+    from crf import CRF
+
+    def train(model, loader):
+        losses = []
+        for words, label in loader:
+            scores = model(words)
+            scores[:, 0] = 0
+            loss = {}.sum()
+            (-loss).backward()
+            losses.append(loss.item())
+        print(sum(losses) / len(loader))
+    """
+    assert _codes(source.format("CRF(scores).log_prob(label.view(-1))")) == []
+    assert _codes(source.format("label.view(-1)")) == ["BMN502"]
+
+
+STORED = """
+import jax
+import jax.numpy as jnp
+
+def loss(z, y, lengths):
+    nll = -jnp.take_along_axis(jax.nn.log_softmax(z), y[..., None], axis=-1)[..., 0]
+    inside = jnp.arange(z.shape[1])[None] < lengths[:, None]
+    nll = nll.at[~inside].{stored}
+    return {result}
+"""
+
+
+@pytest.mark.parametrize("stored", ["set(0.0)", "multiply(0)"])
+def test_what_jax_sets_to_zero_is_masked(stored: str) -> None:
+    assert _codes(STORED.format(stored=stored, result="nll.mean()")) == ["BMN201"]
+    assert _codes(STORED.format(stored=stored, result="nll.sum() / inside.sum()")) == []
+    assert _codes(STORED.format(stored="add(0.0)", result="nll.mean()")) == []
+
+
+def test_the_number_of_an_old_loss_is_the_loss() -> None:
+    source = """
+    import torch
+    import torch.nn.functional as F
+
+    def epoch(model, loader):
+        total = 0
+        for x, y in loader:
+            out = model(x)
+            loss = F.mse_loss(out, x) + F.cross_entropy(out, y) / x.shape[0]
+            total += {}
+        return total
+    """
+    assert _codes(source.format("loss.data[0]")) == _codes(source.format("loss.item()")) == ["BMN301"]
+
+
+@pytest.mark.parametrize(
+    ("returned", "codes"),
+    [
+        ("sum(row.mean() for row in errors) / x.shape[1]", []),
+        ("sum(row.mean() for row in errors) / x.shape[0]", []),
+        ("errors.mean() / x.shape[0]", ["BMN301"]),
+        ("sum(F.mse_loss(head(x), y) for head in heads) / x.shape[0]", ["BMN301"]),
+    ],
+)
+def test_the_means_of_rows_that_are_added_up_are_no_mean(returned: str, codes: list[str]) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def loss(x, y, heads):
+        errors = (x - y) ** 2
+        return {returned}
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("rank", "length", "codes"),
+    [("", -2, []), ("b, v, t = probs.shape", -1, ["BMN307"]), ("b, v = probs.shape", -2, [])],
+)
+def test_what_is_flattened_has_as_many_axes_as_it_had(rank: str, length: int, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(probs, targets):
+        {rank or "pass"}
+        losses = F.softmax(targets, dim=1) * F.log_softmax(probs, dim=1)
+        return -losses.flatten().sum() / probs.shape[{length}]
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("total", "codes"),
+    [("torch.stack([row.sum() for row in losses]).mean()", []), ("losses.sum()", ["BMN306"])],
+)
+def test_the_mean_of_the_sums_of_rows_is_no_sum(total: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(logits, teacher_logits, values, returns):
+        losses = F.softmax(teacher_logits, dim=1) * F.log_softmax(logits, dim=1)
+        return F.mse_loss(values, returns) - {total}
+    """
+    assert _codes(source) == codes
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def _all_or_nothing(interpreter: Interpreter) -> Iterator[None]:
     except (OutOfWork, TooDeep, RecursionError) as error:
         for log, length in zip(logs, before, strict=True):
             del log[length:]
+        interpreter.attributes.end_all()
         if isinstance(error, OutOfWork):
             raise
         ledger.reached.add(error.bound if isinstance(error, TooDeep) else bounds.NESTING)

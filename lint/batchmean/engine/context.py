@@ -13,6 +13,7 @@ from batchmean.engine.domain.accounts import follows
 from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join
+from batchmean.engine.domain.names import Branched
 from batchmean.engine.domain.paths import MAX_DECISIONS, Decision, Path, excludes, extended
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
@@ -89,8 +90,8 @@ class Context(ABC):
         """The undecided branches taken to get here."""
         self.reports = False
         """Does the statement only print, log or show what it works out?"""
-        self.instances: list[InstanceValue] = []
-        """Every object of a class of the module."""
+        self.attributes: Branched[tuple[InstanceValue, str], Value] = Branched()
+        """Those of every object of a class of the module."""
         self.work = 0
         """How many statements and expressions were read so far."""
         self.most = min(BASE_WORK, MAX_WORK)

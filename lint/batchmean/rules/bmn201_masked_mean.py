@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from batchmean.engine.domain.accounts import report_node
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.counting import counts_masked
-from batchmean.engine.domain.tensors import Place, Reduction
+from batchmean.engine.domain.shapes import Shape
+from batchmean.engine.domain.tensors import Place, Reduction, Step
 from batchmean.engine.events import Miscount
 from batchmean.engine.evidence.code import CHOICES
 from batchmean.engine.ledger import Ledger
@@ -103,10 +105,35 @@ def _is_another_kind(ledger: Ledger, reduction: Reduction) -> bool:
     before = reduction.steps[: reduction.mask.after_steps]
     axes = reduction.integrand.shape.axes if not reduction.integrand.symbol and not before else None
     is_vector = axes is not None and len(axes) == 1 and not axes[0].root().parts
-    if is_vector or any(step.positions == (1,) and not step.library for step in before):
+    if is_vector or any(_leaves_examples(step) for step in before) or _may_have_no_positions(reduction):
         return True  # a loss per example: its mask chooses examples, and why is not shown
     made = [ledger.origins.get(place.node) for place in reduction.mask.places]
     return any(node is not None and CHOICES.is_in(spelled_out(node)) for node in made)
+
+
+def _leaves_examples(step: Step) -> bool:
+    """Did it run over all axes after the first one, as far as they are listed?"""
+    return (
+        bool(step.positions)
+        and not step.library
+        and step.positions == tuple(range(1, len(step.positions) + 1))
+    )
+
+
+def _may_have_no_positions(reduction: Reduction) -> bool:
+    """Does a loss whose second axis is the classes show no axis beside the examples, and nothing flattened?"""
+    integrand = reduction.integrand
+    if not integrand.symbol or integrand.shape.position_of(integrand.support) != 1:
+        return False
+    mask = reduction.mask.shape if reduction.mask is not None else None
+    shapes = [integrand.shape, *(step.shape for step in reduction.steps), mask]
+    return not any(shape is not None and _has_positions(shape, integrand.support) for shape in shapes)
+
+
+def _has_positions(shape: Shape, support: Axis) -> bool:
+    if shape.least_rank > 1 + any(axis.is_same(support) for axis in shape.shown):
+        return True
+    return any(axis.root().parts or axis.root().whole is not None for axis in shape.shown)
 
 
 def _masked_mean(reduction: Reduction) -> Miscount:

@@ -154,6 +154,8 @@ def _unbalances(summed: Reduction, averaged: Reduction) -> bool:
 def _is_whole_sum(account: Reduction) -> bool:
     if account.rest != "sum" or account.support != "summed" or account.scale or account.spread is not None:
         return False
+    if any(isinstance(d.node, ast.comprehension) for step in account.steps for d in step.path):
+        return False  # of one row of it, and what becomes of the rows is not counted
     return all(how == "sum" for _, how in account.units) and account.is_plain
 
 

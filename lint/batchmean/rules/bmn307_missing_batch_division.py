@@ -157,8 +157,10 @@ class _Layout:
     def __init__(self, reduction: Reduction, shape: Ends) -> None:
         integrand = reduction.integrand
         self._reduction = reduction
-        self._shapes = (shape, integrand.shape)
-        self.is_known = shape.axes is not None
+        # Of what was flattened the parts are as sure as the shape that it had.
+        flattened = [whole for axis in shape.shown if (whole := axis.root().whole) is not None]
+        self._shapes = (shape, integrand.shape, *flattened)
+        self.is_known = shape.axes is not None and all(whole.axes is not None for whole in flattened)
         self._axes = list(_parts(shape.shown if shape.axes is None else shape.axes))
         self._support = integrand.support if integrand.symbol else None
 

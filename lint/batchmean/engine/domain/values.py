@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from batchmean.engine.domain.names import BranchedNames
+from batchmean.engine.domain.names import Branched
 from batchmean.engine.domain.paths import Decision, Path
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Place, Role, Tensor, altered, from_atom
@@ -117,10 +117,9 @@ class ClassValue:
 
 @dataclass(eq=False, slots=True)
 class InstanceValue:
-    """An object of a class of this module; its attributes are those its `__init__` sets."""
+    """An object of a class of this module; the machine keeps its attributes, what its `__init__` sets to begin with."""
 
     cls: ClassValue
-    attributes: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +184,7 @@ MAX_STARS: Final = 8
 """So many modules that may be the project's own give all of their names."""
 
 
-class Names(BranchedNames[Value]):
+class Names(Branched[str, Value]):
     """The names of a scope."""
 
     def __init__(self) -> None:

@@ -134,6 +134,7 @@ class Arithmetic:
             if (
                 isinstance(one, Count)
                 and one.of == "index"
+                and not one.key  # with a step it is where a batch begins
                 and isinstance(other, Number)
                 and other.value == 1
             ):

@@ -122,6 +122,10 @@ class Losses(Expressions):
             case primitive if makes_criterion(primitive):
                 how = _how(operation, node)
                 return self._criterion(how, operation, node) if how else None
+            case "distribution_log_prob":
+                return self._unknown_result(
+                    args, kwargs
+                )  # of what, and of how many, a density is asked is not shown
             case "size_at" | "shape":
                 return ShapeOf(x) if isinstance(x, Batch | Unknown) else None
         return None
@@ -149,7 +153,9 @@ class Losses(Expressions):
         if isinstance(x, Figure) and x.ranks is not None and how == "mean" and axis is None:
             return self.mean_of_ranks(x, node)
         if isinstance(x, Figure):
-            return x if how != "sum" or not x.loops else self.withdraw(x)
+            # What is summed once more is no number yet: a criterion out of sight gives one for each example, say.
+            is_number = x.shown or x.how != "mean"
+            return x if how != "sum" or (not x.loops and is_number) else self.withdraw(x)
         if not isinstance(x, Batch):
             return None
         if axis is not None:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from batchmean import operations
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import counts_valid
 from batchmean.engine.epochs.collectives import Collectives
@@ -269,6 +270,9 @@ class Methods(Collectives):
             return altered(base, about="ignored")
         if name in ("items", "keys", "values", "get"):
             return Batch(base.loop, "array" if name == "get" else "reshaped")
+        operation = operations.method(name)
+        if operation is not None and operation.primitive == "distribution_log_prob":
+            return Batch(base.loop)  # of what, and of how many, a density is asked is not shown
         return Batch(base.loop, "array" if base.form == "item" else base.form)
 
     def _updated(self, meter: Meter, name: str, args: list[Value], node: ast.Call) -> Value:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from batchmean.engine.domain.names import BranchedNames
+from batchmean.engine.domain.names import Branched
 from batchmean.engine.epochs.values import Batch, Value
 
 
-class Names(BranchedNames[Value]):
+class Names(Branched[str, Value]):
     """The names of a module, a class or a call; `self.x` is a name, too."""
 
     def __init__(self, outer: Names | None = None) -> None:

@@ -49,6 +49,8 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
         return base.scope.names.get(name) or machine.opaque((name,))
     if isinstance(base, DistributionValue):
         return parameter(machine, base, name, node)
+    if isinstance(base, Const) and name == "value":
+        return base  # of a member of an Enum, which is taken for its value
     tensor = machine.as_tensor(base)
     if name == "shape":
         return ShapeValue(tensor.shape)
@@ -74,12 +76,9 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
 
 
 def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: ast.expr) -> Value:
-    if name in base.attributes:
-        value = base.attributes[name]
-        # Switches are strings (`reduction`); a flag or a number may be set from outside.
-        if isinstance(value, Const) and not isinstance(value.value, str):
-            return Const(value.value, ("attribute", id(base), name, repr(value.value)))
-        return value
+    value = machine.attributes.get((base, name))
+    if value is not None:
+        return machine.lift(lambda one: _as_set(base, name, one), value)
     found = find_method(machine, base.cls, name)
     if isinstance(found, FunctionValue):
         bound = altered(found, receiver=base)
@@ -91,7 +90,16 @@ def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: a
     if name == "__class__":
         return base.cls
     value = machine.opaque((name,))
-    base.attributes[name] = value
+    machine.attributes.remember((base, name), value)
+    return value
+
+
+def _as_set(base: InstanceValue, name: str, value: Value) -> Value:
+    """An attribute with what a test of it asks about: switches are strings (`reduction`), and a flag or a number may
+    be set from outside.
+    """
+    if isinstance(value, Const) and not isinstance(value.value, str):
+        return Const(value.value, ("attribute", id(base), name, repr(value.value)))
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Final
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain import algebra, masks
@@ -28,6 +29,8 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence.names import is_plain_loss_name
 from batchmean.engine.uses import note_uses
 
+_SCALINGS: Final = ("multiply", "mul")
+
 
 def bind(context: Context, target: ast.expr, value: Value) -> None:
     if isinstance(target, ast.Name):
@@ -42,7 +45,7 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
     elif isinstance(target, ast.Attribute):
         base = context.evaluate(target.value)
         if isinstance(base, InstanceValue):
-            base.attributes[target.attr] = named(value, target.attr)
+            context.attributes[base, target.attr] = named(value, target.attr)
         elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
             bind(context, target.value, context.opaque())  # criterion.reduction = "none"
     elif isinstance(target, ast.Subscript):
@@ -119,6 +122,25 @@ def _store_item(context: Context, target: ast.Subscript, value: Value) -> None:
         name = target.value.id
         stored = context.lift(lambda one, at: _with_item(context, name, target, one, at, value), base, index)
         context.scope.names[name] = stored
+
+
+def stored_at(context: Context, call: ast.Call) -> Value | None:
+    """`x.at[index].set(value)`, JAX's way to store: the array after it; None for every other call."""
+    function = call.func
+    target = function.value if isinstance(function, ast.Attribute) else None
+    if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Attribute):
+        return None
+    method = function.attr if isinstance(function, ast.Attribute) else ""
+    if target.value.attr != "at" or method not in ("set", *_SCALINGS) or not call.args:
+        return None
+    array = target.value.value
+    base, index = context.evaluate(array), context.evaluate(target.slice)
+    value = context.evaluate(call.args[0])
+    note_uses(context.ledger, (index,), base)
+    if method in _SCALINGS and not (isinstance(value, Const) and value.value == 0):
+        return context.opaque()
+    name = array.id if isinstance(array, ast.Name) else "at"
+    return context.lift(lambda one, at: _with_item(context, name, target, one, at, value), base, index)
 
 
 def _with_item(

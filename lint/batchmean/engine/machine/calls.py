@@ -36,6 +36,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.binding import stored_at
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.operations.table import Operation
@@ -52,6 +53,8 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
     """The value of a call expression."""
     function = node.func
     if isinstance(function, ast.Attribute):
+        if (stored := stored_at(context, node)) is not None:
+            return stored
         receiver = something(context.evaluate(function.value))
         args, kwargs = _arguments(context, node)
         if _is_super(function.value):
@@ -268,7 +271,6 @@ def instantiate(
 ) -> Value:
     """An object of a local class, its attributes set by its `__init__`."""
     instance = InstanceValue(cls)
-    context.instances.append(instance)
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), args, kwargs, node)
@@ -278,14 +280,14 @@ def instantiate(
 def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
     """An object of a local class built with unknown arguments."""
     instance = InstanceValue(cls)
-    context.instances.append(instance)
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
-    for name, value in list(instance.attributes.items()):
+    for name in sorted(set_elsewhere(cls.node)):
         # What starts as None and is set by another method later is not None where it is used.
-        if isinstance(value, Const) and value.value is None and name in set_elsewhere(cls.node):
-            instance.attributes[name] = context.opaque((name,))
+        value = context.attributes.get((instance, name))
+        if isinstance(value, Const) and value.value is None:
+            context.attributes[instance, name] = context.opaque((name,))
     return instance
 
 

@@ -90,7 +90,7 @@ def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
 
 
 def _as_written(context: Context, test: ast.expr) -> Condition:
-    """A test that is known by its text alone: the same text over the same values decides alike."""
+    """A test that is known by its form: the same form over the same values decides alike, whatever their names."""
     negated = False
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, negated = test.operand, not negated
@@ -98,14 +98,14 @@ def _as_written(context: Context, test: ast.expr) -> Condition:
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
         node = ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
         negated = not negated
-    subject = _text_subject(context, test, node)
+    subject = _subject_by_form(context, test, node)
     condition = Condition.of(Decision(subject, TRUTHY, True, test))
     return condition.negated() if negated else condition
 
 
-def _text_subject(context: Context, test: ast.expr, spelled: ast.expr) -> Hashable:
-    loaded: list[Hashable] = []
-    todo: list[ast.AST] = [test]
+def _subject_by_form(context: Context, test: ast.expr, positive: ast.expr) -> Hashable:
+    form: list[Hashable] = []
+    todo: list[ast.AST] = [positive]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Call) and not _is_pure(node):
@@ -113,12 +113,16 @@ def _text_subject(context: Context, test: ast.expr, spelled: ast.expr) -> Hashab
         if isinstance(node, ast.Name | ast.Attribute):
             context.spend()
             if isinstance(node, ast.Name) or _is_dotted(node):
-                loaded.append(identity_of(context.evaluate(node)))
+                form.append(identity_of(context.evaluate(node)))
                 continue
         if isinstance(node, ast.NamedExpr | ast.Lambda | ast.Await):
             return test, context.stack
-        todo += ast.iter_child_nodes(node)
-    return "test", spelled_out(spelled), tuple(loaded)
+        children = list(ast.iter_child_nodes(node))
+        own = getattr(node, "attr", getattr(node, "arg", None))
+        leaf = node.value if isinstance(node, ast.Constant) else None
+        form.append((type(node), own, len(children), type(leaf), leaf))
+        todo += children
+    return "test", *form
 
 
 def answer_of(context: Context, op: ast.cmpop, value: Value, other: Value) -> Condition | Const | None:

@@ -21,7 +21,7 @@ from batchmean.engine.domain.paths import (
     Path,
     extended,
 )
-from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom
+from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom, is_unknown
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
@@ -308,11 +308,13 @@ class Evaluator(Machine):
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         outer = self.scope
         path = self.path
-        self.path = self.decided(path, (Decision((node, self.stack), TRUTHY, True, node),))
+        first = node.generators[0]
+        items = self.evaluate(first.iter) if len(node.generators) == 1 and not first.ifs else None
+        # Through the rows of what was computed it runs as a loop does; through heads or terms, as if each had a name.
+        runs = first if isinstance(items, Tensor) and not is_unknown(items) else node
+        self.path = self.decided(path, (Decision((node, self.stack), TRUTHY, True, runs),))
         self.scope = Scope(outer)
         try:
-            first = node.generators[0]
-            items = self.evaluate(first.iter) if len(node.generators) == 1 and not first.ifs else None
             if isinstance(items, TupleValue) and 0 < len(items.items) <= MAX_TOLD_APART:
                 return TupleValue(tuple(self._element_for(node.elt, first.target, i) for i in items.items))
             self._generators(node.generators, items)

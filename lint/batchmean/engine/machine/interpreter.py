@@ -7,11 +7,12 @@ body is taken once; a local function is entered with the values it is called wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, TypeAlias, TypeVar
 
 from batchmean.engine import bounds
 from batchmean.engine.context import TooDeep
+from batchmean.engine.domain.names import Branched
 from batchmean.engine.domain.paths import TRUTHY, Decision, Path
 from batchmean.engine.domain.tensors import Tensor
 from batchmean.engine.domain.values import (
@@ -22,6 +23,7 @@ from batchmean.engine.domain.values import (
     ClassValue,
     Const,
     FunctionValue,
+    InstanceValue,
     ListValue,
     ModuleValue,
     Scope,
@@ -37,6 +39,11 @@ from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
 from batchmean.engine.selection.relevance import acts, ends_path
 from batchmean.engine.syntax import discarded_dividend
+
+_AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
+_End: TypeAlias = tuple[Path, tuple[Changes, _AttributeChanges]]
+"""The decisions that lead to the end of a branch, and what it changed."""
+K = TypeVar("K", bound=Hashable)
 
 _NAMES_PER_NODE: Final = 32
 """How many names are copied in the time in which one node is read."""
@@ -62,8 +69,7 @@ class Interpreter(Following):
         ):
             scope.names.clear()
             scope.owner = None
-        for instance in self.instances:
-            instance.attributes.clear()
+        self.attributes.clear()
         self.forget_modules()
         self._followed.clear()
         self._returned.clear()
@@ -195,15 +201,15 @@ class Interpreter(Following):
         self, branches: Sequence[tuple[Path, Sequence[ast.stmt]]], refined: Changes | None = None
     ) -> bool:
         """Take every branch from here and join what they leave behind; `refined` is what the first one knows."""
-        names, path = self.scope.names, self.path
-        ends: list[tuple[Path, Changes]] = []
+        path = self.path
+        ends: list[_End] = []
         for index, (decided, body) in enumerate(branches):
-            names.begin()
+            self._begin()
             if index == 0 and refined:
-                names.apply(refined)
+                self.scope.names.apply(refined)
             self.path = self.decided(path, decided)
             falls_through = self._block(body)
-            changes = names.take_back()
+            changes = self._take_back()
             if falls_through:
                 ends.append((self.path, changes))
         # Where all other branches return, the rest of the function belongs to the one that does not.
@@ -211,9 +217,23 @@ class Interpreter(Following):
         self._settle([(end[len(path) :], changes) for end, changes in ends])
         return bool(ends)
 
-    def _settle(self, ends: Sequence[tuple[Path, Changes]]) -> None:
-        """The names after several branches: where they differ, one of several values."""
-        names = self.scope.names
+    def _begin(self) -> None:
+        """Begin a branch."""
+        self.scope.names.begin()
+        self.attributes.begin()
+
+    def _take_back(self) -> tuple[Changes, _AttributeChanges]:
+        """End it, with all as it was at its beginning, and what it changed."""
+        return self.scope.names.take_back(), self.attributes.take_back()
+
+    def _settle(self, ends: Sequence[_End]) -> None:
+        """The names and the attributes of objects after several branches: where they differ, one of several values."""
+        self._settle_in(self.scope.names, [(path, changes) for path, (changes, _) in ends])
+        self._settle_in(self.attributes, [(path, changes) for path, (_, changes) in ends])
+
+    def _settle_in(
+        self, names: Branched[K, Value], ends: Sequence[tuple[Path, dict[K, Value | None]]]
+    ) -> None:
         if len(ends) == 1:
             return names.apply(ends[0][1])
         changed = dict.fromkeys(name for _, changes in ends for name in changes)
@@ -261,22 +281,22 @@ class Interpreter(Following):
         return self._block(node.body)
 
     def _try(self, node: ast.Try) -> bool:
-        names, path = self.scope.names, self.path
-        names.begin()
+        path = self.path
+        self._begin()
         falls_through = self._block([*node.body, *node.orelse])
-        changes = names.take_back()
+        changes = self._take_back()
         if all(_catches_import_errors(handler) for handler in node.handlers):
             # The first import that can be had is the one that people mean.
             for handler in node.handlers:
                 self._block(handler.body)
-            names.apply(changes)
+            self._settle([(path, changes)])
             return self._block(node.finalbody) and falls_through
         ends = [(self._outcome(node, 0), changes)] if falls_through else []
         for index, handler in enumerate(node.handlers, start=1):
-            names.begin()
+            self._begin()
             self.path = self.decided(path, self._outcome(node, index))
             falls_through = self._block(handler.body)
-            changes = names.take_back()
+            changes = self._take_back()
             if falls_through:
                 ends.append((self._outcome(node, index), changes))
         self.path = path

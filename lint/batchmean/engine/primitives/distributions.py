@@ -126,7 +126,13 @@ def distribution_log_prob(call: Call, x: Value, value: Value | None = None) -> V
     key = _key(call, x)
     if isinstance(x, DistributionValue) and x.event_summed:
         return result
-    return map_atoms(result, lambda atom: altered(atom, kind="log_prob", source=key))
+    # Where a quantity is zero its density may be meant to be left out: a mask made of it is no padding.
+    of = call.tensor(value) if value is not None and not _is_categorical(x) else None
+    return map_atoms(result, lambda atom: altered(atom, kind="log_prob", source=key, argument=of))
+
+
+def _is_categorical(x: Value) -> bool:
+    return not isinstance(x, DistributionValue) or x.family.endswith("Categorical")
 
 
 def _key(call: Call, x: Value | None) -> int:

@@ -164,6 +164,8 @@ def _shape_item(context: Context, base: ShapeValue, index: Value) -> Value:
 
 def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript) -> Value:
     items = index.items if isinstance(index, TupleValue) else (index,)
+    if tensor.shape.rank == 0 and integer(index) == 0:
+        return tensor  # `loss.data[0]`, the number in the PyTorch of old
     many = [i for i in items if isinstance(i, ListValue) or (isinstance(i, Tensor) and i.single() is None)]
     if many and len(items) > 1:
         # x[rows, labels] selects one element per row; beside slices, which axes remain is not shown.
