@@ -275,7 +275,7 @@ class Check:
         loops = gate.asks_for_loops(text, config.wants_loops(path))
         if loops:
             self._with_loops.add(path)
-        is_worth_it = gate.is_worth_it(marked, loops)
+        is_worth_it = gate.is_worth_it(marked, loops, config.preview)
         if not is_worth_it and not gate.reduces(marked):
             return False
         project = project_of(path, config)

@@ -67,7 +67,7 @@ class Plugin:
             config.preview if self._is_selected_by_flake8 else config.wants_loops(self._filename),
         )
         is_worth_it = self._is_worth_it and (
-            loops or gate.is_worth_it(config.functions.marked(self._text), loops)
+            loops or gate.is_worth_it(config.functions.marked(self._text), loops, config.preview)
         )
         if not is_worth_it and (project is None or not calls_for_losses(self._text, project)):
             return []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import gc
+import re
 from pathlib import Path
 
 import pytest
 from batchmean.gate import losses, reduces, worth_parsing
 from batchmean.linter import lint
+from batchmean.rules import RULES
 
 from tests.robustness.counting import a_sample_of
 
@@ -64,6 +66,34 @@ def test_what_holds_no_loss_costs_a_text_search(line: str) -> None:
 def test_a_text_about_other_things_costs_a_text_search_however_it_sums_and_divides(line: str) -> None:
     assert not worth_parsing(f"import math\n\ndef f(x, y):\n    {line}\n")
     assert worth_parsing(f"import math\nimport numpy\n\ndef f(x, y):\n    {line}\n")
+
+
+def test_what_a_stable_rule_finds_is_let_through_without_preview() -> None:
+    stable = [rule for rule in RULES.values() if not rule.preview]
+    assert stable
+    assert all(worth_parsing(rule.wrong, loops=False, preview=False) for rule in stable)
+    codes = {rule.code for rule in stable}
+    found = 0
+    for path in FIXTURES:
+        text = path.read_text(encoding="utf-8")
+        if any(code in codes for expected in re.findall("# expect: (.*)", text) for code in expected.split()):
+            found += 1
+            assert worth_parsing(text, loops=False, preview=False), path
+    assert found > 50
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return ((x - y) ** 2 * mask).mean()",
+        "return np.abs(x[:, None] - y).mean() / len(x)",
+        "loss = np.square(x - y).sum(); return loss / x.size",
+    ],
+)
+def test_errors_and_masks_alone_are_for_rules_in_preview(line: str) -> None:
+    text = f"import numpy as np\n\ndef f(x, y, mask):\n    {line}\n"
+    assert worth_parsing(text)
+    assert not worth_parsing(text, preview=False)
 
 
 def test_the_marks_stand_where_the_losses_do() -> None:

@@ -135,17 +135,19 @@ def speaks_of_losses(text: str) -> bool:
     return _SUBJECTS.are_in(text)
 
 
-def worth_parsing(text: str, loops: bool = True) -> bool:
+def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
     """Could the file hold a loss with a wrong denominator? Every file that could is let through.
 
-    Without `loops` what training loops add up is left aside.
+    Without `loops` what training loops add up is left aside, and without `preview` what no rule tells of that is on by
+    default.
     """
     if not speaks_of_losses(text):
-        return (
-            loops and "Train" in text and accumulates(text)
-        )  # of what a module of the project hands to a trainer
+        # What a module of the project hands to a trainer.
+        return loops and "Train" in text and accumulates(text)
     if loops and adds_up(text):
         return True
+    if not (preview or _is_about_stable_rules(text)):
+        return False
     divides_a_mean = _divides_a_mean(text)
     if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
         return False
@@ -170,9 +172,14 @@ def worth_parsing(text: str, loops: bool = True) -> bool:
     return "ross" in text and words.UNREDUCED.are_in(text)
 
 
-def is_worth_it(text: str, loops: bool = True) -> bool:
+def _is_about_stable_rules(text: str) -> bool:
+    lines = _Lines(text)
+    return any(lines.may_be_of_arrays(at) for at in words.OF_STABLE_RULES.places_in(text))
+
+
+def is_worth_it(text: str, loops: bool = True, preview: bool = True) -> bool:
     """Is the text worth more than this search: for a loss, or for a `# noqa` comment with codes of ours?"""
-    return worth_parsing(text, loops) or names_codes(text)
+    return worth_parsing(text, loops, preview) or names_codes(text)
 
 
 def asks_for_loops(text: str, is_wanted: bool) -> bool:

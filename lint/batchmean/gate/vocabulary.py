@@ -126,6 +126,17 @@ NO_OPS: Final = Words(
 )
 """The mean of a sum over everything, of squares above all, which are too frequent to be looked at for themselves."""
 
+OF_STABLE_RULES: Final = Words(
+    DIVERGENCES,
+    EXPONENTIALS,
+    LIBRARY_LOSSES,
+    LOG_PROBS,
+    DIVISIONS,
+    ("log_var", "logvar", "kl(", " kl", "_kl", "kl_", "KL", "nll", "NLL", "ntropy", "Categorical"),
+)
+"""What the rules that are on by default tell of: logarithms, divergences, library losses, and divisions of any loss.
+Errors, masks and pairs alone are for those in preview."""
+
 GIVING_FIGURES: Final = Words(
     (
         "loss",

@@ -91,7 +91,7 @@ def analyse(
     code = _code(text, path, config)
     with in_use(config.functions, path):
         loops = gate.asks_for_loops(code, config.wants_loops(path))
-        is_suspicious = gate.is_worth_it(config.functions.marked(code), loops) or (
+        is_suspicious = gate.is_worth_it(config.functions.marked(code), loops, config.preview) or (
             project is not None and calls_for_losses(code, project)
         )
     if not is_suspicious or config.excludes(path):
