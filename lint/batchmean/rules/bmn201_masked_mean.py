@@ -47,7 +47,7 @@ class MaskedMean(MiscountRule):
     precedence = 90
     name = "masked-mean"
     law = "padding"
-    first_contact = (19, 32)
+    first_contact = (20, 33)
     preview = True
     kind = "masked mean"
     summary = "a masked loss averaged over the masked positions too"

@@ -49,7 +49,7 @@ class DoubleDivision(MiscountRule):
     precedence = 100
     name = "double-division"
     law = "duplication"
-    first_contact = (9, 12)
+    first_contact = (10, 14)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"
