@@ -43,4 +43,17 @@ def not_allowed(tally: Tally, *, tells_less: bool) -> list[str]:
     return [kind for kind, need, most in zip(Allowed._fields, needs, allowed, strict=True) if need > most]
 
 
-KNOWN: Mapping[str, Allowed] = {}
+# A mean over valid tokens that is divided by the accumulation steps is what BMN503 tells of, wherever it stands: these
+# are right. So is the mean over all ranks that is divided by their number again.
+_TOKEN_MEANS = Allowed(gained=7)
+
+KNOWN: Mapping[str, Allowed] = {
+    "over-accumulation-steps": _TOKEN_MEANS,
+    "scaled-apart": _TOKEN_MEANS,
+    "scaled-in-place": _TOKEN_MEANS,
+    "scaled-when-accumulating": _TOKEN_MEANS,
+    "over-world-size": Allowed(gained=1),
+    # Loops over micro-batches and ranks that stand in a loop themselves: nothing is said of them.
+    "loop-over-loader": Allowed(likely=11),
+    "summed-over-loader": Allowed(likely=10),
+}
