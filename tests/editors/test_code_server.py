@@ -27,9 +27,9 @@ import torch
 import torch.nn.functional as F
 
 
-def loss(logits, labels, mask):
+def loss(logits, labels, attention_mask):
     per_token = F.cross_entropy(logits, labels, reduction="none")
-    return (per_token * mask).mean()
+    return (per_token * attention_mask).mean()
 """
 ACTION = ".action-widget .monaco-list-row"
 TOAST = ".notifications-toasts"
