@@ -46,7 +46,7 @@ class Plugin:
             own = functions_at(self._filename)
             marked = own.marked(self._text)
             self._is_worth_it = gate.is_worth_it(marked)
-            if not (self._is_worth_it or gate.reduces(marked)):
+            if not (self._is_worth_it or gate.may_average_what_is_given(marked)):
                 return
             with functions.in_use(own, self._filename):
                 reports = self._reports()

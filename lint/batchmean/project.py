@@ -93,7 +93,7 @@ class Project:
 
     def may_lead_to_losses(self, text: str) -> bool:
         """Does a text that reduces something import from a module of the project in which there may be a loss?"""
-        if not gate.reduces(told().marked(text)):
+        if not gate.may_average_what_is_given(told().marked(text)):
             return False
         found = (self.find(name, self.path) for name in imported(text))
         return any(each is not None and each[0].may_give_a_loss for each in found)

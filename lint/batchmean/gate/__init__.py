@@ -200,6 +200,11 @@ def reduces(text: str) -> bool:
     return _takes_a_mean(text) or _divides_a_mean(text)
 
 
+def may_average_what_is_given(text: str) -> bool:
+    """Could the text average a loss that another module of its project gives?"""
+    return speaks_of_losses(text) and reduces(text)
+
+
 def makes_means(text: str) -> bool:
     """Does the text name a library loss that takes the mean itself?"""
     return words.LIBRARY_LOSSES.are_in(text)

@@ -28,7 +28,7 @@ SUBJECTS: Final = Words(
         "loss *",
         "loss /",
     ),
-    ("criteri", "ntropy", "logit", "oftmax", "kl_div", "KLDiv", "log_p", "logp", "nll", "ikelihood"),
+    ("criteri", "ntropy", "logit", "oftmax", "kl_div", "kl(", "KLDiv", "log_p", "logp", "nll", "ikelihood"),
     (
         ".mean",
         ".sum",
@@ -136,7 +136,22 @@ OF_STABLE_RULES: Final = Words(
     LIBRARY_LOSSES,
     LOG_PROBS,
     DIVISIONS,
-    ("log_var", "logvar", "kl(", " kl", "_kl", "kl_", "KL", "nll", "NLL", "ntropy", "Categorical"),
+    (
+        "log_var",
+        "logvar",
+        "kl(",
+        " kl",
+        "_kl",
+        "kl_",
+        "KL(",
+        " KL",
+        "_KL",
+        "KL_",
+        "nll",
+        "NLL",
+        "ntropy",
+        "Categorical",
+    ),
 )
 """What the rules that are on by default tell of: logarithms, divergences, library losses, and divisions of any loss.
 Errors, masks and pairs alone are for those in preview."""
@@ -155,7 +170,7 @@ GIVING_FIGURES: Final = Words(
         "mean if",
     ),
     ("sum(", "sum\n", "sum'", 'sum"', "sum}", "sum,", "criterion", "criteria", "crit(", "objective"),
-    ("Error()", "_error(", "train_on_batch", "test_on_batch", "mean(", "average(", "kl_div", "KLDiv"),
+    ("Error()", "_error(", "train_on_batch", "test_on_batch", "mean(", "average(", "kl_div", "kl(", "KLDiv"),
     names=_AVERAGES | _SUMS | names(Effect.GIVES_LOSS),
 )
 """What gives a number for a batch."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import Functions, told
-from batchmean.gate import holds_a_loss, losses, makes_means, reduces, sums
+from batchmean.gate import holds_a_loss, losses, makes_means, may_average_what_is_given, reduces, sums
 from batchmean.nodes import statements
 from batchmean.project import Module, Project, full_name, imported
 
@@ -25,7 +25,7 @@ MAX_HOPS: Final = 2
 
 def leads_to_losses(text: str, project: Project) -> bool:
     """Does a text that reduces something import what gives a loss from a module of its project?"""
-    if not reduces(told().marked(text)):
+    if not may_average_what_is_given(told().marked(text)):
         return False
     return any(_names(dotted, project.path, project, 0, MAX_HOPS) for dotted in imported(text))
 
