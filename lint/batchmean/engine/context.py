@@ -56,11 +56,11 @@ MAX_DEPTH: Final = 6
 """How deep local calls and base classes are followed."""
 MAX_ROWS: Final = 4 * MAX_ALTERNATIVES
 """How many combinations of values are worked out for one operation."""
-_NODES_OF_PLACE: Final = 6
+_NODES_OF_PLACE: Final = 7
 """How many nodes are read in the time that a place in which a loss is reduced takes, up to the verdict of the rules."""
 _ROWS_PER_NODE: Final = 2
 """How many of them take the time in which one node is read, as long as they are few."""
-_FEW: Final = 8
+_FEW: Final = 3
 
 
 class OutOfWork(Exception):

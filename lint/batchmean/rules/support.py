@@ -15,6 +15,7 @@ from batchmean.engine.evidence.code import ABOUT_SHAPE
 from batchmean.engine.factors import Factor, divides_a_mean_by_the_support, factor_of, is_class_loss, is_right
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
+from batchmean.nodes import nodes
 from batchmean.operations import has_functions
 
 
@@ -215,8 +216,15 @@ def _is_chosen(other: Reduction, step: Step) -> bool:
 
 def _spells_dim(imported: Mapping[str, str], node: ast.AST) -> bool:
     """Does the code here say `dim=`? The modules it calls decide, or else the imports of the file."""
-    used = [imported[n.id] for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in imported]
-    return any(name.partition(".")[0] == "torch" for name in used or imported.values())
+    every = [*map(_is_of_torch, imported.values())]
+    if not any(every):
+        return False
+    used = [_is_of_torch(imported[n.id]) for n in nodes(node) if isinstance(n, ast.Name) and n.id in imported]
+    return any(used or every)
+
+
+def _is_of_torch(name: str) -> bool:
+    return name.partition(".")[0] == "torch"
 
 
 def _blamed(reduction: Reduction) -> Step:

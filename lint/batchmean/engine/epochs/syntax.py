@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
+from batchmean.nodes import nodes
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
 
@@ -16,8 +17,7 @@ AnyFunction: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 def is_mapped(decorator: ast.expr) -> bool:
     return any(
-        isinstance(node, ast.Name | ast.Attribute) and last_name(node) in _MAPS
-        for node in ast.walk(decorator)
+        isinstance(node, ast.Name | ast.Attribute) and last_name(node) in _MAPS for node in nodes(decorator)
     )
 
 
@@ -28,7 +28,7 @@ def is_automatic(line: Sequence[ast.ClassDef]) -> bool:
     return not any(
         isinstance(node, ast.Attribute) and node.attr == "automatic_optimization"
         for cls in line
-        for node in ast.walk(cls)
+        for node in nodes(cls)
     )
 
 
@@ -39,7 +39,7 @@ def is_trainer(cls: ast.ClassDef) -> bool:
 
 def functions_of(tree: ast.Module) -> list[AnyFunction]:
     """The functions of a module, those inside others among them."""
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node for node in nodes(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def innermost(functions: Sequence[AnyFunction], node: ast.Call) -> AnyFunction | None:
@@ -64,7 +64,7 @@ def reset_names(body: Sequence[ast.stmt]) -> Iterator[str]:
     """What a loop sets back under a condition."""
     for node in own_statements(body):
         if isinstance(node, ast.If):
-            for inner in ast.walk(node):
+            for inner in nodes(node):
                 if isinstance(inner, ast.Assign) and not isinstance(inner.value, ast.BinOp | ast.Call):
                     for target in inner.targets:
                         targets = target.elts if isinstance(target, ast.Tuple) else [target]
@@ -74,7 +74,7 @@ def reset_names(body: Sequence[ast.stmt]) -> Iterator[str]:
 def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
     """What is stored under the attributes of `self`, but for None."""
     found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(cls):
+    for node in nodes(cls):
         if not isinstance(node, ast.Assign):
             continue
         for target in node.targets:

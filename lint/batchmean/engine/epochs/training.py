@@ -10,6 +10,7 @@ from typing import Final
 from batchmean.engine.epochs.rounds import IGNORED
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.wanted import STEP_METHODS
+from batchmean.nodes import nodes
 
 _LANGUAGE_MODEL: Final = re.compile(
     r"(CausalLM|Seq2SeqLM|MaskedLM|LMHeadModel|TokenClassification|SpeechSeq2Seq|Vision2Seq)$"
@@ -27,7 +28,7 @@ def trained_in(tree: ast.Module) -> Iterator[str]:
     """The names of the callables, and of the attributes, whose result has its `.backward()` called."""
     backward: set[str] = set()
     made: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr == "backward":
                 backward.update(_names_in(node.func.value))
@@ -37,14 +38,14 @@ def trained_in(tree: ast.Module) -> Iterator[str]:
                 for argument in node.args:
                     backward.update(_names_in(argument))
         elif isinstance(node, ast.FunctionDef) and node.name in STEP_METHODS:
-            for inner in ast.walk(node):
+            for inner in nodes(node):
                 if isinstance(inner, ast.Return) and inner.value is not None:
                     backward.update(_names_in(inner.value))
         elif isinstance(node, ast.Assign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            called = {last_name(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)}
-            called |= {n.attr for n in ast.walk(node.value) if isinstance(n, ast.Attribute)}
-            called |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+            called = {last_name(n.func) for n in nodes(node.value) if isinstance(n, ast.Call)}
+            called |= {n.attr for n in nodes(node.value) if isinstance(n, ast.Attribute)}
+            called |= {n.id for n in nodes(node.value) if isinstance(n, ast.Name)}
             for target in targets:
                 for element in target.elts if isinstance(target, ast.Tuple) else [target]:
                     made.setdefault(path_of(element), set()).update(called)
@@ -61,7 +62,7 @@ def trained_in(tree: ast.Module) -> Iterator[str]:
 
 def negatives(tree: ast.Module) -> Iterator[float]:
     """The negative numbers that something is set to, filled with or compared to."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         match node:
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
                 found: list[ast.expr] = [value]
@@ -84,13 +85,13 @@ def negatives(tree: ast.Module) -> Iterator[float]:
 
 def collated(tree: ast.Module) -> frozenset[float]:
     """The label of the padding, where a collator of `transformers` is made that pads the labels."""
-    made = any(isinstance(n, ast.Call) and _COLLATORS.search(last_name(n.func)) for n in ast.walk(tree))
+    made = any(isinstance(n, ast.Call) and _COLLATORS.search(last_name(n.func)) for n in nodes(tree))
     return frozenset({IGNORED}) if made else frozenset()
 
 
 def has_language_model(tree: ast.Module) -> bool:
     """Is a model made whose loss is a mean over the tokens, and none whose loss is one over the examples?"""
-    made = [_class_of(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [_class_of(node.func) for node in nodes(tree) if isinstance(node, ast.Call)]
     is_language = any(_LANGUAGE_MODEL.search(name) for name in made)
     return is_language and not any(name.endswith("ForSequenceClassification") for name in made)
 
@@ -104,7 +105,7 @@ def _class_of(function: ast.expr) -> str:
 
 
 def _names_in(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in nodes(node):
         if isinstance(inner, ast.Name | ast.Attribute) and (path := path_of(inner)):
             yield path
             yield last_name(inner)

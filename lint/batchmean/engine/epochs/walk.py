@@ -35,6 +35,7 @@ from batchmean.engine.epochs.values import (
     key_of,
 )
 from batchmean.engine.epochs.wanted import GIVEN, Wanted
+from batchmean.nodes import nodes
 from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
 
@@ -176,7 +177,7 @@ class Walk(Classes):
                 return self.evaluate(node.body)
             self._block(node.body)
             if node not in self._yields:
-                self._yields[node] = any(isinstance(inner, ast.Yield) for inner in ast.walk(node))
+                self._yields[node] = any(isinstance(inner, ast.Yield) for inner in nodes(node))
             if self._yields[node]:
                 given = [*args, *kwargs.values()]
                 return self.unknown(of=[key for value in given if (key := key_of(value))], by=node.name)

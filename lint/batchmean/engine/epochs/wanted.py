@@ -10,6 +10,7 @@ from typing import Final
 from batchmean.engine.epochs.rounds import MAX_DEPTH
 from batchmean.engine.epochs.syntax import AnyFunction, is_automatic, is_trainer
 from batchmean.gate import accumulates, adds_up_here, compares_ranks, gives_figures, trains_ranks
+from batchmean.nodes import nodes
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -83,7 +84,7 @@ class Wanted:
 
 def _steps(tree: ast.Module, texts: Mapping[AnyFunction, str]) -> Iterator[AnyFunction]:
     """Methods that a trainer calls with each batch, and functions that are averaged over devices."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ClassDef) and (is_trainer(node) or is_automatic([node])):
             yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in STEP_METHODS)
     outer = [f for f, text in texts.items() if "pmean(" in text or _is_of_ranks(f, text)]

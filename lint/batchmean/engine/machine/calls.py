@@ -39,6 +39,7 @@ from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import stored_at
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.uses import note_handed_over, note_uses
+from batchmean.nodes import nodes
 from batchmean.operations.table import Operation
 
 _OBJECTS: Final = (InstanceValue, ClassValue)
@@ -298,7 +299,7 @@ def set_elsewhere(cls: ast.ClassDef) -> frozenset[str]:
         node.attr
         for method in cls.body
         if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name != "__init__"
-        for node in ast.walk(method)
+        for node in nodes(method)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
     )
 

@@ -24,6 +24,7 @@ from batchmean.engine.domain.values import (
     Value,
 )
 from batchmean.engine.syntax import divisor, spelled_out
+from batchmean.nodes import nodes
 
 
 def truth(context: Context, value: Value) -> bool | None:
@@ -176,7 +177,7 @@ def _guards_its_division(test: ast.expr, body: Sequence[ast.AST]) -> bool:
     for statement in body:
         if isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
             continue
-        for inner in ast.walk(statement):
+        for inner in nodes(statement):
             by = divisor(inner)
             if by is not None and type(by) is type(counted):
                 wanted = wanted or spelled_out(counted)

@@ -39,6 +39,7 @@ from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
 from batchmean.engine.selection.relevance import acts, ends_path
 from batchmean.engine.syntax import discarded_dividend
+from batchmean.nodes import nodes
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
 _End: TypeAlias = tuple[Path, tuple[Changes, _AttributeChanges]]
@@ -309,7 +310,7 @@ class Interpreter(Following):
     def _match(self, node: ast.Match) -> bool:
         self.evaluate(node.subject)
         for case in node.cases:
-            for part in ast.walk(case.pattern):
+            for part in nodes(case.pattern):
                 name = getattr(part, "name", None)
                 if isinstance(name, str):
                     self.scope.names[name] = self.opaque((name,))

@@ -6,6 +6,7 @@ import ast
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from itertools import count
 from typing import Final, TypeAlias
 
 from batchmean.gate import losses, makes_means, means_what_it_is_given, reduces, sums
@@ -21,6 +22,8 @@ _HANDED_ON: Final = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[,)]")
 """The first argument, if it is a name."""
 _MANY: Final = 200
 """More names than these are not looked for one by one."""
+_TURNS: Final = 6
+"""After so many links of a chain, the calls of all functions are taken down."""
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
@@ -55,7 +58,7 @@ class Candidates:
         inert: list[ast.stmt] = []
         takers: set[str] = set()
         reducers: set[str] = set()
-        classes: dict[str, set[str]] = {}
+        owners: dict[str, list[str]] = {}
         own = list(_own_statements(tree))
         lasting = {id(node) for node in own}
         place: tuple[int, int | None] | None = None
@@ -79,7 +82,9 @@ class Candidates:
                         reducers.add(alias.asname)
             elif isinstance(node, ast.ClassDef):
                 lasting.update(id(inner) for inner in node.body)
-                classes[node.name] = {inner.name for inner in node.body if isinstance(inner, _FUNCTIONS)}
+                for inner in node.body:
+                    if isinstance(inner, _FUNCTIONS):
+                        owners.setdefault(inner.name, []).append(node.name)
                 if self.takes_logarithm(node):
                     takers.add(node.name)
             elif isinstance(node, ast.Assign) and self.takes_logarithm(node):
@@ -104,12 +109,9 @@ class Candidates:
         reduces_it = {f for f, text in texts.items() if reduces(text) or means_what_it_is_given(text)}
         self.calls: dict[Function, set[str]] = {}
         """The names that each function calls; functions that call none of those below are left out."""
+        self._callers: dict[str, list[str]] = {}
         giving = {f: text for f, text in texts.items() if _gives(text)}
-        self._close(giving, takers)
-        # A criterion whose `forward` calls a helper.
-        while new := {name for name, methods in classes.items() if not methods.isdisjoint(takers)} - takers:
-            takers |= new
-            self._close(giving, takers)
+        self._close(giving, takers, owners)  # a criterion may have a `forward` that calls a helper
         place = None
         takes = False
         for node in own if takers else ():
@@ -176,20 +178,37 @@ class Candidates:
             line = max(line, end + 1)
         return False
 
-    def _read_calls(self, texts: Mapping[Function, str], names: set[str]) -> None:
-        """Take down what the functions call that may call one of `names`."""
+    def _read_calls(self, texts: Mapping[Function, str], names: set[str] | None) -> None:
+        """Take down what the functions call that may call one of `names`, or what all of them do."""
         for function, text in texts.items():
             if function in self.calls:
                 continue
-            if len(names) > _MANY or any(name in text for name in names):
-                self.calls[function] = _called(text) - {function.name}
+            if names is None or len(names) > _MANY or any(name in text for name in names):
+                calls = self.calls[function] = _called(text) - {function.name}
+                for name in calls:
+                    self._callers.setdefault(name, []).append(function.name)
 
-    def _close(self, texts: Mapping[Function, str], names: set[str]) -> None:
-        """Add the functions that hand on what one of these gives, or hand it what they are given."""
-        new = names
-        while new:
-            self._read_calls(texts, new)
-            new = {f.name for f, calls in self.calls.items() if not calls.isdisjoint(new)} - names
+    def _close(
+        self,
+        texts: Mapping[Function, str],
+        names: set[str],
+        owners: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Add the functions that hand on what one of these gives, or hand it what they are given.
+
+        With `owners`, the classes that have a method among them are added too.
+        """
+        new = set(names)
+        for turn in count():
+            if not new:
+                return
+            # Few chains are longer; one of many functions is not looked for in all texts, link by link.
+            if turn <= _TURNS:
+                self._read_calls(texts, new if turn < _TURNS else None)
+            new = {caller for name in new for caller in self._callers.get(name, ())} | {
+                owner for name in new for owner in (owners or {}).get(name, ())
+            }
+            new -= names
             names |= new
 
     def _text(self, node: ast.stmt) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from batchmean.effects import Effect, names
+from batchmean.nodes import nodes
 
 MUTATORS: Final = frozenset(
     "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
@@ -128,7 +129,7 @@ def collect_bindings(node: ast.stmt, facts: Facts) -> None:
         targets = node.targets
         if isinstance(targets[0], ast.Tuple) and _takes_shapes(node.value):
             # `batch, dims = x.shape` shows the rank of x.
-            facts.shown |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+            facts.shown |= {n.id for n in nodes(node.value) if isinstance(n, ast.Name)}
             facts.stores |= facts.shown
     elif isinstance(node, ast.AnnAssign):
         targets = [node.target] if node.value is not None else []
@@ -149,7 +150,7 @@ def _path(node: ast.Attribute) -> str:
 
 
 def _takes_shapes(node: ast.expr) -> bool:
-    names = [str(getattr(n, "attr", getattr(n, "id", ""))) for n in ast.walk(node)]
+    names = [str(getattr(n, "attr", getattr(n, "id", ""))) for n in nodes(node)]
     return any("shape" in name or "size" in name for name in names)
 
 
