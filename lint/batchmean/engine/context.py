@@ -320,8 +320,7 @@ class Context(ABC):
             number = self.fresh()
             if (first := iterable.shape.axis(0)) is not None:
                 self.ledger.rounds.append(first)
-            inner = iterable.shape.without(AxesSpec.at(0))
-            return relabelled(iterable, inner, number)
+            return relabelled(iterable, iterable.shape.each(), number)
         return self.opaque()
 
     def axis_length(self, shape: Shape, position: int) -> Value:

@@ -217,7 +217,10 @@ class _Exponents:
 
     def multiplies_a_unit(self) -> bool:
         """Was an average multiplied by the length of a unit again? What that means is a matter of the sizes."""
-        if not any(power > 0 and atom.role is Role.COUNT for atom, power in self._account.scale):
+        if not any(
+            power > 0 and atom.role is Role.COUNT and not (atom.axis and atom.axis.is_same(self._axis))
+            for atom, power in self._account.scale
+        ):
             return False
         return any(power > -1 for _, power in self._units) if self.is_known else True
 
@@ -246,6 +249,11 @@ class _Exponents:
             return True
         if power > 0:
             return False
+        looped = self._shape.item_of
+        if looped is not None and (looped.is_flat(shape) or shape.is_flat(looped)):
+            self.support += power if self._account.integrand.symbol else 0
+            self._shift(power, self._shape)  # and by the number of items, which makes a mean of their sum
+            return True
         if shape.axes is None:
             self.is_open = self.is_partial = True
             return True

@@ -16,6 +16,7 @@ class Shape(Ends):
 
     __slots__ = (
         "_before",
+        "_item_of",
         "_may_be_pairs",
         "_moved",
         "_reduced",
@@ -45,6 +46,7 @@ class Shape(Ends):
         """The shape that this one is a permutation or a reshape of."""
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
+        self._item_of: Shape | None = None
 
     @staticmethod
     def of(axes: Sequence[Axis]) -> Shape:
@@ -73,6 +75,17 @@ class Shape(Ends):
         axes = self.axes
         whole = axes[0].root().whole if axes is not None and len(axes) == 1 else None
         return whole is not None and whole.is_same(other)
+
+    @property
+    def item_of(self) -> Shape | None:
+        """The shape of the array that a loop takes one item after the other of, if this is an item's."""
+        return self._item_of or self.root()._item_of
+
+    def each(self) -> Shape:
+        """The shape of what a loop over the array takes."""
+        item = self.without(AxesSpec.at(0))
+        item._item_of = self
+        return item
 
     def made_of(self, other: Shape) -> Shape:
         """This shape, of which it is known now that it is `other` in another order or in other groups."""
