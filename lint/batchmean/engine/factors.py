@@ -284,6 +284,8 @@ class _Exponents:
                 self.support += power
             elif (place := self._place(part)) is not None:
                 self._units[place] = part, self._units[place][1] + power
+            elif power < 0 and any(mine.holds(part) and past == -1 for mine, past in self._units):
+                self.is_twice = self.is_partial = True  # a part of what was averaged
             elif self.is_known or not self._shape.has(part):
                 if power > 0:
                     return False
