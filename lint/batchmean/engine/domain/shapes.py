@@ -182,7 +182,7 @@ class Shape(Ends):
         if widened is None or spec.positions != (widened[1],):
             return None
         before = widened[0].root()
-        return before if before._reduced is None else None
+        return before if before._reduced is None or before._reduced[0].is_same(self) else None
 
     def _without(self, spec: AxesSpec, keepdims: bool) -> Shape:
         self._axis(0)  # named now, so that both shapes share it
