@@ -222,9 +222,8 @@ def _first_average(reduction: Reduction, scale: Step) -> Step | None:
     if reduction.rest == "mean":
         return next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
     # A library's batchmean, or a sum that was divided before, or of what was divided before.
-    before = next(
-        (s for s in reduction.steps if s is not scale and (s.library or _divides(reduction, s))), None
-    )
+    at = next((i for i, s in enumerate(reduction.steps) if s is scale), 0)
+    before = next((s for s in reduction.steps[:at] if s.library or _divides(reduction, s)), None)
     if before is None and reduction.origin.scale:
         return next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
     return before
