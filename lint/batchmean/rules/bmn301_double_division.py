@@ -133,7 +133,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     factor = factor_of(account)
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
-    shown = shown and not _is_divided_by_the_inputs(account)
+    shown = shown and not (_is_divided_by_the_inputs(account) or _is_divided_by_its_labels(account))
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
@@ -176,6 +176,14 @@ def _is_divided_by_its_labels(reduction: Reduction) -> bool:
     if atom.role is not Role.COUNT or atom.shape is None:
         return False
     return power == -1 and (atom.shape.is_flat(labels) or labels.is_flat(atom.shape))
+
+
+def _counts_the_flattened_examples(reduction: Reduction) -> bool:
+    """Is what divides the first of the axes that were merged into one?"""
+    counts, first = list(reduction.counts()), reduction.integrand.shape.axis(0)
+    parts = first.root().parts if first is not None else ()
+    axis = counts[0][0].axis if len(counts) == 1 else None
+    return axis is not None and bool(parts) and parts[0].is_same(axis)
 
 
 def _is_of_valid_positions(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
@@ -244,7 +252,7 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     if _is_divided_by_the_inputs(reduction):
         return {"B": -1}, "the batch"
     if _is_divided_by_its_labels(reduction):
-        return {}, "the number of its labels"
+        return {"B": -1}, "the number of its labels"
     if (again := _is_of_valid_positions(reduction)) is not None:
         return again
     factor = factor_of(reduction)
@@ -261,6 +269,8 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     powers = {name: power for name, power in factor.units if power < 0}
     if powers:
         return powers, "the batch"
+    if factor.is_twice and _counts_the_flattened_examples(reduction):
+        return {"B": -1}, "the batch"
     if factor.is_twice:
         return {}, "the length of one of its own axes"
     if reduction.rest != "mean":
