@@ -215,6 +215,9 @@ class _Exponents:
                 self.assumes_rank = True  # of one example there is nothing to average
         if self._has_unnamed_mean:
             named = {name: min(power, -1) for name, power in named.items()}
+        if self._shape.item_of is not None and any(power < -1 for power in named.values()):
+            self.is_partial = True  # the first axis of a loop's items is not the first one of all
+            return {}
         return named
 
     def multiplies_a_unit(self) -> bool:
