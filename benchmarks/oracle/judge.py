@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from benchmarks.oracle import eager_jax
 from benchmarks.oracle.grammar import role_name
 from benchmarks.oracle.program import IGNORED, PADDING, Array, Framework, Input, Program
 
@@ -130,8 +131,9 @@ def _framework(name: Framework) -> Callable[[Array], Any]:
         import jax
 
         jax.config.update("jax_enable_x64", True)
-        # Each operation is compiled for each shape, and run a few times.
+        # What is compiled all the same is run a few times.
         jax.config.update("jax_disable_most_optimizations", True)
+        eager_jax.install()
         return lambda x: jax.numpy.asarray(x)
     return lambda x: np.array(x)
 

@@ -46,6 +46,8 @@ class Masked(Steps):
             return mask, style == "float"
         if kind == "padding":
             padding = block.input("padding", Input(units, "mask", "not")).text
+            if c.chance("complement", 0.3):
+                return block.maybe("mask", self.w.form("complement", x=padding), likely=0.85), True
             mask = self.w.form("not", x=padding)
         elif kind == "lengths":
             lengths = block.input("lengths", Input(units[:1], "lengths")).text
@@ -82,9 +84,22 @@ class Masked(Steps):
                 if not last or self.c.chance("unsqueezed", 0.6)
                 else f"({wide})[..., None]"
             )
-        ways = [("product", 5.0), ("where", 0.0 if is_float else 2.0), ("product, mask first", 1.0)]
+        ways = [
+            ("product", 5.0),
+            ("where", 0.0 if is_float else 2.0),
+            ("product, mask first", 1.0),
+            ("in place", 0.8),
+        ]
         how = self.c.pick("masked by", [way for way, _ in ways], [weight for _, weight in ways])
-        if how == "where":
+        if how == "in place":
+            self._perhaps_negate()
+            x = self.block.let("elements", f"({self.x}) * 1.0")  # its own array
+            self.block.say(
+                self.c.pick("in place", FORMS["multiplied in place"][self.w.framework]).format(x=x, m=wide),
+                "term",
+            )
+            self.x = x
+        elif how == "where":
             self.x = self.w.form("where", m=wide, x=self.x)
         else:
             pair = (self.x, wide) if how == "product" else (wide, self.x)

@@ -13,6 +13,7 @@ from benchmarks.oracle.program import Array, Block, Input, Inputs, Term, Variabl
 LAYOUTS: Final = (("B", "V"), ("B", "T", "V"), ("B", "V", "T"), ("B", "V", "H", "W"), ("V",), ("V", "B"))
 ELEMENTWISE_LAYOUTS: Final = (("B",), ("B", "F"), ("B", "T"), ("B", "T", "F"), ("B", "C", "H", "W"))
 FEATURES: Final = ("F", "C")
+TEMPERATURE: Final = 2.0
 CLASSES: Final = 11
 """The number of classes where the text holds it as a number."""
 
@@ -61,6 +62,8 @@ class Parts:
         self.w = block.writer
         self.mask = mask
         self.framework = self.w.framework
+        self.temperature = ""
+        """What the logits are divided by, as the text has it."""
         self.is_flat = False
         """Were the positions of all examples put on one axis?"""
 
@@ -135,6 +138,10 @@ class Parts:
                         f"{name}.scatter_(1, {labels.text}.unsqueeze(1), 1)",
                     ),
                     (f"torch.zeros({n}, {count})", f"{name}[torch.arange({n}), {labels.text}] = 1.0"),
+                    (
+                        f"torch.zeros({n}, {count})",
+                        f"{name} = {name}.scatter(1, {labels.text}[:, None], 1.0)",
+                    ),
                 ),
             )
             say(f"{name} = {zeros}", "term")
@@ -144,7 +151,14 @@ class Parts:
                 "zeros", (f"np.zeros_like({logits.text})", f"np.zeros(({n}, {count}))")
             )
             say(f"{name} = {zeros}", "term")
-            say(f"{name}[np.arange({n}), {labels.text}] = 1", "term")
+            one = self.w.choices.pick(
+                "one",
+                (
+                    f"{name}[np.arange({n}), {labels.text}] = 1",
+                    f"np.put_along_axis({name}, {labels.text}[:, None], 1, axis=1)",
+                ),
+            )
+            say(one, "term")
         return name
 
     def last_to(self, x: str, axes: tuple[str, ...]) -> str:
@@ -167,8 +181,10 @@ class Parts:
         """A target over the classes, what it is, and whether the code shows it."""
         axes = logits.axes
         at = axes.index("V") - len(axes)
-        how = self.w.choices.pick("target", ("one-hot", "smoothed", "soft", "given"), (6, 1.5, 2, 1.5))
-        if (self.mask == "ignored" or self.is_flat) and how in ("soft", "given"):
+        how = self.w.choices.pick(
+            "target", ("one-hot", "smoothed", "soft", "given", "mixed"), (6, 1.5, 2, 1.5, 0.7)
+        )
+        if (self.mask == "ignored" or self.is_flat) and how in ("soft", "given", "mixed"):
             how = "one-hot"
         if how == "given":
             given = self.block.input("soft", Input(axes, "distribution"))
@@ -183,6 +199,20 @@ class Parts:
             )
         labels = self.labels(axes)
         x = self.block.maybe("target", self.one_hot(labels, logits), likely=0.8)
+        if how == "mixed":
+            # Of two batches of labels, as mixup makes them.
+            units = tuple(a for a in axes if a != "V")
+            others = self.block.input("other labels", Input(units, "labels"))
+            y = self.block.maybe("target", self.one_hot(others, logits), likely=0.8)
+            x = self.block.maybe("target", f"0.3 * {x} + 0.7 * {y}", likely=0.6)
+            return (
+                x,
+                lambda i: (
+                    0.3 * rows(i["labels"], i["logits"].shape[at], at)
+                    + 0.7 * rows(i["other labels"], i["logits"].shape[at], at)
+                ),
+                True,
+            )
         if how == "smoothed":
             count = f"{logits.text}.shape[{at}]"
             x = self.block.maybe("target", f"{x} * 0.9 + 0.1 / {count}", likely=0.8)
@@ -199,6 +229,8 @@ class Parts:
         """What the classes can be counted of, the log-probabilities, what they are, and whether the code shows it."""
         at = axes.index("V")
         how = self.w.choices.pick("prediction", ("logits", "probabilities", "log-probabilities"), (7, 2, 1))
+        if how == "logits" and not flat and self.w.choices.chance("temperature", 0.12):
+            return self.tempered(axes)
         if how == "logits":
             logits = self.logits(axes)
             if flat and axes == ("B", "T", "V") and self.w.choices.chance("flattened", 0.15):
@@ -213,6 +245,20 @@ class Parts:
             return given, self.w.form("log", x=given.text), lambda inputs: np.log(inputs["probs"]), False
         given = self.block.input("logp", Input(axes, "log distribution"))
         return given, given.text, lambda inputs: inputs["logp"], False
+
+    def tempered(
+        self, axes: tuple[str, ...], role: str = "logits"
+    ) -> tuple[Variable, str, Callable[[Inputs], Array], bool]:
+        """Log-probabilities of logits that are divided by a temperature first."""
+        if not self.temperature:
+            self.temperature = self.w.choices.pick("temperature by", (str(TEMPERATURE), "option"))
+            if self.temperature == "option":
+                self.temperature = self.block.option("temperature", str(TEMPERATURE), ())
+        logits = self.logits(axes, role)
+        at = axes.index("V")
+        soft = self.block.maybe("logits", f"{logits.text} / {self.temperature}")
+        x = self.w.form("log_softmax", x=soft, a=self.w.position(axes, "V"))
+        return logits, x, lambda inputs: log_softmax(inputs[role] / TEMPERATURE, at), True
 
     def _target_of(self, source: Variable) -> tuple[str, Callable[[Inputs], Array], bool]:
         role = self._role_of(source)

@@ -30,6 +30,8 @@ class Plain(Steps):
             ("sum by its length", 2.0 if has_support or self.extra else 0.0),
             ("each", 1.5 if first and first[0] == self.axes[0] and first != ("BT",) else 0.0),
             ("comprehension", 1.2 if len(self.axes) > 1 and first and first[0] == self.axes[0] else 0.0),
+            ("appended", 1.0 if len(self.axes) > 1 and first and first[0] == self.axes[0] else 0.0),
+            ("by name", 0.8),
             ("flattened", 2.0 if len(self.axes) > 1 else 0.0),
             ("contraction", 2.0 if self.built.operands and len(self.axes) == 2 and has_support else 0.0),
         ]
@@ -165,6 +167,40 @@ class Plain(Steps):
         self.plan.append(f"{inner} of each, {'mean' if how < 2 else 'added up'}")
         if how >= 2:
             self._divide(self.c.pick("divisor", (whole[:1], whole, whole[1:]), (5, 2, 1)))
+
+    def _appended(self) -> None:
+        """A number for each of the first axis, put into a list."""
+        if not self.x.isidentifier():
+            self._perhaps_negate()
+            self.x = self.block.let("elements", self.x, "term")
+        parts, item = self.w.fresh("parts"), self.w.fresh("item")
+        inner = self.c.pick("of each", ("sum", "mean"))
+        self.block.say(f"{parts} = []", TAG)
+        with self.block.inside(f"for {item} in {self.x}:", TAG):
+            self.block.say(f"{parts}.append({self.w.reduce(inner, item)})", TAG)
+        stack = {"numpy": "np.array", "torch": "torch.stack", "jax": "jnp.stack"}[self.w.framework]
+        forms = [f"sum({parts}) / len({parts})", f"{stack}({parts}).mean()"]
+        if self.w.framework == "numpy":
+            forms.append(f"np.mean({parts})")
+        self.x = self.c.pick("of the list", forms)
+        self.axes = ()
+        self.plan.append(f"{inner} of each, mean")
+
+    def _by_name(self) -> None:
+        """The mean, by a name that is looked up."""
+        if not self.x.isidentifier():
+            self._perhaps_negate()
+            self.x = self.block.let("elements", self.x, "term")
+        m = self.w.module
+        switch = self.c.pick("named by", ("'mean'", "option"), (1, 2))
+        if switch == "option":
+            switch = self.block.option("reduction", "'mean'", ())
+        self.x = self.c.pick(
+            "looked up in",
+            (f"getattr({self.x}, {switch})()", f"{{'mean': {m}.mean, 'sum': {m}.sum}}[{switch}]({self.x})"),
+        )
+        self.axes = ()
+        self.plan.append("mean of all")
 
     def _flattened(self) -> None:
         """Reshaped to one axis or to two before it is reduced."""

@@ -152,6 +152,7 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "({y}.unsqueeze(-1) == torch.arange({v})).double()",
             "({y}[..., None] == torch.arange({v}))",
             "torch.zeros(*{y}.shape, {v}).scatter_(-1, {y}.unsqueeze(-1), 1.0)",
+            "torch.zeros(*{y}.shape, {v}).scatter(-1, {y}.unsqueeze(-1), 1.0)",
         ),
         "jax": (
             "jax.nn.one_hot({y}, {v})",
@@ -225,6 +226,16 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "torch": ("~{x}", "torch.logical_not({x})"),
         "jax": ("~{x}", "jnp.logical_not({x})"),
     },
+    "complement": {  # a float mask of what counts, of one of what does not
+        "numpy": ("1 - {x}.astype(float)", "1.0 - {x}"),
+        "torch": ("1 - {x}.float()", "1.0 - {x}.double()"),
+        "jax": ("1 - {x}.astype(float)", "1.0 - {x}"),
+    },
+    "multiplied in place": {
+        "numpy": ("{x} *= {m}", "np.multiply({x}, {m}, out={x})"),
+        "torch": ("{x} *= {m}", "{x}.mul_({m})"),
+        "jax": ("{x} *= {m}",),
+    },
     "at least one": {
         "numpy": ("np.maximum({x}, 1)", "max({x}, 1)", "{x} + 1e-9"),
         "torch": ("{x}.clamp(min=1)", "torch.clamp({x}, min=1)", "{x} + 1e-9", "{x}.clamp_min(1.0)"),
@@ -261,6 +272,11 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "numpy": ("{x}.mean(where={m})", "np.mean({x}, where={m})", "{x}[{m}].mean()"),
         "torch": ("{x}.masked_select({m}).mean()", "torch.masked_select({x}, {m}).mean()", "{x}[{m}].mean()"),
         "jax": ("{x}.mean(where={m})", "jnp.mean({x}, where={m})", "{x}[{m}].mean()"),
+    },
+    "entropy terms": {  # of a distribution {p}
+        "numpy": ("special.entr({p})", "-special.xlogy({p}, {p})"),
+        "torch": ("torch.special.entr({p})", "-torch.xlogy({p}, {p})", "-torch.special.xlogy({p}, {p})"),
+        "jax": ("jax.scipy.special.entr({p})", "-jax.scipy.special.xlogy({p}, {p})"),
     },
     "normal kl": {  # of N({m}, exp({s})) from N(0, 1)
         "torch": (
@@ -356,6 +372,11 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "logits": ("logits", "output", "scores", "pred", "y_hat", "student_logits"),
     "other logits": ("teacher_logits", "target_logits", "teacher", "soft_labels"),
+    "temperature": ("temperature", "tau", "T"),
+    "other labels": ("labels_b", "y_b", "target_b", "shuffled"),
+    "token logp": ("logp", "log_probs", "per_token_logps", "new_logp"),
+    "reference logp": ("ref_logp", "ref_log_probs", "ref_per_token_logps", "old_logp"),
+    "log ratio": ("log_ratio", "diff", "delta"),
     "labels": ("labels", "targets", "y", "target", "actions"),
     "soft": ("target", "targets", "y_true", "soft_targets"),
     "target": ("one_hot", "target_onehot", "y_true", "onehot", "t"),
@@ -400,6 +421,7 @@ TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "metric": ("accuracy", "acc", "hits", "metric"),
     "i": ("i", "k", "idx"),
     "item": ("item", "part", "row"),
+    "parts": ("losses", "parts", "values", "all_losses"),
 }
 """Names that people give, by what they give them to."""
 

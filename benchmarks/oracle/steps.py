@@ -105,8 +105,9 @@ class Steps:
         how = self.c.pick("divide by", ways, (6, 1.5, 0.4))
         if how == "in place":
             self._perhaps_negate()
-            name = self.block.let("total", self.x, TAG)
-            self.block.say(f"{name} {by}= {count}", TAG)
+            is_method = by == "/" and self.w.framework == "torch" and self.c.chance("a method", 0.3)
+            name = self.block.let("total", f"({self.x}) * 1.0" if is_method else self.x, TAG)
+            self.block.say(f"{name}.div_({count})" if is_method else f"{name} {by}= {count}", TAG)
             self.x = name
         elif by == "*":
             self.x = f"({self.x}) * ({count})"
@@ -134,6 +135,13 @@ class Steps:
         if how == "all but one":
             whole = self.c.pick("of", longer)
             left = next(a for a in whole.axes if a not in axes)
+            if left in (whole.axes[0], whole.axes[-1]) and self.c.chance("part of the shape", 0.5):
+                part = f"{whole.text}.shape[{':-1' if left == whole.axes[-1] else '1:'}]"
+                forms = [f"math.prod({part})"]
+                forms.append(f"{part}.numel()" if self.w.framework == "torch" else f"np.prod({part})")
+                if left == self.term.support and left != whole.axes[-1]:
+                    self.needs_rank = True
+                return self.c.pick("product of", forms)
             length = self.length(whole, left)
             return f"{self._elements(whole.text)} // {length}"
         return " * ".join(self.one(axis) for axis in self.c.pick("factors", (axes, axes[::-1])))

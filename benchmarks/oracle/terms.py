@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.oracle.library_terms import LibraryTerms
-from benchmarks.oracle.parts import ELEMENTWISE_LAYOUTS, FEATURES, Built, log_softmax, rows
+from benchmarks.oracle.parts import ELEMENTWISE_LAYOUTS, FEATURES, TEMPERATURE, Built, log_softmax, rows
 from benchmarks.oracle.program import Array, Input, Inputs, Term
 
 
@@ -25,11 +26,12 @@ class Terms(LibraryTerms):
             "library": (self.library, 6),
             "mixture": (self.mixture, 1),
             "log partition": (self.log_partition, 0.7),
+            "sampled kl": (self.sampled_divergence, 0.5),
         }
         if self.mask in ("lengths", "ids"):
             del kinds["latent kl"]
         if self.given_layout or self.mask == "ignored":
-            kinds.pop("mixture"), kinds.pop("log partition")
+            kinds.pop("mixture"), kinds.pop("log partition"), kinds.pop("sampled kl")
         if self.given_layout:
             kinds = {k: v for k, v in kinds.items() if k in ("cross-entropy", "kl", "entropy")}
         if self.mask == "ignored":
@@ -123,7 +125,8 @@ class Terms(LibraryTerms):
         logq_name = self.block.maybe("logp", x, likely=0.6)
         self.remember(logq_name, axes)
         other = self.logits(axes, "other logits")
-        p_form = self.w.form("softmax", x=other.text, a=self.w.position(axes, "V"))
+        soft = f"{other.text} / {self.temperature}" if self.temperature else other.text
+        p_form = self.w.form("softmax", x=soft, a=self.w.position(axes, "V"))
         p = self.block.let("probs", p_form)
         self.remember(p, axes)
         how = self.w.choices.pick(
@@ -144,7 +147,7 @@ class Terms(LibraryTerms):
         if how == "difference":
             x = f"{p} * ({self.w.form('log', x=p)} - {logq_name})"
         elif how == "logs":
-            logp = self.w.form("log_softmax", x=other.text, a=self.w.position(axes, "V"))
+            logp = self.w.form("log_softmax", x=soft, a=self.w.position(axes, "V"))
             x = f"{p} * ({self.block.maybe('logp', logp)} - {logq_name})"
         elif how == "ratio":
             # Clipped at 1, as probabilities are, a ratio would be another one.
@@ -153,19 +156,25 @@ class Terms(LibraryTerms):
         if how == "reversed":
             x = f"{self.w.form('exp', x=logq_name)} * ({logq_name} - {self.w.form('log', x=p)})"
 
+        tau = TEMPERATURE if self.temperature else 1.0
+
         def elements(inputs: Inputs) -> Array:
-            p, q = log_softmax(inputs["other logits"], at), logq(inputs)
+            p, q = log_softmax(inputs["other logits"] / tau, at), logq(inputs)
             return np.exp(q) * (q - p) if how == "reversed" else np.exp(p) * (p - q)
 
-        return Built(Term("kl", axes, elements, "V", shown=is_shown), x, axes)
+        term = Term("kl", axes, elements, "V", shown=is_shown)
+        if self.temperature and self.w.choices.chance("times its square", 0.5):
+            term = replace(term, coefficient=TEMPERATURE**2)
+            x = f"({x}) * {self.temperature} ** 2"
+        return Built(term, x, axes)
 
     def entropy(self) -> Built:
         axes = self.layout()
         at = axes.index("V")
         logits = self.logits(axes)
-        ways = ["both", "log of p", "exp of log", "library"]
+        ways = ["both", "log of p", "exp of log", "library", "terms"]
         last = axes[-1] == "V" and self.framework == "torch"
-        how = self.w.choices.pick("entropy", ways, (2, 3, 2, 1.5 if last else 0))
+        how = self.w.choices.pick("entropy", ways, (2, 3, 2, 1.5 if last else 0, 1))
         if how == "library":
             x = self.w.form("categorical entropy", x=logits.text)
             sign = -1.0 if self.w.choices.chance("bonus", 0.5) else 1.0
@@ -177,6 +186,12 @@ class Terms(LibraryTerms):
 
             return Built(Term("entropy", axes[:-1], entropies), x, axes[:-1])
         a = self.w.position(axes, "V")
+        if how == "terms":
+            p = self.block.let("probs", self.w.form("softmax", x=logits.text, a=a))
+            self.remember(p, axes)
+            return Built(
+                Term("entropy", axes, self._entropies(at), "V"), self.w.form("entropy terms", p=p), axes
+            )
         if how == "exp of log":
             logp = self.block.let("logp", self.w.form("log_softmax", x=logits.text, a=a))
             pair = self.w.form("exp", x=logp), logp
@@ -199,6 +214,14 @@ class Terms(LibraryTerms):
 
         return Built(Term("entropy", axes, elements, "V"), f"{pair[0]} * {pair[1]}", axes, minus)
 
+    @staticmethod
+    def _entropies(at: int) -> Callable[[Inputs], Array]:
+        def elements(inputs: Inputs) -> Array:
+            logp = log_softmax(inputs["logits"], at)
+            return np.asarray(-np.exp(logp) * logp)
+
+        return elements
+
     def mixture(self) -> Built:
         """Half the divergence of each of two distributions from their mixture (Jensen-Shannon)."""
         axes = self.layout()
@@ -219,6 +242,20 @@ class Terms(LibraryTerms):
 
         x = f"0.5 * ({parts[0]} + {parts[1]})"
         return Built(Term("mixture", axes, elements, "V", shown=False), x, axes)
+
+    def sampled_divergence(self) -> Built:
+        """How far a policy is from the one before, by the tokens that it took: `exp(r - p) - (r - p) - 1`."""
+        axes = ("B", "T")
+        p = self.block.input("token logp", Input(axes, "real")).text
+        r = self.block.input("reference logp", Input(axes, "real")).text
+        ratio = self.block.maybe("log ratio", f"{r} - {p}", likely=0.6)
+        x = f"{self.w.form('exp', x=ratio)} - {ratio} - 1"
+
+        def elements(inputs: Inputs) -> Array:
+            gap = inputs["reference logp"] - inputs["token logp"]
+            return np.asarray(np.exp(gap) - gap - 1)
+
+        return Built(Term("sampled kl", axes, elements, shown=False), x, axes)
 
     def log_partition(self) -> Built:
         """The squared logarithm of the sum over the classes: one number per position."""

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from batchmean.engine import bounds
 from batchmean.engine.domain import algebra, nonlinear
 from batchmean.engine.domain.accounts import follows
-from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
+from batchmean.engine.domain.axes import MAX_RANK, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join
 from batchmean.engine.domain.names import Branched
@@ -286,6 +286,18 @@ class Context(ABC):
         value = join(cases)
         return self._give_up([case.value for case in cases]) if value is TOO_MANY else value
 
+    def as_likely(self, value: Value) -> Value:
+        """What a default gives, a callable or the name of one: others may pass another."""
+        if isinstance(value, Alternatives):
+            return Alternatives(tuple(Case(path, self.as_likely(v)) for path, v in value.cases))
+        if not isinstance(value, Tensor) or not value.reductions:
+            return value
+        weaker = tuple(
+            self.record(altered(r, integrand=altered(r.integrand, proved=False), parent=r))
+            for r in value.reductions
+        )
+        return altered(value, reductions=weaker)
+
     def one_of(self, values: Sequence[Value]) -> Value:
         """One of several values, and nothing in sight says which."""
         subject = ("one of", self.fresh())
@@ -320,8 +332,7 @@ class Context(ABC):
             number = self.fresh()
             if (first := iterable.shape.axis(0)) is not None:
                 self.ledger.rounds.append(first)
-            inner = iterable.shape.without(AxesSpec.at(0))
-            return relabelled(iterable, inner, number)
+            return relabelled(iterable, iterable.shape.each(), number)
         return self.opaque()
 
     def axis_length(self, shape: Shape, position: int) -> Value:

@@ -50,6 +50,8 @@ def factor_of(account: Reduction) -> Factor | None:
     if not exponents.take_counts() or not _is_plain(account, exponents):
         return None
     support, units = exponents.support, exponents.units()
+    if support == -2 and account.support == "averaged" and integrand.proved and not integrand.assumed:
+        support, exponents.is_partial = -1, True  # averaged, and divided by its length too
     if support < -1 or any(power > 0 for power in units.values()):
         return None  # divided by the support twice, or a sum times a length: more likely something is misread
     if integrand.assumed and exponents.counted_whole and _is_times_a_count(account):
@@ -213,11 +215,17 @@ class _Exponents:
                 self.assumes_rank = True  # of one example there is nothing to average
         if self._has_unnamed_mean:
             named = {name: min(power, -1) for name, power in named.items()}
+        if self._shape.item_of is not None and any(power < -1 for power in named.values()):
+            self.is_partial = True  # the first axis of a loop's items is not the first one of all
+            return {}
         return named
 
     def multiplies_a_unit(self) -> bool:
         """Was an average multiplied by the length of a unit again? What that means is a matter of the sizes."""
-        if not any(power > 0 and atom.role is Role.COUNT for atom, power in self._account.scale):
+        if not any(
+            power > 0 and atom.role is Role.COUNT and not (atom.axis and atom.axis.is_same(self._axis))
+            for atom, power in self._account.scale
+        ):
             return False
         return any(power > -1 for _, power in self._units) if self.is_known else True
 
@@ -246,6 +254,11 @@ class _Exponents:
             return True
         if power > 0:
             return False
+        looped = self._shape.item_of
+        if looped is not None and (looped.is_flat(shape) or shape.is_flat(looped)):
+            self.support += power if self._account.integrand.symbol else 0
+            self._shift(power, self._shape)  # and by the number of items, which makes a mean of their sum
+            return True
         if shape.axes is None:
             self.is_open = self.is_partial = True
             return True
@@ -276,6 +289,8 @@ class _Exponents:
                 self.support += power
             elif (place := self._place(part)) is not None:
                 self._units[place] = part, self._units[place][1] + power
+            elif power < 0 and any(mine.holds(part) and past == -1 for mine, past in self._units):
+                self.is_twice = self.is_partial = True  # a part of what was averaged
             elif self.is_known or not self._shape.has(part):
                 if power > 0:
                     return False

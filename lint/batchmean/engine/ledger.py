@@ -54,6 +54,8 @@ class Ledger:
     """What one of the classes was chosen by: where it is negative there is no label."""
     all_valid: set[int] = field(default_factory=set)
     """Labels each of which chose a class, as it is: none of them is negative."""
+    compared: set[int] = field(default_factory=set)
+    """What was asked whether it is negative before it was known to be labels."""
     picked: set[int] = field(default_factory=set)
     """Rows that other code has picked: none of them is padding, most likely."""
     applied: set[int] = field(default_factory=set)

@@ -39,3 +39,8 @@ def spelled_out(node: ast.AST) -> str:
         return ast.unparse(node)
     except (ValueError, RecursionError):
         return f"{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
+
+
+def written_to(node: ast.Call) -> ast.Name | None:
+    """The array that `np.multiply(x, m, out=x)` writes to."""
+    return next((k.value for k in node.keywords if k.arg == "out" and isinstance(k.value, ast.Name)), None)

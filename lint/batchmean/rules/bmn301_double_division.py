@@ -90,7 +90,9 @@ def classification_loss(logits, labels):
         count = event.about
         if event.reduction is not None:
             _, left = over_everything(event.reduction)
-            known = [(atom, power) for atom, power in left if atom.role is not Role.OPAQUE]
+            known = [(atom, power) for atom, power in left if atom.role is Role.COUNT] or [
+                (atom, power) for atom, power in left if atom.role is not Role.OPAQUE
+            ]
             count = counted_words(event.reduction, known or left) or count
         again = " again" if count in ("the batch", "the number of valid positions") else ", too"
         size = fraction(event.factor) if event.factor else "a part"
@@ -131,7 +133,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     factor = factor_of(account)
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
-    shown = shown and not _is_divided_by_the_inputs(account)
+    shown = shown and not (_is_divided_by_the_inputs(account) or _is_divided_by_its_labels(account))
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
@@ -165,6 +167,46 @@ def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
     return axis is not None and any(axis.is_same(first) for first in firsts)
 
 
+def _is_divided_by_its_labels(reduction: Reduction) -> bool:
+    """Is a library's mean divided by the number of elements of its labels?"""
+    labels, counts = reduction.integrand.labels, list(reduction.counts())
+    if labels is None or reduction.rest != "mean" or len(counts) != 1 or labels.is_scalar:
+        return False
+    atom, power = counts[0]
+    if atom.role is not Role.COUNT or atom.shape is None:
+        return False
+    return power == -1 and (atom.shape.is_flat(labels) or labels.is_flat(atom.shape))
+
+
+def _counts_the_flattened_examples(reduction: Reduction) -> bool:
+    """Is what divides the first of the axes that were merged into one?"""
+    counts, first = list(reduction.counts()), reduction.integrand.shape.axis(0)
+    parts = first.root().parts if first is not None else ()
+    axis = counts[0][0].axis if len(counts) == 1 else None
+    return axis is not None and bool(parts) and parts[0].is_same(axis)
+
+
+def _is_of_valid_positions(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
+    """Is a sum over the valid positions of all examples divided by their number, and by that of the examples?"""
+    counts = list(reduction.counts())
+    valid = next((atom for atom, power in counts if atom.role is Role.VALID and power == -1), None)
+    others = [(atom, power) for atom, power in counts if atom is not valid]
+    mask = reduction.mask
+    if mask is None or not mask.shown or valid is None or valid.source != mask.key:
+        return None  # what is only named a mask may be one for all examples
+    if valid.shape is None or reduction.rest != "sum" or len(others) != 1:
+        return None
+    atom, power = others[0]
+    if atom.role is not Role.COUNT or power != -1 or reduction.support not in ("summed", "averaged"):
+        return None
+    if atom.axis is not None and valid.shape.has(atom.axis) is True:
+        first = valid.shape.axis(0)
+        is_batch = first is not None and first.is_same(atom.axis)
+        return ({"B": -1}, "the batch") if is_batch else ({}, "the length of one of its own axes")
+    is_whole = atom.shape is not None and (atom.shape.is_flat(valid.shape) or valid.shape.is_flat(atom.shape))
+    return ({}, "the number of all positions") if is_whole else None
+
+
 def _is_only_divided_after(account: Reduction, later: Reduction) -> bool:
     """Is nothing in the later account that could make up for a division too many in the earlier one?"""
     before = dict(account.scale)
@@ -188,9 +230,8 @@ def _first_average(reduction: Reduction, scale: Step) -> Step | None:
     if reduction.rest == "mean":
         return next((s for s in reduction.steps if s.how == "mean" and s.whole), None)
     # A library's batchmean, or a sum that was divided before, or of what was divided before.
-    before = next(
-        (s for s in reduction.steps if s is not scale and (s.library or _divides(reduction, s))), None
-    )
+    at = next((i for i, s in enumerate(reduction.steps) if s is scale), 0)
+    before = next((s for s in reduction.steps[:at] if s.library or _divides(reduction, s)), None)
     if before is None and reduction.origin.scale:
         return next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
     return before
@@ -210,6 +251,10 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     """What a mean was divided by, as powers where these are known, and in words."""
     if _is_divided_by_the_inputs(reduction):
         return {"B": -1}, "the batch"
+    if _is_divided_by_its_labels(reduction):
+        return {"B": -1}, "the number of its labels"
+    if (again := _is_of_valid_positions(reduction)) is not None:
+        return again
     factor = factor_of(reduction)
     if factor is None:
         is_one_number = is_class_loss(reduction) or not reduction.integrand.symbol
@@ -224,6 +269,8 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
     powers = {name: power for name, power in factor.units if power < 0}
     if powers:
         return powers, "the batch"
+    if factor.is_twice and _counts_the_flattened_examples(reduction):
+        return {"B": -1}, "the batch"
     if factor.is_twice:
         return {}, "the length of one of its own axes"
     if reduction.rest != "mean":

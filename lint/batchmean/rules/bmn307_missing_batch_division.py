@@ -170,6 +170,10 @@ class _Layout:
             return False
         if not all(any(axis.is_same(mine) for mine in self._units()[1:]) for axis in counted):
             return False
+        if self._support is not None and any(
+            shape.may_be_one(self._axes[0], self._support) for shape in self._shapes
+        ):
+            return False  # the classes may stand first: softmax(axis=-2) of (V, B)
         others = (self._axes[0], *((self._support,) if self._support is not None else ()))
         return not any(
             shape.may_be_one(axis, other) for shape in self._shapes for axis in counted for other in others

@@ -260,10 +260,15 @@ def _is_at(shape: Shape, position: int, axis: Axis) -> bool:
 
 
 def _is_last_by_number(shape: Shape, axes: AxesSpec, support: Axis) -> bool:
-    """Is it `sum(axis=2)` of an array whose last axis is the support? People number the axes of (B, T, V) so."""
-    if shape.rank is not None or len(axes.positions) != 1 or axes.positions[0] < 2:
+    """Is it `sum(axis=2)` of an array whose last axis is the support? People number the axes of (B, T, V) so.
+
+    Or the other way round: `sum(axis=-1)` after a softmax over axis 1 or 2.
+    """
+    if shape.rank is not None or len(axes.positions) != 1:
         return False
-    return _is_at(shape, -1, support)
+    if axes.positions == (-1,):
+        return any(_is_at(shape, by_number, support) for by_number in (1, 2))
+    return axes.positions[0] >= 2 and _is_at(shape, -1, support)
 
 
 def mask_fact(atom: Atom, after: int = 0, after_steps: int = 0) -> Mask:

@@ -40,7 +40,8 @@ def counts_masked(account: Reduction) -> bool | None:
     rest = everything or (later[0] if later else None)
     if rest is None or any(how != rest for how in later):
         return None  # a sum over the positions of each sequence, or a mean that is added up
-    positions = -1 if rest == "mean" and not account.mask.is_selected else 0
+    counts, all_but_the_classes = _without_the_support(account, counts, is_mean=everything == "mean")
+    positions = all_but_the_classes - (rest == "mean" and not account.mask.is_selected)
     valid = -1 if rest == "mean" and account.mask.is_selected else 0
     divisors: list[Axis] = []
     for atom, power in counts:
@@ -64,6 +65,26 @@ def counts_masked(account: Reduction) -> bool | None:
     if valid:
         return None if positions else False
     return True if positions == -1 else None
+
+
+def _without_the_support(
+    account: Reduction, counts: list[tuple[Atom, int]], *, is_mean: bool
+) -> tuple[list[tuple[Atom, int]], int]:
+    """The counts without `logits.numel() / logits.size(-1)`, and the power of the positions that this counts.
+
+    With `is_mean` the number of all elements was taken out of them already.
+    """
+    integrand = account.integrand
+    whole = next(
+        (c for c in counts if c[1] == -1 and c[0].shape and integrand.shape.is_flat(c[0].shape)), None
+    )
+    length = next(
+        (c for c in counts if c[1] == 1 and c[0].axis is not None and c[0].axis.is_same(integrand.support)),
+        None,
+    )
+    if not integrand.symbol or length is None or (whole is None) is not is_mean:
+        return counts, 0
+    return [c for c in counts if c is not whole and c is not length], 0 if is_mean else -1
 
 
 def _is_mask_of_classes(account: Reduction, mask: Mask) -> bool:

@@ -16,11 +16,13 @@ class Shape(Ends):
 
     __slots__ = (
         "_before",
+        "_item_of",
         "_may_be_pairs",
         "_moved",
         "_reduced",
         "_root",
         "_turned",
+        "_widened",
     )
 
     def __init__(
@@ -45,6 +47,9 @@ class Shape(Ends):
         """The shape that this one is a permutation or a reshape of."""
         self._reduced: tuple[Shape, tuple[int, ...], bool] | None = None
         """The shape that a reduction made this of, over which positions, and whether it kept them."""
+        self._item_of: Shape | None = None
+        self._widened: tuple[Shape, int] | None = None
+        """The shape that this one is with one axis more, and where that is."""
 
     @staticmethod
     def of(axes: Sequence[Axis]) -> Shape:
@@ -73,6 +78,17 @@ class Shape(Ends):
         axes = self.axes
         whole = axes[0].root().whole if axes is not None and len(axes) == 1 else None
         return whole is not None and whole.is_same(other)
+
+    @property
+    def item_of(self) -> Shape | None:
+        """The shape of the array that a loop takes one item after the other of, if this is an item's."""
+        return self._item_of or self.root()._item_of
+
+    def each(self) -> Shape:
+        """The shape of what a loop over the array takes."""
+        item = self.without(AxesSpec.at(0))
+        item._item_of = self
+        return item
 
     def made_of(self, other: Shape) -> Shape:
         """This shape, of which it is known now that it is `other` in another order or in other groups."""
@@ -152,9 +168,21 @@ class Shape(Ends):
         if result.rank is None:
             gone = 0 if keepdims else len(spec.positions)
             result._least = max(0, self.root()._least - gone)
+        if spec.kind == "listed" and not keepdims and (before := self._before_widening(spec)) is not None:
+            before.unite(result)
+            before._reduced = self, spec.positions, keepdims
+            return before
         if spec.kind == "listed":
             result._reduced = (self, spec.positions, keepdims)
         return result
+
+    def _before_widening(self, spec: AxesSpec) -> Shape | None:
+        """The shape to which the axis was added that is dropped again."""
+        widened = self._widened or self.root()._widened
+        if widened is None or spec.positions != (widened[1],):
+            return None
+        before = widened[0].root()
+        return before if before._reduced is None or before._reduced[0].is_same(self) else None
 
     def _without(self, spec: AxesSpec, keepdims: bool) -> Shape:
         self._axis(0)  # named now, so that both shapes share it
@@ -232,6 +260,7 @@ class Shape(Ends):
             back.insert(len(back) + 1 + position, axis)
         result = Shape(front, back, None, shape._unsure)
         result._least = max(shape._least, abs(position) - (position < 0)) + 1
+        result._widened = self, position
         return result
 
     def permuted(self, order: Sequence[int]) -> Shape:
@@ -306,4 +335,5 @@ class Shape(Ends):
         a._moved = a._moved or b._moved
         a._may_be_pairs = a._may_be_pairs or b._may_be_pairs
         a._reduced = a._reduced or b._reduced
+        a._widened = a._widened or b._widened
         b._root = a

@@ -310,10 +310,12 @@ class Arithmetic:
             return done
         what, shown = counted
         kind = _WRONG.get((total.how, what))
-        if kind == "epoch sum over batches" and not total.is_weighted:
+        if kind == "epoch sum over batches":
             has_batches = total.loops[-1].has_batches
-            kind = kind if has_batches is not False else None  # a sum over what may be one example
-            shown = shown and bool(has_batches)
+            if has_batches is False and not total.is_weighted:
+                kind = None  # a sum over what may be one example
+            # A mean times a length is a sum over many, but several heads are no batches.
+            shown = shown and (has_batches is not False if total.is_weighted else bool(has_batches))
         if (total.how, what) == ("sum", "examples"):
             self.rightly.add(node)
         if kind is None or node in self._right:

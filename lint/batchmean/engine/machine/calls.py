@@ -17,7 +17,6 @@ from batchmean.engine.domain.values import (
     ANY_KEYWORDS,
     Alternatives,
     BuiltinValue,
-    Case,
     ClassValue,
     Const,
     DictValue,
@@ -397,19 +396,6 @@ def default_or_unknown(context: Machine, function: FunctionValue, name: str, def
         return unknown
     if isinstance(value, BuiltinValue):
         return BuiltinValue(
-            value.name, lambda args, kwargs, node: _likely(context, value.call(args, kwargs, node))
+            value.name, lambda args, kwargs, node: context.as_likely(value.call(args, kwargs, node))
         )
     return value
-
-
-def _likely(context: Machine, value: Value) -> Value:
-    """What a default callable gives: others may pass another one."""
-    if isinstance(value, Alternatives):
-        return Alternatives(tuple(Case(path, _likely(context, v)) for path, v in value.cases))
-    if not isinstance(value, Tensor) or not value.reductions:
-        return value
-    weaker = tuple(
-        context.record(altered(r, integrand=altered(r.integrand, proved=False), parent=r))
-        for r in value.reductions
-    )
-    return altered(value, reductions=weaker)

@@ -38,7 +38,7 @@ from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
 from batchmean.engine.selection.relevance import acts, ends_path
-from batchmean.engine.syntax import discarded_dividend
+from batchmean.engine.syntax import discarded_dividend, written_to
 from batchmean.nodes import nodes
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
@@ -319,6 +319,8 @@ class Interpreter(Following):
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
+        if isinstance(node.value, ast.Call) and (out := written_to(node.value)) is not None:
+            binding.bind(self, out, value)
         # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
         is_inside = bool(self._active or self.path)
         if not is_inside or discarded_dividend(node.value) is None:

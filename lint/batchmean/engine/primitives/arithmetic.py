@@ -8,6 +8,7 @@ from typing import Final
 from batchmean.engine.context import Context
 from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import follows
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.broadcasting import joint_shape
 from batchmean.engine.domain.join import MAX_NAMES
 from batchmean.engine.domain.keys import key_of
@@ -48,6 +49,8 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         return multiplied(context, a, b, node)
     if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
         return algebra.multiply(a, b)
+    if op is ast.FloorDiv and _goes_into(b, a):
+        op = ast.Div
     if (op is ast.FloorDiv and b.number() is None) or (op is ast.Div and _is_part_of_a_count(a, b)):
         return context.computed(joint_shape(a, b))  # a number of batches, say
     if op is ast.Div or op is ast.FloorDiv:
@@ -58,6 +61,22 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
     if op is ast.MatMult:
         return matmul(context, a, b, node)
     return context.computed(joint_shape(a, b))
+
+
+def _goes_into(length: Tensor, count: Tensor) -> bool:
+    """`x.numel() // x.shape[-1]`: is it the length of one of the axes that are counted, so that nothing is left?"""
+    by, term = length.single(), count.terms[0] if len(count.terms) == 1 else None
+    if by is None or by.role is not Role.COUNT or by.axis is None or term is None or term.coefficient != 1.0:
+        return False
+    return any(
+        atom.role is Role.COUNT and power == 1 and _counts(atom, by.axis) for atom, power in term.factors
+    )
+
+
+def _counts(count: Atom, axis: Axis) -> bool:
+    if count.shape is not None:
+        return count.shape.has(axis) is True
+    return count.axis is not None and count.axis.is_same(axis)
 
 
 def _is_part_of_a_count(a: Tensor, b: Tensor) -> bool:

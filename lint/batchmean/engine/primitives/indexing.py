@@ -50,8 +50,11 @@ def select(call: Call, x: Value, axis: Value | None = None, index: Value | None 
         _same_examples(tensor, call.tensor(index), position)
     shape = tensor.shape.without(AxesSpec.at(position), keepdims=True) if position is not None else Shape()
     if index is not None and position is not None:
-        if not call.tensor(index).shape.is_stretched:  # how many is not shown
-            shape = tensor.shape.without(AxesSpec.at(position)).with_axis(position, Axis())
+        indices = call.tensor(index).shape
+        if not indices.without(AxesSpec.at(position)).is_stretched:
+            chosen_of = tensor.shape.without(AxesSpec.at(position)).with_axis(position, Axis())
+            indices.unite(chosen_of)
+            shape = indices
         if call.tensor(index).shape.rank is not None:
             shape = call.tensor(index).shape
     return selected(call.context, tensor, shape, call.node)

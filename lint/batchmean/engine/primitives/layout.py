@@ -106,6 +106,7 @@ def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
     if any(isinstance(size, ShapeValue) for size in sizes):
         return _of_spread_sizes(call, sizes, _distinct(shape.shown))
     free = [i for i, size in enumerate(sizes) if integer(size) == -1]
+    shape.axis(0)  # named now, so that it is known to be merged
     old = _distinct(shape.shown)
     if len(sizes) == 1 and free:
         return Shape.of([Axis(parts=tuple(old), whole=shape)])

@@ -221,6 +221,7 @@ def _class_loss(
         key,
         ignores=_left_out(call, ignore_index) if can_ignore else None,
         inputs=_inputs(call, logits),
+        labels=call.tensor(target).shape if target is not None else None,
     )
     step = altered(call.context.step(call.node, "sum"), library=True)
     # The library's own mean leaves the ignored positions out.

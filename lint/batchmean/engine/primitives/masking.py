@@ -183,7 +183,12 @@ def _validity(context: Context, a: Tensor, b: Tensor, op: ast.cmpop, node: ast.A
     place = Place(node, "labels that are not negative count")
     is_not_negative = number == (0.0 if isinstance(op, ast.GtE) else -1.0 if isinstance(op, ast.Gt) else None)
     if is_not_negative and inner.key in context.ledger.labels:
-        return masks.made(a, place, number, drops=Labels(0.0, below=True))
+        valid = masks.made(a, place, number, drops=Labels(0.0, below=True))
+        if inner.key in context.ledger.compared and (mask := masks.mask_of(valid)) is not None:
+            context.ledger.applied.add(mask.key)  # by the same comparison, before these were known as labels
+        return valid
+    if is_not_negative:
+        context.ledger.compared.add(inner.key)
     if ids and number in (0.0, -1.0, -100.0) and (isinstance(op, ast.Gt) or is_not_negative):
         left_out = Labels(0.0, below=True) if is_not_negative else None
         return masks.made(a, place, number, shown=False, drops=left_out)

@@ -6,7 +6,15 @@ from batchmean.engine.domain import algebra
 from batchmean.engine.domain.axes import MAX_RANK
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_atom
-from batchmean.engine.domain.values import MAX_TOLD_APART, Const, ListValue, ShapeValue, TupleValue, Value
+from batchmean.engine.domain.values import (
+    MAX_TOLD_APART,
+    BuiltinValue,
+    Const,
+    ListValue,
+    ShapeValue,
+    TupleValue,
+    Value,
+)
 from batchmean.engine.primitives.registry import Call, integer, primitive
 
 
@@ -153,7 +161,16 @@ def smallest(call: Call, x: Value, y: Value | None = None) -> Value:
 
 @primitive
 def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -> Value:
-    """getattr(x, "name")."""
+    """getattr(x, "name"), or the name that a parameter has by default."""
+    atom = name.single() if isinstance(name, Tensor) else None
+    usual = call.context.ledger.defaults.get(atom.key) if atom is not None else None
+    if usual is not None and isinstance(usual.value, str):
+        method = call.context.attribute(x, usual.value, call.node)  # type: ignore[arg-type]
+        if isinstance(method, BuiltinValue):
+            return BuiltinValue(
+                method.name,
+                lambda args, kwargs, node: call.context.as_likely(method.call(args, kwargs, node)),
+            )
     if isinstance(name, Const) and isinstance(name.value, str):
         found = call.context.attribute(x, name.value, call.node)  # type: ignore[arg-type]
         return call.context.one_of([found, default]) if default is not None else found

@@ -29,7 +29,8 @@ def latent_kl(tensor: Tensor) -> Integrand | None:
             for atom, power in other.factors
             if power == 2 and atom.role is Role.OPAQUE
         ]
-        if any(mine.root().parts or mine.root().whole is not None for mine in tensor.shape.shown):
+        end = tensor.shape.axis(-1)
+        if end is not None and (end.root().parts or end.root().whole is not None):
             return None  # flattened: where the latent axis is, nothing shows
         axis = last_axis(log, tensor)
         if squares and axis is not None and axis.size != 1:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from batchmean.effects import Effect, names
+from batchmean.engine.syntax import written_to
 from batchmean.nodes import nodes
 
 MUTATORS: Final = frozenset(
@@ -235,3 +236,5 @@ def _collect_call(node: ast.Call, facts: Facts) -> None:
         facts.calls.add(node.args[0].id)  # vmap(f)(x)
     if name == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
         facts.stores.add(node.args[0].id)
+    if (out := written_to(node)) is not None:
+        facts.stores.add(out.id)

@@ -247,8 +247,11 @@ def _reduces(facts: Facts, *reducers: Set[str]) -> bool:
     """Does the statement call what reduces, or divide and throw the result away?"""
     if isinstance(facts.node, ast.Expr) and isinstance(facts.node.value, ast.BinOp):
         return True
-    if "getattr" in facts.calls and any(not facts.loads.isdisjoint(names) for names in reducers):
-        return True
+    if "getattr" in facts.calls:
+        if any(not facts.loads.isdisjoint(names) for names in reducers):
+            return True
+        if any(isinstance(o, ast.Call) and isinstance(o.func, ast.Call) for o in facts.operations):
+            return True  # `getattr(loss, how)()`: what it calls a parameter may say by default
     return any(facts.calls_any(names) for names in reducers)
 
 
