@@ -76,9 +76,8 @@ class Rounds(Arithmetic):
         """The value of an expression; what stands in it is read, too."""
         raise NotImplementedError
 
-    def enter(self, node: ast.AST, target: ast.expr, over: ast.expr) -> Loop:
+    def enter(self, node: ast.AST, target: ast.expr, iterable: Value) -> Loop:
         """Begin a round of a loop: its targets are what it gives."""
-        iterable = self.evaluate(over)
         loop = Loop(node)
         self.loops = (*self.loops, loop)
         self.bind(target, self._item(loop, iterable))

@@ -258,6 +258,8 @@ class Table:
     """A dictionary with constant keys."""
 
     items: tuple[tuple[object, Value], ...]
+    zeros: Loops | None = None
+    """Of one whose other keys are zero, `defaultdict(float)`: the loops in which it was made."""
 
 
 @dataclass(frozen=True, slots=True)
