@@ -123,3 +123,43 @@ def test_the_first_of_what_a_model_gives_is_the_loss_that_is_trained_on() -> Non
     assert _codes(EPOCH.format(made="pass", added=trained, result="total / len(loader)")) == []
     told = trained.replace("loss.backward(); ", "")
     assert _codes(EPOCH.format(made="pass", added=told, result="total / len(loader.dataset)")) == []
+
+
+WINDOW = """
+import torch.nn.functional as F
+
+def epoch(model, loader, every):
+    total, seen = 0.0, 0
+    for step, (x, y) in enumerate(loader):
+        total += {loss}
+        seen += {count}
+        if step % every == 0:
+            print(total / {by})
+            {back}
+"""
+
+
+@pytest.mark.parametrize("back", ["total, seen = 0.0, 0", "total = 0.0; seen = 0"])
+@pytest.mark.parametrize(
+    ("loss", "count", "codes"),
+    [
+        ("F.cross_entropy(model(x), y).item() * len(y)", "len(y)", []),
+        ("F.cross_entropy(model(x), y).item()", "1", []),
+        ("F.cross_entropy(model(x), y, reduction='sum').item()", "len(y)", []),
+        ("F.cross_entropy(model(x), y, reduction='sum').item()", "1", ["BMN502"]),
+        ("F.cross_entropy(model(x), y).item()", "len(y)", ["BMN501"]),
+    ],
+)
+def test_what_is_set_back_together_was_added_up_over_the_same_rounds(
+    loss: str, count: str, codes: list[str], back: str
+) -> None:
+    assert _codes(WINDOW.format(loss=loss, count=count, by="seen", back=back)) == codes
+
+
+def test_what_is_set_back_alone_was_not() -> None:
+    summed = "F.cross_entropy(model(x), y, reduction='sum').item()"
+    assert _codes(WINDOW.format(loss=summed, count="1", by="seen", back="total = 0.0")) == []
+    assert _codes(WINDOW.format(loss=summed, count="len(y)", by="every", back="total, seen = 0.0, 0")) == []
+    assert _codes(WINDOW.format(loss=summed, count="1", by="len(loader)", back="total, seen = 0.0, 0")) == []
+    apart = "total = 0.0\n        if step % 7 == 0:\n            seen = 0"
+    assert _codes(WINDOW.format(loss=summed, count="1", by="seen", back=apart)) == []

@@ -82,7 +82,10 @@ class Arithmetic:
         if not over:
             return self.plus(before, more)
         if any(name in loop.resets for loop in over):
-            return self.withdraw(more)
+            window = over[-1].windows.get(name)
+            if window is None or any(name in loop.resets for loop in over[:-1]):
+                return self.withdraw(more)
+            over = (*over[:-1], window)
         if isinstance(more, Number):
             return Count("rounds", loops=over) if more.value == 1 else self.unknown()
         if isinstance(more, Figure) and more.how == "epoch":
@@ -105,9 +108,10 @@ class Arithmetic:
             return None
         if figure.loops:
             return altered(figure, loops=over + figure.loops) if not figure.divided else None
-        if figure.loop is not over[-1]:
+        loop = over[-1].of or over[-1]
+        if figure.loop is not loop:
             return None
-        self._lengths[over[-1]] = self.length_in(over[-1])
+        self._lengths[over[-1]] = self.length_in(loop)
         place = Place(node, ADDED_UP)
         total = altered(figure, loops=over, places=(*figure.places, place), divided=())
         if len(figure.divided) == 1:

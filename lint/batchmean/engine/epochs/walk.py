@@ -15,7 +15,14 @@ from batchmean.engine.epochs.classes import Classes
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
-from batchmean.engine.epochs.syntax import is_automatic, is_mapped, is_trainer, own_statements, reset_names
+from batchmean.engine.epochs.syntax import (
+    is_automatic,
+    is_mapped,
+    is_trainer,
+    own_statements,
+    reset_names,
+    reset_together,
+)
 from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
@@ -397,6 +404,9 @@ class Walk(Classes):
     def _loop(self, loop: Loop, body: Sequence[ast.stmt]) -> None:
         loop.breaks = any(isinstance(node, ast.Break) for node in own_statements(body))
         loop.resets = frozenset(reset_names(body))
+        for names in reset_together(body) if loop.resets else ():
+            window = altered(loop, of=loop, rounds=set(), examples={}, name="", breaks=False)
+            loop.windows.update(dict.fromkeys(names, window))
         self.loops = (*self.loops, loop)
         self._block(body)
         self.loops = self.loops[:-1]
