@@ -163,3 +163,40 @@ def test_what_is_set_back_alone_was_not() -> None:
     assert _codes(WINDOW.format(loss=summed, count="1", by="len(loader)", back="total, seen = 0.0, 0")) == []
     apart = "total = 0.0\n        if step % 7 == 0:\n            seen = 0"
     assert _codes(WINDOW.format(loss=summed, count="1", by="seen", back=apart)) == []
+
+
+SUMMED = """
+import torch
+import torch.nn.functional as F
+
+def train(model, loader, pad, accumulation_steps, weight, total):
+    running = 0.0
+    for x, y in loader:
+        logits, other = model(x)
+        {loss}
+        (loss / accumulation_steps).backward()
+"""
+TOKENS = "F.cross_entropy(logits, y, ignore_index=pad)"
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        (f"loss = {TOKENS} + F.mse_loss(other, x)", ["BMN503"]),
+        (f"loss = weight * F.mse_loss(other, x) + {TOKENS}", ["BMN503"]),
+        (f"loss = {TOKENS} + model.penalty()", ["BMN503"]),
+        (f"loss = {TOKENS}; loss += 0.01 * other.pow(2).mean()", ["BMN503"]),
+        (
+            f"loss = {TOKENS}\n        if weight:\n            loss = loss + weight * model.penalty()",
+            ["BMN503"],
+        ),
+        # A weight may be what makes up for it; a sum over a count of all of them is right.
+        (f"loss = weight * {TOKENS} + model.penalty()", []),
+        ("loss = F.cross_entropy(logits, y) + model.penalty()", []),
+        (f"loss = {TOKENS[:-1]}, reduction='sum') / total + model.penalty()", []),
+        # What it is added to may be what was added up elsewhere.
+        (f"model.seen = model.seen + {TOKENS}; loss = model.seen", []),
+    ],
+)
+def test_what_is_added_to_a_token_mean_leaves_it_one(loss: str, codes: list[str]) -> None:
+    assert _codes(SUMMED.format(loss=loss)) == codes

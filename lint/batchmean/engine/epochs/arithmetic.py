@@ -74,7 +74,8 @@ class Arithmetic:
     def added_up(self, name: str, before: Value, more: Value, node: ast.AST) -> Value:
         """`total += more`."""
         if not isinstance(before, Number):
-            return self.plus(before, more)
+            # To what else is it added? It may be a total that began elsewhere.
+            return self.batch_of((more,)) if isinstance(before, Unknown) else self.plus(before, more)
         depth = len(before.loops)
         over = self.loops[depth:]
         if self.loops[:depth] != before.loops or before.value != 0:
@@ -155,8 +156,17 @@ class Arithmetic:
                     places=places,
                     shown=a.shown and b.shown,
                     is_class_loss=a.is_class_loss and b.is_class_loss,
-                    per_token=a.per_token and b.per_token,
+                    per_token=a.per_token or b.per_token,
                 )
+        for one, other in ((a, b), (b, a)):
+            # Whatever is added to a token mean, it stays in it.
+            if (
+                isinstance(one, Figure)
+                and one.per_token
+                and not one.loops
+                and isinstance(other, Unknown | Batch)
+            ):
+                return altered(one, shown=False, is_class_loss=False)
         if isinstance(a, Batch) or isinstance(b, Batch):
             return self.batch_of((a, b))
         return self.unknown()
