@@ -328,3 +328,117 @@ def test_a_criterion_may_be_told_later_how_to_reduce(told: str, codes: list[str]
             return torch.mean(valid_mask * self.loss(output, image))
     """
     assert [code for code in _codes(source) if code != "BMN201"] == codes
+
+
+def _all_codes(source: str) -> list[str]:
+    result = batchmean.check_source(
+        textwrap.dedent(source), select=["BMN102", "BMN104", "BMN301", "BMN303", "BMN305", "BMN502"]
+    )
+    assert not result.errors
+    return [finding.code for finding in result.findings]
+
+
+@pytest.mark.parametrize(
+    ("expression", "codes"),
+    [
+        ("-t * np.log(t)", ["BMN102"]),
+        ("1.0 - t * np.log(t)", ["BMN102"]),
+        ("p * np.log(p) - seen", ["BMN102"]),
+        # Taken from something else it is no entropy by its sign.
+        ("seen - t * np.log(t)", []),
+        ("seen - (t / (2 * np.pi) * np.log(t / (2 * np.pi)) - t / (2 * np.pi) + 7 / 8)", []),
+    ],
+)
+def test_the_sign_says_that_it_is_an_entropy_only_where_it_is_its_own(
+    expression: str, codes: list[str]
+) -> None:
+    source = f"""
+    import numpy as np
+
+    def residual(t, p, seen):
+        return np.mean({expression})
+    """
+    assert _all_codes(source) == codes
+
+
+def test_a_vector_of_length_1_without_its_axis_is_one_number() -> None:
+    source = """
+    import numpy as np
+
+    def spread(reward):
+        x = np.zeros({shape})
+        x[0] += reward
+        mean = {sum} / 2
+        return np.mean((x - mean) ** 2)
+    """
+    assert _all_codes(source.format(shape="1", sum="sum(x)")) == []
+    assert _all_codes(source.format(shape="1", sum="np.sum(x, axis=0)")) == []
+    assert _all_codes(source.format(shape="(reward.size, 1)", sum="np.sum(x, axis=1)")) == ["BMN305"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "divisor", "codes"),
+    [
+        ("{}", "labels.numel()", ["BMN301"]),
+        ("0.5 * {}", "labels.numel()", ["BMN301"]),
+        # A length that is written out makes a sum of the mean, and a number of chunks of that of the tokens.
+        ("{} * 2048", "labels.numel()", []),
+        ("{} * 2048", "(labels.numel() // 2048 * 2048)", []),
+        ("{}", "(labels.numel() // 2048)", []),
+    ],
+)
+def test_a_length_that_is_written_out_may_put_the_division_right(
+    loss: str, divisor: str, codes: list[str]
+) -> None:
+    source = """
+    import torch
+    import torch.nn.functional as F
+
+    def perplexity(logits, labels):
+        return {loss} / {divisor}
+    """
+    mean = "F.cross_entropy(logits.view(-1, 9), labels.view(-1))"
+    assert _all_codes(source.format(loss=loss.format(mean), divisor=divisor)) == codes
+
+
+def test_a_distribution_over_the_first_axis_is_one() -> None:
+    source = """
+    import torch
+    import torch.nn.functional as F
+
+    def entropy(logits):
+        p = F.softmax(logits, dim={axis})
+        return torch.mean(-torch.sum(p * torch.log(p)))
+    """
+    assert _all_codes(source.format(axis=-1)) == _all_codes(source.format(axis=1)) == ["BMN303"]
+    assert _all_codes(source.format(axis=0)) == []
+
+
+def test_the_gaussian_of_a_critic_is_of_one_number() -> None:
+    source = """
+    import torch
+    from torch.distributions import Normal, kl_divergence
+
+    def loss(net, states, target):
+        mean, std = net(states)
+        {name} = kl_divergence(Normal(mean, std), target)
+        return {name}.mean()
+    """
+    assert _all_codes(source.format(name="divergence")) == ["BMN104"]
+    assert _all_codes(source.format(name="critic_loss")) == []
+
+
+def test_what_reads_a_file_gives_no_batches() -> None:
+    source = """
+    import pickle
+    import numpy as np
+
+    def returns(file):
+        paths = {made}
+        found = []
+        for path in paths:
+            found.append(path["rewards"].sum())
+        return np.mean(found)
+    """
+    assert _all_codes(source.format(made="pickle.load(file)")) == []
+    assert _all_codes(source.format(made="make_loader(file)")) == ["BMN502"]

@@ -757,7 +757,7 @@ SNIPPETS = [
             losses = F.cross_entropy(logits, labels, reduction="none", ignore_index=-1)
             return losses.mean()
         """,
-        ((13, "BMN201", "proved"),),
+        ((13, "BMN201", "likely"),),
     ),
     Snippet(
         "a quotient that weighs one right loss against another is a weight, by itself it is a division",

@@ -110,6 +110,8 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         return None  # withdrawn: its root was taken, say
     if reduction.integrand.symbol == "D":
         return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
+    if reduction.coefficient is not None and abs(reduction.coefficient) > 1:
+        return None  # a chunk's length that is written out makes a sum of the mean: `loss * 2048`
     divided = _second_division(reduction)
     if divided is None:
         return None

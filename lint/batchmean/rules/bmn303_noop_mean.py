@@ -103,6 +103,8 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
         Place(step.node, "the mean of one number changes nothing"),
     )
     integrand = reduction.integrand
+    if integrand.symbol and integrand.shape.position_of(integrand.support) == 0:
+        return None  # one distribution, over the first axis: no examples stand before it
     is_known = integrand.shape.axes is not None and reduction.mask is None
     # Of a vector, the classes of one example, the sum is right.
     shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))

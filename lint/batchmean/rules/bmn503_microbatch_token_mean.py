@@ -11,8 +11,8 @@ class MicrobatchTokenMean(TotalRule):
     A mean over the positions that count (the labels that are not ignored, a mask) of one micro-batch, averaged over
     micro-batches or devices again, whose numbers of such positions differ:
 
-    - `F.cross_entropy(logits, labels, ignore_index=pad)` or `(losses * mask).sum() / mask.sum()`, and then
-      `loss / accumulation_steps`;
+    - `F.cross_entropy(logits, labels, ignore_index=pad)` or `(losses * mask).sum() / mask.sum()`, alone or beside other
+      terms, and then `loss / accumulation_steps`;
     - the same loss handed to what divides by the accumulation steps itself: `accelerator.backward` of Accelerate,
       `engine.backward` of DeepSpeed, the `training_step` of Lightning, the `compute_loss` of Hugging Face's Trainer
       where it leaves `num_items_in_batch` unread, an optimizer in `optax.MultiSteps`, one of Keras that accumulates;

@@ -11,7 +11,7 @@ from batchmean.engine.domain.counting import counts_masked
 from batchmean.engine.domain.paths import excludes
 from batchmean.engine.domain.tensors import Place, Reduction, Role, Stack, Step
 from batchmean.engine.events import Event
-from batchmean.engine.evidence.code import ABOUT_SHAPE
+from batchmean.engine.evidence.code import ABOUT_SHAPE, CRITICS
 from batchmean.engine.factors import Factor, divides_a_mean_by_the_support, factor_of, is_class_loss, is_right
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
@@ -127,7 +127,9 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
                 too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
         elif is_class_loss(reduction) and divides_a_mean_by_the_support(reduction, factor):
             right.append(reduction)  # not the support's length but the second division is too much
-        elif reduction.integrand.kind == "latent KL" and _is_one_of_several(ledger, reduction):
+        elif reduction.integrand.kind == "latent KL" and (
+            _is_one_of_several(ledger, reduction) or _is_of_a_critic(reduction)
+        ):
             continue
         elif not reduction.integrand.event or reduction.integrand.event in ledger.summed_events:
             step = _blamed(reduction)
@@ -236,3 +238,14 @@ def _blamed(reduction: Reduction) -> Step:
         return next(s for s in reduction.steps if s.per_batch)
     scales = [s for s in reduction.steps if s.how == "scale"]
     return scales[-1] if scales else reduction.steps[-1]
+
+
+def _is_of_a_critic(reduction: Reduction) -> bool:
+    """Do the names say that it is a Gaussian of one number, where the code does not show its dimensions?"""
+    if reduction.integrand.proved:
+        return False
+    nodes = (
+        *(place.node for place in reduction.integrand.evidence),
+        *(step.node for step in reduction.steps),
+    )
+    return any(CRITICS.is_in(spelled_out(node)) for node in nodes)

@@ -146,13 +146,15 @@ class Shape(Ends):
 
     def keeps_what_is_dropped(self, other: Shape) -> bool:
         """Are both made of one shape by a reduction over the same axis, here kept and there dropped?"""
-        if self._reduced is None or other._reduced is None:
+        if self._reduced is None or other._reduced is None or other.is_scalar:
             return False
         (mine, positions, kept), (theirs, others, dropped) = self._reduced, other._reduced
         return kept and not dropped and positions == others and mine.is_same(theirs)
 
     def is_column_of(self, other: Shape) -> bool | None:
         """Is `other` this one without its last axis, of length 1? None where only what it was compared with is."""
+        if other.is_scalar:
+            return False  # of a vector of length 1
         for reduced, known in ((other._reduced, True), (other.root()._reduced, None)):
             if reduced is None or reduced[2] or not reduced[0].is_same(self):
                 continue

@@ -74,7 +74,8 @@ class Arithmetic:
     def added_up(self, name: str, before: Value, more: Value, node: ast.AST) -> Value:
         """`total += more`."""
         if not isinstance(before, Number):
-            return self.plus(before, more)
+            # To what else is it added? It may be a total that began elsewhere.
+            return self.batch_of((more,)) if isinstance(before, Unknown) else self.plus(before, more)
         depth = len(before.loops)
         over = self.loops[depth:]
         if self.loops[:depth] != before.loops or before.value != 0:
@@ -82,7 +83,10 @@ class Arithmetic:
         if not over:
             return self.plus(before, more)
         if any(name in loop.resets for loop in over):
-            return self.withdraw(more)
+            window = over[-1].windows.get(name)
+            if window is None or any(name in loop.resets for loop in over[:-1]):
+                return self.withdraw(more)
+            over = (*over[:-1], window)
         if isinstance(more, Number):
             return Count("rounds", loops=over) if more.value == 1 else self.unknown()
         if isinstance(more, Figure) and more.how == "epoch":
@@ -105,9 +109,10 @@ class Arithmetic:
             return None
         if figure.loops:
             return altered(figure, loops=over + figure.loops) if not figure.divided else None
-        if figure.loop is not over[-1]:
+        loop = over[-1].of or over[-1]
+        if figure.loop is not loop:
             return None
-        self._lengths[over[-1]] = self.length_in(over[-1])
+        self._lengths[over[-1]] = self.length_in(loop)
         place = Place(node, ADDED_UP)
         total = altered(figure, loops=over, places=(*figure.places, place), divided=())
         if len(figure.divided) == 1:
@@ -151,8 +156,17 @@ class Arithmetic:
                     places=places,
                     shown=a.shown and b.shown,
                     is_class_loss=a.is_class_loss and b.is_class_loss,
-                    per_token=a.per_token and b.per_token,
+                    per_token=a.per_token or b.per_token,
                 )
+        for one, other in ((a, b), (b, a)):
+            # Whatever is added to a token mean, it stays in it.
+            if (
+                isinstance(one, Figure)
+                and one.per_token
+                and not one.loops
+                and isinstance(other, Unknown | Batch)
+            ):
+                return altered(one, shown=False, is_class_loss=False)
         if isinstance(a, Batch) or isinstance(b, Batch):
             return self.batch_of((a, b))
         return self.unknown()

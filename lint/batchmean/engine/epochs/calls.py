@@ -34,6 +34,7 @@ from batchmean.engine.epochs.values import (
     Run,
     Several,
     ShapeOf,
+    Table,
     Text,
     Unknown,
     Value,
@@ -170,6 +171,10 @@ class Calls(Methods):
             return self._builtin(full, args, node)
         if name in _THROUGH and args:
             return first
+        if name == "trange" and args:
+            return self._builtin("range", args, node)
+        if name == "defaultdict" and len(args) == 1 and last_name(node.args[0]) in ("float", "int"):
+            return Table((), self.loops)
         if name in _LOADERS:
             return self._loader(args, kwargs, node)
         if name == "AverageMeter":

@@ -151,7 +151,8 @@ class Expressions(Rounds):
             return self.length_at(base, index)
         if isinstance(base, Table):
             if isinstance(node.slice, ast.Constant):
-                return next((value for key, value in base.items if key == node.slice.value), self.unknown())
+                missing = self.unknown() if base.zeros is None else Number(0.0, base.zeros)
+                return next((value for key, value in base.items if key == node.slice.value), missing)
             return self.chosen(base)
         if isinstance(base, Batch):
             if loop is not None and loop is not base.loop and base.key and loop in self.loops:
@@ -285,7 +286,8 @@ class Expressions(Rounds):
         generator = node.generators[0]
         outer = self.names
         self.names = self.names_within(outer)
-        loop = self.enter(generator, generator.target, generator.iter)
+        iterable = self.evaluate(generator.iter)
+        loop = self.enter(generator, generator.target, iterable)
         try:
             item = self.evaluate(node.elt)
         finally:
@@ -295,7 +297,24 @@ class Expressions(Rounds):
         if isinstance(item, Count) and item.of == "batch":
             return Figures(Count("examples", loops=over, shown=item.shown), over)
         added = self._over(item, over, node.elt)
-        return Figures(added, over) if added is not None else self.unknown()
+        return Figures(added, over) if added is not None else self._of_each(iterable)
+
+    def _of_each(self, iterable: Value) -> Value:
+        """A list with something made of each part of a batch, or of each of its examples."""
+        if not isinstance(iterable, Batch) or iterable.loop not in self.loops:
+            return self.unknown()
+        return Batch(iterable.loop, "item" if iterable.form == "item" else "made")
+
+    def _dictionary_of_each(self, node: ast.DictComp) -> Value:
+        """`{key: value.to(device) for key, value in batch.items()}` is the batch."""
+        over = node.generators[0].iter
+        is_items = (
+            isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and over.func.attr == "items"
+        )
+        if len(node.generators) != 1 or not is_items:
+            return self.unknown()
+        batch = self.evaluate(over.func.value)  # type: ignore[attr-defined]
+        return self._of_each(batch) if isinstance(batch, Batch) and batch.form == "item" else self.unknown()
 
     def _lambda(self, node: ast.Lambda) -> Value:
         return Function(node, self.names)
@@ -336,6 +355,7 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.NamedExpr: Expressions._named_expression,
     ast.ListComp: Expressions._comprehension,
     ast.GeneratorExp: Expressions._comprehension,
+    ast.DictComp: Expressions._dictionary_of_each,
     ast.Lambda: Expressions._lambda,
     ast.Await: Expressions._passes_through,
     ast.Starred: Expressions._passes_through,

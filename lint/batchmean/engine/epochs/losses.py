@@ -99,6 +99,8 @@ class Losses(Expressions):
                 return result
             case "identity" | "array":
                 return x
+            case "zeros" if args and all(isinstance(arg, Number) and arg.value == 1 for arg in args):
+                return Number(0.0)
             case "numel" if isinstance(x, Batch | Figures):
                 return self.attribute(x, "size")
             case "per_example_loss":

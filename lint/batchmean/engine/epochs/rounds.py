@@ -31,6 +31,8 @@ MAX_DEPTH: Final = 10
 """How deep calls are followed."""
 _BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
 """What people call that which gives batches."""
+_READS: Final = frozenset("load loads safe_load".split())
+"""What reads a file, whatever is in it: `pickle.load(f)`."""
 _DRAWS: Final = re.compile(r"^((get|sample|load|fetch|draw)_\w*batch|next(_batch)?)$", re.I)
 """What gives one batch, another one at every call."""
 _ONE: Final = re.compile(r"batch$|^(data|inputs?|samples?|examples?)$", re.I)
@@ -76,9 +78,8 @@ class Rounds(Arithmetic):
         """The value of an expression; what stands in it is read, too."""
         raise NotImplementedError
 
-    def enter(self, node: ast.AST, target: ast.expr, over: ast.expr) -> Loop:
+    def enter(self, node: ast.AST, target: ast.expr, iterable: Value) -> Loop:
         """Begin a round of a loop: its targets are what it gives."""
-        iterable = self.evaluate(over)
         loop = Loop(node)
         self.loops = (*self.loops, loop)
         self.bind(target, self._item(loop, iterable))
@@ -110,7 +111,9 @@ class Rounds(Arithmetic):
         if isinstance(iterable, Unknown):
             loop.rounds.add(iterable.key)
             loop.name = iterable.name
-            is_named = _BATCHES.search(iterable.name) or _BATCHES.search(iterable.by)
+            is_named = _BATCHES.search(iterable.name) or (
+                iterable.by not in _READS and _BATCHES.search(iterable.by)
+            )
             loop.has_batches = None if is_named else False
             if iterable.of and "batch" in iterable.by.lower():
                 loop.examples.update(dict.fromkeys(iterable.of, False))

@@ -64,11 +64,28 @@ def reset_names(body: Sequence[ast.stmt]) -> Iterator[str]:
     """What a loop sets back under a condition."""
     for node in own_statements(body):
         if isinstance(node, ast.If):
-            for inner in nodes(node):
-                if isinstance(inner, ast.Assign) and not isinstance(inner.value, ast.BinOp | ast.Call):
-                    for target in inner.targets:
-                        targets = target.elts if isinstance(target, ast.Tuple) else [target]
-                        yield from filter(None, map(path_of, targets))
+            yield from _reset_in([inner for inner in nodes(node) if isinstance(inner, ast.stmt)])
+
+
+def reset_together(body: Sequence[ast.stmt]) -> Iterator[frozenset[str]]:
+    """The names that one block under a condition sets back, if nothing else in the loop does."""
+    blocks = [
+        block
+        for node in own_statements(body)
+        if isinstance(node, ast.If)
+        for block in (node.body, node.orelse)
+    ]
+    groups = [frozenset(_reset_in(block)) for block in blocks]
+    for group in groups:
+        yield frozenset(name for name in group if sum(name in other for other in groups) == 1)
+
+
+def _reset_in(block: Sequence[ast.stmt]) -> Iterator[str]:
+    for node in block:
+        if isinstance(node, ast.Assign) and not isinstance(node.value, ast.BinOp | ast.Call):
+            for target in node.targets:
+                targets = target.elts if isinstance(target, ast.Tuple) else [target]
+                yield from filter(None, map(path_of, targets))
 
 
 def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:

@@ -33,6 +33,10 @@ class Loop:
     breaks: bool = False
     resets: frozenset[str] = frozenset()
     """What is set back to a number under a condition, every hundred rounds, say."""
+    windows: dict[str, Loop] = field(default_factory=dict)
+    """For what is set back together with others, in one place: the rounds between, as a loop of their own."""
+    of: Loop | None = None
+    """For such a loop: the one whose rounds it has."""
 
     @property
     def has_data(self) -> bool:
@@ -258,6 +262,8 @@ class Table:
     """A dictionary with constant keys."""
 
     items: tuple[tuple[object, Value], ...]
+    zeros: Loops | None = None
+    """Of one whose other keys are zero, `defaultdict(float)`: the loops in which it was made."""
 
 
 @dataclass(frozen=True, slots=True)

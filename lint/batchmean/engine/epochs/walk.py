@@ -15,7 +15,14 @@ from batchmean.engine.epochs.classes import Classes
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
-from batchmean.engine.epochs.syntax import is_automatic, is_mapped, is_trainer, own_statements, reset_names
+from batchmean.engine.epochs.syntax import (
+    is_automatic,
+    is_mapped,
+    is_trainer,
+    own_statements,
+    reset_names,
+    reset_together,
+)
 from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
@@ -29,12 +36,14 @@ from batchmean.engine.epochs.values import (
     Module,
     Number,
     OneOf,
+    Several,
     Table,
     Unknown,
     Value,
     key_of,
 )
 from batchmean.engine.epochs.wanted import GIVEN, Wanted
+from batchmean.engine.evidence.names import is_plain_loss_name
 from batchmean.nodes import nodes
 from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
@@ -326,9 +335,20 @@ class Walk(Classes):
                     value = self.added_up(path, self.evaluate(one), self.evaluate(other), added)
                     self._store(path, value)
                     return
-        value = self.evaluate(node.value)
+        value = self._given_first(node) or self.evaluate(node.value)
         for target in node.targets:
             self.bind(target, self.drawn(value, target, node.value))
+
+    def _given_first(self, node: ast.Assign) -> Value | None:
+        """`loss = outputs[0]`, of what an unknown function made of a batch, where the loss is trained on."""
+        match node.value:
+            case ast.Subscript(value=ast.Name(), slice=ast.Constant(value=0)) as first:
+                name = last_name(node.targets[0])
+                base = self.evaluate(first.value)
+                if isinstance(base, Batch) and base.form == "made" and is_plain_loss_name(name):
+                    found = self.given_loss(base, name)
+                    return found if isinstance(found, Figure) else None
+        return None
 
     def _store(self, path: str, value: Value) -> None:
         self.names[path] = value
@@ -339,6 +359,10 @@ class Walk(Classes):
         if not path:
             return
         match node.op:
+            case ast.Add() if (
+                isinstance(before, Figures) and isinstance(value, Several) and len(value.items) == 1
+            ):
+                self._store(path, self.listed(before, value.items[0], node))  # losses += [loss]
             case ast.Add():
                 self._store(path, self.added_up(path, before, value, node))
             case ast.Div():
@@ -373,7 +397,7 @@ class Walk(Classes):
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         before = self.loops
-        loop = self.enter(node, node.target, node.iter)
+        loop = self.enter(node, node.target, self.evaluate(node.iter))
         self.loops = before
         self._loop(loop, node.body)
         self._block(node.orelse)
@@ -381,6 +405,9 @@ class Walk(Classes):
     def _loop(self, loop: Loop, body: Sequence[ast.stmt]) -> None:
         loop.breaks = any(isinstance(node, ast.Break) for node in own_statements(body))
         loop.resets = frozenset(reset_names(body))
+        for names in reset_together(body) if loop.resets else ():
+            window = altered(loop, of=loop, rounds=set(), examples={}, name="", breaks=False)
+            loop.windows.update(dict.fromkeys(names, window))
         self.loops = (*self.loops, loop)
         self._block(body)
         self.loops = self.loops[:-1]

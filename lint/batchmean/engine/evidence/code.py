@@ -32,6 +32,14 @@ LATENTS: Final = Pattern(
     flags=re.I,
 )
 
+CRITICS: Final = Pattern(
+    r"critic|(\b|_)(q|value|return)s?_?dist",
+    why="the return that a critic predicts is one number for each example, and so is its Gaussian",
+    takes="critic_loss critics.kl q_dist return_distribution",
+    leaves="latent policy_dist",
+    flags=re.I,
+)
+
 PARAMETERS: Final = Pattern(
     r"weight|bias|param|prior|alpha|theta|embed",
     why="the posterior of a network's own weights has no examples",

@@ -258,7 +258,9 @@ def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Ma
         return None
     key = key_of("ignored", call.tensor(target).terms)
     place = call.place("ignore_index makes the loss zero at the positions that do not count")
-    return Mask(True, key, call.tensor(target).shape, after_steps=1, places=(place,))
+    # A negative number is written out by habit, whether or not a label is ever that.
+    may_be_any = ignored is None or ignored >= 0
+    return Mask(may_be_any, key, call.tensor(target).shape, after_steps=1, places=(place,))
 
 
 def _left_out(call: Call, ignore_index: Value | None) -> Labels:

@@ -288,6 +288,7 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
             axis = last_axis(weight, tensor)
             # x * log(x) is an entropy only by its sign or its name: Theil's index has neither.
             negative = term.coefficient is not None and term.coefficient < 0
+            negative = negative and not _is_taken_from_another(weight, log, tensor)
             meant = negative or is_probability_name(weight.names) or says_classes(weight.hint)
             selected = weight.kind == "computed" or _stands_alone(log, tensor)
             if axis is None or axis.size == 1 or selected or not meant:
@@ -313,6 +314,16 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
     return None
 
 
+def _is_taken_from_another(weight: Atom, log: Atom, tensor: Tensor) -> bool:
+    """Does the sign say no more than that it is subtracted from something that has nothing to do with it?"""
+    own = {weight, log}
+    return any(
+        own.isdisjoint(arrays)
+        for term in tensor.terms
+        if (arrays := [atom for atom, _ in term.factors if not atom.shape_is_scalar])
+    )
+
+
 def _is_width_one(log: Atom) -> bool:
     return log.axis is not None and log.axis.size == 1
 
@@ -326,7 +337,7 @@ def _is_linear_in_the_rate(tensor: Tensor, weights: list[Atom], logs: list[Atom]
         elif log.source:
             rates.add(log.source)
     for term in tensor.terms:
-        arrays = [atom for atom, _ in term.factors if atom.role is not Role.COUNT]
+        arrays = [a for a, _ in term.factors if a.role is not Role.COUNT and not a.shape_is_scalar]
         if len(arrays) == 1 and arrays[0].key in rates and arrays[0].role is not Role.LOG_PROBS:
             return True
     return False
