@@ -22,6 +22,41 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "an item of a list is the same array each time it is taken",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(students, teachers):
+            n, classes, width, height = students[0].shape
+            target = F.softmax(teachers[0], dim=1)
+            return -torch.sum(target * F.log_softmax(students[0], dim=1)) / width / height
+        """,
+        ((7, "BMN307", "proved"),),
+    ),
+    Snippet(
+        "two items of a list need not have the same shape",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(students, teachers):
+            n, classes, width, height = students[1].shape
+            target = F.softmax(teachers[0], dim=1)
+            return -torch.sum(target * F.log_softmax(students[0], dim=1)) / width / height
+        """,
+    ),
+    Snippet(
+        "an attribute of an object is the same array each time it is read",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(output, target):
+            n, classes, width, height = output.logits.shape
+            target = F.softmax(target, dim=1)
+            return -torch.sum(target * F.log_softmax(output.logits, dim=1)) / width / height
+        """,
+        ((7, "BMN307", "proved"),),
+    ),
+    Snippet(
         "a column beside an array of unknown rank: of a vector it makes pairs, and nothing is sure",
         """
         import numpy as np
