@@ -22,6 +22,37 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "a mean over the valid positions stays one beside a second term, whatever that is",
+        """
+        import torch.nn as nn
+        def train(model, loader, optimizer, args):
+            criterion = nn.CrossEntropyLoss(ignore_index=args.ignored)
+            for step, (images, labels) in enumerate(loader):
+                first, second = model(images)
+                loss = criterion(first, labels) + args.weight * criterion(second, labels)
+                loss = loss / args.accumulation_steps
+                loss.backward()
+                if (step + 1) % args.accumulation_steps == 0:
+                    optimizer.step()
+        """,
+        ((8, "BMN503", "likely"),),
+    ),
+    Snippet(
+        "what it is multiplied by may make up for it",
+        """
+        import torch.nn as nn
+        def train(model, loader, optimizer, args):
+            criterion = nn.CrossEntropyLoss(ignore_index=args.ignored)
+            for step, (images, labels) in enumerate(loader):
+                first, second = model(images)
+                loss = args.weight * (criterion(first, labels) + second.norm())
+                loss = loss / args.accumulation_steps
+                loss.backward()
+                if (step + 1) % args.accumulation_steps == 0:
+                    optimizer.step()
+        """,
+    ),
+    Snippet(
         "an item of a list is the same array each time it is taken",
         """
         import torch

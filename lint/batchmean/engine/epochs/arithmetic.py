@@ -153,6 +153,10 @@ class Arithmetic:
                     is_class_loss=a.is_class_loss and b.is_class_loss,
                     per_token=a.per_token and b.per_token,
                 )
+        for one, other in ((a, b), (b, a)):
+            if isinstance(one, Figure) and isinstance(other, Unknown) and one.per_token and one.how == "mean":
+                if one.is_whole and not one.loops:  # whatever stands beside it, it stays the mean that it is
+                    return altered(one, shown=False, is_class_loss=False)
         if isinstance(a, Batch) or isinstance(b, Batch):
             return self.batch_of((a, b))
         return self.unknown()

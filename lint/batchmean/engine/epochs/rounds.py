@@ -31,7 +31,7 @@ MAX_DEPTH: Final = 10
 """How deep calls are followed."""
 _BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
 """What people call that which gives batches."""
-_DRAWS: Final = re.compile(r"^((get|sample|load|fetch|draw)_\w*batch|next(_batch)?)$", re.I)
+_DRAWS: Final = re.compile(r"^((get|sample|load|fetch|draw)_\w*batch|next(_batch)?|__next__)$", re.I)
 """What gives one batch, another one at every call."""
 _ONE: Final = re.compile(r"batch$|^(data|inputs?|samples?|examples?)$", re.I)
 """What people call one batch."""
