@@ -38,6 +38,23 @@ SNIPPETS = [
         ((8, "BMN503", "likely"),),
     ),
     Snippet(
+        "the losses of several outputs for one batch are added up before",
+        """
+        import torch.nn as nn
+        def train(model, loader, optimizer, args):
+            criterion = nn.CrossEntropyLoss(ignore_index=args.ignored)
+            for step, (images, labels) in enumerate(loader):
+                loss = 0
+                for output in model(images):
+                    loss += criterion(output, labels)
+                loss /= args.accumulation_steps
+                loss.backward()
+                if (step + 1) % args.accumulation_steps == 0:
+                    optimizer.step()
+        """,
+        ((9, "BMN503", "likely"),),
+    ),
+    Snippet(
         "what it is multiplied by may make up for it",
         """
         import torch.nn as nn
