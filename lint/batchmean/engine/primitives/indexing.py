@@ -200,6 +200,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            shape = _cut_at(shape, position)
         position += 1
     position = -1
     new_right: list[int] = []
@@ -212,6 +213,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            shape = _cut_at(shape, position)
         position -= 1
     if drop and tensor.reductions:
         if drop == [0] and all(r.support == "averaged" for r in tensor.reductions):
@@ -233,6 +235,14 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     if one_of_many and result.single() is not None:
         return map_atoms(result, lambda atom: altered(atom, is_chosen=True))
     return result
+
+
+def _cut_at(shape: Shape, position: int) -> Shape:
+    """A part of an axis has another length; one whose length nothing shows may be any."""
+    axis = shape.axis(position)
+    if axis is None or axis.size is None:
+        return shape
+    return shape.without(AxesSpec.at(position)).with_axis(position, Axis())
 
 
 def _is_cut_short(items: tuple[Value, ...]) -> bool:
