@@ -22,6 +22,60 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "what is made of a threshold is no validity mask, whatever it is called",
+        """
+        import tensorflow as tf
+        def f(teacher, logits, threshold):
+            target = tf.nn.softmax(teacher)
+            losses = -tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1)
+            loss_mask = tf.cast(tf.greater(tf.reduce_max(target, axis=-1), threshold), tf.float32)
+            loss_mask = tf.stop_gradient(loss_mask)
+            return tf.reduce_mean(losses * loss_mask)
+        """,
+    ),
+    Snippet(
+        "nor is what is given to a function whose name says that it chooses examples",
+        """
+        from elsewhere import losses_of
+        def consistency_loss(logits, labels, mask):
+            losses = losses_of(logits, labels, reduction="none") * mask.float()
+            return losses.mean()
+        """,
+    ),
+    Snippet(
+        "of another function it may be one",
+        """
+        from elsewhere import losses_of
+        def frame_loss(logits, labels, mask):
+            losses = losses_of(logits, labels, reduction="none") * mask.float()
+            return losses.mean()
+        """,
+        ((5, "BMN201", "likely"),),
+    ),
+    Snippet(
+        "nor what lies over a loss that is called one of consistency",
+        """
+        class Consistency:
+            def forward(self, first, second, mask=1.0):
+                cons_loss = self.distance_measure(first, second)
+                cons_loss = cons_loss * mask
+                return cons_loss.mean()
+        """,
+    ),
+    Snippet(
+        "a number called by a number of classes may put a mean over them right",
+        """
+        import torch.nn as nn
+        class Net(nn.Module):
+            def __init__(self, outputs, tasks):
+                super().__init__()
+                self.nc_per_task = int(outputs / tasks)
+                self.kl = nn.KLDivLoss()
+            def loss(self, x, y):
+                return self.kl(x.log_softmax(dim=1), y.softmax(dim=1)) * self.nc_per_task
+        """,
+    ),
+    Snippet(
         "a mean over the valid positions stays one beside a second term, whatever that is",
         """
         import torch.nn as nn
