@@ -22,6 +22,31 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "a docstring that speaks of examples and classes alone says that a mask chooses examples",
+        '''
+        from torch.distributions import Categorical
+        def entropy_penalty(logits, mask):
+            """The mean entropy.
+
+            logits: of shape (batch_size, class_count)
+            """
+            return (Categorical(logits=logits).entropy() * mask).mean()
+        ''',
+    ),
+    Snippet(
+        "nothing is said by one that speaks of tokens",
+        '''
+        from torch.distributions import Categorical
+        def entropy_penalty(logits, mask):
+            """The mean entropy.
+
+            logits: of shape (batch_size, tokens, class_count)
+            """
+            return (Categorical(logits=logits).entropy() * mask).mean()
+        ''',
+        ((8, "BMN201", "likely"),),
+    ),
+    Snippet(
         "what is made of a threshold is no validity mask, whatever it is called",
         """
         import tensorflow as tf
