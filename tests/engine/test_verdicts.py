@@ -22,6 +22,168 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "a docstring that speaks of examples and classes alone says that a mask chooses examples",
+        '''
+        from torch.distributions import Categorical
+        def entropy_penalty(logits, mask):
+            """The mean entropy.
+
+            logits: of shape (batch_size, class_count)
+            """
+            return (Categorical(logits=logits).entropy() * mask).mean()
+        ''',
+    ),
+    Snippet(
+        "nothing is said by one that speaks of tokens",
+        '''
+        from torch.distributions import Categorical
+        def entropy_penalty(logits, mask):
+            """The mean entropy.
+
+            logits: of shape (batch_size, tokens, class_count)
+            """
+            return (Categorical(logits=logits).entropy() * mask).mean()
+        ''',
+        ((8, "BMN201", "likely"),),
+    ),
+    Snippet(
+        "what is made of a threshold is no validity mask, whatever it is called",
+        """
+        import tensorflow as tf
+        def f(teacher, logits, threshold):
+            target = tf.nn.softmax(teacher)
+            losses = -tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1)
+            loss_mask = tf.cast(tf.greater(tf.reduce_max(target, axis=-1), threshold), tf.float32)
+            loss_mask = tf.stop_gradient(loss_mask)
+            return tf.reduce_mean(losses * loss_mask)
+        """,
+    ),
+    Snippet(
+        "nor is what is given to a function whose name says that it chooses examples",
+        """
+        from elsewhere import losses_of
+        def consistency_loss(logits, labels, mask):
+            losses = losses_of(logits, labels, reduction="none") * mask.float()
+            return losses.mean()
+        """,
+    ),
+    Snippet(
+        "of another function it may be one",
+        """
+        from elsewhere import losses_of
+        def frame_loss(logits, labels, mask):
+            losses = losses_of(logits, labels, reduction="none") * mask.float()
+            return losses.mean()
+        """,
+        ((5, "BMN201", "likely"),),
+    ),
+    Snippet(
+        "nor what lies over a loss that is called one of consistency",
+        """
+        class Consistency:
+            def forward(self, first, second, mask=1.0):
+                cons_loss = self.distance_measure(first, second)
+                cons_loss = cons_loss * mask
+                return cons_loss.mean()
+        """,
+    ),
+    Snippet(
+        "a number called by a number of classes may put a mean over them right",
+        """
+        import torch.nn as nn
+        class Net(nn.Module):
+            def __init__(self, outputs, tasks):
+                super().__init__()
+                self.nc_per_task = int(outputs / tasks)
+                self.kl = nn.KLDivLoss()
+            def loss(self, x, y):
+                return self.kl(x.log_softmax(dim=1), y.softmax(dim=1)) * self.nc_per_task
+        """,
+    ),
+    Snippet(
+        "a mean over the valid positions stays one beside a second term, whatever that is",
+        """
+        import torch.nn as nn
+        def train(model, loader, optimizer, args):
+            criterion = nn.CrossEntropyLoss(ignore_index=args.ignored)
+            for step, (images, labels) in enumerate(loader):
+                first, second = model(images)
+                loss = criterion(first, labels) + args.weight * criterion(second, labels)
+                loss = loss / args.accumulation_steps
+                loss.backward()
+                if (step + 1) % args.accumulation_steps == 0:
+                    optimizer.step()
+        """,
+        ((8, "BMN503", "likely"),),
+    ),
+    Snippet(
+        "the losses of several outputs for one batch are added up before",
+        """
+        import torch.nn as nn
+        def train(model, loader, optimizer, args):
+            criterion = nn.CrossEntropyLoss(ignore_index=args.ignored)
+            for step, (images, labels) in enumerate(loader):
+                loss = 0
+                for output in model(images):
+                    loss += criterion(output, labels)
+                loss /= args.accumulation_steps
+                loss.backward()
+                if (step + 1) % args.accumulation_steps == 0:
+                    optimizer.step()
+        """,
+        ((9, "BMN503", "likely"),),
+    ),
+    Snippet(
+        "what it is multiplied by may make up for it",
+        """
+        import torch.nn as nn
+        def train(model, loader, optimizer, args):
+            criterion = nn.CrossEntropyLoss(ignore_index=args.ignored)
+            for step, (images, labels) in enumerate(loader):
+                first, second = model(images)
+                loss = args.weight * (criterion(first, labels) + second.norm())
+                loss = loss / args.accumulation_steps
+                loss.backward()
+                if (step + 1) % args.accumulation_steps == 0:
+                    optimizer.step()
+        """,
+    ),
+    Snippet(
+        "an item of a list is the same array each time it is taken",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(students, teachers):
+            n, classes, width, height = students[0].shape
+            target = F.softmax(teachers[0], dim=1)
+            return -torch.sum(target * F.log_softmax(students[0], dim=1)) / width / height
+        """,
+        ((7, "BMN307", "proved"),),
+    ),
+    Snippet(
+        "two items of a list need not have the same shape",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(students, teachers):
+            n, classes, width, height = students[1].shape
+            target = F.softmax(teachers[0], dim=1)
+            return -torch.sum(target * F.log_softmax(students[0], dim=1)) / width / height
+        """,
+    ),
+    Snippet(
+        "an attribute of an object is the same array each time it is read",
+        """
+        import torch
+        import torch.nn.functional as F
+        def f(output, target):
+            n, classes, width, height = output.logits.shape
+            target = F.softmax(target, dim=1)
+            return -torch.sum(target * F.log_softmax(output.logits, dim=1)) / width / height
+        """,
+        ((7, "BMN307", "proved"),),
+    ),
+    Snippet(
         "a column beside an array of unknown rank: of a vector it makes pairs, and nothing is sure",
         """
         import numpy as np

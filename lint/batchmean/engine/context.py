@@ -97,6 +97,8 @@ class Context(ABC):
         self.most = min(BASE_WORK, MAX_WORK)
         """How many may be read."""
         self.allow(sum(map(len, lines)))
+        self.items: dict[int, Shape] = {}
+        """The shapes of what is taken out of tuples, dictionaries and objects, by its key: the same each time."""
         self._serial = 0
         self._reducing: set[ast.AST | None] = set()
         self._packages: tuple[int, Set[str]] = 0, frozenset()

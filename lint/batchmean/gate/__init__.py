@@ -111,7 +111,9 @@ def accumulates(text: str) -> bool:
     """Could gradients be added up over several batches, or averaged over devices?"""
     if trains_ranks(text) or compares_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
         return True
-    return ("ccum" in text or "acc_" in text) and any(token in text for token in _DIFFERENTIATED)
+    if not ("ccum" in text or "acc_" in text or "iter_size" in text.lower()):
+        return False
+    return any(token in text for token in _DIFFERENTIATED)
 
 
 def adds_up_here(text: str) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from batchmean.engine.domain.accounts import report_node
@@ -10,6 +11,7 @@ from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Place, Reduction, Step
 from batchmean.engine.events import Miscount
 from batchmean.engine.evidence.code import CHOICES
+from batchmean.engine.evidence.comments import says_one_loss_each
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.rules.base import MiscountRule
@@ -100,15 +102,31 @@ def _is_only_compared(reduction: Reduction) -> bool:
 
 def _is_another_kind(ledger: Ledger, reduction: Reduction) -> bool:
     """Is it made of what speaks of another kind of mask: of confident, hidden or dropped elements?"""
-    if reduction.mask is None or not reduction.mask.is_bare:
+    if reduction.mask is None or reduction.mask.shown:
         return False
+    places = [place.node for place in reduction.mask.places]
+    of = [place.node for place in reduction.integrand.evidence]
+    made = [ledger.origins[node] for node in places if node in ledger.origins]
+    functions = list(_functions_given(ledger, places))
+    texts = [*map(spelled_out, (*made, *of)), *(function.name for function in functions)]
+    if any(map(CHOICES.is_in, texts)):
+        return True
+    if not reduction.mask.is_bare:
+        return False
+    if any(says_one_loss_each(ast.get_docstring(function) or "") for function in functions):
+        return True
     before = reduction.steps[: reduction.mask.after_steps]
     axes = reduction.integrand.shape.axes if not reduction.integrand.symbol and not before else None
     is_vector = axes is not None and len(axes) == 1 and not axes[0].root().parts
-    if is_vector or any(_leaves_examples(step) for step in before) or _may_have_no_positions(reduction):
-        return True  # a loss per example: its mask chooses examples, and why is not shown
-    made = [ledger.origins.get(place.node) for place in reduction.mask.places]
-    return any(node is not None and CHOICES.is_in(spelled_out(node)) for node in made)
+    # Of a loss per example: its mask chooses examples, and why is not shown.
+    return is_vector or any(_leaves_examples(step) for step in before) or _may_have_no_positions(reduction)
+
+
+def _functions_given(ledger: Ledger, nodes: Sequence[ast.AST]) -> Iterator[ast.FunctionDef]:
+    """The functions whose parameters these are."""
+    for node in (function.node for function in ledger.defined):
+        if isinstance(node, ast.FunctionDef) and any(arg in nodes for arg in node.args.args):
+            yield node
 
 
 def _leaves_examples(step: Step) -> bool:

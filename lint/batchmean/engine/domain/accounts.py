@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from batchmean.engine.domain import masks
 from batchmean.engine.domain.axes import ALL_AXES, AxesSpec, Axis
@@ -291,10 +292,16 @@ def may_be_a_size(atom: Atom, power: float = 1) -> bool:
     return atom.is_whole and power == 1 and not is_part_name(atom.names)
 
 
+_OF_EACH: Final = frozenset((Role.EXP, Role.INTEGRAND, Role.PROBS, Role.LOG_PROBS, Role.SIGMOID))
+"""What an operation makes for each element of an array."""
+
+
 def may_count(atom: Atom, power: float) -> bool:
     """Could a number be a count that puts the mean over all positions right?"""
     if atom.role is not Role.OPAQUE:
         return True
+    if atom.argument is not None and any(inner.role in _OF_EACH for inner in atom.argument.atoms()):
+        return False  # a power of what is one number for each element
     if is_part_name(atom.names):
         return False
     return power < 0 or not atom.names or is_count_name(atom.names)

@@ -61,7 +61,8 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
         collapsed = _collapsed("power", (a.terms, exponent), a.shape)
         # Made in sight of something else: its name says no more what it is, a weight and no mask, say.
         kind = "complement" if is_rest else "computed"
-        collapsed = map_atoms(collapsed, lambda atom: altered(atom, kind=kind))
+        base = altered(a, reductions=())
+        collapsed = map_atoms(collapsed, lambda atom: altered(atom, kind=kind, argument=base))
         return altered(collapsed, reductions=a.reductions)
     term = a.terms[0]
     try:

@@ -26,6 +26,7 @@ from batchmean.engine.epochs.values import (
     Several,
     Unknown,
     Value,
+    beside_others,
     key_of,
 )
 from batchmean.engine.events import Kind, Miscount
@@ -95,6 +96,8 @@ class Arithmetic:
             if more.of == "batch":
                 return Count("examples", loops=over, shown=more.shown)
             return altered(more, loops=over + more.loops) if more.loops else self.unknown()
+        if isinstance(more, Figure) and more.loop in before.loops and (kept := beside_others(more)):
+            return kept  # the losses of several outputs for one batch
         return self._over(more, over, node) or self.withdraw(more)
 
     def length_in(self, loop: Loop) -> str:
@@ -159,14 +162,8 @@ class Arithmetic:
                     per_token=a.per_token or b.per_token,
                 )
         for one, other in ((a, b), (b, a)):
-            # Whatever is added to a token mean, it stays in it.
-            if (
-                isinstance(one, Figure)
-                and one.per_token
-                and not one.loops
-                and isinstance(other, Unknown | Batch)
-            ):
-                return altered(one, shown=False, is_class_loss=False)
+            if isinstance(other, Unknown | Batch) and (kept := beside_others(one)):
+                return kept
         if isinstance(a, Batch) or isinstance(b, Batch):
             return self.batch_of((a, b))
         return self.unknown()

@@ -199,7 +199,7 @@ class Calls(Methods):
             return altered(chosen, about="ignored") if isinstance(chosen, Batch) else chosen
         if name in _TRANSPARENT and isinstance(first, Function | Criterion):
             return first
-        if name in _DATASET:
+        if name in _DATASET or full.endswith("Dataset.zip"):
             return Loader(self.unknown().key, frozenset(_keys(args)), may_count=False)
         if name in _HELD and isinstance(first, Figures):
             return first

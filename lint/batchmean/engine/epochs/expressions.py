@@ -166,7 +166,9 @@ class Expressions(Rounds):
         if isinstance(base, Figure):
             return base  # loss.data[0]
         if loop is not None and isinstance(base, Unknown):
-            loop.examples.setdefault(base.key, True)
+            is_one = isinstance(index, Batch) and index.form == "item" and loop.has_batches is False
+            if not is_one:  # of a permutation, say, which is gone through by its examples
+                loop.examples.setdefault(base.key, True)
             return Batch(loop, "array", about=about_named(base.name))
         if isinstance(base, Unknown) and _SIZES.search(base.name):
             by_name = isinstance(node.slice, ast.Name | ast.Constant)

@@ -184,6 +184,10 @@ class Methods(Collectives):
             return self._reduced(base, args, node) if name == "forward" else self.unknown()
         if isinstance(base, Table) and name == "get" and args:
             return self.chosen(base)
+        if isinstance(base, Loader) and name == "cardinality":
+            return Count("length", base.key)
+        if isinstance(base, Count) and name == "numpy":
+            return base
         if isinstance(base, Loader) and name in (
             "shuffle",
             "repeat",
@@ -196,7 +200,8 @@ class Methods(Collectives):
             if name == "batch":
                 is_one = bool(args) and isinstance(args[0], Number) and args[0].value <= 1
                 drops = any(k.arg in ("drop_remainder",) for k in node.keywords) or len(args) > 1
-                return Loader(self.unknown().key, base.data, not is_one and not drops)
+                each = base.data if base.may_count else base.data | {base.key}
+                return Loader(self.unknown().key, each, not is_one and not drops)
             return base if name != "repeat" else altered(base, may_count=False)
         if name == "fit" and args and isinstance(args[0], Instance):
             self.fitted.add(args[0].cls)

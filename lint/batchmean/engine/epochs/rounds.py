@@ -31,9 +31,11 @@ MAX_DEPTH: Final = 10
 """How deep calls are followed."""
 _BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
 """What people call that which gives batches."""
+_PARTS: Final = frozenset("split array_split chunk".split())
+"""What cuts an array into parts."""
 _READS: Final = frozenset("load loads safe_load".split())
 """What reads a file, whatever is in it: `pickle.load(f)`."""
-_DRAWS: Final = re.compile(r"^((get|sample|load|fetch|draw)_\w*batch|next(_batch)?)$", re.I)
+_DRAWS: Final = re.compile(r"^((get|sample|load|fetch|draw)_\w*batch|next(_batch)?|__next__)$", re.I)
 """What gives one batch, another one at every call."""
 _ONE: Final = re.compile(r"batch$|^(data|inputs?|samples?|examples?)$", re.I)
 """What people call one batch."""
@@ -111,8 +113,10 @@ class Rounds(Arithmetic):
         if isinstance(iterable, Unknown):
             loop.rounds.add(iterable.key)
             loop.name = iterable.name
-            is_named = _BATCHES.search(iterable.name) or (
-                iterable.by not in _READS and _BATCHES.search(iterable.by)
+            is_named = (
+                _BATCHES.search(iterable.name)
+                or iterable.by in _PARTS
+                or (iterable.by not in _READS and _BATCHES.search(iterable.by))
             )
             loop.has_batches = None if is_named else False
             if iterable.of and "batch" in iterable.by.lower():

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Final
 
-STEPS: Final = re.compile(r"accum|(^|_)acc_(steps?|iters?)", re.I)
+STEPS: Final = re.compile(r"accum|(^|_)acc_(steps?|iters?)|(^|_)iter_size$", re.I)
 """What people call the number of batches whose gradients are added up."""
 RANKS: Final = re.compile(
     r"^(get_)?(world_?size|num_processes|nprocs|num_replicas|n_?gpus?|num_gpus|device_count|dp_size)$", re.I

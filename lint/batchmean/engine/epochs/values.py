@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-from batchmean.engine.domain.tensors import Place
+from batchmean.engine.domain.tensors import Place, altered
 
 
 @dataclass(eq=False, slots=True)
@@ -326,3 +326,12 @@ def key_of(value: Value) -> str:
     if isinstance(value, Count):
         return f"len({value.key})" if value.of == "length" else ""
     return f"#{value.value:g}" if isinstance(value, Number) else ""
+
+
+def beside_others(value: Value) -> Figure | None:
+    """A mean over the valid positions of a batch, in a sum with others: it stays one, whatever the others are."""
+    if not isinstance(value, Figure) or not value.per_token or value.how != "mean":
+        return None
+    if not value.is_whole or value.loops:
+        return None
+    return altered(value, shown=False, is_class_loss=False)

@@ -57,7 +57,7 @@ IGNORED_LABELS: Final = Pattern(
 )
 
 CHOICES: Final = Pattern(
-    r"threshold|cut_?off|confiden|pseudo|unlabell?ed|consistency|inpaint|hole|reconstruct|patch|drop_?out|mask_ratio",
+    r"thresh|cut_?off|confiden|pseudo|unlabell?ed|consistency|\bcons_|inpaint|hole|reconstruct|patch|drop_?out|mask_ratio",
     why="a mask that is made of these chooses elements for another reason than padding",
     takes="threshold confidence pseudo_labels patches dropout",
     leaves="lengths attention",

@@ -54,3 +54,14 @@ def says_classes(hint: tuple[str, ...]) -> bool:
 def says_per_example(hint: tuple[str, ...]) -> bool:
     """Is there one axis, and no class axis?"""
     return len(hint) == 1 and _CLASSES.match(hint[0]) is None
+
+
+_A_CLASS_FOR_EACH: Final = re.compile(
+    r"[\[(]\s*(batch\w*|bsz?|n)\s*,\s*(\w*class\w*|\w*labels?\w*|c|k|v)\s*[\])]", re.I
+)
+_MORE_AXES: Final = re.compile(r"[\[(]\s*\w+\s*,\s*\w+\s*,\s*\w+")
+
+
+def says_one_loss_each(docstring: str) -> bool:
+    """Does a docstring speak of arrays of examples and classes, and of no other axis?"""
+    return bool(_A_CLASS_FOR_EACH.search(docstring)) and not _MORE_AXES.search(docstring)

@@ -9,6 +9,8 @@ from batchmean import operations
 from batchmean.effects import Effect, effect_of
 from batchmean.engine.context import MAX_DEPTH
 from batchmean.engine.domain.broadcasting import relabelled
+from batchmean.engine.domain.keys import key_of
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.domain.values import (
     BuiltinValue,
@@ -71,7 +73,8 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
         )
     atom = tensor.single()
     if atom is not None:
-        return machine.shown_opaque("attribute", atom.key, name, names=(name,))
+        shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
+        return machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)
     return machine.opaque((name,))
 
 

@@ -129,11 +129,10 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
     key = literal(index)
     atom = tensor.single()
     if isinstance(key, str):
-        return (
-            context.shown_opaque("item", atom.key, key, names=(key,))
-            if atom is not None
-            else context.opaque((key,))
-        )
+        if atom is None:
+            return context.opaque((key,))
+        shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
+        return context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
     return _indexed(context, tensor, index, node)
 
 
@@ -204,6 +203,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            shape = _cut_at(shape, position)
         position += 1
     position = -1
     new_right: list[int] = []
@@ -216,26 +216,36 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            shape = _cut_at(shape, position)
         position -= 1
     if drop and tensor.reductions:
         if drop == [0] and all(r.support == "averaged" for r in tensor.reductions):
             return altered(tensor, shape=shape.without(AxesSpec.at(0)))  # one example's mean over its support
         return context.unsure([tensor])  # one of them: the rest is not counted any more
-    if drop == [0] and len(items) == 1 and is_unknown(tensor):
-        shape = Shape()  # an item of a tuple, as likely as a row: it shares no shape with the others
+    tag = ("index", spelled_out(node.slice)) if changed else None
+    if drop == [0] and len(items) == 1 and atom is not None and is_unknown(tensor):
+        # An item of a tuple, as likely as a row: it shares no shape with the others.
+        shape = context.items.setdefault(key_of(tag, atom.key), Shape())
     elif drop:
         shape = shape.without(AxesSpec.at(*drop))
     for at in new_axes:
         shape = shape.with_axis(at, Axis(1))
     for at in new_right:
         shape = shape.with_axis(at, Axis(1))
-    tag = ("index", spelled_out(node.slice)) if changed else None
     result = relabelled(tensor, shape, tag)
     # `x[:, 0]`: one class was chosen, whatever the name says.
     one_of_many = any(p != 0 for p in drop) or any(_is_one_wide(item) for item in items[1:])
     if one_of_many and result.single() is not None:
         return map_atoms(result, lambda atom: altered(atom, is_chosen=True))
     return result
+
+
+def _cut_at(shape: Shape, position: int) -> Shape:
+    """A part of an axis has another length; one whose length nothing shows may be any."""
+    axis = shape.axis(position)
+    if axis is None or axis.size is None:
+        return shape
+    return shape.without(AxesSpec.at(position)).with_axis(position, Axis())
 
 
 def _is_cut_short(items: tuple[Value, ...]) -> bool:
