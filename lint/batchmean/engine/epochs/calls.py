@@ -9,8 +9,9 @@ from typing import Final, Literal
 
 from batchmean import operations
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import counts_valid, joined
+from batchmean.engine.epochs.arithmetic import counts_valid
 from batchmean.engine.epochs.expressions import loop_of
+from batchmean.engine.epochs.joining import joined
 from batchmean.engine.epochs.losses import UNSEEN
 from batchmean.engine.epochs.methods import BACKWARD, BOUNDS, COMPARES, PLACED, Methods
 from batchmean.engine.epochs.rounds import IGNORED

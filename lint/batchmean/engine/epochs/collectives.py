@@ -30,7 +30,9 @@ class Collectives(Losses):
             stored = self.names.get(path) if path else None
             if isinstance(stored, Figure) and not stored.loops and stored.how != "epoch":
                 self.names[path] = self._over_ranks(stored, call)
-            elif isinstance(stored, Figure | Count) and stored.loops:
+            elif isinstance(stored, Figure) and stored.loops:
+                self.names[path] = altered(stored, ranks=call)
+            elif isinstance(stored, Count) and stored.loops:
                 self.names[path] = self.withdraw(stored)
 
     def collected(self, name: str, args: Sequence[Value], node: ast.Call) -> Value | None:
@@ -45,7 +47,13 @@ class Collectives(Losses):
     def mean_of_ranks(self, figure: Figure, node: ast.AST) -> Figure:
         """The mean over what the ranks hold."""
         done = altered(figure, ranks=None)
-        if figure.ranks is None or figure.how != "mean" or not figure.per_token or not figure.is_whole:
+        if (
+            figure.ranks is None
+            or figure.loops
+            or figure.how != "mean"
+            or not figure.per_token
+            or not figure.is_whole
+        ):
             return done
         places = (*figure.places, Place(figure.ranks, "this takes the figures of all ranks"))
         text = "this gives every rank the same weight, whatever the number of its positions"

@@ -93,3 +93,29 @@ def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
                     if isinstance(element, ast.Attribute):
                         found.setdefault(element.attr, []).append(ast.Constant(Ellipsis))
     return found
+
+
+Path: TypeAlias = tuple[tuple[ast.AST, str], ...]
+"""The blocks that a statement stands in, from the outside."""
+
+
+def statements_of(body: Sequence[ast.stmt], path: Path) -> Iterator[tuple[ast.stmt, Path]]:
+    """The statements of a function in their order, each with the blocks that it stands in."""
+    for statement in body:
+        yield statement, path
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for name in ("body", "orelse", "finalbody"):
+            yield from statements_of(getattr(statement, name, ()), (*path, (statement, name)))
+        for handler in getattr(statement, "handlers", ()):
+            yield from statements_of(handler.body, (*path, (handler, "body")))
+
+
+def calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
+    """The calls in a statement without its blocks."""
+    todo: list[ast.AST] = [node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.stmt)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Call):
+            yield node
+        todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]

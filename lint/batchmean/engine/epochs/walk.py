@@ -10,8 +10,8 @@ from typing import Final
 from batchmean import operations
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.classes import Classes
+from batchmean.engine.epochs.joining import joined, scaled_alike
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
@@ -365,7 +365,7 @@ class Walk(Classes):
             before = names.get(name)
             one, other = changes.get(name, before), others.get(name, before)
             if one is not other:
-                names[name] = joined(one, other, self.unknown)
+                names[name] = joined(*scaled_alike(node.test, one, other), self.unknown)
             else:
                 names.apply({name: one})
         return True
