@@ -20,6 +20,9 @@ class MicrobatchTokenMean(TotalRule):
     - `dist.all_reduce(loss)` and `loss / world_size`, also in a helper whose body is in sight, `all_reduce` with
       `ReduceOp.AVG`, `accelerator.gather(loss).mean()`, `accelerator.reduce(loss, reduction="mean")`: what is told
       then depends on which texts came to which rank;
+    - the same by Horovod's `allreduce`, which averages by default, by `strategy.reduce` of TensorFlow's replicas, and
+      by Lightning's `self.log(..., sync_dist=True)`, which averages over batches and ranks by their examples, not
+      by their valid positions, unless it is given these as `batch_size`;
     - the same loss of a model that is wrapped in `DistributedDataParallel` in the same file, by the function that calls
       it.
 
@@ -105,6 +108,11 @@ def update(weight, micro_batches, pad_id, accumulation_steps):
             return (
                 "a mean over the valid positions of one rank is averaged over the ranks: every rank weighs the same, "
                 "however many it has; add up the sum and the count over the ranks, then divide"
+            )
+        if event.about == "logged":
+            return (
+                "a mean over the valid positions is averaged over batches and ranks by their examples: every batch "
+                "weighs the same, however many it has; log it with batch_size= the number of its valid positions"
             )
         if event.about == "ranks":
             return (

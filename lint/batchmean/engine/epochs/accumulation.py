@@ -96,7 +96,9 @@ class Dividing:
             if isinstance(node, ast.Call):
                 self._called(node)
             if isinstance(node, ast.ClassDef) and is_automatic([node]):
-                self.lightning.update(m for m in node.body if isinstance(m, _FUNCTIONS))
+                self.lightning.update(
+                    m for m in node.body if isinstance(m, _FUNCTIONS) and m.name == "training_step"
+                )
             for value in _settings(node):
                 self.is_told = True
                 self.is_told_one |= _is_one(value)

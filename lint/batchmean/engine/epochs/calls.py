@@ -97,6 +97,8 @@ class Calls(Methods):
     ) -> Value:
         if name in BACKWARD:
             self._hand(node, args)
+        if name == "log":
+            self.told_of_ranks(args, kwargs, node)
         if isinstance(callee, OneOf):
             results = [self._called(item, name, args, kwargs, node) for item in callee.items]
             return reduce(lambda a, b: joined(a, b, self.unknown), results)
@@ -184,6 +186,8 @@ class Calls(Methods):
             return altered(first, gives=gives, has_aux=has_aux)
         if name in _OVER_TREES and isinstance(first, Function) and any(isinstance(a, Gradient) for a in args):
             return self.follow(first, args[1:], kwargs)
+        if name == "allreduce" and full.startswith("horovod.") and isinstance(first, Figure):
+            return self.averaged_by_default(first, node)
         if name == "pmean":
             return self.averaged_over_ranks(first, node)
         if name in BOUNDS and (bounded := self._bounded(args)) is not None:

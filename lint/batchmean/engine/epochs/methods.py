@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from batchmean import operations
@@ -49,6 +49,8 @@ _RESHAPING: Final = frozenset(
 )
 PLACED: Final = frozenset("to cuda cpu xpu float double half bfloat16 eval train requires_grad_".split())
 """Methods that leave a criterion or a model what it is, and give it back."""
+RUNS: Final = frozenset("run experimental_run_v2".split())
+"""What calls a step of TensorFlow on every replica."""
 BACKWARD: Final = frozenset("backward manual_backward".split())
 BOUNDS: Final = frozenset("clamp clip clamp_min maximum max".split())
 """What keeps a count from being 0."""
@@ -76,10 +78,6 @@ class Methods(Collectives):
         """The steps of trainers that other modules define, with the calls that make an object of their class."""
         self._meters: dict[str, tuple[Figure, Count, ast.AST] | None] = {}
         """What averages' objects were given, by key; None where it was not one thing."""
-
-    def follow(self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
-        """Call a function of the module."""
-        raise NotImplementedError
 
     def method_of(self, instance: Instance, name: str) -> Function | None:
         """A method of an object of the module."""
@@ -172,6 +170,8 @@ class Methods(Collectives):
             return Gradient(args[0])
         if isinstance(base, Unknown) and name in BACKWARD:
             self._hand(node, args)
+        if isinstance(base, Unknown) and name in RUNS and (found := self.run_on_replicas(args, kwargs)):
+            return found
         if isinstance(base, Unknown) and (found := self.collected(name, args, node)) is not None:
             return found
         if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and isinstance(args[0], Figure):
