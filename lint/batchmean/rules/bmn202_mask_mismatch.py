@@ -20,8 +20,8 @@ class MaskMismatch(MiscountRule):
 
     A loss divided by the sum of a mask that counts other positions than the loss is summed over:
 
-    - the dropped are counted instead of the kept: `loss.masked_fill(pad, 0).sum() / pad.sum()`, also in each sequence by
-      itself;
+    - the dropped are counted instead of the kept: `loss.masked_fill(pad, 0).sum() / pad.sum()`, also in each sequence
+      by itself;
     - everything is summed and only the valid positions are counted: `loss.sum() / mask.sum()`;
     - the mask was expanded over the classes before it was summed, so every position is counted V times, or it says
       which classes an example has, so the classes are counted and not the examples;

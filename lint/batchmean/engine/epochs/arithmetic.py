@@ -76,7 +76,9 @@ class Arithmetic:
         if not over:
             return self.plus(before, more)
         if any(name in loop.resets for loop in over):
-            return self.withdraw(more)
+            return (
+                self.unknown()
+            )  # what is told every hundred steps does not make up for what was done to the loss
         if isinstance(more, Number):
             return Count("rounds", loops=over) if more.value == 1 else self.unknown()
         if isinstance(more, Figure) and more.how == "epoch":
@@ -157,7 +159,7 @@ class Arithmetic:
         if not found:
             return self.unknown()
         forms = {value.form for value in found}
-        about = found[0].about if len(found) == 1 else ""
+        about = found[0].about if len(found) == 1 and found[0].about != "loss" else ""
         for form in ("reduced", "reshaped"):
             if form in forms:
                 return Batch(found[0].loop, form, about=about)
@@ -227,6 +229,8 @@ class Arithmetic:
                 return altered(a, divided=((b, node),))
         if isinstance(a, Batch):
             self.withdraw(b)
+            if a.about == "loss":
+                return Batch(a.loop, "reduced")
             return a if isinstance(b, Number | Batch) else Batch(a.loop, "reduced")  # by a count, it may be
         return self.withdraw(a, b)
 

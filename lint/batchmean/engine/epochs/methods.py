@@ -174,7 +174,7 @@ class Methods(Collectives):
             return found
         if isinstance(base, Unknown) and (found := self.collected(name, args, node)) is not None:
             return found
-        if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and isinstance(args[0], Figure):
+        if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and _is_loss(args[0]):
             return args[0]  # scaler.scale(loss), which scaler.step undoes
         if isinstance(base, Meter):
             return self._updated(base, name, args, node)
@@ -264,6 +264,9 @@ class Methods(Collectives):
             return Batch(base.loop, "reshaped", about="selected" if name == "masked_select" else kept(base))
         if name in BOUNDS and base.about == "valid":
             return base
+        if name == "backward" and base.about == "loss":
+            place = Place(node, "a model gives the mean over a batch, unless it is asked for something else")
+            self.backward.setdefault(node, Figure("mean", (place,), False, base.loop))
         if name in COMPARES:
             return Batch(base.loop, base.form, about="mask")
         if name in ("masked_fill", "where") and any(getattr(a, "value", None) == IGNORED for a in args):
@@ -306,3 +309,7 @@ class Methods(Collectives):
         if name in ("avg", "average"):
             return self.divided(total, count, node)
         return total if name == "sum" else count if name == "count" else self.unknown()
+
+
+def _is_loss(value: Value) -> bool:
+    return isinstance(value, Figure) or (isinstance(value, Batch) and value.about == "loss")

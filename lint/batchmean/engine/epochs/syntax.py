@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
+from batchmean.engine.epochs.spelling import REDUCTIONS, STEPS, last_name, path_of
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
-
+_RANGES: Final = frozenset("range trange".split())
 
 AnyFunction: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -58,6 +58,14 @@ def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
             node, ast.For | ast.AsyncFor | ast.While | ast.ClassDef | ast.expr | ast.FunctionDef
         ):
             todo += ast.iter_child_nodes(node)
+
+
+def steps_of(loop: ast.For) -> ast.expr | None:
+    """`steps` of `for _ in range(steps)`, where they are called the accumulation steps."""
+    match loop.iter:
+        case ast.Call(func=function, args=[steps]) if last_name(function) in _RANGES:
+            return steps if STEPS.search(last_name(steps)) else None
+    return None
 
 
 def reset_names(body: Sequence[ast.stmt]) -> Iterator[str]:

@@ -9,12 +9,14 @@ from typing import Final
 
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.spelling import STEPS, last_name
-from batchmean.engine.epochs.syntax import AnyFunction, calls_in, innermost, statements_of
+from batchmean.engine.epochs.syntax import AnyFunction, calls_in, innermost, statements_of, steps_of
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
 
 _OPTIMIZER: Final = re.compile(r"opt|scaler|solver", re.I)
-_RANGES: Final = frozenset("range trange".split())
+_SIZES: Final = re.compile(r"batch_?size|block_size|seq|max_len|tokens", re.I)
+_SCALES: Final = re.compile(r"loss|grad(?!ient_acc|_acc)|lr$|rate|scale", re.I)
+"""What multiplies a loss, a gradient or a learning rate may make up for the division."""
 _HARMLESS: Final = frozenset("range len int print max min ceil Accelerator add_argument format info".split())
 """Calls that are given the steps and do nothing to a loss."""
 
@@ -70,12 +72,8 @@ def _steps_in(every: ast.If, loop: ast.AST) -> bool:
 
 def _of_a_step(loop: ast.AST, scope: AnyFunction | ast.Module) -> tuple[ast.expr, ast.expr] | None:
     """`for _ in range(steps): ...`, with a step of the optimizer after it, and none in it."""
-    match loop:
-        case ast.For(iter=ast.Call(func=function, args=[steps])) if last_name(function) in _RANGES:
-            pass
-        case _:
-            return None
-    if not STEPS.search(last_name(steps)):
+    steps = steps_of(loop) if isinstance(loop, ast.For) else None
+    if steps is None or not isinstance(loop, ast.For):
         return None
     inside = list(_calls_below([loop]))
     if any(_steps_optimizer(c) or last_name(c.func) == "zero_grad" for c in inside):
@@ -118,6 +116,8 @@ def _is_used_otherwise(scope: AnyFunction | ast.Module, test: ast.expr, steps: s
             allowed.update(id(inner) for inner in ast.walk(node))
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mod):
             allowed.update(id(inner) for inner in ast.walk(node))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_size(node):
+            allowed.update(id(inner) for inner in ast.walk(node))
         if isinstance(node, ast.Call) and last_name(node.func) in _HARMLESS:
             allowed.update(id(inner) for inner in ast.walk(node))
         if isinstance(node, ast.Attribute) and node.attr in ("grad", "main_grad"):
@@ -129,3 +129,9 @@ def _is_used_otherwise(scope: AnyFunction | ast.Module, test: ast.expr, steps: s
         and id(node) not in allowed
         for node in ast.walk(scope)
     )
+
+
+def _is_size(product: ast.BinOp) -> bool:
+    """`batch_size * accumulation_steps`: how many examples, or tokens, the optimizer sees in one step."""
+    names = {last_name(node) for node in ast.walk(product) if isinstance(node, ast.Name | ast.Attribute)}
+    return any(map(_SIZES.search, names)) and not any(map(_SCALES.search, names))

@@ -16,7 +16,7 @@ from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.syntax import is_automatic, is_mapped, is_trainer, own_statements, reset_names
-from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
+from batchmean.engine.epochs.training import collated, has_language_model, leaving_out, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
     Class,
@@ -152,6 +152,10 @@ class Walk(Classes):
     @cached_property
     def gives_token_means(self) -> bool:
         return IGNORED in self.ignored | collated(self._tree) and has_language_model(self._tree)
+
+    @cached_property
+    def leaving_out(self) -> frozenset[str]:
+        return frozenset(leaving_out(self._tree))
 
     @cached_property
     def trained(self) -> frozenset[str]:
@@ -327,7 +331,8 @@ class Walk(Classes):
                     return
         value = self.evaluate(node.value)
         for target in node.targets:
-            self.bind(target, self.drawn(value, target, node.value))
+            drawn = self.drawn(value, target, node.value)
+            self.bind(target, self.given_by_model(drawn, target, node.value))
 
     def _store(self, path: str, value: Value) -> None:
         self.names[path] = value
