@@ -104,3 +104,70 @@ def test_lightning_averages_what_it_logs_over_ranks(ignored: str, asked: str, ex
 )
 def test_what_was_divided_by_the_steps_is_told_over_the_updates(told: str, expected: list[str]) -> None:
     assert codes(ACCUMULATED.format(told)) == expected
+
+
+CRITERION = """
+import torch
+class Recipe:
+    def setup(self, cfg, data):
+        self._loss_fn = config.instantiate(cfg.loss)
+        self._loader = make(data, {})
+
+    def _loss_step(self, batch):
+        labels = batch.pop("labels")
+        logits = self._model(**batch)
+        loss = self._loss_fn(logits.reshape(-1, logits.size(-1)), labels.reshape(-1))
+        return loss
+
+    def train(self):
+        told = 0
+        for step, batch in enumerate(self._loader):
+            loss = self._loss_step(batch)
+            loss = loss / self._gradient_accumulation_steps
+            told += loss
+            loss.backward()
+            if (step + 1) % self._gradient_accumulation_steps == 0:
+                self._optimizer.step()
+                self._optimizer.zero_grad()
+                told = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("ignore_idx=self._loss_fn.ignore_index", ["BMN503"]), ("ignore_idx=-100", []), ("shuffle=True", [])],
+)
+def test_a_criterion_that_is_not_shown_leaves_out_the_labels_that_the_code_says(
+    given: str, expected: list[str]
+) -> None:
+    assert codes(CRITERION.format(given)) == expected
+
+
+MODEL = """
+def train(model, optimizer, batches, accumulation_steps, steps):
+    for step in range(steps):
+        for _ in range(accumulation_steps):
+            inputs, labels = next(batches)
+            {}
+        {}optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("statements", "before", "expected"),
+    [
+        ("loss = model(inputs, labels); loss.backward()", "", ["BMN504"]),
+        ("logits, loss = model(inputs, labels); scaler.scale(loss).backward()", "", ["BMN504"]),
+        ("loss = model(inputs, labels); (loss / accumulation_steps).backward()", "", []),
+        ("loss = model(inputs, labels) / accumulation_steps; loss.backward()", "", []),
+        ("loss = model(inputs, labels) * weight; loss.backward()", "", []),
+        ("loss = model(inputs, labels); loss *= weight; loss.backward()", "", []),
+        ("logits = model(inputs, labels); logits.sum().backward()", "", []),
+        ("loss = model(inputs, labels); loss.backward()", "scale_gradients(model, accumulation_steps); ", []),
+    ],
+)
+def test_what_a_model_gives_for_its_loss_is_added_up_over_the_steps(
+    statements: str, before: str, expected: list[str]
+) -> None:
+    assert codes(MODEL.format(statements, before)) == expected
