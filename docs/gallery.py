@@ -284,6 +284,24 @@ KINDS: dict[str, tuple[Exhibit, ...]] = {
             "A reader, in 2020.",
             "on_torch/gallery.py::speech_recogniser",
         ),
+        Exhibit(
+            "Recipes for Llama",
+            "meta-llama/llama-recipes, pull request 725",
+            "https://github.com/meta-llama/llama-cookbook/pull/725",
+            "The loss is divided for the gradient and then added up; the total is divided by all batches. With four "
+            "accumulation steps the training loss that is told, and its perplexity, are those of a quarter of it.",
+            "A user, in 2024, after more than a year. The gradients were right: only what was told was wrong.",
+            "on_torch/accumulated_gradients.py::told_as_it_was_divided",
+        ),
+        Exhibit(
+            "Diffusion models",
+            "lucidrains/denoising-diffusion-pytorch, version 0.1.4",
+            "https://github.com/lucidrains/denoising-diffusion-pytorch/commit/698227a",
+            "A step of the optimizer takes in several batches, whose gradients are added up and divided by nothing. "
+            "nanoGPT did the same for a while (issue 168).",
+            "The author mended it himself. Adam hides it until gradients are clipped.",
+            "on_torch/accumulated_gradients.py::added_up_in_a_step",
+        ),
     ),
 }
 

@@ -12,7 +12,7 @@ import pytest
 from batchmean import project
 from batchmean.engine import analysis, context
 from batchmean.engine.domain import axes, join, paths, tensors, values
-from batchmean.engine.epochs import accumulation, arithmetic, classes, rounds
+from batchmean.engine.epochs import accumulation, classes, joining, rounds
 from batchmean.engine.evidence import comments
 from batchmean.engine.machine import evaluator
 from batchmean.linter import lint
@@ -149,7 +149,7 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "nesting of statements and expressions": evaluator.MAX_NESTING,
         "calls followed into each other": context.MAX_DEPTH,
         "calls followed into each other in training loops": rounds.MAX_DEPTH,
-        "criteria or functions that one name of a training loop may stand for": arithmetic.MOST_CALLEES,
+        "criteria or functions that one name of a training loop may stand for": joining.MOST_CALLEES,
         "classes of the file that inherit from one whose loop adds up their losses": classes.MOST_HEIRS,
         "modules of the project read for one file": project.MAX_MODULES,
         "size of such a module, in bytes": project.MAX_BYTES,

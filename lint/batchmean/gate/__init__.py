@@ -96,6 +96,10 @@ AVERAGES_RANKS: Final = "DistributedDataParallel"
 """What averages the gradients of the ranks."""
 
 
+_OVER_RANKS: Final = ("all_reduce", "allreduce", "gather", ".reduce(", "reduce_mean", "sync_dist")
+"""What takes the figures of several ranks."""
+
+
 def trains_ranks(text: str) -> bool:
     """Could gradients be averaged over ranks that hold different numbers of positions?"""
     return AVERAGES_RANKS in text and "backward(" in text
@@ -104,7 +108,7 @@ def trains_ranks(text: str) -> bool:
 def compares_ranks(text: str) -> bool:
     """Could the figures of ranks be averaged, which are means over different numbers of positions?"""
     is_masked = "ignore_index" in text or "mask" in text or "-100" in text
-    return is_masked and any(token in text for token in ("all_reduce", "gather", ".reduce(", "reduce_mean"))
+    return is_masked and any(token in text for token in _OVER_RANKS)
 
 
 def accumulates(text: str) -> bool:

@@ -109,6 +109,7 @@ FRAMEWORK = Framework(
         "jax.example_libraries.stax.Softmax": "softmax(x; axis=-1)",
         "jax.example_libraries.stax.elementwise": "partial(function|fun; keywords=all)",
         "flax.training.common_utils.onehot": "one_hot(labels, classes|num_classes)",
+        "haiku.one_hot": "one_hot(labels|x, classes|num_classes)",
         "optax.smooth_labels": "identity(x|labels)",
         "optax.losses.smooth_labels": "identity(x|labels)",
         **{f"optax.{name}": "per_example_loss" for name in _LOSSES},

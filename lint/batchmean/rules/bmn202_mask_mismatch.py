@@ -20,7 +20,8 @@ class MaskMismatch(MiscountRule):
 
     A loss divided by the sum of a mask that counts other positions than the loss is summed over:
 
-    - the dropped are counted instead of the kept: `loss.masked_fill(pad, 0).sum() / pad.sum()`;
+    - the dropped are counted instead of the kept: `loss.masked_fill(pad, 0).sum() / pad.sum()`, also in each sequence
+      by itself;
     - everything is summed and only the valid positions are counted: `loss.sum() / mask.sum()`;
     - the mask was expanded over the classes before it was summed, so every position is counted V times, or it says
       which classes an example has, so the classes are counted and not the examples;
@@ -48,7 +49,7 @@ class MaskMismatch(MiscountRule):
     precedence = 80
     name = "mask-mismatch"
     law = "padding"
-    first_contact = (1, 5)
+    first_contact = (2, 6)
     preview = True
     kind = "mask mismatch"
     no_fix = "the code does not show which positions are meant: sum and count the same ones"
@@ -118,7 +119,12 @@ def _mismatched(ledger: Ledger, reduction: Reduction, choices: Choices) -> Misco
             return None
         return _on_a_number(reduction, reduction.spread)
     valid = _divisor(reduction)
-    if valid is None or reduction.rest != "sum" or any(how == "mean" for _, how in reduction.units):
+    is_by_rows = reduction.rest == "mean" and bool(reduction.units)
+    if valid is None or any(how == "mean" for _, how in reduction.units):
+        return None
+    if is_by_rows and reduction.mask is not None and are_opposite(reduction.mask.key, valid.source):
+        return _dropped(reduction, reduction.mask, valid)
+    if reduction.rest != "sum":
         return None
     if reduction.mask is None:
         if choices.has(reduction) or choices.lays_a_mask(reduction):

@@ -20,6 +20,9 @@ class MicrobatchTokenMean(TotalRule):
     - `dist.all_reduce(loss)` and `loss / world_size`, also in a helper whose body is in sight, `all_reduce` with
       `ReduceOp.AVG`, `accelerator.gather(loss).mean()`, `accelerator.reduce(loss, reduction="mean")`: what is told
       then depends on which texts came to which rank;
+    - the same by Horovod's `allreduce`, which averages by default, by `strategy.reduce` of TensorFlow's replicas, and
+      by Lightning's `self.log(..., sync_dist=True)`, which averages over batches and ranks by their examples, not
+      by their valid positions, unless it is given these as `batch_size`;
     - the same loss of a model that is wrapped in `DistributedDataParallel` in the same file, by the function that calls
       it.
 
@@ -61,7 +64,7 @@ class MicrobatchTokenMean(TotalRule):
     name = "microbatch-token-mean"
     law = "split"
     preview = True
-    first_contact = (4, 4)
+    first_contact = (7, 7)
     kind = "micro-batch token mean"
     no_fix = "the count of all micro-batches or devices has to be taken before the first of them"
     summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"
@@ -105,6 +108,11 @@ def update(weight, micro_batches, pad_id, accumulation_steps):
             return (
                 "a mean over the valid positions of one rank is averaged over the ranks: every rank weighs the same, "
                 "however many it has; add up the sum and the count over the ranks, then divide"
+            )
+        if event.about == "logged":
+            return (
+                "a mean over the valid positions is averaged over batches and ranks by their examples: every batch "
+                "weighs the same, however many it has; log it with batch_size= the number of its valid positions"
             )
         if event.about == "ranks":
             return (

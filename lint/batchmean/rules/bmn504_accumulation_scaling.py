@@ -28,6 +28,8 @@ class AccumulationScaling(TotalRule):
       `gradient_accumulation_steps`;
     - in the `compute_loss` of Hugging Face's Trainer: a mean divided by `num_items_in_batch`, or a sum divided by it
       and by the accumulation steps, whose batches it counts already;
+    - the same loss in what is told: `loss = loss / accumulation_steps`, `total += loss.item()`, and then
+      `total / len(loader)`, or `total / accumulation_steps`: what is told is a K-th of the mean of an epoch;
     - `loss.backward()` of a mean, `if (i + 1) % accumulation_steps == 0: optimizer.step()`, and no division anywhere.
 
     [BMN503](BMN503.md) has a table of what each trainer does.
@@ -50,6 +52,7 @@ class AccumulationScaling(TotalRule):
     name = "accumulation-scaling"
     law = "split"
     preview = True
+    first_contact = (8, 8)
     kind = "accumulation"
     no_fix = "which of the divisions is meant is not shown: keep one"
     summary = "a loss divided by the accumulation steps twice, or never"
@@ -94,6 +97,11 @@ def update(weight, loader, accumulation_steps):
             return (
                 "the gradients of several batches are added up, and nothing divides by the accumulation steps: "
                 "accumulation_steps times too large; divide the sum of each by the valid positions of all"
+            )
+        if event.about == "figures":
+            return (
+                "losses that are divided by the accumulation steps are averaged over all batches: accumulation_steps "
+                "times too small; add up the loss as it is before that division"
             )
         if event.about == "items":
             return "a mean is divided by num_items_in_batch: num_items_in_batch times too small; divide the sum by it"

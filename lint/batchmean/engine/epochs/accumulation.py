@@ -7,7 +7,6 @@ whether the optimizer steps every so many batches.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Final
 
@@ -15,19 +14,24 @@ from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import Place
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name, last_name, path_of, setting_name
-from batchmean.engine.epochs.syntax import AnyFunction, functions_of, innermost, is_automatic
+from batchmean.engine.epochs.syntax import (
+    AnyFunction,
+    Path,
+    calls_in,
+    functions_of,
+    is_automatic,
+    statements_of,
+)
+from batchmean.engine.epochs.undivided import never
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
 
 _SETTING: Final = "gradient_accumulation_steps"
 _DIVIDES: Final = "this divides by the accumulation steps"
 _AVERAGES: Final = "this divides by the accumulation steps itself"
-_OPTIMIZER: Final = re.compile(r"opt|scaler|solver", re.I)
 MOST: Final = 50
 """So many calls of `backward` are looked at in one module."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-_HARMLESS: Final = frozenset("range len int print max min ceil Accelerator add_argument format info".split())
-"""Calls that are given the steps and do nothing to a loss."""
 
 
 def accumulations(
@@ -42,12 +46,12 @@ def accumulations(
     left = MOST
     functions = functions_of(tree)
     for scope in (*functions, tree):
-        statements = list(_statements(scope.body, ()))
+        statements = list(statements_of(scope.body, ()))
         is_lightning = scope in steps and scope in dividing.lightning
         for statement, path in statements:
             if is_lightning and isinstance(statement, ast.Return):
                 yield from _returned(statement, path, statements, dividing)
-            for call in _calls(statement):
+            for call in calls_in(statement):
                 if not isinstance(call.func, ast.Attribute) or call.func.attr != "backward":
                     continue
                 if not left:
@@ -60,7 +64,7 @@ def accumulations(
         on_bound(bounds.BACKWARD)
     for call, figure in figures[:MOST]:
         if figure.how == "mean" and figure.is_whole:
-            yield from _never(tree, functions, call, figure)
+            yield from never(tree, functions, call, figure)
     yield from _handed(walk, dividing)
 
 
@@ -92,7 +96,9 @@ class Dividing:
             if isinstance(node, ast.Call):
                 self._called(node)
             if isinstance(node, ast.ClassDef) and is_automatic([node]):
-                self.lightning.update(m for m in node.body if isinstance(m, _FUNCTIONS))
+                self.lightning.update(
+                    m for m in node.body if isinstance(m, _FUNCTIONS) and m.name == "training_step"
+                )
             for value in _settings(node):
                 self.is_told = True
                 self.is_told_one |= _is_one(value)
@@ -217,33 +223,8 @@ def _name_of(function: ast.AST) -> str:
     return function.name if isinstance(function, _FUNCTIONS) else ""
 
 
-_Path = tuple[tuple[ast.AST, str], ...]
-
-
-def _statements(body: Sequence[ast.stmt], path: _Path) -> Iterator[tuple[ast.stmt, _Path]]:
-    """The statements of a function in their order, each with the blocks that it stands in."""
-    for statement in body:
-        yield statement, path
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for name in ("body", "orelse", "finalbody"):
-            yield from _statements(getattr(statement, name, ()), (*path, (statement, name)))
-        for handler in getattr(statement, "handlers", ()):
-            yield from _statements(handler.body, (*path, (handler, "body")))
-
-
-def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
-    """The calls in a statement without its blocks."""
-    todo: list[ast.AST] = [node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.stmt)]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Call):
-            yield node
-        todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
-
-
 def _twice(
-    call: ast.Call, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], dividing: Dividing
+    call: ast.Call, path: Path, statements: Sequence[tuple[ast.stmt, Path]], dividing: Dividing
 ) -> Iterator[Miscount]:
     """A loss that is divided by the steps, and by them again, or by an object that does it itself."""
     receiver = _receiver(call)
@@ -267,7 +248,7 @@ def _twice(
 
 
 def _returned(
-    statement: ast.Return, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], dividing: Dividing
+    statement: ast.Return, path: Path, statements: Sequence[tuple[ast.stmt, Path]], dividing: Dividing
 ) -> Iterator[Miscount]:
     """A loss that is divided by the steps before Lightning's trainer divides it."""
     loss = statement.value
@@ -284,7 +265,7 @@ def _returned(
 
 
 def _divisions(
-    loss: ast.expr, line: int, path: _Path, statements: Sequence[tuple[ast.stmt, _Path]], steps: str
+    loss: ast.expr, line: int, path: Path, statements: Sequence[tuple[ast.stmt, Path]], steps: str
 ) -> Iterator[ast.AST]:
     """The divisions by the steps on the way to a `backward`, in their order."""
     while isinstance(loss, ast.Call) and last_name(loss.func) == "scale" and loss.args:
@@ -293,7 +274,7 @@ def _divisions(
     while isinstance(loss, ast.BinOp):
         loss = loss.left
     name = path_of(loss)
-    before: list[tuple[ast.AST, _Path]] = []
+    before: list[tuple[ast.AST, Path]] = []
     for statement, where in statements:
         if statement.lineno >= line or not name:
             continue
@@ -309,7 +290,7 @@ def _divisions(
         elif isinstance(statement, ast.AugAssign) and path_of(statement.target) == name:
             if isinstance(statement.op, ast.Div) and _is_steps(statement.value, steps):
                 before.append((statement, where))
-    kept: list[tuple[ast.AST, _Path]] = []
+    kept: list[tuple[ast.AST, Path]] = []
     for node, where in before:
         others = [w for _, w in kept]
         if not any(n is m and b != c for w in others for n, b in w for m, c in where):
@@ -330,88 +311,3 @@ def _in_expression(value: ast.expr, steps: str) -> Iterator[ast.AST]:
 def _is_steps(node: ast.expr, steps: str) -> bool:
     name = setting_name(node)
     return bool(name) and (name == steps or bool(STEPS.search(name)))
-
-
-def _never(
-    tree: ast.Module, functions: Sequence[AnyFunction], call: ast.Call, figure: Figure
-) -> Iterator[Miscount]:
-    """A mean whose gradients are added up over batches until the optimizer steps, and divided by nothing."""
-    scope = innermost(functions, call) or tree
-    statements = list(_statements(scope.body, ()))
-    path = next((where for statement, where in statements if any(c is call for c in _calls(statement))), None)
-    if path is None:
-        return
-    loop = next(
-        (node for node, _ in reversed(path) if isinstance(node, ast.For | ast.AsyncFor | ast.While)), None
-    )
-    if loop is None:
-        return
-    for statement, where in statements:
-        if (
-            not isinstance(statement, ast.If)
-            or not where
-            or where[-1][0] is not loop
-            or (statement, "body") in path
-        ):
-            continue
-        steps = _every(statement.test)
-        if steps is None or not STEPS.search(last_name(steps)):
-            continue
-        inside = list(_calls_below(statement.body))
-        zeroed = [c for c in _calls_below([loop]) if last_name(c.func) == "zero_grad"]
-        if not any(_steps_optimizer(c) for c in inside) or not zeroed or any(c not in inside for c in zeroed):
-            continue
-        if not _is_used_otherwise(scope, statement, last_name(steps)):
-            places = (
-                *figure.places,
-                Place(call, "the gradients of several batches are added up"),
-                Place(statement.test, "the optimizer steps once for all of them"),
-            )
-            about = "never of tokens" if figure.per_token else "never"
-            yield Miscount(call, "accumulation", places, False, None, None, about)
-            return
-
-
-def _every(test: ast.expr) -> ast.expr | None:
-    """`steps` of `(i + 1) % steps == 0`."""
-    found = [
-        node.right for node in ast.walk(test) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def _calls_below(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
-    for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call):
-                yield node
-
-
-def _steps_optimizer(call: ast.Call) -> bool:
-    function = call.func
-    return (
-        isinstance(function, ast.Attribute)
-        and function.attr == "step"
-        and bool(_OPTIMIZER.search(last_name(function.value)))
-    )
-
-
-def _is_used_otherwise(scope: AnyFunction | ast.Module, every: ast.If, steps: str) -> bool:
-    """Does anything but the test, a count or a message use the steps, or is a gradient scaled?"""
-    allowed = {id(node) for node in ast.walk(every.test)}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Compare | ast.FormattedValue | ast.arguments):
-            allowed.update(id(inner) for inner in ast.walk(node))
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mod):
-            allowed.update(id(inner) for inner in ast.walk(node))
-        if isinstance(node, ast.Call) and last_name(node.func) in _HARMLESS:
-            allowed.update(id(inner) for inner in ast.walk(node))
-        if isinstance(node, ast.Attribute) and node.attr in ("grad", "main_grad"):
-            return True
-    return any(
-        isinstance(node, ast.Name | ast.Attribute)
-        and isinstance(node.ctx, ast.Load)
-        and last_name(node) == steps
-        and id(node) not in allowed
-        for node in ast.walk(scope)
-    )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.spelling import ITEMS, RANKS, STEPS, divisor_name
 from batchmean.engine.epochs.values import (
-    CALLEES,
-    FORMS,
     Batch,
-    Callee,
     Count,
     Figure,
     Figures,
@@ -22,7 +19,6 @@ from batchmean.engine.epochs.values import (
     Loop,
     Loops,
     Number,
-    OneOf,
     Several,
     Unknown,
     Value,
@@ -38,8 +34,6 @@ ADDED_UP: Final = "they are added up over the batches"
 VALID: Final = "this is a mean over the positions that count"
 
 _PERCENT: Final = 100
-MOST_CALLEES: Final = 8
-"""What may be one of more functions or criteria is unknown."""
 _STEM: Final = re.compile(
     r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
 )
@@ -86,7 +80,7 @@ class Arithmetic:
         if any(name in loop.resets for loop in over):
             window = over[-1].windows.get(name)
             if window is None or any(name in loop.resets for loop in over[:-1]):
-                return self.withdraw(more)
+                return self.unknown()  # what is told every hundred steps makes up for nothing that was done before
             over = (*over[:-1], window)
         if isinstance(more, Number):
             return Count("rounds", loops=over) if more.value == 1 else self.unknown()
@@ -108,7 +102,7 @@ class Arithmetic:
         """A figure of each round, added up over loops."""
         if not isinstance(figure, Figure) or figure.how == "epoch":
             return None
-        if (figure.scaled and figure.event is None) or figure.over_items:
+        if figure.over_items or len(figure.scaled) > 1:
             return None
         if figure.loops:
             return altered(figure, loops=over + figure.loops) if not figure.divided else None
@@ -174,7 +168,7 @@ class Arithmetic:
         if not found:
             return self.unknown()
         forms = {value.form for value in found}
-        about = found[0].about if len(found) == 1 else ""
+        about = found[0].about if len(found) == 1 and found[0].about != "loss" else ""
         for form in ("reduced", "reshaped"):
             if form in forms:
                 return Batch(found[0].loop, form, about=about)
@@ -225,8 +219,11 @@ class Arithmetic:
             return a
         if isinstance(a, Number) and a.value == 1 and isinstance(b, Count):
             return Inverse(b, node)
-        if isinstance(a, Figure) and a.ranks is not None and RANKS.search(divisor_name(node)):
-            return self.mean_of_ranks(a, node)
+        if isinstance(a, Figure) and RANKS.search(divisor_name(node)):
+            if a.ranks is not None:
+                return self.mean_of_ranks(a, node)
+            if a.how == "epoch":
+                return a  # of what the ranks added up before it was divided
         scaled = self._per_token(a, b, node) or self._by_steps(a, node)
         if scaled is not None:
             return scaled
@@ -241,6 +238,8 @@ class Arithmetic:
                 return altered(a, divided=((b, node),))
         if isinstance(a, Batch):
             self.withdraw(b)
+            if a.about == "loss":
+                return Batch(a.loop, "reduced")
             return a if isinstance(b, Number | Batch) else Batch(a.loop, "reduced")  # by a count, it may be
         return self.withdraw(a, b)
 
@@ -317,6 +316,11 @@ class Arithmetic:
         if isinstance(by, Figure):
             self.withdraw(by)
         done: Figure = altered(total, how="epoch", loops=(), divided=(), event=None)
+        if total.ranks is not None:
+            return done
+        if total.scaled:
+            counts = counted is not None and counted[0] == "rounds"
+            return self._scaled_before(total, done, by, counts, node)
         if counted is None:
             return done
         what, shown = counted
@@ -341,6 +345,21 @@ class Arithmetic:
         found = Miscount(node, kind, places, total.shown and shown, None, None, about, count)
         self.found.setdefault(node, found)
         return altered(done, event=node)
+
+    def _scaled_before(self, total: Figure, done: Figure, by: Value, counts: bool, node: ast.AST) -> Figure:
+        """A total of losses that were divided by the accumulation steps: over these again, or over all batches.
+
+        `counts` says that the rounds are counted; the length of the loader is wrong if the loop is left early, too.
+        """
+        by_steps = divisor_name(node) == divisor_name(total.scaled[0])
+        if isinstance(by, Count) and by.of == "length" and len(total.loops) == 1:
+            counts |= by.key in total.loops[0].rounds and total.loops[0] not in self.loops
+        if total.how != "mean" or not (by_steps or counts):
+            return done
+        places = (*total.places, Place(total.scaled[0], "this divides by the accumulation steps"))
+        text = "this divides by them again" if by_steps else "this counts all the batches"
+        about = "twice" if by_steps else "figures"
+        return self._wrong(altered(done, places=places), node, "accumulation", text, about)
 
     def averaged(self, figures: Figures, node: ast.AST) -> Value:
         """The mean of a list of figures."""
@@ -406,44 +425,3 @@ def _share_a_name(data: str, loader: str) -> bool:
     """`train_data` and `train_loader`: are they called alike, but for what they are?"""
     one, other = (_STEM.sub("", name.lower()) for name in (data, loader))
     return bool(one) and one == other and data.lower() != loader.lower() and bool(_STEM.search(data.lower()))
-
-
-def callees(value: Value) -> tuple[Callee, ...]:
-    """What may be called here; nothing, where that is not known."""
-    return value.items if isinstance(value, OneOf) else (value,) if isinstance(value, CALLEES) else ()
-
-
-def one_of(found: Iterable[Callee]) -> OneOf | Callee | None:
-    """What is one of these; None if they are too many."""
-    different = tuple(dict.fromkeys(found))
-    if len(different) == 1:
-        return different[0]
-    return OneOf(different) if 0 < len(different) <= MOST_CALLEES else None
-
-
-def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> Value:
-    """One value for what is one of two."""
-    if a is None or b is None:
-        return a if a is not None else b if b is not None else unknown()
-    if a is b or a == b:
-        return a
-    if isinstance(a, Figure) and isinstance(b, Figure):
-        same = (a.how, a.loops, a.loop, a.divided, a.ranks) == (b.how, b.loops, b.loop, b.divided, b.ranks)
-
-        if same and a.event is b.event:
-            return altered(
-                a,
-                shown=a.shown and b.shown,
-                is_class_loss=a.is_class_loss and b.is_class_loss,
-                per_token=a.per_token and b.per_token,
-                is_valid_count=a.is_valid_count and b.is_valid_count,
-                is_told=a.is_told or b.is_told,
-            )
-    if callees(a) and callees(b):
-        return one_of((*callees(a), *callees(b))) or unknown()
-    if isinstance(a, Batch) and isinstance(b, Batch) and a.loop is b.loop:
-        for form in FORMS:
-            if form in (a.form, b.form):
-                return Batch(a.loop, form, about=a.about if a.about == b.about else "")
-        return a
-    return unknown()

@@ -9,8 +9,9 @@ from typing import Final, Literal
 
 from batchmean import operations
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import counts_valid, joined
+from batchmean.engine.epochs.arithmetic import counts_valid
 from batchmean.engine.epochs.expressions import loop_of
+from batchmean.engine.epochs.joining import joined
 from batchmean.engine.epochs.losses import UNSEEN
 from batchmean.engine.epochs.methods import BACKWARD, BOUNDS, COMPARES, PLACED, Methods
 from batchmean.engine.epochs.rounds import IGNORED
@@ -97,6 +98,8 @@ class Calls(Methods):
     ) -> Value:
         if name in BACKWARD:
             self._hand(node, args)
+        if name == "log":
+            self.told_of_ranks(args, kwargs, node)
         if isinstance(callee, OneOf):
             results = [self._called(item, name, args, kwargs, node) for item in callee.items]
             return reduce(lambda a, b: joined(a, b, self.unknown), results)
@@ -188,6 +191,8 @@ class Calls(Methods):
             return altered(first, gives=gives, has_aux=has_aux)
         if name in _OVER_TREES and isinstance(first, Function) and any(isinstance(a, Gradient) for a in args):
             return self.follow(first, args[1:], kwargs)
+        if name == "allreduce" and full.startswith("horovod.") and isinstance(first, Figure):
+            return self.averaged_by_default(first, node)
         if name == "pmean":
             return self.averaged_over_ranks(first, node)
         if name in BOUNDS and (bounded := self._bounded(args)) is not None:

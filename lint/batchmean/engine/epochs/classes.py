@@ -8,8 +8,8 @@ from functools import reduce
 from typing import Final
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import callees, joined
 from batchmean.engine.epochs.calls import Calls
+from batchmean.engine.epochs.joining import callees, joined
 from batchmean.engine.epochs.spelling import last_name
 from batchmean.engine.epochs.syntax import attributes
 from batchmean.engine.epochs.values import (

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import Final
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import callees, joined, one_of
+from batchmean.engine.epochs.joining import callees, joined, one_of, scaled_alike
 from batchmean.engine.epochs.rounds import Rounds, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.values import (
@@ -272,7 +272,7 @@ class Expressions(Rounds):
         a, b = self.evaluate(node.body), self.evaluate(node.orelse)
         if isinstance(b, Number) and isinstance(a, Figure):
             return a  # `total / n if n else 0`
-        return joined(a, b, self.unknown)
+        return joined(*scaled_alike(node.test, a, b), self.unknown)
 
     def _named_expression(self, node: ast.NamedExpr) -> Value:
         value = self.evaluate(node.value)

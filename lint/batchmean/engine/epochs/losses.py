@@ -28,7 +28,7 @@ from batchmean.engine.evidence.names import is_spread_name
 from batchmean.operations.table import Operation
 
 UNSEEN: Final = re.compile(
-    r"^(\w+_)?(crit|criterion|criteria|loss_?(fn|func|function|criterion)|objective)s?(_\w+|\d+)?$", re.I
+    r"^_*(\w+_)?(crit|criterion|criteria|loss_?(fn|func|function|criterion)|objective)s?(_\w+|\d+)?$", re.I
 )
 """What people call a criterion."""
 _CLASS_LOSS: Final = re.compile(r"cross_?entropy|nll", re.I)
@@ -51,6 +51,11 @@ class Losses(Expressions):
     @property
     def trained(self) -> frozenset[str]:
         """The names of the callables, and of the attributes, whose result has its `.backward()` called."""
+        raise NotImplementedError
+
+    @property
+    def leaving_out(self) -> frozenset[str]:
+        """The names of criteria that leave out labels, and of which no more is shown."""
         raise NotImplementedError
 
     def given_loss(self, base: Batch, name: str) -> Value:
@@ -233,7 +238,9 @@ class Losses(Expressions):
                 args, {}
             )  # what is given a log-variance is a bound, which most people sum
         place = Place(node, "a criterion gives the mean over a batch, unless it is asked for something else")
-        return self._mean_of(batch, node, name, shown=False, places=(place,))
+        found = self._mean_of(batch, node, name, shown=False, places=(place,))
+        per_token = name in self.leaving_out
+        return altered(found, per_token=per_token) if isinstance(found, Figure) else found
 
     def _exponential(self, x: Value, node: ast.AST) -> Value:
         if isinstance(x, Figure) and x.how == "mean" and not x.loops and x.is_whole and x.is_class_loss:

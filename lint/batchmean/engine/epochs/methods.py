@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from batchmean import operations
@@ -49,6 +49,8 @@ _RESHAPING: Final = frozenset(
 )
 PLACED: Final = frozenset("to cuda cpu xpu float double half bfloat16 eval train requires_grad_".split())
 """Methods that leave a criterion or a model what it is, and give it back."""
+RUNS: Final = frozenset("run experimental_run_v2".split())
+"""What calls a step of TensorFlow on every replica."""
 BACKWARD: Final = frozenset("backward manual_backward".split())
 BOUNDS: Final = frozenset("clamp clip clamp_min maximum max".split())
 """What keeps a count from being 0."""
@@ -76,10 +78,6 @@ class Methods(Collectives):
         """The steps of trainers that other modules define, with the calls that make an object of their class."""
         self._meters: dict[str, tuple[Figure, Count, ast.AST] | None] = {}
         """What averages' objects were given, by key; None where it was not one thing."""
-
-    def follow(self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
-        """Call a function of the module."""
-        raise NotImplementedError
 
     def method_of(self, instance: Instance, name: str) -> Function | None:
         """A method of an object of the module."""
@@ -172,9 +170,11 @@ class Methods(Collectives):
             return Gradient(args[0])
         if isinstance(base, Unknown) and name in BACKWARD:
             self._hand(node, args)
+        if isinstance(base, Unknown) and name in RUNS and (found := self.run_on_replicas(args, kwargs)):
+            return found
         if isinstance(base, Unknown) and (found := self.collected(name, args, node)) is not None:
             return found
-        if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and isinstance(args[0], Figure):
+        if isinstance(base, Unknown) and name == "scale" and len(args) == 1 and _is_loss(args[0]):
             return args[0]  # scaler.scale(loss), which scaler.step undoes
         if isinstance(base, Meter):
             return self._updated(base, name, args, node)
@@ -269,6 +269,9 @@ class Methods(Collectives):
             return Batch(base.loop, "reshaped", about="selected" if name == "masked_select" else kept(base))
         if name in BOUNDS and base.about == "valid":
             return base
+        if name == "backward" and base.about == "loss":
+            place = Place(node, "a model gives the mean over a batch, unless it is asked for something else")
+            self.backward.setdefault(node, Figure("mean", (place,), False, base.loop))
         if name in COMPARES:
             return Batch(base.loop, base.form, about="mask")
         if name in ("masked_fill", "where") and any(getattr(a, "value", None) == IGNORED for a in args):
@@ -311,3 +314,7 @@ class Methods(Collectives):
         if name in ("avg", "average"):
             return self.divided(total, count, node)
         return total if name == "sum" else count if name == "count" else self.unknown()
+
+
+def _is_loss(value: Value) -> bool:
+    return isinstance(value, Figure) or (isinstance(value, Batch) and value.about == "loss")

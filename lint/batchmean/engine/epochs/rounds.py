@@ -11,6 +11,7 @@ from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
+from batchmean.engine.epochs.syntax import steps_of
 from batchmean.engine.epochs.values import (
     About,
     Batch,
@@ -24,6 +25,7 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
+from batchmean.engine.evidence.names import is_plain_loss_name
 
 MAX_WORK: Final = 50_000
 """How many expressions and statements of a module are read before the walk stops."""
@@ -41,6 +43,8 @@ _ONE: Final = re.compile(r"batch$|^(data|inputs?|samples?|examples?)$", re.I)
 """What people call one batch."""
 IGNORED: Final = -100.0
 """The label that the losses of PyTorch ignore."""
+_MODELS: Final = re.compile(r"(^|_)(model|net|network)\d?$", re.I)
+"""What people call a model."""
 _LABELS: Final = re.compile(r"label|target|^y")
 """What has one item for each example in most code."""
 _NAMES_PER_NODE: Final = 32
@@ -161,6 +165,22 @@ class Rounds(Arithmetic):
         loop = self.loops[-1]
         loop.has_batches = loop.has_batches or None
         return Batch(loop, "item")
+
+    def given_by_model(self, value: Value, target: ast.expr, by: ast.expr) -> Value:
+        """`loss = model(x, y)`, `logits, loss = model(x, y)`: the loss of this round, which the model takes itself."""
+        if not self.loops or not isinstance(by, ast.Call) or not _MODELS.search(last_name(by.func)):
+            return value
+        is_step = isinstance(self.loops[-1].node, ast.For) and steps_of(self.loops[-1].node) is not None
+        if not isinstance(value, Batch) and not (is_step and isinstance(value, Unknown)):
+            return value
+        names = target.elts if isinstance(target, ast.Tuple) else [target]
+        found = [is_plain_loss_name(last_name(name)) for name in names]
+        given = Batch(self.loops[-1], about="loss")
+        if found.count(True) != 1:
+            return value
+        if not isinstance(target, ast.Tuple):
+            return given
+        return Several(tuple(given if is_loss else self.batch_of((value,)) for is_loss in found))
 
     def length_in(self, loop: Loop) -> str:
         batches = self.names.batches()

@@ -9,7 +9,8 @@ from typing import Final
 STEPS: Final = re.compile(r"accum|(^|_)acc_(steps?|iters?)|(^|_)iter_size$", re.I)
 """What people call the number of batches whose gradients are added up."""
 RANKS: Final = re.compile(
-    r"^(get_)?(world_?size|num_processes|nprocs|num_replicas|n_?gpus?|num_gpus|device_count|dp_size)$", re.I
+    r"^(get_)?(world_?size|num_processes|nprocs|num_replicas(_in_sync)?|n_?gpus?|num_gpus|device_count|dp_size)$",
+    re.I,
 )
 """What people call the number of ranks."""
 REDUCTIONS: Final = frozenset("reduction size_average reduce ignore_index".split())

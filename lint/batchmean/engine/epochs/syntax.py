@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
+from batchmean.engine.epochs.spelling import REDUCTIONS, STEPS, last_name, path_of
 from batchmean.nodes import nodes
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
-
+_RANGES: Final = frozenset("range trange".split())
 
 AnyFunction: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -58,6 +58,14 @@ def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
             node, ast.For | ast.AsyncFor | ast.While | ast.ClassDef | ast.expr | ast.FunctionDef
         ):
             todo += ast.iter_child_nodes(node)
+
+
+def steps_of(loop: ast.For) -> ast.expr | None:
+    """`steps` of `for _ in range(steps)`, where they are called the accumulation steps."""
+    match loop.iter:
+        case ast.Call(func=function, args=[steps]) if last_name(function) in _RANGES:
+            return steps if STEPS.search(last_name(steps)) else None
+    return None
 
 
 def reset_names(body: Sequence[ast.stmt]) -> Iterator[str]:
@@ -110,3 +118,29 @@ def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
                     if isinstance(element, ast.Attribute):
                         found.setdefault(element.attr, []).append(ast.Constant(Ellipsis))
     return found
+
+
+Path: TypeAlias = tuple[tuple[ast.AST, str], ...]
+"""The blocks that a statement stands in, from the outside."""
+
+
+def statements_of(body: Sequence[ast.stmt], path: Path) -> Iterator[tuple[ast.stmt, Path]]:
+    """The statements of a function in their order, each with the blocks that it stands in."""
+    for statement in body:
+        yield statement, path
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for name in ("body", "orelse", "finalbody"):
+            yield from statements_of(getattr(statement, name, ()), (*path, (statement, name)))
+        for handler in getattr(statement, "handlers", ()):
+            yield from statements_of(handler.body, (*path, (handler, "body")))
+
+
+def calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
+    """The calls in a statement without its blocks."""
+    todo: list[ast.AST] = [node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.stmt)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Call):
+            yield node
+        todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]

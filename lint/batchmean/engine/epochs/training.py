@@ -89,6 +89,15 @@ def collated(tree: ast.Module) -> frozenset[float]:
     return frozenset({IGNORED}) if made else frozenset()
 
 
+def leaving_out(tree: ast.Module) -> Iterator[str]:
+    """The names of criteria that leave out labels: what they ignore is handed to what makes or pads the labels."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for given in (*node.args, *(keyword.value for keyword in node.keywords)):
+                if isinstance(given, ast.Attribute) and given.attr == "ignore_index":
+                    yield last_name(given.value)
+
+
 def has_language_model(tree: ast.Module) -> bool:
     """Is a model made whose loss is a mean over the tokens, and none whose loss is one over the examples?"""
     made = [_class_of(node.func) for node in nodes(tree) if isinstance(node, ast.Call)]

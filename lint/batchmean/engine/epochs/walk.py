@@ -10,8 +10,8 @@ from typing import Final
 from batchmean import operations
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import joined
 from batchmean.engine.epochs.classes import Classes
+from batchmean.engine.epochs.joining import joined, scaled_alike
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
 from batchmean.engine.epochs.spelling import last_name, path_of
@@ -23,7 +23,7 @@ from batchmean.engine.epochs.syntax import (
     reset_names,
     reset_together,
 )
-from batchmean.engine.epochs.training import collated, has_language_model, negatives, trained_in
+from batchmean.engine.epochs.training import collated, has_language_model, leaving_out, negatives, trained_in
 from batchmean.engine.epochs.values import (
     Batch,
     Class,
@@ -162,6 +162,10 @@ class Walk(Classes):
     @cached_property
     def gives_token_means(self) -> bool:
         return IGNORED in self.ignored | collated(self._tree) and has_language_model(self._tree)
+
+    @cached_property
+    def leaving_out(self) -> frozenset[str]:
+        return frozenset(leaving_out(self._tree))
 
     @cached_property
     def trained(self) -> frozenset[str]:
@@ -337,7 +341,8 @@ class Walk(Classes):
                     return
         value = self._given_first(node) or self.evaluate(node.value)
         for target in node.targets:
-            self.bind(target, self.drawn(value, target, node.value))
+            drawn = self.drawn(value, target, node.value)
+            self.bind(target, self.given_by_model(drawn, target, node.value))
 
     def _given_first(self, node: ast.Assign) -> Value | None:
         """`loss = outputs[0]`, of what an unknown function made of a batch, where the loss is trained on."""
@@ -390,7 +395,7 @@ class Walk(Classes):
             before = names.get(name)
             one, other = changes.get(name, before), others.get(name, before)
             if one is not other:
-                names[name] = joined(one, other, self.unknown)
+                names[name] = joined(*scaled_alike(node.test, one, other), self.unknown)
             else:
                 names.apply({name: one})
         return True

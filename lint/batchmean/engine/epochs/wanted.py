@@ -16,7 +16,7 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _MAKING: Final = re.compile(r"Loader|yield|Dataset|return\b")
 
-_RANKED: Final = re.compile(r"all_reduce|gather|\breduce\(")
+_RANKED: Final = re.compile(r"all_?reduce|gather|\breduce\(|sync_dist")
 
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _CALLED: Final = re.compile(r"(?<!def )\b(\w+)\(")
@@ -29,6 +29,8 @@ GIVEN: Final = re.compile(
 """What people call the part of the data that a step is given."""
 STEP_METHODS: Final = ("training_step", "compute_loss")
 """The methods that Lightning's and Hugging Face's trainers call with each batch."""
+TOLD_METHODS: Final = ("validation_step", "test_step")
+"""Those that Lightning's calls to tell of something."""
 
 
 class Wanted:
@@ -84,9 +86,11 @@ class Wanted:
 
 def _steps(tree: ast.Module, texts: Mapping[AnyFunction, str]) -> Iterator[AnyFunction]:
     """Methods that a trainer calls with each batch, and functions that are averaged over devices."""
+    is_synced = any("sync_dist" in text for text in texts.values())
+    names = STEP_METHODS + TOLD_METHODS if is_synced else STEP_METHODS
     for node in nodes(tree):
         if isinstance(node, ast.ClassDef) and (is_trainer(node) or is_automatic([node])):
-            yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in STEP_METHODS)
+            yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in names)
     outer = [f for f, text in texts.items() if "pmean(" in text or _is_of_ranks(f, text)]
     yield from (f for f in outer if not any(f is not other and _holds(other, f) for other in outer))
 
