@@ -255,8 +255,8 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         return {"B": -1}, "the batch"
     if _is_divided_by_its_labels(reduction):
         return {"B": -1}, "the number of its labels"
-    if (again := _is_of_valid_positions(reduction)) is not None:
-        return again
+    if (valid := _is_of_valid_positions(reduction)) is not None:
+        return valid
     factor = factor_of(reduction)
     if factor is None:
         is_one_number = is_class_loss(reduction) or not reduction.integrand.symbol

@@ -80,7 +80,7 @@ class Arithmetic:
         if any(name in loop.resets for loop in over):
             window = over[-1].windows.get(name)
             if window is None or any(name in loop.resets for loop in over[:-1]):
-                return self.unknown()  # what is told every hundred steps makes up for nothing that was done before
+                return self.unknown()  # what is told every hundred steps makes up for nothing before it
             over = (*over[:-1], window)
         if isinstance(more, Number):
             return Count("rounds", loops=over) if more.value == 1 else self.unknown()
