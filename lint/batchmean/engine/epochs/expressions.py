@@ -168,6 +168,8 @@ class Expressions(Rounds):
         if loop is not None and isinstance(base, Unknown):
             loop.examples.setdefault(base.key, True)
             return Batch(loop, "array", about=about_named(base.name))
+        if loop is not None and isinstance(base, Run):
+            return Batch(loop, "array")  # of the numbers of the examples, `list(range(n))`
         if isinstance(base, Unknown) and _SIZES.search(base.name):
             by_name = isinstance(node.slice, ast.Name | ast.Constant)
             return (
