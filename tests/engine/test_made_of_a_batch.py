@@ -199,6 +199,7 @@ TOKENS = "F.cross_entropy(logits, y, ignore_index=pad)"
             f"loss = {TOKENS}\n        if weight:\n            loss = loss + weight * model.penalty()",
             ["BMN503"],
         ),
+        (f"loss = model.alpha * F.mse_loss(other, x) + (1 - model.alpha) * {TOKENS}", ["BMN503"]),
         # A weight may be what makes up for it; a sum over a count of all of them is right.
         (f"loss = weight * {TOKENS} + model.penalty()", []),
         ("loss = F.cross_entropy(logits, y) + model.penalty()", []),
