@@ -93,6 +93,15 @@ def test_a_list_with_something_of_each_example_is_a_batch(made: str, codes: list
     assert _codes(ACCUMULATED.format(made=made)) == codes
 
 
+def test_a_slice_of_the_numbers_of_the_examples_is_a_batch() -> None:
+    source = ACCUMULATED.format(made="labels = torch.tensor([data[i][1] for i in chosen])")
+    source = source.replace(
+        "    for index in range(100)",
+        "    order = list(range(len(data)))\n    for index in range(steps, 100)",
+    )
+    assert _codes(source.replace("pad, acc", "pad, steps, acc")) == ["BMN503"]
+
+
 LOSS = "F.cross_entropy(model(x), y)"
 
 
@@ -190,6 +199,7 @@ TOKENS = "F.cross_entropy(logits, y, ignore_index=pad)"
             f"loss = {TOKENS}\n        if weight:\n            loss = loss + weight * model.penalty()",
             ["BMN503"],
         ),
+        (f"loss = model.alpha * F.mse_loss(other, x) + (1 - model.alpha) * {TOKENS}", ["BMN503"]),
         # A weight may be what makes up for it; a sum over a count of all of them is right.
         (f"loss = weight * {TOKENS} + model.penalty()", []),
         ("loss = F.cross_entropy(logits, y) + model.penalty()", []),

@@ -37,6 +37,7 @@ from batchmean.engine.epochs.values import (
     Value,
     key_of,
 )
+from batchmean.engine.evidence.names import is_coefficient_name
 from batchmean.project import full_name
 
 _BATCH_SIZE: Final = re.compile(r"^(train_|val_|test_|eval_|mini_?)?(batch_?size|bs|bsz)$", re.I)
@@ -170,6 +171,8 @@ class Expressions(Rounds):
             if not is_one:  # of a permutation, say, which is gone through by its examples
                 loop.examples.setdefault(base.key, True)
             return Batch(loop, "array", about=about_named(base.name))
+        if loop is not None and isinstance(base, Run):
+            return Batch(loop, "array")  # of the numbers of the examples, `list(range(n))`
         if isinstance(base, Unknown) and _SIZES.search(base.name):
             by_name = isinstance(node.slice, ast.Name | ast.Constant)
             return (
@@ -229,7 +232,9 @@ class Expressions(Rounds):
         if isinstance(node.op, ast.Add):
             return self.plus(a, b)
         if isinstance(node.op, ast.Mult):
-            return self.times(a, b)
+            return _weighed(a, b) or _weighed(b, a) or self.times(a, b)
+        if isinstance(node.op, ast.Sub) and isinstance(a, Number) and _is_coefficient(b):
+            return b  # 1 - alpha
         if isinstance(node.op, ast.Div):
             return self.over(a, b, node)
         if isinstance(node.op, ast.FloorDiv) and isinstance(a, Count):
@@ -328,6 +333,17 @@ class Expressions(Rounds):
 def kept(base: Batch) -> About:
     """What a part of an array, or its elements in another shape, still say."""
     return base.about if base.about in ("mask", "ignored", "selected") else ""
+
+
+def _weighed(figure: Value, by: Value) -> Figure | None:
+    """A token mean with a weight, which has nothing to do with the number of the tokens, is one."""
+    if isinstance(figure, Figure) and figure.per_token and not figure.loops and _is_coefficient(by):
+        return altered(figure, shown=False, is_class_loss=False)
+    return None
+
+
+def _is_coefficient(value: Value) -> bool:
+    return isinstance(value, Unknown) and is_coefficient_name(value.name)
 
 
 def loop_of(value: Value) -> Loop | None:

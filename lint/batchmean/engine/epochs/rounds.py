@@ -152,7 +152,7 @@ class Rounds(Arithmetic):
             if isinstance(stop, Count) and stop.of in ("length", "batch") and stop.key:
                 loop.examples[stop.key] = True
             return Count("index", key="start", loops=(loop,))
-        return self.unknown()
+        return Count("index", key="start", loops=(loop,)) if len(bounds) == 2 else self.unknown()
 
     def drawn(self, value: Value, target: ast.expr, by: ast.expr) -> Value:
         """What a round draws itself: `x, y = get_batch("train")`, `batch = next(batches)`."""

@@ -85,6 +85,13 @@ PARTS: Final = Pattern(
     leaves="num_tokens length",
 )
 
+COEFFICIENTS: Final = Pattern(
+    r"(^|_)(alphas?|betas?|gammas?|lambdas?|lamda|lam|coefs?|coeffs?|coefficients?)(_|\d|$)",
+    why="what weighs one term of a loss against another is called so, and no count of what is in a batch",
+    takes="alpha kl_coef lambda_1 beta",
+    leaves="weight scale alphabet n_tokens",
+)
+
 SPREADS: Final = Pattern(
     r"(^|_)(log_?vars?|log_?sigmas?|log_?stds?|log_?variance|logv|lv)(_|\d|$)",
     why="a loss that is given a log-variance is a variational bound, and these are sums over a batch as often as means",
@@ -162,6 +169,12 @@ def is_count_name(names: tuple[str, ...]) -> bool:
 def is_part_name(names: tuple[str, ...]) -> bool:
     """Is a number of this name a weight, a temperature or a number of parts?"""
     return PARTS.is_any_of(names)
+
+
+@lru_cache(maxsize=4096)
+def is_coefficient_name(name: str) -> bool:
+    """Does a number of this name weigh terms of a loss against each other?"""
+    return COEFFICIENTS.is_any_of((name,))
 
 
 @lru_cache(maxsize=4096)
