@@ -9,8 +9,8 @@ class MeanOfPerplexities(TotalRule):
     ## What it finds
 
     The exponential of the loss of each batch, averaged over the batches: `total += math.exp(loss.item())` and then
-    `total / len(loader)`, or `np.mean` of a list of them. The exponential that every rank takes of its own loss, averaged
-    over the ranks.
+    `total / len(loader)`, or `np.mean` of a list of them. The exponential that every rank takes of its own loss,
+    averaged over the ranks.
 
     ## Why it matters
 
