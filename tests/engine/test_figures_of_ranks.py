@@ -171,3 +171,35 @@ def test_what_a_model_gives_for_its_loss_is_added_up_over_the_steps(
     statements: str, before: str, expected: list[str]
 ) -> None:
     assert codes(MODEL.format(statements, before)) == expected
+
+
+EXPONENTIALS = """
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+
+def mean_of_all(tensor):
+    dist.all_reduce(tensor, op=dist.ReduceOp.SUM)
+    return tensor / dist.get_world_size()
+
+def evaluate(model, loader):
+    total = 0
+    for step, (inputs, labels) in enumerate(loader):
+        total += F.cross_entropy(model(inputs), labels)
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("return mean_of_all(torch.exp(total / (step + 1)))", ["BMN505"]),
+        ("return torch.exp(mean_of_all(total / (step + 1)))", []),
+        ("return torch.exp(total / (step + 1))", []),
+        ("return mean_of_all(torch.exp(-total / (step + 1)))", []),
+        ("return get_all_reduce_mean(torch.exp(total / (step + 1)))", ["BMN505"]),
+    ],
+)
+def test_the_exponential_is_taken_after_the_mean_over_the_ranks(told: str, expected: list[str]) -> None:
+    found = check_source(EXPONENTIALS.format(told), select=["BMN505"]).findings
+    assert [finding.code for finding in found] == expected

@@ -9,7 +9,8 @@ class MeanOfPerplexities(TotalRule):
     ## What it finds
 
     The exponential of the loss of each batch, averaged over the batches: `total += math.exp(loss.item())` and then
-    `total / len(loader)`, or `np.mean` of a list of them.
+    `total / len(loader)`, or `np.mean` of a list of them. The exponential that every rank takes of its own loss,
+    averaged over the ranks.
 
     ## Why it matters
 
@@ -57,6 +58,11 @@ def perplexity(model, loader):
 """
 
     def message(self, event: Miscount) -> str:
+        if event.about == "ranks":
+            return (
+                "the perplexities of the ranks are averaged: never less than the perplexity of all, and more if "
+                "they differ; average the losses over the ranks, then take the exponential"
+            )
         return (
             "the perplexities of the batches are averaged: never less than the perplexity of all, and more the more "
             "the batches differ; average the losses over the examples, then take the exponential"

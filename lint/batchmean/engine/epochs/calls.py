@@ -10,6 +10,7 @@ from typing import Final, Literal
 from batchmean import operations
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import counts_valid
+from batchmean.engine.epochs.collectives import MEANS
 from batchmean.engine.epochs.expressions import loop_of
 from batchmean.engine.epochs.joining import joined
 from batchmean.engine.epochs.losses import UNSEEN
@@ -210,6 +211,9 @@ class Calls(Methods):
             return first
         if name == "shape" and isinstance(first, Batch | Unknown):
             return ShapeOf(first)
+        if name in MEANS and isinstance(first, Figure) and operations.function(full) is None:
+            if not first.loops and first.how != "epoch":
+                return self.mean_of_ranks(altered(first, ranks=node), node)
         operation = operations.function(full) or (
             operations.function(f"math.{name}") if full.startswith("math.") else None
         )

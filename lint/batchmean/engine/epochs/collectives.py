@@ -14,6 +14,8 @@ from batchmean.engine.epochs.values import Count, Figure, Function, Several, Val
 GATHERS: Final = frozenset("gather gather_for_metrics all_gather".split())
 """Methods that give what every rank holds, side by side."""
 REDUCES: Final = frozenset("reduce all_reduce".split())
+MEANS: Final = frozenset("all_reduce_mean allreduce_mean get_all_reduce_mean reduce_mean mean_reduce".split())
+"""What people call a helper that averages over the ranks."""
 _ASKED: Final = frozenset("op reduction reduce_op".split())
 """The arguments that say how the ranks are reduced."""
 
@@ -91,6 +93,9 @@ class Collectives(Losses):
     def mean_of_ranks(self, figure: Figure, node: ast.AST, about: str = "figures of ranks") -> Figure:
         """The mean over what the ranks hold."""
         done = altered(figure, ranks=None)
+        if figure.ranks is not None and figure.how == "perplexity" and not figure.loops:
+            text = "the exponential is taken on every rank, before the mean over the ranks"
+            return self._wrong(done, figure.given_by or node, "mean of perplexities", text, "ranks")
         if (
             figure.ranks is None
             or figure.loops

@@ -247,6 +247,14 @@ class Losses(Expressions):
             return altered(
                 x, how="perplexity", places=(*x.places, Place(node, "its exponential is taken of each batch"))
             )
+        if (
+            isinstance(x, Figure)
+            and x.how == "epoch"
+            and x.is_class_loss
+            and x.event is None
+            and not x.scaled
+        ):
+            return altered(x, how="perplexity", loop=None)  # of all batches: right, where there is one rank
         if isinstance(x, Figure):
             return self.unknown()
         return self.batch_of((x,))
