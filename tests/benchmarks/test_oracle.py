@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from batchmean.findings import Finding, Span
 
@@ -286,3 +288,30 @@ def test_a_program_that_fails_is_no_verdict() -> None:
     assert not found.ran
     assert "AxisError" in found.error
     assert not found.told
+
+
+@pytest.mark.heavy  # imports JAX
+def test_jax_without_its_compiler_computes_the_same() -> None:
+    jax = pytest.importorskip("jax")
+    text = (
+        "import jax\nimport jax.numpy as jnp\n\n\ndef f(x, m):\n"
+        "    p = jax.nn.softmax(x, axis=1)\n"
+        "    e = jnp.where(m[:, None] > 0, p * jax.nn.log_softmax(x, axis=1), 0.0)\n"
+        "    return jnp.stack([e.sum(axis=(1, 2)).mean(), jnp.max(x), (x**2).T[0].mean(), (m < 1).sum()])\n"
+    )
+    known = dataclasses.replace(
+        program("return x.mean()"),
+        text=text,
+        framework="jax",
+        entry="f(arg_logits, arg_mask)",
+        inputs={"logits": Input(("B", "V", "T"), "real"), "mask": Input(("B", "T"), "mask", "float")},
+        masked=True,
+    )
+    settings = judge.settings(known, SEED)
+    assert jax.default_backend() == "cpu"
+    for value, setting in zip(judge.run(text, known, settings), settings, strict=True):
+        x, m = setting.inputs["logits"], setting.inputs["mask"]
+        logp = log_softmax(x, 1)
+        elements = np.exp(logp) * logp * m[:, None]
+        wanted = [elements.sum(axis=(1, 2)).mean(), x.max(), (x**2).T[0].mean(), (m < 1).sum()]
+        assert np.allclose(value, wanted, rtol=1e-9)

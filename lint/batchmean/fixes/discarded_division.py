@@ -18,6 +18,8 @@ def rewrites(code: Code, event: Miscount) -> Iterator[Edits]:
     division = event.node
     if event.reduction is not None and not _divides_by_the_examples(event.reduction):
         raise Unfixable("the divisor is not shown to be the number of examples")
+    if event.reduction is not None and event.reduction.integrand.shape.is_moved:
+        raise Unfixable("the axes were moved: which of them holds the examples is not shown")
     name = dividend(division)
     if not isinstance(name, ast.Name) or not isinstance(division, ast.expr):
         raise Unfixable("what is divided is no plain name: assign the quotient to the loss")

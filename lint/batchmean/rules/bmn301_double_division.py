@@ -188,8 +188,8 @@ def _counts_the_flattened_examples(reduction: Reduction) -> bool:
     return axis is not None and bool(parts) and parts[0].is_same(axis)
 
 
-def _is_of_valid_positions(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
-    """Is a sum over the valid positions of all examples divided by their number, and by that of the examples?"""
+def _beside_the_valid(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
+    """What divides a sum over the valid positions of all examples, beside their number."""
     counts = list(reduction.counts())
     valid = next((atom for atom, power in counts if atom.role is Role.VALID and power == -1), None)
     others = [(atom, power) for atom, power in counts if atom is not valid]
@@ -255,8 +255,8 @@ def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None
         return {"B": -1}, "the batch"
     if _is_divided_by_its_labels(reduction):
         return {"B": -1}, "the number of its labels"
-    if (valid := _is_of_valid_positions(reduction)) is not None:
-        return valid
+    if (beside := _beside_the_valid(reduction)) is not None:
+        return beside
     factor = factor_of(reduction)
     if factor is None:
         is_one_number = is_class_loss(reduction) or not reduction.integrand.symbol

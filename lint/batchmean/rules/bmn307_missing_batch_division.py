@@ -212,6 +212,9 @@ class _Layout:
         others = [axis for axis in self._units()[1:] if axis.size != 1]
         if self.is_known and not all(any(axis.is_same(mine) for mine in counted) for axis in others):
             return None
+        summed = [axis for axis, how in self._reduction.units if how == "sum" and not self._is_support(axis)]
+        if not all(any(axis.is_same(mine) for mine in (self._axes[0], *counted)) for axis in summed):
+            return None  # and an axis that is summed by itself, of which nothing divides
         if self._reduction.mask is None:
             return {"B": 1}
         return {"n_valid": 1, "T": -1} if len(counted) == 1 else None

@@ -331,6 +331,8 @@ class Arithmetic:
                 kind = None  # a sum over what may be one example
             # A mean times a length is a sum over many, but several heads are no batches.
             shown = shown and (has_batches is not False if total.is_weighted else bool(has_batches))
+        elif kind is not None and total.loops[-1].has_batches is False:
+            shown = False  # of one example each, its means are rightly counted by the examples
         if (total.how, what) == ("sum", "examples"):
             self.rightly.add(node)
         if kind is None or node in self._right:

@@ -107,7 +107,9 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
     if isinstance(base, ModuleValue | BuiltinValue):
         return context.opaque()
     if isinstance(base, DictValue):
-        found = base.get(literal(index)) if isinstance(index, Const) else None
+        if not isinstance(index, Const):
+            return _by_default(context, base, index) or context.opaque(_hint(index))
+        found = base.get(literal(index))
         return found if found is not None else context.opaque(_hint(index))
     if isinstance(base, ShapeValue):
         return _shape_item(context, base, index)
@@ -134,6 +136,18 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
         return context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
     return _indexed(context, tensor, index, node)
+
+
+def _by_default(context: Context, table: DictValue, key: Value) -> Value | None:
+    """`{"mean": np.mean, "sum": np.sum}[how]`: the function for the default of `how`; others may ask for another."""
+    atom = key.single() if isinstance(key, Tensor) else None
+    usual = context.ledger.defaults.get(atom.key) if atom is not None else None
+    found = table.get(usual.value) if usual is not None else None
+    if not isinstance(found, BuiltinValue | ModuleValue):
+        return None
+    return BuiltinValue(
+        "the default", lambda args, kwargs, node: context.as_likely(context.call(found, args, kwargs, node))
+    )
 
 
 def _hint(index: Value) -> tuple[str, ...]:
