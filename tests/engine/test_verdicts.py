@@ -22,6 +22,24 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "a Gaussian that is fitted to all examples has no divergence for each of them",
+        """
+        from torch.distributions import Normal, kl_divergence
+        def f(codes, prior):
+            fitted = Normal(codes.mean(0), codes.std(0))
+            return kl_divergence(fitted, prior).mean()
+        """,
+    ),
+    Snippet(
+        "one that is given for each of them has",
+        """
+        from torch.distributions import Normal, kl_divergence
+        def f(means, stds, prior):
+            return kl_divergence(Normal(means, stds), prior).mean()
+        """,
+        ((4, "BMN104", "likely"),),
+    ),
+    Snippet(
         "a docstring that speaks of examples and classes alone says that a mask chooses examples",
         '''
         from torch.distributions import Categorical
