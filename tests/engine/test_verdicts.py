@@ -22,6 +22,17 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "a mask over positions is one in a loss of consistency, too",
+        """
+        import torch.nn.functional as F
+        def consistency(logits, target, mask):
+            logp = F.log_softmax(logits, -1) * mask[:, :, None]
+            losses = (logp * F.softmax(target, -1)).sum(-1)
+            return -losses.mean()
+        """,
+        ((6, "BMN201", "likely"),),
+    ),
+    Snippet(
         "a Gaussian that is fitted to all examples has no divergence for each of them",
         """
         from torch.distributions import Normal, kl_divergence
