@@ -21,7 +21,9 @@ def elementwise_distribution(call: Call, x: Value, scale: Value | None = None) -
     family = call.operation.extra or call.name
     shape = call.tensor(x).shape
     if scale is not None and shape.dropped == call.tensor(scale).shape.dropped == (0,):
-        family = f"{family} of a sample"  # fitted to all examples: what is told of it is told of its dimensions
+        family = (
+            f"{family} of a sample"  # fitted to all examples: what is told of it is told of its dimensions
+        )
     return DistributionValue(family, False, shape, place, _fresh_key(call))
 
 
