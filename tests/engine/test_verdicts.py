@@ -22,6 +22,35 @@ _TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n
 
 SNIPPETS = [
     Snippet(
+        "a mask over positions is one in a loss of consistency, too",
+        """
+        import torch.nn.functional as F
+        def consistency(logits, target, mask):
+            logp = F.log_softmax(logits, -1) * mask[:, :, None]
+            losses = (logp * F.softmax(target, -1)).sum(-1)
+            return -losses.mean()
+        """,
+        ((6, "BMN201", "likely"),),
+    ),
+    Snippet(
+        "a Gaussian that is fitted to all examples has no divergence for each of them",
+        """
+        from torch.distributions import Normal, kl_divergence
+        def f(codes, prior):
+            fitted = Normal(codes.mean(0), codes.std(0))
+            return kl_divergence(fitted, prior).mean()
+        """,
+    ),
+    Snippet(
+        "one that is given for each of them has",
+        """
+        from torch.distributions import Normal, kl_divergence
+        def f(means, stds, prior):
+            return kl_divergence(Normal(means, stds), prior).mean()
+        """,
+        ((4, "BMN104", "likely"),),
+    ),
+    Snippet(
         "a docstring that speaks of examples and classes alone says that a mask chooses examples",
         '''
         from torch.distributions import Categorical

@@ -107,12 +107,14 @@ def _is_another_kind(ledger: Ledger, reduction: Reduction) -> bool:
     places = [place.node for place in reduction.mask.places]
     of = [place.node for place in reduction.integrand.evidence]
     made = [ledger.origins[node] for node in places if node in ledger.origins]
-    functions = list(_functions_given(ledger, places))
-    texts = [*map(spelled_out, (*made, *of)), *(function.name for function in functions)]
-    if any(map(CHOICES.is_in, texts)):
+    if any(map(CHOICES.is_in, map(spelled_out, made))):
         return True
     if not reduction.mask.is_bare:
         return False
+    functions = list(_functions_given(ledger, places))
+    texts = [*map(spelled_out, of), *(function.name for function in functions)]
+    if any(map(CHOICES.is_in, texts)) and not _shows_positions(reduction):
+        return True
     if any(says_one_loss_each(ast.get_docstring(function) or "") for function in functions):
         return True
     before = reduction.steps[: reduction.mask.after_steps]
@@ -143,9 +145,15 @@ def _may_have_no_positions(reduction: Reduction) -> bool:
     integrand = reduction.integrand
     if not integrand.symbol or integrand.shape.position_of(integrand.support) != 1:
         return False
+    return not _shows_positions(reduction)
+
+
+def _shows_positions(reduction: Reduction) -> bool:
+    """Is an axis beside the examples and the classes shown, or anything flattened?"""
+    integrand = reduction.integrand
     mask = reduction.mask.shape if reduction.mask is not None else None
     shapes = [integrand.shape, *(step.shape for step in reduction.steps), mask]
-    return not any(shape is not None and _has_positions(shape, integrand.support) for shape in shapes)
+    return any(shape is not None and _has_positions(shape, integrand.support) for shape in shapes)
 
 
 def _has_positions(shape: Shape, support: Axis) -> bool:

@@ -19,7 +19,12 @@ def elementwise_distribution(call: Call, x: Value, scale: Value | None = None) -
     """Normal, Laplace, Beta ...: one independent variable per element, the event axis not summed."""
     place = call.place(f"{call.name} is one independent variable per element")
     family = call.operation.extra or call.name
-    return DistributionValue(family, False, call.tensor(x).shape, place, _fresh_key(call))
+    shape = call.tensor(x).shape
+    if scale is not None and shape.dropped == call.tensor(scale).shape.dropped == (0,):
+        family = (
+            f"{family} of a sample"  # fitted to all examples: what is told of it is told of its dimensions
+        )
+    return DistributionValue(family, False, shape, place, _fresh_key(call))
 
 
 def _fresh_key(call: Call) -> int:
