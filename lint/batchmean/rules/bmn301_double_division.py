@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
@@ -23,6 +23,9 @@ from batchmean.rules.docket import Docket, is_added_up
 if TYPE_CHECKING:
     from batchmean.fixes.code import Edits
     from batchmean.fixes.idiom import Idiom
+
+_CHUNK: Final = 32
+"""A number from here on that multiplies a mean may be the length of a chunk; a smaller one is a weight."""
 
 
 class DoubleDivision(MiscountRule):
@@ -110,8 +113,8 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
         return None  # withdrawn: its root was taken, say
     if reduction.integrand.symbol == "D":
         return None  # a latent KL over the number of nodes again is how graph autoencoders are weighted
-    if reduction.coefficient is not None and abs(reduction.coefficient) > 1:
-        return None  # a chunk's length that is written out makes a sum of the mean: `loss * 2048`
+    if reduction.coefficient is not None and abs(reduction.coefficient) >= _CHUNK:
+        return None  # it makes a sum of the mean: `loss * 2048`
     divided = _second_division(reduction)
     if divided is None:
         return None
