@@ -50,6 +50,13 @@ class MicrobatchTokenMean(TotalRule):
     | DeepSpeed | yes, unless `scale_wrt_gas=False` | the same, times the steps |
     | Keras 3's optimizers | yes, by `gradient_accumulation_steps` | the same, times the steps |
     | `optax.MultiSteps` | yes, unless `use_grad_mean=False` | the same, times the steps |
+    | Megatron-LM | yes, by the micro-batches, unless `calculate_per_token_loss` is set | with it, the sum and the count |
+    | torchtune's recipes (since the end of 2024) | no: the gradient is divided by the tokens of all micro-batches | the mean times its tokens |
+
+    Trainers for reinforcement learning leave the choice: in TRL's GRPO `loss_type="dapo"` counts the tokens of all
+    micro-batches and ranks, `"bnpo"` those of one micro-batch, `"grpo"` takes the mean of each sequence and
+    `"dr_grpo"` a constant; verl names the same ways in `loss_agg_mode` (`token-mean`, `seq-mean-token-mean`,
+    `seq-mean-token-sum`, `seq-mean-token-sum-norm`).
 
     ## When to suppress it
 
@@ -64,7 +71,7 @@ class MicrobatchTokenMean(TotalRule):
     name = "microbatch-token-mean"
     law = "split"
     preview = True
-    first_contact = (7, 7)
+    first_contact = (18, 18)
     kind = "micro-batch token mean"
     no_fix = "the count of all micro-batches or devices has to be taken before the first of them"
     summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"
