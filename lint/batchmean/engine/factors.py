@@ -215,7 +215,8 @@ class _Exponents:
                 self.assumes_rank = True  # of one example there is nothing to average
         if self._has_unnamed_mean:
             named = {name: min(power, -1) for name, power in named.items()}
-        if self._shape.item_of is not None and any(power < -1 for power in named.values()):
+        is_item = self._shape.item_of is not None and self._account.support == "averaged"
+        if is_item and any(power < -1 for power in named.values()):
             self.is_partial = True  # the first axis of a loop's items is not the first one of all
             return {}
         return named

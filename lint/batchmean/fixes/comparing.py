@@ -78,7 +78,7 @@ class _Account(NamedTuple):
 
     @property
     def is_average(self) -> bool:
-        units = self.factor.units if self.factor is not None else ()
+        units = self.factor.units if self.factor is not None and not self.factor.is_twice else ()
         return bool(units) and not any(power for _, power in units) and not self.valid
 
 
@@ -105,6 +105,7 @@ def signatures(reductions: Iterable[Reduction]) -> Iterator[Signature]:
 def _comparable(factor: Factor) -> Factor:
     """Of an unknown number of axes, one text tells more of them apart than another: only those that are off count."""
     off = tuple((name, power) for name, power in factor.units if power)
+    off = off or ((("one of them", -1),) if factor.is_twice else ())
     return replace(factor, units=off or (factor.units and (("B", 0),)))
 
 
