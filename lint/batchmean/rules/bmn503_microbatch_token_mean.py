@@ -50,8 +50,8 @@ class MicrobatchTokenMean(TotalRule):
     | DeepSpeed | yes, unless `scale_wrt_gas=False` | the same, times the steps |
     | Keras 3's optimizers | yes, by `gradient_accumulation_steps` | the same, times the steps |
     | `optax.MultiSteps` | yes, unless `use_grad_mean=False` | the same, times the steps |
-    | Megatron-LM | yes, by the micro-batches, unless `calculate_per_token_loss` is set | with it, the sum and the count |
-    | torchtune's recipes (since the end of 2024) | no: the gradient is divided by the tokens of all micro-batches | the mean times its tokens |
+    | Megatron-LM | yes, by the micro-batches, unless `calculate_per_token_loss` | with it, the sum and the count |
+    | torchtune's recipes | no: by the tokens of all micro-batches (since 2025) | the mean times its tokens |
 
     Trainers for reinforcement learning leave the choice: in TRL's GRPO `loss_type="dapo"` counts the tokens of all
     micro-batches and ranks, `"bnpo"` those of one micro-batch, `"grpo"` takes the mean of each sequence and
