@@ -13,7 +13,10 @@ _FIELDS: Final = {
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
 }
-_STATEMENTS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS: Final = (*FUNCTIONS, ast.ClassDef)
+BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields in which a statement has others, or handlers and cases that have them."""
 
 
 def nodes(root: ast.AST) -> Iterator[ast.AST]:
@@ -33,7 +36,7 @@ def statements(root: ast.AST) -> Iterator[ast.AST]:
     """The statements below a node, at any depth, in no order that is promised; expressions are not entered."""
     found: list[ast.AST] = [root]
     for node in found:
-        for name in _STATEMENTS:
+        for name in BLOCKS:
             for child in getattr(node, name, ()):
                 yield child
                 found.append(child)

@@ -1165,7 +1165,7 @@ SNIPPETS = [
                 print(running / len(loader.dataset), running / (i + 1))
                 print(running / seen)
         """,
-        ((10, "BMN501", "proved"),),
+        ((10, "BMN501", "likely"),),
     ),
     Snippet(
         "weighed losses: what the weights are is not known",

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+from batchmean.nodes import DEFINITIONS
 
 
 class Parts:
@@ -77,13 +77,13 @@ def _first_line(statement: ast.stmt) -> int:
 
 def _defines(statement: ast.stmt) -> bool:
     """Does it define a function or a class?"""
-    return any(isinstance(node, _DEFINITIONS) for node in _outside_functions(statement))
+    return any(isinstance(node, DEFINITIONS) for node in _outside_functions(statement))
 
 
 def _names(statement: ast.stmt) -> Iterator[str]:
     """The names of the module that it binds."""
     for node in _outside_functions(statement):
-        if isinstance(node, _DEFINITIONS):
+        if isinstance(node, DEFINITIONS):
             yield node.name
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
@@ -105,5 +105,5 @@ def _outside_functions(statement: ast.stmt) -> Iterator[ast.AST]:
     while todo:
         node = todo.pop()
         yield node
-        if not isinstance(node, _DEFINITIONS):
+        if not isinstance(node, DEFINITIONS):
             todo.extend(ast.iter_child_nodes(node))

@@ -177,6 +177,8 @@ def _is_divided_by_its_labels(reduction: Reduction) -> bool:
     labels, counts = reduction.integrand.labels, list(reduction.counts())
     if labels is None or reduction.rest != "mean" or len(counts) != 1 or labels.is_scalar:
         return False
+    if any(step.how == "sum" and not step.library for step in reduction.steps):
+        return False  # a sum over the examples, whatever is taken the mean of then
     atom, power = counts[0]
     if atom.role is not Role.COUNT or atom.shape is None:
         return False

@@ -25,13 +25,13 @@ from batchmean.engine.epochs.syntax import (
 from batchmean.engine.epochs.undivided import never
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
+from batchmean.nodes import FUNCTIONS
 
 _SETTING: Final = "gradient_accumulation_steps"
 _DIVIDES: Final = "this divides by the accumulation steps"
 _AVERAGES: Final = "this divides by the accumulation steps itself"
 MOST: Final = 50
 """So many calls of `backward` are looked at in one module."""
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def accumulations(
@@ -97,7 +97,7 @@ class Dividing:
                 self._called(node)
             if isinstance(node, ast.ClassDef) and is_automatic([node]):
                 self.lightning.update(
-                    m for m in node.body if isinstance(m, _FUNCTIONS) and m.name == "training_step"
+                    m for m in node.body if isinstance(m, FUNCTIONS) and m.name == "training_step"
                 )
             for value in _settings(node):
                 self.is_told = True
@@ -220,7 +220,7 @@ def _reads(function: ast.AST, name: str) -> bool:
 
 
 def _name_of(function: ast.AST) -> str:
-    return function.name if isinstance(function, _FUNCTIONS) else ""
+    return function.name if isinstance(function, FUNCTIONS) else ""
 
 
 def _twice(

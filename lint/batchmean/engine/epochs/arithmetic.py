@@ -330,9 +330,9 @@ class Arithmetic:
             if has_batches is False and not total.is_weighted:
                 kind = None  # a sum over what may be one example
             # A mean times a length is a sum over many, but several heads are no batches.
-            shown = shown and (has_batches is not False if total.is_weighted else bool(has_batches))
-        elif kind is not None and total.loops[-1].has_batches is False:
-            shown = False  # of one example each, its means are rightly counted by the examples
+            shown = shown and bool(has_batches)
+        elif kind is not None and not total.loops[-1].has_batches:
+            shown = False  # they may be of one example each, and rightly counted by the examples
         if (total.how, what) == ("sum", "examples"):
             self.rightly.add(node)
         if kind is None or node in self._right:
@@ -386,7 +386,8 @@ class Arithmetic:
             is_of_loop = by.key in loop.rounds or loop in by.loops
             return ("examples", False) if is_of_loop and total.how == "mean" and loop.may_count else None
         if isinstance(by, Count) and by.of == "batch" and by.key in loop.examples and loop.may_count:
-            return "examples", loop.examples[by.key] and by.shown  # all that a loop around this one gave
+            # All that a loop around this one gave: what goes through it in parts, or one by one.
+            return ("examples", loop.examples[by.key] and by.shown) if loop.has_batches is not False else None
         if isinstance(by, Count) and by.of == "length":
             if by.key in loop.rounds:
                 return ("rounds", by.shown) if not loop.breaks else None

@@ -24,9 +24,9 @@ from batchmean.engine.epochs.values import (
     Unknown,
     Value,
 )
+from batchmean.nodes import FUNCTIONS
 from batchmean.project import full_name
 
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MOST_ANCESTORS: Final = 8
 MOST_HEIRS: Final = 4
 """A class with more heirs is walked as it stands: what they make of it is unknown."""
@@ -45,7 +45,7 @@ class Classes(Calls):
     def method_of(self, instance: Instance, name: str) -> Function | None:
         for cls in self.line_of(instance.cls):
             for node in cls.node.body:
-                if isinstance(node, _FUNCTIONS) and node.name == name:
+                if isinstance(node, FUNCTIONS) and node.name == name:
                     is_static = any(last_name(d) == "staticmethod" for d in node.decorator_list)
                     return Function(node, cls.names, None if is_static else instance)
         return None
@@ -134,7 +134,7 @@ def is_abstract(cls: ast.ClassDef) -> bool:
     return any(
         any(last_name(d) == "abstractmethod" for d in method.decorator_list) or _only_raises(method)
         for method in cls.body
-        if isinstance(method, _FUNCTIONS)
+        if isinstance(method, FUNCTIONS)
     )
 
 

@@ -44,7 +44,7 @@ from batchmean.engine.epochs.values import (
 )
 from batchmean.engine.epochs.wanted import GIVEN, Wanted
 from batchmean.engine.evidence.names import is_plain_loss_name
-from batchmean.nodes import nodes
+from batchmean.nodes import FUNCTIONS, nodes
 from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
 
@@ -58,7 +58,6 @@ _DEFINING: Final = (
 )
 _MAX_HOPS: Final = 3
 """Over so many modules a name is imported again."""
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Walk(Classes):
@@ -326,7 +325,7 @@ class Walk(Classes):
         self.names[node.name] = cls
         self.classes.append(cls)
         for method in node.body:
-            if isinstance(method, _FUNCTIONS):
+            if isinstance(method, FUNCTIONS):
                 is_static = any(last_name(d) == "staticmethod" for d in method.decorator_list)
                 self._defined.append(Function(method, self.names, None if is_static else Instance(cls)))
 

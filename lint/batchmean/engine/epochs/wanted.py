@@ -10,10 +10,8 @@ from typing import Final
 from batchmean.engine.epochs.rounds import MAX_DEPTH
 from batchmean.engine.epochs.syntax import AnyFunction, is_automatic, is_trainer
 from batchmean.gate import accumulates, adds_up_here, compares_ranks, gives_figures, trains_ranks
-from batchmean.nodes import nodes
+from batchmean.nodes import BLOCKS, FUNCTIONS, nodes
 
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-_BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _MAKING: Final = re.compile(r"Loader|yield|Dataset|return\b")
 
 _RANKED: Final = re.compile(r"all_?reduce|gather|\breduce\(|sync_dist")
@@ -41,9 +39,9 @@ class Wanted:
         todo: list[ast.AST] = list(tree.body)
         while todo:
             node = todo.pop()
-            if isinstance(node, _FUNCTIONS):
+            if isinstance(node, FUNCTIONS):
                 functions.append(node)
-            for block in _BLOCKS:
+            for block in BLOCKS:
                 todo += getattr(node, block, ())
         texts = {f: "\n".join(lines[f.lineno - 1 : f.end_lineno]) for f in functions}
         words = {f: frozenset(_WORD.findall(text)) for f, text in texts.items()}
@@ -90,7 +88,7 @@ def _steps(tree: ast.Module, texts: Mapping[AnyFunction, str]) -> Iterator[AnyFu
     names = STEP_METHODS + TOLD_METHODS if is_synced else STEP_METHODS
     for node in nodes(tree):
         if isinstance(node, ast.ClassDef) and (is_trainer(node) or is_automatic([node])):
-            yield from (m for m in node.body if isinstance(m, _FUNCTIONS) and m.name in names)
+            yield from (m for m in node.body if isinstance(m, FUNCTIONS) and m.name in names)
     outer = [f for f, text in texts.items() if "pmean(" in text or _is_of_ranks(f, text)]
     yield from (f for f in outer if not any(f is not other and _holds(other, f) for other in outer))
 

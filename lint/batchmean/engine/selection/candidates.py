@@ -10,6 +10,7 @@ from itertools import count
 from typing import Final, TypeAlias
 
 from batchmean.gate import losses, makes_means, means_what_it_is_given, reduces, sums
+from batchmean.nodes import BLOCKS, FUNCTIONS
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -24,12 +25,10 @@ _MANY: Final = 200
 """More names than these are not looked for one by one."""
 _TURNS: Final = 6
 """After so many links of a chain, the calls of all functions are taken down."""
-_BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
-_NOTABLE: Final = frozenset((*_FUNCTIONS, *_IMPORTS, ast.ClassDef, ast.Assign))
+_NOTABLE: Final = frozenset((*FUNCTIONS, *_IMPORTS, ast.ClassDef, ast.Assign))
 _KINDS: Final[list[type[ast.AST]]] = [*ast.stmt.__subclasses__(), ast.ExceptHandler, ast.match_case]
-_BLOCKS_OF: Final = {kind: tuple(name for name in _BLOCKS if name in kind._fields) for kind in _KINDS}
+_BLOCKS_OF: Final = {kind: tuple(name for name in BLOCKS if name in kind._fields) for kind in _KINDS}
 
 
 class Candidates:
@@ -64,7 +63,7 @@ class Candidates:
         place: tuple[int, int | None] | None = None
         does = False
         for node in _notable(tree):
-            if isinstance(node, _FUNCTIONS):
+            if isinstance(node, FUNCTIONS):
                 functions.append(node)
                 inert.append(node)
             elif isinstance(node, _IMPORTS):
@@ -83,7 +82,7 @@ class Candidates:
             elif isinstance(node, ast.ClassDef):
                 lasting.update(id(inner) for inner in node.body)
                 for inner in node.body:
-                    if isinstance(inner, _FUNCTIONS):
+                    if isinstance(inner, FUNCTIONS):
                         owners.setdefault(inner.name, []).append(node.name)
                 if self.takes_logarithm(node):
                     takers.add(node.name)
@@ -274,7 +273,7 @@ def _own_statements(tree: ast.Module) -> Iterator[ast.stmt]:
         if isinstance(node, ast.stmt):
             yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            for block in _BLOCKS:
+            for block in BLOCKS:
                 todo.extend(reversed(getattr(node, block, ())))
 
 

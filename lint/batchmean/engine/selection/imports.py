@@ -12,13 +12,12 @@ from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import Functions, told
 from batchmean.gate import holds_a_loss, losses, makes_means, may_average_what_is_given, reduces, sums
-from batchmean.nodes import statements
+from batchmean.nodes import DEFINITIONS, statements
 from batchmean.project import Module, Project, full_name, imported
 
 MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
 _HELPERS: Final = re.compile(r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(")
-_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 MAX_HOPS: Final = 2
 """Through so many modules that hand a name on it is followed."""
 
@@ -153,7 +152,7 @@ def _read(module: Module, functions: Functions) -> _Read:
     for node in statements(module.tree):
         if isinstance(node, ast.ClassDef):
             classes[node.name] = node
-        if isinstance(node, _DEFINITIONS) and node.name in candidates.takers:
+        if isinstance(node, DEFINITIONS) and node.name in candidates.takers:
             if holds_a_loss("\n".join(lines[node.lineno - 1 : node.end_lineno])):
                 givers.add(node.name)
     while (

@@ -31,6 +31,7 @@ from batchmean.engine.selection.facts import (
     collect_bindings,
 )
 from batchmean.engine.syntax import DIVISIONS
+from batchmean.nodes import DEFINITIONS
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -43,9 +44,6 @@ _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 _UNRUN: Final = (ast.Raise, ast.Assert)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
-
-
-_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 _SCALERS: Final = effects.names(Effect.SCALES)
@@ -113,7 +111,7 @@ class Relevance:
             facts = Facts(node, len(found), len(found), outer, block)
             found.append(facts)
             is_compound = type(node) in COMPOUND
-            if isinstance(node, _DEFINITIONS):
+            if isinstance(node, DEFINITIONS):
                 facts.takes_logarithm = candidates.takes_logarithm(node)
                 collect(node, facts)
                 facts.until = sys.maxsize  # it loads names when it is called
@@ -142,7 +140,7 @@ class Relevance:
                     for a in o.args
                     if isinstance(a, ast.Name)
                 }
-            if not is_compound or isinstance(node, _DEFINITIONS):
+            if not is_compound or isinstance(node, DEFINITIONS):
                 continue
             inner = [*outer, facts]
             for name in BLOCKS:
@@ -205,7 +203,7 @@ class Relevance:
             elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
                 wanted = True
             else:
-                is_definition = isinstance(facts.node, _DEFINITIONS)
+                is_definition = isinstance(facts.node, DEFINITIONS)
                 wanted = facts in seeing and (is_definition or _reduces(facts, reducers, made))
             if wanted:
                 seeds.append(facts)
@@ -257,7 +255,7 @@ def _reduces(facts: Facts, *reducers: Set[str]) -> bool:
 
 def _scales(facts: Facts, *scalers: Set[str]) -> bool:
     """Does the statement multiply or divide something, or call what may do it?"""
-    if isinstance(facts.node, (ast.AugAssign, *_DEFINITIONS)):
+    if isinstance(facts.node, (ast.AugAssign, *DEFINITIONS)):
         return True
     if any(isinstance(o, ast.BinOp) and isinstance(o.op, SCALING) for o in facts.operations):
         return True
