@@ -232,22 +232,6 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
     + _repeated("\ng_# = g0", count)
     + "\n"
     + _function("t = g0(p)", result="-(p * np.log(t)).mean()"),
-    "functions that call the next": lambda count: HEAD
-    + "\n".join(f"def f{i}(p):\n    return f{i + 1}(p) + f{i + 1}(p)" for i in range(count))
-    + f"\ndef f{count}(p):\n    return {LOSS}\n",
-    "criteria that call the next": lambda count: HEAD
-    + "\n".join(f"class C{i}:\n    def m{i}(self, p):\n        return C{i + 1}().m{i + 1}(p)" for i in range(count))
-    + f"\nclass C{count}:\n    def m{count}(self, p):\n        return {LOSS}\n",
-    "batch losses that call the next": lambda count: HEAD
-    + "\n".join(f"def b{i}(m, x, y):\n    return b{i + 1}(m, x, y)" for i in range(count))
-    + f"\ndef b{count}(m, x, y):\n    return F.cross_entropy(m(x), y)\n"
-    + "def train(loader, m):\n    total = 0\n    for x, y in loader: total += b0(m, x, y).item()\n"
-    + "    return total / len(loader.dataset)\n",
-    "closures that call the one before": lambda count: _function(
-        "def g0(x): return np.log(x)",
-        "\n".join(f"def g{i}(x): return g{i - 1}(x)" for i in range(1, count)),
-        result=f"-(p * g{count - 1}(p)).mean()",
-    ),
     "methods that call each other": lambda count: f"{HEAD}class M:\n"
     + _repeated("    def m#(self, p):\n        return self.n#(p) + -(p * np.log(p)).mean()", count)
     + "\n"
@@ -359,6 +343,22 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
         count,
     )
     + "\n    return total\n",
+    "functions that call the next": lambda count: HEAD
+    + "\n".join(f"def f{i}(p):\n    return f{i + 1}(p) + f{i + 1}(p)" for i in range(count))
+    + f"\ndef f{count}(p):\n    return {LOSS}\n",
+    "criteria that call the next": lambda count: HEAD
+    + "\n".join(f"class C{i}:\n    def m{i}(self, p):\n        return C{i + 1}().m{i + 1}(p)" for i in range(count))
+    + f"\nclass C{count}:\n    def m{count}(self, p):\n        return {LOSS}\n",
+    "batch losses that call the next": lambda count: HEAD
+    + "\n".join(f"def b{i}(m, x, y):\n    return b{i + 1}(m, x, y)" for i in range(count))
+    + f"\ndef b{count}(m, x, y):\n    return F.cross_entropy(m(x), y)\n"
+    + "def train(loader, m):\n    total = 0\n    for x, y in loader: total += b0(m, x, y).item()\n"
+    + "    return total / len(loader.dataset)\n",
+    "closures that call the one before": lambda count: _function(
+        "def g0(x): return np.log(x)",
+        "\n".join(f"def g{i}(x): return g{i - 1}(x)" for i in range(1, count)),
+        result=f"-(p * g{count - 1}(p)).mean()",
+    ),
     **{
         name: lambda count, name=name: wide(count)[name]  # type: ignore[misc]
         for name in ("star imports", "branches of the module", "reductions of branches", "alternatives multiplied")
