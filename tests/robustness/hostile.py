@@ -343,9 +343,6 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
         count,
     )
     + "\n    return total\n",
-    "functions that call the next": lambda count: HEAD
-    + "\n".join(f"def f{i}(p):\n    return f{i + 1}(p) + f{i + 1}(p)" for i in range(count))
-    + f"\ndef f{count}(p):\n    return {LOSS}\n",
     "criteria that call the next": lambda count: HEAD
     + "\n".join(f"class C{i}:\n    def m{i}(self, p):\n        return C{i + 1}().m{i + 1}(p)" for i in range(count))
     + f"\nclass C{count}:\n    def m{count}(self, p):\n        return {LOSS}\n",
@@ -359,6 +356,9 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
         "\n".join(f"def g{i}(x): return g{i - 1}(x)" for i in range(1, count)),
         result=f"-(p * g{count - 1}(p)).mean()",
     ),
+    "functions that call the next": lambda count: HEAD
+    + "\n".join(f"def f{i}(p):\n    return f{i + 1}(p) + f{i + 1}(p)" for i in range(count))
+    + f"\ndef f{count}(p):\n    return {LOSS}\n",
     **{
         name: lambda count, name=name: wide(count)[name]  # type: ignore[misc]
         for name in ("star imports", "branches of the module", "reductions of branches", "alternatives multiplied")
