@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from batchmean.engine.domain.accounts import report_node
@@ -111,6 +111,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
     if theirs := ledger.imported_elsewhere:  # by the modules that it calls
         own = {name: module for name, module in imported.items() if _is_of_a_framework(module)}
         imported = own or theirs
+    of_torch = {name for name, module in imported.items() if module.partition(".")[0] == "torch"}
     for reduction in ledger.final():
         if not reduction.integrand.symbol:
             continue
@@ -123,7 +124,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             right.append(reduction)
             if factor is not None and reduction.per_batch and any(power > 0 for _, power in factor.units):
                 step = _blamed(reduction)
-                spells_dim = _spells_dim(imported, step.node)
+                spells_dim = _spells_dim(imported, of_torch, step.node)
                 too_large.append(SupportEvent(step.node, reduction, factor, step, spells_dim))
         elif is_class_loss(reduction) and divides_a_mean_by_the_support(reduction, factor):
             right.append(reduction)  # not the support's length but the second division is too much
@@ -135,7 +136,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             step = _blamed(reduction)
             if _is_weight_of_a_term(ledger, reduction, step):
                 continue
-            spells_dim = _spells_dim(imported, step.node)
+            spells_dim = _spells_dim(imported, of_torch, step.node)
             wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
@@ -216,17 +217,12 @@ def _is_chosen(other: Reduction, step: Step) -> bool:
     return bool(inner) and not any(ABOUT_SHAPE.is_in(spelled_out(d.node)) for d in inner[:1] if d.node)
 
 
-def _spells_dim(imported: Mapping[str, str], node: ast.AST) -> bool:
+def _spells_dim(imported: Mapping[str, str], of_torch: Set[str], node: ast.AST) -> bool:
     """Does the code here say `dim=`? The modules it calls decide, or else the imports of the file."""
-    every = [*map(_is_of_torch, imported.values())]
-    if not any(every):
+    if not of_torch:
         return False
-    used = [_is_of_torch(imported[n.id]) for n in nodes(node) if isinstance(n, ast.Name) and n.id in imported]
-    return any(used or every)
-
-
-def _is_of_torch(name: str) -> bool:
-    return name.partition(".")[0] == "torch"
+    used = {n.id for n in nodes(node) if isinstance(n, ast.Name) and n.id in imported}
+    return not used or not used.isdisjoint(of_torch)
 
 
 def _blamed(reduction: Reduction) -> Step:
