@@ -44,3 +44,24 @@ def spelled_out(node: ast.AST) -> str:
 def written_to(node: ast.Call) -> ast.Name | None:
     """The array that `np.multiply(x, m, out=x)` writes to."""
     return next((k.value for k in node.keywords if k.arg == "out" and isinstance(k.value, ast.Name)), None)
+
+
+def added_to(node: ast.stmt) -> tuple[str, type[ast.operator], ast.expr] | None:
+    """`x += y`, `x -= y`, `x = x + y`: the name, how, and what is added; None for all else."""
+    if isinstance(node, ast.AugAssign):
+        if isinstance(node.target, ast.Name) and isinstance(node.op, ast.Add | ast.Sub):
+            return node.target.id, type(node.op), node.value
+        return None
+    target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+    value = node.value if isinstance(node, ast.Assign) else None
+    if not isinstance(target, ast.Name) or not isinstance(value, ast.BinOp):
+        return None
+    if isinstance(value.op, ast.Add | ast.Sub) and _is_name(value.left, target.id):
+        return target.id, type(value.op), value.right
+    if isinstance(value.op, ast.Add) and _is_name(value.right, target.id):
+        return target.id, ast.Add, value.left
+    return None
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name

@@ -30,6 +30,11 @@ _DIFFERENTIATED: Final = (
 )  # fmt: skip
 """How a loss comes to an optimizer."""
 
+_PRODUCT: Final = re.compile(r"\*\s?(?:\w+\.)?log(?:2|1p|10)?\(|\blog(?:2|1p|10)?\([^\n]{1,80}?\)\s?\*")
+"""Something times a logarithm."""
+_OF_ITEMS: Final = ("-=", "+=", "sum(", "mean(")
+"""What adds up the numbers that a loop or a comprehension makes."""
+
 _BLANK: Final = re.compile(r"[^\S\n]*")
 
 
@@ -48,9 +53,13 @@ class _Lines:
         self._first = 0  # where its white space ends
         self._is_comment = False
         self._names_until = -1  # where a function that is defined here has its parenthesis
+        self._adds_items: bool | None = None
 
     def may_be_of_arrays(self, at: int) -> bool:
-        """Is it neither in a comment, nor the name of a function that is defined, nor `logger.log(` or `math.log(`?"""
+        """Is it neither in a comment, nor the name of a function that is defined, nor `logger.log(`?
+
+        `math.log(` takes a number: one of many, where such products are added up.
+        """
         text = self._text
         if not self._start <= at < self._end:
             self._read(at)
@@ -61,7 +70,11 @@ class _Lines:
         if text.endswith(_REPORTERS, self._first, at):
             return False
         # TensorFlow's takes arrays.
-        return text.endswith(".math.", self._first, at) or not text.endswith("math.", self._first, at)
+        if text.endswith(".math.", self._first, at) or not text.endswith("math.", self._first, at):
+            return True
+        if self._adds_items is None:
+            self._adds_items = adds_up_items(text)
+        return self._adds_items and _PRODUCT.search(text, self._start, self._end) is not None
 
     def _read(self, at: int) -> None:
         text = self._text
@@ -76,6 +89,13 @@ class _Lines:
         if text.startswith(("def ", "async def "), self._first):
             parenthesis = text.find("(", self._first, self._end)
             self._names_until = parenthesis if parenthesis >= 0 else self._end
+
+
+def adds_up_items(text: str) -> bool:
+    """Could a loop add up a loss number by number, a logarithm of each?"""
+    if "log" not in text or "for " not in text or not any(token in text for token in _OF_ITEMS):
+        return False
+    return _PRODUCT.search(text) is not None
 
 
 def names_codes(text: str) -> bool:
@@ -154,6 +174,8 @@ def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
         return True
     if not (preview or _is_about_stable_rules(text)):
         return False
+    if adds_up_items(text):
+        return True
     divides_a_mean = _divides_a_mean(text)
     if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
         return False
@@ -203,7 +225,7 @@ def holds_a_loss(text: str) -> bool:
 
 def reduces(text: str) -> bool:
     """Does the text take a mean, or divide a sum by a count?"""
-    return _takes_a_mean(text) or _divides_a_mean(text)
+    return _takes_a_mean(text) or _divides_a_mean(text) or adds_up_items(text)
 
 
 def may_average_what_is_given(text: str) -> bool:
@@ -225,7 +247,7 @@ def means_what_it_is_given(text: str) -> bool:
 
 def sums(text: str) -> bool:
     """Could the text sum something, which another part of the file divides?"""
-    return words.SUMMING.are_in(text)
+    return words.SUMMING.are_in(text) or adds_up_items(text)
 
 
 def is_about_masks(text: str) -> bool:

@@ -41,9 +41,10 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 from batchmean.engine.evidence.names import is_class_count_name
-from batchmean.engine.machine import binding, calls, conditions
+from batchmean.engine.machine import binding, calls, conditions, whole_sums
 from batchmean.engine.machine.attributes import attribute_of, find_method, starred
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.item_loops import Total
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.indexing import subscript
 from batchmean.engine.primitives.masking import comparison
@@ -394,4 +395,5 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.Yield: Evaluator._yield,
     ast.JoinedStr: Evaluator._formatted,
     ast.Call: Evaluator._call,
+    Total: whole_sums.total_of,
 }

@@ -33,7 +33,7 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, conditions
+from batchmean.engine.machine import binding, conditions, item_loops, whole_sums
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
@@ -257,6 +257,8 @@ class Interpreter(Following):
         return self._fork([((decision,), body), ((decision.negated(),), [])])
 
     def _for(self, node: ast.For | ast.AsyncFor) -> bool:
+        if isinstance(node, ast.For) and self._adds_up_items(node):
+            return True
         iterable = self.evaluate(node.iter)
         if is_product_over_shape(self, node, iterable):
             return True
@@ -268,6 +270,12 @@ class Interpreter(Following):
         binding.bind(self, node.target, self.element_of(iterable))
         self._either_way(node, node.body)
         return self._block(node.orelse)
+
+    def _adds_up_items(self, node: ast.For) -> bool:
+        """Does a loop through the items of arrays add up a loss, and no more? Then its sums are what it leaves."""
+        relevant = None if self._relevant is None else self._relevant.statements
+        reading = item_loops.read_loop(self, node, relevant)
+        return reading is not None and whole_sums.add_up(self, reading)
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)

@@ -19,7 +19,7 @@ def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value
     size = integer(classes)
     support = Axis(size)
     if classes is not None and size is None:
-        _length_of(call.tensor(classes), support)
+        length_of(call.tensor(classes), support)
     position = integer(axis)
     shape = tensor.shape.with_axis(-1 if position is None else position, support)
     place = call.place(f"{call.name} gives a one-hot target")
@@ -34,7 +34,7 @@ def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value
     )
 
 
-def _length_of(count: Tensor, axis: Axis) -> None:
+def length_of(count: Tensor, axis: Axis) -> None:
     """Record that `count` is the length of `axis`."""
     atom = count.single()
     if atom is None:
@@ -52,7 +52,7 @@ def eye(call: Call, n: Value, m: Value | None = None) -> Value:
     size = integer(classes)
     support = Axis(size)
     if size is None:
-        _length_of(call.tensor(classes), support)
+        length_of(call.tensor(classes), support)
     place = call.place("rows of the identity are one-hot targets")
     shape = Shape.of([Axis(), support])
     return from_atom(

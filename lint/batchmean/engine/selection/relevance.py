@@ -30,7 +30,7 @@ from batchmean.engine.selection.facts import (
     collect,
     collect_bindings,
 )
-from batchmean.engine.syntax import DIVISIONS
+from batchmean.engine.syntax import DIVISIONS, added_to
 from batchmean.nodes import DEFINITIONS
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -204,7 +204,9 @@ class Relevance:
                 wanted = True
             else:
                 is_definition = isinstance(facts.node, DEFINITIONS)
-                wanted = facts in seeing and (is_definition or _reduces(facts, reducers, made))
+                wanted = facts in seeing and (
+                    is_definition or _reduces(facts, reducers, made) or _adds_an_item(facts)
+                )
             if wanted:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
@@ -251,6 +253,15 @@ def _reduces(facts: Facts, *reducers: Set[str]) -> bool:
         if any(isinstance(o, ast.Call) and isinstance(o.func, ast.Call) for o in facts.operations):
             return True  # `getattr(loss, how)()`: what it calls a parameter may say by default
     return any(facts.calls_any(names) for names in reducers)
+
+
+def _adds_an_item(facts: Facts) -> bool:
+    """Does it add to a total what holds a logarithm, or a product, in each round of a loop?"""
+    if added_to(facts.node) is None or not any(isinstance(outer.node, LOOPS) for outer in facts.outer):
+        return False
+    return facts.takes_logarithm or any(
+        isinstance(o, ast.BinOp) and isinstance(o.op, ast.Mult) for o in facts.operations
+    )
 
 
 def _scales(facts: Facts, *scalers: Set[str]) -> bool:

@@ -1,0 +1,457 @@
+"""Loops through the items of arrays that add up a loss, read as the sum over the whole arrays.
+
+    for i in range(n):
+        for k in range(K):
+            loss -= y[i][k] * math.log(p[i][k])
+
+is `loss -= sum(y * log(p))` over two axes, and so are `zip`, `enumerate` and comprehensions in each other. Read is only
+what is the same for every item: no condition, no item of another round, nothing that the loop itself changes. All
+other loops are walked as they stand.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from typing import Final
+
+from batchmean import operations
+from batchmean.engine.domain.values import ModuleValue
+from batchmean.engine.machine.base import Machine
+from batchmean.engine.syntax import added_to
+from batchmean.nodes import nodes
+
+MAX_LEVELS: Final = 2
+"""So many loops in each other: examples and classes."""
+_MOST_STATEMENTS: Final = 16
+"""A loop whose body is longer does more than to add up a loss."""
+_ELEMENTWISE: Final = frozenset(
+    "log log1p exp clip extremum at_least number identity add subtract multiply divide negative xlogy"
+    " entropy_terms relative_entropy_terms".split()
+)
+"""The primitives that do to an array what they do to each of its numbers."""
+_LOGARITHMS: Final = frozenset("log log1p xlogy entropy_terms relative_entropy_terms".split())
+_METHODS: Final = frozenset("log item float clip clamp".split())
+_ENDS: Final = (ast.Break, ast.Continue, ast.Return, ast.Raise)
+_ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+
+
+class NotRead(Exception):
+    """The loop does something else."""
+
+
+class Total(ast.expr):
+    """The sum of what loops run through, as an expression over whole arrays."""
+
+    _fields = ("elements",)
+
+    def __init__(self, elements: ast.expr, reading: Reading, place: ast.expr) -> None:
+        super().__init__()
+        ast.copy_location(self, place)
+        self.elements = elements
+        self.reading = reading
+        self.place = place
+        self.is_inner = False
+        """Is it the sum within one round of the outer loop?"""
+
+
+@dataclass
+class Loop:
+    """One of the loops."""
+
+    index: str = ""
+    """The name that counts the rounds."""
+    extent: ast.expr | None = None
+    """How many rounds there are, if it is said."""
+
+
+@dataclass
+class Added:
+    """What a statement adds, in all rounds together."""
+
+    statement: ast.stmt
+    name: str
+    operator: type[ast.operator]
+    value: ast.expr | None
+    """The whole sum; None for a number that is the same in each round."""
+    number: ast.expr | None = None
+    levels: int = 0
+
+
+@dataclass
+class Reading:
+    """What is found out about a nest of loops while it is read."""
+
+    arrays: list[tuple[ast.expr, int]] = field(default_factory=list)
+    """The arrays that they run through, and how many axes deep."""
+    loops: list[Loop] = field(default_factory=list)
+    added: list[Added] = field(default_factory=list)
+    is_of_numbers: bool = False
+    """Does `math.log` show that the items are numbers?"""
+    is_of_rows: bool = False
+    """Does a product of two rows show that these are vectors, unless it is one of matrices?"""
+    takes_logarithm: bool = False
+
+    @property
+    def depth(self) -> int:
+        """How many axes the whole arrays have for sure."""
+        return max((depth for _, depth in self.arrays), default=0)
+
+
+class Reader:
+    """Reads loops; whatever is not understood raises `NotRead`."""
+
+    def __init__(self, context: Machine, relevant: Set[ast.AST] | None = None) -> None:
+        self._context = context
+        self._relevant = relevant
+        self._items: dict[str, tuple[ast.expr, int]] = {}
+        """For names within the loops: the whole array, and how many of its axes are gone."""
+        self._sums: dict[str, ast.expr] = {}
+        """Sums that are begun anew in each round of the outer loop."""
+        self._level = 0
+        self._loaded: set[str] = set()
+        self._stored: set[str] = set()
+        self.reading = Reading()
+
+    def loop(self, node: ast.For) -> None:
+        """Read a loop and those in it."""
+        if node.orelse or len(node.body) > _MOST_STATEMENTS:
+            raise NotRead
+        self.run_through(node.target, node.iter)
+        for statement in node.body:
+            self._context.spend()
+            if self._relevant is None or statement in self._relevant:
+                self._statement(statement)
+            else:
+                self._pass_over(statement)
+        self.leave()
+
+    def finish(self) -> Reading:
+        """The reading, if no name in it means something else from round to round."""
+        if not self.reading.takes_logarithm or self._loaded & self._stored:
+            raise NotRead
+        return self.reading
+
+    def run_through(self, target: ast.expr, iterable: ast.expr) -> None:
+        """Enter a loop: what its variables stand for."""
+        if self._level >= MAX_LEVELS or len(self.reading.loops) > self._level:
+            raise NotRead  # another one in its place may run through something else
+        loop = Loop()
+        self._bind(target, iterable, loop)
+        self.reading.loops.append(loop)
+        self._level += 1
+
+    def leave(self) -> None:
+        """Leave the innermost loop."""
+        self._level -= 1
+
+    def _bind(self, target: ast.expr, iterable: ast.expr, loop: Loop) -> None:
+        called = self._called(iterable) if isinstance(iterable, ast.Call) else ""
+        if isinstance(iterable, ast.Call) and called in ("range", "zip", "enumerate"):
+            if iterable.keywords or any(isinstance(a, ast.Starred) for a in iterable.args):
+                raise NotRead
+            given = iterable.args
+            if called == "range" and isinstance(target, ast.Name):
+                if len(given) == 2 and isinstance(given[0], ast.Constant) and given[0].value == 0:
+                    given = given[1:]
+                if len(given) != 1:
+                    raise NotRead
+                self._store(target.id)
+                loop.index = target.id
+                loop.extent = self._extent(given[0])
+                return
+            parts = target.elts if isinstance(target, ast.Tuple | ast.List) else []
+            if called == "zip" and len(parts) == len(given) > 0:
+                for part, row in zip(parts, given, strict=True):
+                    self._item(part, row)
+                return
+            if called == "enumerate" and len(given) == 1 and len(parts) == 2:
+                if not isinstance(parts[0], ast.Name):
+                    raise NotRead
+                self._store(parts[0].id)
+                loop.index = parts[0].id
+                self._bind(parts[1], given[0], Loop())
+                return
+            raise NotRead
+        self._item(target, iterable)
+
+    def _item(self, target: ast.expr, iterable: ast.expr) -> None:
+        if not isinstance(target, ast.Name):
+            raise NotRead
+        array = self._array(iterable)
+        if array is None or array[1] != self._level:
+            raise NotRead
+        self._note(array[0], self._level + 1)
+        self._store(target.id)
+        self._items[target.id] = array[0], self._level + 1
+
+    def _extent(self, node: ast.expr) -> ast.expr | None:
+        """The number of rounds; of `len(y[i])` the array says it."""
+        if isinstance(node, ast.Call) and self._called(node) == "len" and len(node.args) == 1:
+            array = self._array(node.args[0])
+            if array is not None and array[1] == self._level:
+                self._note(array[0], self._level + 1)
+                return None
+        if self._varies(node):
+            raise NotRead
+        return self._same(node)
+
+    def _note(self, array: ast.expr, depth: int) -> None:
+        if not any(known == depth and ast.dump(one) == ast.dump(array) for one, known in self.reading.arrays):
+            self.reading.arrays.append((array, depth))
+
+    def _store(self, name: str) -> None:
+        self._stored.add(name)
+        self._items.pop(name, None)
+        self._sums.pop(name, None)
+
+    def _statement(self, node: ast.stmt) -> None:
+        if isinstance(node, ast.For):
+            inner = len(self.reading.added)
+            self.loop(node)
+            self._end_sums(inner)
+            return
+        if (adding := added_to(node)) is not None:
+            self._add(node, *adding)
+            return
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if isinstance(node.value, ast.Constant) and node.value.value == 0:
+                self._store(name)
+                self._sums[name] = node.value
+                return
+            array = self._array(node.value)
+            if array is None and self._varies(node.value):
+                array = self.elements(node.value), self._level
+            elif array is None:
+                raise NotRead
+            self._store(name)
+            self._items[name] = array
+            return
+        raise NotRead
+
+    def _pass_over(self, node: ast.stmt) -> None:
+        """A statement that has nothing to do with a loss, but may end the round."""
+        for part in nodes(node):
+            self._context.spend()
+            if isinstance(part, _ENDS):
+                raise NotRead
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                self._store(part.id)
+
+    def _add(self, node: ast.stmt, name: str, operator: type[ast.operator], value: ast.expr) -> None:
+        self._stored.add(name)
+        if not self._varies(value):
+            same = self._same(value)
+            if name in self._sums:
+                raise NotRead
+            self.reading.added.append(Added(node, name, operator, None, same, self._level))
+            return
+        whole = self.linear(value)
+        if name in self._sums and self._level < MAX_LEVELS:
+            raise NotRead
+        self.reading.added.append(Added(node, name, operator, whole, levels=self._level))
+
+    def _end_sums(self, first: int) -> None:
+        """After an inner loop: what it added to a sum that is begun anew in each round is that sum."""
+        for added in self.reading.added[first:]:
+            if added.name not in self._sums:
+                continue
+            if not isinstance(self._sums[added.name], ast.Constant) or added.value is None:
+                raise NotRead
+            value = added.value
+            if added.operator is ast.Sub:
+                value = ast.copy_location(ast.UnaryOp(ast.USub(), value), value)
+            self._sums[added.name] = value
+            self.reading.added.remove(added)
+
+    def linear(self, node: ast.expr) -> ast.expr:
+        """What is added in all rounds together: the sum of elements, or sums of rows times what is always the same."""
+        if (total := self._inner(node)) is not None:
+            return total
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            return ast.copy_location(ast.UnaryOp(node.op, self.linear(node.operand)), node)
+        if isinstance(node, ast.BinOp) and self._holds_inner(node):
+            left, right = node.left, node.right
+            if isinstance(node.op, ast.Add | ast.Sub):
+                return ast.copy_location(ast.BinOp(self.linear(left), node.op, self.linear(right)), node)
+            if isinstance(node.op, ast.Mult) and not self._varies(left):
+                return ast.copy_location(ast.BinOp(self._same(left), node.op, self.linear(right)), node)
+            if isinstance(node.op, ast.Mult | ast.Div) and not self._varies(right):
+                return ast.copy_location(ast.BinOp(self.linear(left), node.op, self._same(right)), node)
+            raise NotRead
+        if self._level != MAX_LEVELS:
+            raise NotRead  # one number for each example: which of its axes it is along is not shown
+        return self._total(self.elements(node), node)
+
+    def _total(self, elements: ast.expr, place: ast.expr) -> Total:
+        return Total(elements, self.reading, place)
+
+    def _holds_inner(self, node: ast.expr) -> bool:
+        return any(
+            (isinstance(part, ast.Call) and (self._reduces(part) or self._is_method(part, "sum", "dot")))
+            or (isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult))
+            or (isinstance(part, ast.Name) and part.id in self._sums)
+            for part in nodes(node)
+            if isinstance(part, ast.expr)
+        )
+
+    def _inner(self, node: ast.expr) -> Total | ast.expr | None:
+        """The sum over the items of one round, in all rounds: `np.sum(y[i] * np.log(p[i]))`, `np.dot`, `sum(...)`."""
+        if isinstance(node, ast.Name) and node.id in self._sums:
+            found = self._sums[node.id]
+            if isinstance(found, ast.Constant):
+                raise NotRead
+            return found
+        if self._level != 1:
+            return None
+        rows: Sequence[ast.expr] = ()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            rows = node.left, node.right
+        elif isinstance(node, ast.Call) and not node.keywords:
+            given = node.args
+            is_one = len(given) == 1
+            if is_one and isinstance(given[0], ast.GeneratorExp | ast.ListComp) and self._reduces(node):
+                return self._inner_comprehension(given[0], node)
+            if is_one and self._reduces(node) == "sum":
+                return self._total(self.elements(given[0]), node)
+            if not given and isinstance(node.func, ast.Attribute) and node.func.attr == "sum":
+                return self._total(self.elements(node.func.value), node)
+            if len(given) == 2 and self._reduces(node) in ("matmul", "vdot"):
+                rows = given
+            elif is_one and isinstance(node.func, ast.Attribute) and node.func.attr == "dot":
+                rows = node.func.value, given[0]
+        if not rows:
+            return None
+        self.reading.is_of_rows = True
+        both = ast.BinOp(self.elements(rows[0]), ast.Mult(), self.elements(rows[1]))
+        return self._total(ast.copy_location(both, node), node)
+
+    def _inner_comprehension(self, node: ast.GeneratorExp | ast.ListComp, place: ast.expr) -> Total:
+        generator = node.generators[0]
+        if len(node.generators) != 1 or generator.ifs or generator.is_async:
+            raise NotRead
+        self.run_through(generator.target, generator.iter)
+        elements = self.elements(node.elt)
+        self.leave()
+        return self._total(elements, place)
+
+    def elements(self, node: ast.expr) -> ast.expr:
+        """The expression over whole arrays of which this one gives the items of each round."""
+        self._context.spend()
+        if isinstance(node, ast.Constant):
+            return node
+        array = self._array(node)
+        if array is not None:
+            if array[1] != self._level:
+                raise NotRead
+            self._note(array[0], self._level)
+            return array[0]
+        if not self._varies(node):
+            return self._same(node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, _ARITHMETIC):
+            both = ast.BinOp(self.elements(node.left), node.op, self.elements(node.right))
+            return ast.copy_location(both, node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            return ast.copy_location(ast.UnaryOp(node.op, self.elements(node.operand)), node)
+        if isinstance(node, ast.Call) and not node.keywords:
+            return self._call(node)
+        raise NotRead
+
+    def _call(self, node: ast.Call) -> ast.expr:
+        function = node.func
+        if isinstance(function, ast.Attribute) and self._varies(function.value):
+            if function.attr not in _METHODS:
+                raise NotRead
+            self.reading.takes_logarithm |= function.attr == "log"
+            function = ast.copy_location(
+                ast.Attribute(self.elements(function.value), function.attr, ast.Load()), function
+            )
+        else:
+            primitive = self._primitive(node)
+            if primitive not in _ELEMENTWISE:
+                raise NotRead
+            self.reading.takes_logarithm |= primitive in _LOGARITHMS
+            self.reading.is_of_numbers |= self._full_name(node).startswith("math.")
+        return ast.copy_location(ast.Call(function, [self.elements(a) for a in node.args], []), node)
+
+    def _array(self, node: ast.expr) -> tuple[ast.expr, int] | None:
+        """The whole array that an expression takes an item of by the variables of the loops, and how deep."""
+        indices: list[ast.expr] = []
+        base = node
+        while isinstance(base, ast.Subscript):
+            cut = base.slice
+            indices[:0] = cut.elts if isinstance(cut, ast.Tuple) else [cut]
+            base = base.value
+        if isinstance(base, ast.Name) and base.id in self._items:
+            array, depth = self._items[base.id]
+        elif _is_plain(base) and (indices or self._level == 0) and not self._varies(base):
+            array, depth = self._same(base), 0
+        else:
+            return None
+        for index in indices:
+            loops = self.reading.loops[: self._level]
+            is_next = isinstance(index, ast.Name) and depth < len(loops) and loops[depth].index == index.id
+            if not is_next:
+                return None
+            depth += 1
+        return array, depth
+
+    def _varies(self, node: ast.expr) -> bool:
+        """Does it hold a name that means something else in each round?"""
+        return any(
+            isinstance(part, ast.Name) and (part.id in self._items or part.id in self._stored)
+            for part in nodes(node)
+        )
+
+    def _same(self, node: ast.expr) -> ast.expr:
+        """What is the same in each round, taken down."""
+        self._loaded.update(part.id for part in nodes(node) if isinstance(part, ast.Name))
+        return node
+
+    def _called(self, node: ast.Call) -> str:
+        """Which function of Python's own is called."""
+        if not isinstance(node.func, ast.Name) or self._context.scope.find(node.func.id) is not None:
+            return ""
+        return node.func.id
+
+    def _full_name(self, node: ast.Call) -> str:
+        function = node.func
+        if isinstance(function, ast.Name) and self._called(node):
+            return f"builtins.{function.id}"
+        if not isinstance(function, ast.Name | ast.Attribute) or self._varies(function):
+            return ""
+        value = self._context.evaluate(function)
+        return value.name if isinstance(value, ModuleValue) else ""
+
+    def _primitive(self, node: ast.Call) -> str:
+        name = self._full_name(node)
+        operation = operations.function(name) if name else None
+        return operation.primitive if operation is not None else ""
+
+    def _reduces(self, node: ast.Call) -> str:
+        """The primitive that is called, if it sums or multiplies rows."""
+        primitive = self._primitive(node)
+        primitive = "sum" if primitive == "builtin_sum" else primitive
+        return primitive if primitive in ("sum", "matmul", "vdot") else ""
+
+    def _is_method(self, node: ast.Call, *names: str) -> bool:
+        return isinstance(node.func, ast.Attribute) and node.func.attr in names
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Is it a name, or an attribute of one, which gives the same array each time?"""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+def read_loop(context: Machine, node: ast.For, relevant: Set[ast.AST] | None) -> Reading | None:
+    """What a loop adds up, or None where it does something else."""
+    reader = Reader(context, relevant)
+    try:
+        reader.loop(node)
+        return reader.finish()
+    except NotRead:
+        return None
