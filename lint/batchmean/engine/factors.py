@@ -17,7 +17,7 @@ from batchmean.engine.domain.accounts import may_be_a_size, may_count
 from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.counting import counts_masked, over_everything
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Reduction, Role, Step, altered
+from batchmean.engine.domain.tensors import Atom, Reduction, Role, Step, altered
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -185,6 +185,9 @@ class _Exponents:
             elif atom.role is Role.OPAQUE:
                 if atom.key in self._axis.symbols:
                     self.support += exponent
+                elif (axis := self._measured_by(atom)) is not None:
+                    if not self._count_axis(axis, exponent):
+                        return False
                 elif exponent > 0 and may_be_a_size(atom, exponent):
                     return False
                 elif exponent < 0:
@@ -195,6 +198,10 @@ class _Exponents:
             elif atom.axis is None or not self._count_axis(atom.axis, exponent):
                 return False  # `x.size(dim)`: some axis, the code does not say which
         return True
+
+    def _measured_by(self, number: Atom) -> Axis | None:
+        """The axis whose length a number is shown to be."""
+        return next((axis for axis in self._shape.axes or () if number.key in axis.symbols), None)
 
     def units(self) -> dict[str, int]:
         """The powers of the units by name; an axis that was moved, or is counted from the right, may be any of them."""

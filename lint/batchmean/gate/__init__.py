@@ -32,7 +32,7 @@ _DIFFERENTIATED: Final = (
 
 _PRODUCT: Final = re.compile(r"\*\s?(?:\w+\.)?log(?:2|1p|10)?\(|\blog(?:2|1p|10)?\([^\n]{1,80}?\)\s?\*")
 """Something times a logarithm."""
-_OF_ITEMS: Final = ("-=", "+=", "sum(", "mean(")
+_OF_ITEMS: Final = re.compile(r"[-+]=|sum\(|mean\(|\b(\w{1,80}) = \1 [-+] ")
 """What adds up the numbers that a loop or a comprehension makes."""
 
 _BLANK: Final = re.compile(r"[^\S\n]*")
@@ -93,9 +93,9 @@ class _Lines:
 
 def adds_up_items(text: str) -> bool:
     """Could a loop add up a loss number by number, a logarithm of each?"""
-    if "log" not in text or "for " not in text or not any(token in text for token in _OF_ITEMS):
+    if "log" not in text or "for " not in text or _PRODUCT.search(text) is None:
         return False
-    return _PRODUCT.search(text) is not None
+    return _OF_ITEMS.search(text) is not None
 
 
 def names_codes(text: str) -> bool:

@@ -63,6 +63,13 @@ class Shape(Ends):
         shape._may_be_pairs = True
         return shape
 
+    def of_rank(self, rank: int) -> Shape:
+        """The shape as it is if the array has so many axes, which the code does not show."""
+        axes = [self.axis(position) for position in range(rank)]
+        shape = Shape.of([axis for axis in axes if axis is not None])
+        shape._turned = self
+        return shape
+
     def root(self) -> Shape:
         shape, above = self, self._root
         while above is not None:

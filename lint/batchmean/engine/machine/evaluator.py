@@ -307,6 +307,8 @@ class Evaluator(Machine):
         return self.scope.names.get(node.target.id, value)
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
+        if not isinstance(node, ast.SetComp) and (whole := whole_sums.array_of(self, node)) is not None:
+            return whole
         outer = self.scope
         path = self.path
         first = node.generators[0]

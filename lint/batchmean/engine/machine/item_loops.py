@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from batchmean import operations
 from batchmean.engine.domain.values import ModuleValue
@@ -37,6 +37,9 @@ _ENDS: Final = (ast.Break, ast.Continue, ast.Return, ast.Raise)
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 
 
+Comprehension: TypeAlias = ast.GeneratorExp | ast.ListComp
+
+
 class NotRead(Exception):
     """The loop does something else."""
 
@@ -53,7 +56,7 @@ class Total(ast.expr):
         self.reading = reading
         self.place = place
         self.is_inner = False
-        """Is it the sum within one round of the outer loop?"""
+        """Is it the sum of each round of the outer loop, for a list of them?"""
 
 
 @dataclass
@@ -92,11 +95,8 @@ class Reading:
     is_of_rows: bool = False
     """Does a product of two rows show that these are vectors, unless it is one of matrices?"""
     takes_logarithm: bool = False
-
-    @property
-    def depth(self) -> int:
-        """How many axes the whole arrays have for sure."""
-        return max((depth for _, depth in self.arrays), default=0)
+    assumes_rank: bool = False
+    """Is it not shown that the arrays have no more axes than the loops run through?"""
 
 
 class Reader:
@@ -110,6 +110,7 @@ class Reader:
         self._sums: dict[str, ast.expr] = {}
         """Sums that are begun anew in each round of the outer loop."""
         self._level = 0
+        self._is_inner = False
         self._loaded: set[str] = set()
         self._stored: set[str] = set()
         self.reading = Reading()
@@ -193,8 +194,6 @@ class Reader:
             if array is not None and array[1] == self._level:
                 self._note(array[0], self._level + 1)
                 return None
-        if self._varies(node):
-            raise NotRead
         return self._same(node)
 
     def _note(self, array: ast.expr, depth: int) -> None:
@@ -278,15 +277,18 @@ class Reader:
                 return ast.copy_location(ast.BinOp(self.linear(left), node.op, self.linear(right)), node)
             if isinstance(node.op, ast.Mult) and not self._varies(left):
                 return ast.copy_location(ast.BinOp(self._same(left), node.op, self.linear(right)), node)
-            if isinstance(node.op, ast.Mult | ast.Div) and not self._varies(right):
-                return ast.copy_location(ast.BinOp(self.linear(left), node.op, self._same(right)), node)
+            if isinstance(node.op, ast.Mult | ast.Div):
+                by = self._length_of_a_row(right) or self._same(right)
+                return ast.copy_location(ast.BinOp(self.linear(left), node.op, by), node)
             raise NotRead
         if self._level != MAX_LEVELS:
             raise NotRead  # one number for each example: which of its axes it is along is not shown
         return self._total(self.elements(node), node)
 
     def _total(self, elements: ast.expr, place: ast.expr) -> Total:
-        return Total(elements, self.reading, place)
+        total = Total(elements, self.reading, place)
+        total.is_inner = self._is_inner
+        return total
 
     def _holds_inner(self, node: ast.expr) -> bool:
         return any(
@@ -328,14 +330,23 @@ class Reader:
         both = ast.BinOp(self.elements(rows[0]), ast.Mult(), self.elements(rows[1]))
         return self._total(ast.copy_location(both, node), node)
 
-    def _inner_comprehension(self, node: ast.GeneratorExp | ast.ListComp, place: ast.expr) -> Total:
-        generator = node.generators[0]
-        if len(node.generators) != 1 or generator.ifs or generator.is_async:
-            raise NotRead
-        self.run_through(generator.target, generator.iter)
+    def _inner_comprehension(self, node: Comprehension, place: ast.expr) -> Total:
+        self.enter(node.generators)
         elements = self.elements(node.elt)
         self.leave()
         return self._total(elements, place)
+
+    def enter(self, generators: Sequence[ast.comprehension]) -> None:
+        """Enter the loops of a comprehension."""
+        for generator in generators:
+            if generator.ifs or generator.is_async:
+                raise NotRead
+            self.run_through(generator.target, generator.iter)
+
+    def rows(self, node: ast.expr) -> ast.expr:
+        """What a comprehension makes of one round, where that is a sum over a row, for all rounds."""
+        self._is_inner = True
+        return self.linear(node)
 
     def elements(self, node: ast.expr) -> ast.expr:
         """The expression over whole arrays of which this one gives the items of each round."""
@@ -405,8 +416,21 @@ class Reader:
             for part in nodes(node)
         )
 
+    def _length_of_a_row(self, node: ast.expr) -> ast.expr | None:
+        """`len(y[i])`, which is `len(y[0])`."""
+        if not (isinstance(node, ast.Call) and self._called(node) == "len" and len(node.args) == 1):
+            return None
+        array = self._array(node.args[0])
+        if array is None or array[1] != 1 or self._level != 1:
+            return None
+        self._note(*array)
+        first = ast.Subscript(array[0], ast.Constant(0), ast.Load())
+        return ast.copy_location(ast.Call(node.func, [ast.copy_location(first, node)], []), node)
+
     def _same(self, node: ast.expr) -> ast.expr:
         """What is the same in each round, taken down."""
+        if self._varies(node):
+            raise NotRead
         self._loaded.update(part.id for part in nodes(node) if isinstance(part, ast.Name))
         return node
 
@@ -453,5 +477,30 @@ def read_loop(context: Machine, node: ast.For, relevant: Set[ast.AST] | None) ->
     try:
         reader.loop(node)
         return reader.finish()
+    except NotRead:
+        return None
+
+
+def read_comprehension(context: Machine, node: Comprehension) -> tuple[Reading, ast.expr] | None:
+    """The array that a comprehension of two loops makes, or None where it does something else.
+
+    `[[... for ...] for ...]` has two axes, `[... for ... for ...]` their elements one after the other, and
+    `[sum(... for ...) for ...]` a sum for each row.
+    """
+    reader = Reader(context)
+    inner = node.elt
+    try:
+        if len(node.generators) == MAX_LEVELS:
+            reader.enter(node.generators)
+            elements = reader.elements(inner)
+        elif isinstance(inner, ast.GeneratorExp | ast.ListComp):
+            reader.enter([*node.generators, *inner.generators])
+            elements = reader.elements(inner.elt)
+        elif any(isinstance(part, ast.GeneratorExp | ast.ListComp) for part in nodes(inner)):
+            reader.enter(node.generators)
+            elements = reader.rows(inner)
+        else:
+            return None
+        return reader.finish(), elements
     except NotRead:
         return None

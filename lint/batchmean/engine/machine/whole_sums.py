@@ -15,12 +15,20 @@ from batchmean.engine.domain.tensors import Tensor
 from batchmean.engine.domain.values import Alternatives, Value
 from batchmean.engine.machine import binding
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.item_loops import MAX_LEVELS, Reading, Total
+from batchmean.engine.machine.item_loops import (
+    MAX_LEVELS,
+    Comprehension,
+    Reading,
+    Total,
+    read_comprehension,
+)
 from batchmean.engine.primitives.reducing import reduce
-from batchmean.engine.primitives.registry import Call
+from batchmean.engine.primitives.registry import PRIMITIVES, Call
 from batchmean.engine.primitives.targets import length_of
+from batchmean.engine.recognise.integrands import recognise
 
 _SUM: Final = "builtins.sum"
+_FLATTEN: Final = "numpy.ravel"
 _FIRST_ITEM: Final = ("index", "0")
 
 
@@ -54,26 +62,32 @@ def _is_loss(value: Value | None) -> bool:
 def _axes_of(context: Machine, reading: Reading) -> list[Axis]:
     """The axes that the loops run through, one for all arrays."""
     axes = [Axis() for _ in reading.loops]
-    shapes: list[tuple[Shape, int]] = []
+    shapes: list[Shape] = []
+    is_known = True
     for array, depth in reading.arrays:
         value = context.evaluate(array)
         if not isinstance(value, Tensor):
+            is_known = False
             continue
         if reading.is_of_numbers and depth == MAX_LEVELS:
             value.shape.set_rank(depth)
+        is_known = is_known and value.shape.rank is not None
         for position, axis in enumerate(axes[:depth]):
             if (own := value.shape.axis(position)) is not None:
                 axis.unite(own)
-        shapes.append((value.shape, depth))
-        if (atom := value.single()) is not None and len(axes) == MAX_LEVELS:
+        shapes.append(value.shape)
+        if (atom := value.single()) is not None:
             # `len(y[0])`, wherever it stands, is the length of any row.
             rows = context.items.setdefault(key_of(_FIRST_ITEM, atom.key), Shape())
             rows.unite(value.shape.without(AxesSpec.at(0)))
     for loop, axis in zip(reading.loops, axes, strict=True):
         if loop.extent is not None:
             length_of(context.as_tensor(context.evaluate(loop.extent)), axis)
-    for shape, _ in shapes:
+    for shape in shapes:
         shape.learn_rank()
+    # Of two loops each item is one number, and a product of rows is one: unless they run through larger arrays.
+    has_numbers = len(axes) == MAX_LEVELS or reading.is_of_rows
+    reading.assumes_rank = has_numbers and not (is_known or reading.is_of_numbers)
     return axes
 
 
@@ -86,18 +100,38 @@ def total_of(context: Machine, node: Total) -> Value:
 
 def _summed(context: Machine, node: Total, elements: Tensor) -> Value:
     reading = node.reading
-    array, is_assumed = laid_out(context, reading, elements)
+    array = laid_out(reading, elements)
     operation = operations.function(_SUM)
     assert operation is not None
     spec = AxesSpec.at(1) if node.is_inner else ALL_AXES
     result = reduce(Call(context, node.place, operation), array, spec, False, "sum")
-    return context.as_likely(result) if is_assumed else result
+    return context.as_likely(result) if reading.assumes_rank else result
 
 
-def laid_out(context: Machine, reading: Reading, elements: Tensor) -> tuple[Tensor, bool]:
-    """The elements over the axes of the loops, and whether it is an assumption that there are no others."""
-    is_whole = len(reading.loops) == MAX_LEVELS or reading.is_of_rows
-    if elements.shape.rank is not None or not is_whole:
-        return elements, False
-    axes = [elements.shape.axis(position) for position in range(MAX_LEVELS)]
-    return relabelled(elements, Shape.of([axis for axis in axes if axis is not None])), True
+def laid_out(reading: Reading, elements: Tensor) -> Tensor:
+    """The elements over the axes of the loops, and no others."""
+    if elements.shape.rank is not None or not (len(reading.loops) == MAX_LEVELS or reading.is_of_rows):
+        return elements
+    return relabelled(elements, elements.shape.of_rank(MAX_LEVELS))
+
+
+def array_of(context: Machine, node: Comprehension) -> Value | None:
+    """The array that a comprehension over the items of arrays makes, if that is a loss of each; None for all others."""
+    read = read_comprehension(context, node)
+    if read is None:
+        return None
+    reading, elements = read
+    _axes_of(context, reading)
+    value = context.evaluate(elements)
+    if not isinstance(value, Tensor):
+        return None
+    if value.reductions:
+        return value
+    array = laid_out(reading, value)
+    if recognise(array) is None or reading.assumes_rank:
+        return None
+    if len(node.generators) == MAX_LEVELS:
+        operation = operations.function(_FLATTEN)
+        assert operation is not None
+        return PRIMITIVES["flatten"](Call(context, node, operation), array)
+    return array

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import follows, mask_fact, may_be_a_size, reduced
-from batchmean.engine.domain.axes import AxesSpec
+from batchmean.engine.domain.axes import ALL_AXES, AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.distributions import log_sum_exp_atom
 from batchmean.engine.domain.masks import common_masks, mask_of
@@ -66,6 +66,8 @@ def _is_a_size(atom: Atom, power: float) -> bool:
 
 def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:
     """A sum or a mean over `axes`."""
+    if (flattened := _flattened(x, axes)) is not None and not keepdims:
+        x, axes = altered(x, shape=flattened), ALL_AXES
     shape = x.shape.without(axes, keepdims)
     accounts = opened(x, call.context.stack)
     has_support = any(r.integrand.symbol for r in accounts)
@@ -80,6 +82,15 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
         for r in accounts
     )
     return altered(result, reductions=updated, stack=x.stack)
+
+
+def _flattened(x: Tensor, axes: AxesSpec) -> Shape | None:
+    """The shape that was flattened into the one axis of an array, if all of it is reduced."""
+    own = x.shape.axes
+    if own is None or len(own) != 1 or x.reductions or not (axes.kind == "all" or axes.positions in ((0,), (-1,))):
+        return None
+    whole = own[0].root().whole
+    return whole if isinstance(whole, Shape) else None
 
 
 def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> Tensor:
