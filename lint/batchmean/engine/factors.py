@@ -281,8 +281,8 @@ class _Exponents:
 
     def _count_axis(self, axis: Axis, power: int) -> bool:
         """The length of one axis, or of those merged in it."""
-        axes = self._shape.axes
-        if axes and len(axes) == 1 and axes[0].is_same(axis) and axis.root().whole is not None:
+        flattened = axis.root().whole
+        if isinstance(flattened, Shape) and (self._shape.is_flat(flattened) or self._is_the_only(axis)):
             return self._count_elements(self._shape, power)  # the length of what was flattened
         whole = axis.is_same(self._axis) or self._place(axis) is not None
         for part in (axis,) if whole else axis.root().parts or (axis,):
@@ -306,6 +306,10 @@ class _Exponents:
             elif not self._count_apart(part, power):
                 return False
         return True
+
+    def _is_the_only(self, axis: Axis) -> bool:
+        axes = self._shape.axes
+        return axes is not None and len(axes) == 1 and axes[0].is_same(axis)
 
     def _count_apart(self, axis: Axis, power: int) -> bool:
         """An axis of this array that was reduced together with others."""

@@ -30,8 +30,11 @@ _DIFFERENTIATED: Final = (
 )  # fmt: skip
 """How a loss comes to an optimizer."""
 
-_PRODUCT: Final = re.compile(r"\*\s?(?:\w+\.)?log(?:2|1p|10)?\(|\blog(?:2|1p|10)?\([^\n]{1,80}?\)\s?\*")
-"""Something times a logarithm."""
+_LOGARITHM: Final = re.compile(r"log(?:2|1p|10)?\(")  # beginning with a letter it is found ten times as fast
+_TIMES: Final = re.compile(r"\*\s?(?:\w{1,20}\.)?$")
+_TIMED: Final = re.compile(r"[^\n]{1,80}?\)\s?\*")
+"""What stands before and behind a logarithm that is multiplied by something."""
+_NEAR: Final = 24
 _OF_ITEMS: Final = re.compile(r"[-+]=|sum\(|mean\(|\b(\w{1,80}) = \1 [-+] ")
 """What adds up the numbers that a loop or a comprehension makes."""
 
@@ -74,7 +77,7 @@ class _Lines:
             return True
         if self._adds_items is None:
             self._adds_items = adds_up_items(text)
-        return self._adds_items and _PRODUCT.search(text, self._start, self._end) is not None
+        return self._adds_items and _multiplies_a_logarithm(text, self._start, self._end)
 
     def _read(self, at: int) -> None:
         text = self._text
@@ -93,9 +96,19 @@ class _Lines:
 
 def adds_up_items(text: str) -> bool:
     """Could a loop add up a loss number by number, a logarithm of each?"""
-    if "log" not in text or "for " not in text or _PRODUCT.search(text) is None:
+    if "for " not in text or not _multiplies_a_logarithm(text, 0, len(text)):
         return False
     return _OF_ITEMS.search(text) is not None
+
+
+def _multiplies_a_logarithm(text: str, start: int, end: int) -> bool:
+    if "log" not in text:
+        return False
+    return any(
+        _TIMES.search(text, max(start, at - _NEAR), at) is not None or _TIMED.match(text, match.end(), end)
+        for match in _LOGARITHM.finditer(text, start, end)
+        for at in (match.start(),)
+    )
 
 
 def names_codes(text: str) -> bool:
@@ -174,11 +187,9 @@ def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
         return True
     if not (preview or _is_about_stable_rules(text)):
         return False
-    if adds_up_items(text):
-        return True
     divides_a_mean = _divides_a_mean(text)
     if not (divides_a_mean or _takes_a_mean(text) or means_what_it_is_given(text)):
-        return False
+        return adds_up_items(text)
     if divides_a_mean or is_about_masks(text) or means_what_it_is_given(text):
         return True
     makes_pairs = words.COLUMNS.are_in(text) or words.SHAPED.are_in(text)
@@ -197,7 +208,9 @@ def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
         return True
     if "Categorical" in text and ".logits" in text:
         return True
-    return "ross" in text and words.UNREDUCED.are_in(text)
+    if "ross" in text and words.UNREDUCED.are_in(text):
+        return True
+    return adds_up_items(text)
 
 
 def _is_about_stable_rules(text: str) -> bool:
