@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from benchmarks.oracle.steps import TAG, Axes, Steps
+from benchmarks.oracle.itemwise import Itemwise
+from benchmarks.oracle.steps import TAG, Axes
 
 
-class Plain(Steps):
+class Plain(Itemwise):
     """The plans without a mask."""
 
     def _plain(self) -> None:
@@ -34,9 +35,16 @@ class Plain(Steps):
             ("by name", 0.8),
             ("flattened", 2.0 if len(self.axes) > 1 else 0.0),
             ("contraction", 2.0 if self.built.operands and len(self.axes) == 2 and has_support else 0.0),
+            ("item by item", 4.0 if self._has_items and has_support else 0.0),
         ]
         how = self.c.pick("plan", [name for name, _ in plans], [weight for _, weight in plans])
         getattr(self, "_" + how.replace(" ", "_"))()
+
+    @property
+    def _has_items(self) -> bool:
+        """Is it a matrix of products, which a loop may take one by one? Traced arrays are not looped through."""
+        is_matrix = len(self.axes) == 2 and not self.is_turned
+        return bool(self.built.operands) and is_matrix and self.w.framework != "jax"
 
     def _mean(self) -> None:
         self._reduce("mean")

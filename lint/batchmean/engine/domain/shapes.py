@@ -63,9 +63,13 @@ class Shape(Ends):
         shape._may_be_pairs = True
         return shape
 
-    def of_rank(self, rank: int) -> Shape:
-        """The shape as it is if the array has so many axes, which the code does not show."""
-        axes = [self.axis(position) for position in range(rank)]
+    def of_rank(self, rank: int, *, counted_back: bool = False) -> Shape:
+        """The shape as it is if the array has so many axes, which the code does not show.
+
+        The last one is that which is known from the right, if it is `counted_back`, else from the left.
+        """
+        places = [*range(rank - 1), -1 if counted_back else rank - 1]
+        axes = [self.axis(position) for position in places]
         shape = Shape.of([axis for axis in axes if axis is not None])
         shape._turned = self
         return shape

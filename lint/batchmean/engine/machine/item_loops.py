@@ -31,7 +31,6 @@ _ELEMENTWISE: Final = frozenset(
     " entropy_terms relative_entropy_terms".split()
 )
 """The primitives that do to an array what they do to each of its numbers."""
-_LOGARITHMS: Final = frozenset("log log1p xlogy entropy_terms relative_entropy_terms".split())
 _METHODS: Final = frozenset("log item float clip clamp".split())
 _ENDS: Final = (ast.Break, ast.Continue, ast.Return, ast.Raise)
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
@@ -94,7 +93,6 @@ class Reading:
     """Does `math.log` show that the items are numbers?"""
     is_of_rows: bool = False
     """Does a product of two rows show that these are vectors, unless it is one of matrices?"""
-    takes_logarithm: bool = False
     assumes_rank: bool = False
     """Is it not shown that the arrays have no more axes than the loops run through?"""
 
@@ -130,7 +128,7 @@ class Reader:
 
     def finish(self) -> Reading:
         """The reading, if no name in it means something else from round to round."""
-        if not self.reading.takes_logarithm or self._loaded & self._stored:
+        if not self.reading.arrays or self._loaded & self._stored:
             raise NotRead
         return self.reading
 
@@ -375,7 +373,6 @@ class Reader:
         if isinstance(function, ast.Attribute) and self._varies(function.value):
             if function.attr not in _METHODS:
                 raise NotRead
-            self.reading.takes_logarithm |= function.attr == "log"
             function = ast.copy_location(
                 ast.Attribute(self.elements(function.value), function.attr, ast.Load()), function
             )
@@ -383,7 +380,6 @@ class Reader:
             primitive = self._primitive(node)
             if primitive not in _ELEMENTWISE:
                 raise NotRead
-            self.reading.takes_logarithm |= primitive in _LOGARITHMS
             self.reading.is_of_numbers |= self._full_name(node).startswith("math.")
         return ast.copy_location(ast.Call(function, [self.elements(a) for a in node.args], []), node)
 

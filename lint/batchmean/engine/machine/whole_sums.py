@@ -11,7 +11,7 @@ from batchmean.engine.domain.axes import ALL_AXES, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import relabelled
 from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Tensor
+from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import Alternatives, Value
 from batchmean.engine.machine import binding
 from batchmean.engine.machine.base import Machine
@@ -22,7 +22,7 @@ from batchmean.engine.machine.item_loops import (
     Total,
     read_comprehension,
 )
-from batchmean.engine.primitives.reducing import reduce
+from batchmean.engine.primitives.reducing import opened, reduce
 from batchmean.engine.primitives.registry import PRIMITIVES, Call
 from batchmean.engine.primitives.targets import length_of
 from batchmean.engine.recognise.integrands import recognise
@@ -112,7 +112,9 @@ def laid_out(reading: Reading, elements: Tensor) -> Tensor:
     """The elements over the axes of the loops, and no others."""
     if elements.shape.rank is not None or not (len(reading.loops) == MAX_LEVELS or reading.is_of_rows):
         return elements
-    return relabelled(elements, elements.shape.of_rank(MAX_LEVELS))
+    last = elements.shape.axis(-1)
+    is_support = last is not None and any(a.axis is not None and a.axis.is_same(last) for a in elements.atoms())
+    return relabelled(elements, elements.shape.of_rank(MAX_LEVELS, counted_back=is_support))
 
 
 def array_of(context: Machine, node: Comprehension) -> Value | None:
@@ -128,8 +130,12 @@ def array_of(context: Machine, node: Comprehension) -> Value | None:
     if value.reductions:
         return value
     array = laid_out(reading, value)
-    if recognise(array) is None or reading.assumes_rank:
+    if recognise(array) is None:
         return None
+    if reading.assumes_rank:
+        accounts = opened(array, context.stack)
+        likely = tuple(altered(r, integrand=altered(r.integrand, proved=False)) for r in accounts)
+        array = altered(array, reductions=likely)
     if len(node.generators) == MAX_LEVELS:
         operation = operations.function(_FLATTEN)
         assert operation is not None

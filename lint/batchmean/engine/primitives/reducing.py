@@ -87,7 +87,7 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
 def _flattened(x: Tensor, axes: AxesSpec) -> Shape | None:
     """The shape that was flattened into the one axis of an array, if all of it is reduced."""
     own = x.shape.axes
-    if own is None or len(own) != 1 or x.reductions or not (axes.kind == "all" or axes.positions in ((0,), (-1,))):
+    if own is None or len(own) != 1 or not (axes.kind == "all" or axes.positions in ((0,), (-1,))):
         return None
     whole = own[0].root().whole
     return whole if isinstance(whole, Shape) else None
