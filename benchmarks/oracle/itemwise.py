@@ -58,7 +58,10 @@ class Itemwise(Steps):
             with self.block.inside(heads[0], TAG):
                 add(self.c.pick("row by", (f"{n}.sum({a} * {b})", f"({a} * {b}).sum()")))
         elif how == "rows":
-            with self.block.inside(f"{rows}:", TAG), self.block.inside(f"for {t}, {q} in zip({ts}, {qs}):", TAG):
+            with (
+                self.block.inside(f"{rows}:", TAG),
+                self.block.inside(f"for {t}, {q} in zip({ts}, {qs}):", TAG),
+            ):
                 add(of_number)
         else:
             at = self.c.pick("item at", (f"[{i}, {j}]", f"[{i}][{j}]"))

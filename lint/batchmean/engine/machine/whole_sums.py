@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import Final
 
 from batchmean import operations
@@ -17,11 +18,13 @@ from batchmean.engine.machine import binding
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.item_loops import (
     MAX_LEVELS,
+    Added,
     Comprehension,
     Reading,
     Total,
     read_comprehension,
 )
+from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.reducing import opened, reduce
 from batchmean.engine.primitives.registry import PRIMITIVES, Call
 from batchmean.engine.primitives.targets import length_of
@@ -49,9 +52,14 @@ def add_up(context: Machine, reading: Reading) -> bool:
             value = total
         name = ast.copy_location(ast.Name(added.name, ast.Load()), added.statement)
         before = context.evaluate(name)
-        after = context.binary_values(added.operator, before, value or context.opaque(), added.statement)
-        binding.bind(context, name, after)
+        binding.bind(
+            context, name, context.lift(partial(_after, context, added), before, value or context.opaque())
+        )
     return True
+
+
+def _after(context: Machine, added: Added, before: Value, value: Value) -> Value:
+    return arithmetic.binary(context, added.operator, before, value, added.statement)
 
 
 def _is_loss(value: Value | None) -> bool:
@@ -113,7 +121,9 @@ def laid_out(reading: Reading, elements: Tensor) -> Tensor:
     if elements.shape.rank is not None or not (len(reading.loops) == MAX_LEVELS or reading.is_of_rows):
         return elements
     last = elements.shape.axis(-1)
-    is_support = last is not None and any(a.axis is not None and a.axis.is_same(last) for a in elements.atoms())
+    is_support = last is not None and any(
+        a.axis is not None and a.axis.is_same(last) for a in elements.atoms()
+    )
     return relabelled(elements, elements.shape.of_rank(MAX_LEVELS, counted_back=is_support))
 
 
