@@ -37,6 +37,7 @@ from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, move
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import stored_at
 from batchmean.engine.primitives import PRIMITIVES, Call
+from batchmean.engine.primitives.choosing import chosen_by_default
 from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.nodes import nodes
 from batchmean.operations.table import Operation
@@ -186,6 +187,8 @@ def call_method(
         return receiver.call(args, kwargs, node)
     if isinstance(receiver, DictValue) and name == "get" and args and isinstance(args[0], Const):
         return receiver.get(args[0].value) or context.opaque()
+    if isinstance(receiver, DictValue) and name == "get" and args:
+        return chosen_by_default(context, receiver, args[0]) or context.opaque()
     if isinstance(receiver, DictValue) and name in ("values", "items"):
         if name == "values":
             return TupleValue(tuple(value for _, value in receiver.items))

@@ -35,6 +35,7 @@ from batchmean.engine.domain.values import (
     Value,
 )
 from batchmean.engine.evidence.names import is_log_name, is_loss_name
+from batchmean.engine.primitives.choosing import chosen_by_default
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.syntax import spelled_out
 
@@ -108,7 +109,7 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         return context.opaque()
     if isinstance(base, DictValue):
         if not isinstance(index, Const):
-            return _by_default(context, base, index) or context.opaque(_hint(index))
+            return chosen_by_default(context, base, index) or context.opaque(_hint(index))
         found = base.get(literal(index))
         return found if found is not None else context.opaque(_hint(index))
     if isinstance(base, ShapeValue):
@@ -136,18 +137,6 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
         return context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
     return _indexed(context, tensor, index, node)
-
-
-def _by_default(context: Context, table: DictValue, key: Value) -> Value | None:
-    """`{"mean": np.mean, "sum": np.sum}[how]`: the function for the default of `how`; others may ask for another."""
-    atom = key.single() if isinstance(key, Tensor) else None
-    usual = context.ledger.defaults.get(atom.key) if atom is not None else None
-    found = table.get(usual.value) if usual is not None else None
-    if not isinstance(found, BuiltinValue | ModuleValue):
-        return None
-    return BuiltinValue(
-        "the default", lambda args, kwargs, node: context.as_likely(context.call(found, args, kwargs, node))
-    )
 
 
 def _hint(index: Value) -> tuple[str, ...]:

@@ -8,13 +8,13 @@ from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_atom
 from batchmean.engine.domain.values import (
     MAX_TOLD_APART,
-    BuiltinValue,
     Const,
     ListValue,
     ShapeValue,
     TupleValue,
     Value,
 )
+from batchmean.engine.primitives.choosing import by_default
 from batchmean.engine.primitives.registry import Call, integer, primitive
 
 
@@ -166,11 +166,8 @@ def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -
     usual = call.context.ledger.defaults.get(atom.key) if atom is not None else None
     if usual is not None and isinstance(usual.value, str):
         method = call.context.attribute(x, usual.value, call.node)  # type: ignore[arg-type]
-        if isinstance(method, BuiltinValue):
-            return BuiltinValue(
-                method.name,
-                lambda args, kwargs, node: call.context.as_likely(method.call(args, kwargs, node)),
-            )
+        if (usually := by_default(call.context, method)) is not None:
+            return usually
     if isinstance(name, Const) and isinstance(name.value, str):
         found = call.context.attribute(x, name.value, call.node)  # type: ignore[arg-type]
         return call.context.one_of([found, default]) if default is not None else found

@@ -96,6 +96,11 @@ class Candidates:
                     does = _makes_a_reducer(self._text(node))
                 if does:
                     reducers |= names
+            elif isinstance(node, ast.Assign) and _is_of_a_table(node.value):
+                # `self.reduce = {"mean": torch.mean}[reduction]`
+                names = {n for target in node.targets for n in _target_names(target, id(node) in lasting)}
+                if names and _makes_a_reducer(self._text(node)):
+                    reducers |= names
         for function in functions:
             if any(isinstance(node, ast.FunctionDef) for node in function.body):
                 # What a nested function captures.
@@ -212,6 +217,11 @@ class Candidates:
 
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
+
+
+def _is_of_a_table(node: ast.expr) -> bool:
+    """Is it a dictionary, or one of its items?"""
+    return isinstance(node.value if isinstance(node, ast.Subscript) else node, ast.Dict)
 
 
 def _makes_a_reducer(text: str) -> bool:

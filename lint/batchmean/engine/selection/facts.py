@@ -229,6 +229,8 @@ def _collect_call(node: ast.Call, facts: Facts) -> None:
         name = function.id
     elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Name):
         name = function.value.id  # LOSSES["hard"](...)
+    elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Attribute):
+        name = function.value.attr  # self.reducers[self.reduction](...)
     else:
         return
     facts.calls.add(name)
