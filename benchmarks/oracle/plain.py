@@ -205,7 +205,13 @@ class Plain(Itemwise):
             switch = self.block.option("reduction", "'mean'", ())
         self.x = self.c.pick(
             "looked up in",
-            (f"getattr({self.x}, {switch})()", f"{{'mean': {m}.mean, 'sum': {m}.sum}}[{switch}]({self.x})"),
+            (
+                f"getattr({self.x}, {switch})()",
+                f"{{'mean': {m}.mean, 'sum': {m}.sum}}[{switch}]({self.x})",
+                f"getattr({m}, {switch})({self.x})",
+                f"{{'mean': {m}.mean, 'sum': {m}.sum}}.get({switch}, {m}.mean)({self.x})",
+                f"{{'mean': lambda x: x.mean(), 'sum': lambda x: x.sum()}}[{switch}]({self.x})",
+            ),
         )
         self.axes = ()
         self.plan.append("mean of all")
