@@ -44,7 +44,7 @@ from batchmean.engine.evidence.names import is_class_count_name
 from batchmean.engine.machine import binding, calls, conditions, whole_sums
 from batchmean.engine.machine.attributes import attribute_of, find_method, starred
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.item_loops import Total
+from batchmean.engine.machine.items import Total
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.indexing import subscript
 from batchmean.engine.primitives.masking import comparison

@@ -13,105 +13,34 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
-from batchmean import operations
-from batchmean.engine.domain.values import ModuleValue
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.items import (
+    MAX_LEVELS,
+    Added,
+    Comprehension,
+    Items,
+    Loop,
+    NotRead,
+    Reading,
+    Total,
+)
 from batchmean.engine.syntax import added_to
 from batchmean.nodes import nodes
 
-MAX_LEVELS: Final = 2
-"""So many loops in each other: examples and classes."""
 _MOST_STATEMENTS: Final = 16
 """A loop whose body is longer does more than to add up a loss."""
-_ELEMENTWISE: Final = frozenset(
-    "log log1p exp clip extremum at_least number identity add subtract multiply divide negative xlogy"
-    " entropy_terms relative_entropy_terms".split()
-)
-"""The primitives that do to an array what they do to each of its numbers."""
-_METHODS: Final = frozenset("log item float clip clamp".split())
 _ENDS: Final = (ast.Break, ast.Continue, ast.Return, ast.Raise)
-_ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 
 
-Comprehension: TypeAlias = ast.GeneratorExp | ast.ListComp
-
-
-class NotRead(Exception):
-    """The loop does something else."""
-
-
-class Total(ast.expr):
-    """The sum of what loops run through, as an expression over whole arrays."""
-
-    _fields = ("elements",)
-
-    def __init__(self, elements: ast.expr, reading: Reading, place: ast.expr) -> None:
-        super().__init__()
-        ast.copy_location(self, place)
-        self.elements = elements
-        self.reading = reading
-        self.place = place
-        self.is_inner = False
-        """Is it the sum of each round of the outer loop, for a list of them?"""
-
-
-@dataclass
-class Loop:
-    """One of the loops."""
-
-    index: str = ""
-    """The name that counts the rounds."""
-    extent: ast.expr | None = None
-    """How many rounds there are, if it is said."""
-
-
-@dataclass
-class Added:
-    """What a statement adds, in all rounds together."""
-
-    statement: ast.stmt
-    name: str
-    operator: type[ast.operator]
-    value: ast.expr | None
-    """The whole sum; None for a number that is the same in each round."""
-    number: ast.expr | None = None
-    levels: int = 0
-
-
-@dataclass
-class Reading:
-    """What is found out about a nest of loops while it is read."""
-
-    arrays: list[tuple[ast.expr, int]] = field(default_factory=list)
-    """The arrays that they run through, and how many axes deep."""
-    loops: list[Loop] = field(default_factory=list)
-    added: list[Added] = field(default_factory=list)
-    is_of_numbers: bool = False
-    """Does `math.log` show that the items are numbers?"""
-    is_of_rows: bool = False
-    """Does a product of two rows show that these are vectors, unless it is one of matrices?"""
-    assumes_rank: bool = False
-    """Is it not shown that the arrays have no more axes than the loops run through?"""
-
-
-class Reader:
+class Reader(Items):
     """Reads loops; whatever is not understood raises `NotRead`."""
 
     def __init__(self, context: Machine, relevant: Set[ast.AST] | None = None) -> None:
-        self._context = context
+        super().__init__(context)
         self._relevant = relevant
-        self._items: dict[str, tuple[ast.expr, int]] = {}
-        """For names within the loops: the whole array, and how many of its axes are gone."""
-        self._sums: dict[str, ast.expr] = {}
-        """Sums that are begun anew in each round of the outer loop."""
-        self._level = 0
         self._is_inner = False
-        self._loaded: set[str] = set()
-        self._stored: set[str] = set()
-        self.reading = Reading()
 
     def loop(self, node: ast.For) -> None:
         """Read a loop and those in it."""
@@ -194,16 +123,9 @@ class Reader:
                 return None
         return self._same(node)
 
-    def _note(self, array: ast.expr, depth: int) -> None:
-        if not any(known == depth and ast.dump(one) == ast.dump(array) for one, known in self.reading.arrays):
-            self.reading.arrays.append((array, depth))
-
-    def _store(self, name: str) -> None:
-        self._stored.add(name)
-        self._items.pop(name, None)
-        self._sums.pop(name, None)
-
     def _statement(self, node: ast.stmt) -> None:
+        if not isinstance(node, ast.For):
+            self.measure(node)
         if isinstance(node, ast.For):
             inner = len(self.reading.added)
             self.loop(node)
@@ -218,13 +140,13 @@ class Reader:
                 self._store(name)
                 self._sums[name] = node.value
                 return
-            array = self._array(node.value)
+            array, before = self._array(node.value), self._size
             if array is None and self._varies(node.value):
                 array = self.elements(node.value), self._level
             elif array is None:
                 raise NotRead
             self._store(name)
-            self._items[name] = array
+            self._items[name], self._sizes[name] = array, self._size - before
             return
         raise NotRead
 
@@ -239,6 +161,7 @@ class Reader:
 
     def _add(self, node: ast.stmt, name: str, operator: type[ast.operator], value: ast.expr) -> None:
         self._stored.add(name)
+        self._varying.clear()
         if not self._varies(value):
             same = self._same(value)
             if name in self._sums:
@@ -346,126 +269,6 @@ class Reader:
         self._is_inner = True
         return self.linear(node)
 
-    def elements(self, node: ast.expr) -> ast.expr:
-        """The expression over whole arrays of which this one gives the items of each round."""
-        self._context.spend()
-        if isinstance(node, ast.Constant):
-            return node
-        array = self._array(node)
-        if array is not None:
-            if array[1] != self._level:
-                raise NotRead
-            self._note(array[0], self._level)
-            return array[0]
-        if not self._varies(node):
-            return self._same(node)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, _ARITHMETIC):
-            both = ast.BinOp(self.elements(node.left), node.op, self.elements(node.right))
-            return ast.copy_location(both, node)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            return ast.copy_location(ast.UnaryOp(node.op, self.elements(node.operand)), node)
-        if isinstance(node, ast.Call) and not node.keywords:
-            return self._call(node)
-        raise NotRead
-
-    def _call(self, node: ast.Call) -> ast.expr:
-        function = node.func
-        if isinstance(function, ast.Attribute) and self._varies(function.value):
-            if function.attr not in _METHODS:
-                raise NotRead
-            function = ast.copy_location(
-                ast.Attribute(self.elements(function.value), function.attr, ast.Load()), function
-            )
-        else:
-            primitive = self._primitive(node)
-            if primitive not in _ELEMENTWISE:
-                raise NotRead
-            self.reading.is_of_numbers |= self._full_name(node).startswith("math.")
-        return ast.copy_location(ast.Call(function, [self.elements(a) for a in node.args], []), node)
-
-    def _array(self, node: ast.expr) -> tuple[ast.expr, int] | None:
-        """The whole array that an expression takes an item of by the variables of the loops, and how deep."""
-        indices: list[ast.expr] = []
-        base = node
-        while isinstance(base, ast.Subscript):
-            cut = base.slice
-            indices[:0] = cut.elts if isinstance(cut, ast.Tuple) else [cut]
-            base = base.value
-        if isinstance(base, ast.Name) and base.id in self._items:
-            array, depth = self._items[base.id]
-        elif _is_plain(base) and (indices or self._level == 0) and not self._varies(base):
-            array, depth = self._same(base), 0
-        else:
-            return None
-        for index in indices:
-            loops = self.reading.loops[: self._level]
-            is_next = isinstance(index, ast.Name) and depth < len(loops) and loops[depth].index == index.id
-            if not is_next:
-                return None
-            depth += 1
-        return array, depth
-
-    def _varies(self, node: ast.expr) -> bool:
-        """Does it hold a name that means something else in each round?"""
-        return any(
-            isinstance(part, ast.Name) and (part.id in self._items or part.id in self._stored)
-            for part in nodes(node)
-        )
-
-    def _length_of_a_row(self, node: ast.expr) -> ast.expr | None:
-        """`len(y[i])`, which is `len(y[0])`."""
-        if not (isinstance(node, ast.Call) and self._called(node) == "len" and len(node.args) == 1):
-            return None
-        array = self._array(node.args[0])
-        if array is None or array[1] != 1 or self._level != 1:
-            return None
-        self._note(*array)
-        first = ast.Subscript(array[0], ast.Constant(0), ast.Load())
-        return ast.copy_location(ast.Call(node.func, [ast.copy_location(first, node)], []), node)
-
-    def _same(self, node: ast.expr) -> ast.expr:
-        """What is the same in each round, taken down."""
-        if self._varies(node):
-            raise NotRead
-        self._loaded.update(part.id for part in nodes(node) if isinstance(part, ast.Name))
-        return node
-
-    def _called(self, node: ast.Call) -> str:
-        """Which function of Python's own is called."""
-        if not isinstance(node.func, ast.Name) or self._context.scope.find(node.func.id) is not None:
-            return ""
-        return node.func.id
-
-    def _full_name(self, node: ast.Call) -> str:
-        function = node.func
-        if isinstance(function, ast.Name) and self._called(node):
-            return f"builtins.{function.id}"
-        if not isinstance(function, ast.Name | ast.Attribute) or self._varies(function):
-            return ""
-        value = self._context.evaluate(function)
-        return value.name if isinstance(value, ModuleValue) else ""
-
-    def _primitive(self, node: ast.Call) -> str:
-        name = self._full_name(node)
-        operation = operations.function(name) if name else None
-        return operation.primitive if operation is not None else ""
-
-    def _reduces(self, node: ast.Call) -> str:
-        """The primitive that is called, if it sums or multiplies rows."""
-        primitive = self._primitive(node)
-        primitive = "sum" if primitive == "builtin_sum" else primitive
-        return primitive if primitive in ("sum", "matmul", "vdot") else ""
-
-    def _is_method(self, node: ast.Call, *names: str) -> bool:
-        return isinstance(node.func, ast.Attribute) and node.func.attr in names
-
-
-def _is_plain(node: ast.expr) -> bool:
-    """Is it a name, or an attribute of one, which gives the same array each time?"""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name)
-
 
 def read_loop(context: Machine, node: ast.For, relevant: Set[ast.AST] | None) -> Reading | None:
     """What a loop adds up, or None where it does something else."""
@@ -486,6 +289,7 @@ def read_comprehension(context: Machine, node: Comprehension) -> tuple[Reading, 
     reader = Reader(context)
     inner = node.elt
     try:
+        reader.measure(node)
         if len(node.generators) == MAX_LEVELS:
             reader.enter(node.generators)
             elements = reader.elements(inner)

@@ -16,14 +16,8 @@ from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import Alternatives, Value
 from batchmean.engine.machine import binding
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.item_loops import (
-    MAX_LEVELS,
-    Added,
-    Comprehension,
-    Reading,
-    Total,
-    read_comprehension,
-)
+from batchmean.engine.machine.item_loops import read_comprehension
+from batchmean.engine.machine.items import MAX_LEVELS, Added, Comprehension, Reading, Total
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.reducing import opened, reduce
 from batchmean.engine.primitives.registry import PRIMITIVES, Call
