@@ -323,6 +323,13 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
         "t = np.log(p); " + _repeated("t = t * #", count, "; "), result="-t.mean()"
     ),
     "loops in loops": _many("for i in range(#):\n  for j in p: t = t * j"),
+    "losses item by item": _many(
+        "for i in range(n#):\n  for k in range(9): t -= y[i][k] * np.log(p[i][k])", "t / 9", "t = 0"
+    ),
+    "names within loops through items": _many(
+        "for a in p:\n  for b in a:\n    c = -np.log(b); d = c * 0.5; t += b * d + b * c", "t / 9", "t = 0"
+    ),
+    "sums of items of items": _many("z# = sum(sum(x * np.log(x) for x in r) for r in p)", "z1"),
     "loops over a tuple": _many("for i in (1, 2, 3, 4): t = t * i"),
     "branches of the module over two values": lambda count: HEAD
     + _repeated("if a# == 'x':\n    n = #\nelse:\n    n = -#", count)

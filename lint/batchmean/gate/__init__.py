@@ -31,7 +31,7 @@ _DIFFERENTIATED: Final = (
 """How a loss comes to an optimizer."""
 
 _LOGARITHM: Final = re.compile(r"log(?:2|1p|10)?\(")  # beginning with a letter it is found ten times as fast
-_TIMES: Final = re.compile(r"\*\s?(?:\w{1,20}\.)?$")
+_TIMES: Final = re.compile(r"(?:\*|(?<=\w )= -?)\s?(?:\w{1,20}\.)?$")
 _TIMED: Final = re.compile(r"[^\n]{1,80}?\)\s?\*")
 """What stands before and behind a logarithm that is multiplied by something."""
 _NEAR: Final = 24

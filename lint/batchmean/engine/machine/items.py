@@ -14,8 +14,10 @@ from batchmean.nodes import nodes
 
 MAX_LEVELS: Final = 2
 """So many loops in each other: examples and classes."""
-_MOST_NODES: Final = 160
-"""So many in one statement, and in what its names stand for."""
+_MOST_NODES: Final = 100
+"""So many in one statement."""
+_MOST_PARTS: Final = 64
+"""So many in all that is added up, with what the names in it stand for."""
 _ELEMENTWISE: Final = frozenset(
     "log log1p exp clip extremum at_least number identity add subtract multiply divide negative xlogy"
     " entropy_terms relative_entropy_terms".split()
@@ -126,7 +128,7 @@ class Items:
         """The expression over whole arrays of which this one gives the items of each round."""
         self._context.spend()
         self._size += 1 + (self._sizes.get(node.id, 0) if isinstance(node, ast.Name) else 0)
-        if self._size > _MOST_NODES:
+        if self._size > _MOST_PARTS:
             raise NotRead
         if isinstance(node, ast.Constant):
             return node

@@ -20,7 +20,7 @@ from batchmean.engine.machine.item_loops import read_comprehension
 from batchmean.engine.machine.items import MAX_LEVELS, Added, Comprehension, Reading, Total
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.reducing import opened, reduce
-from batchmean.engine.primitives.registry import PRIMITIVES, Call
+from batchmean.engine.primitives.registry import PRIMITIVES, Call, integer
 from batchmean.engine.primitives.targets import length_of
 from batchmean.engine.recognise.integrands import recognise
 
@@ -83,8 +83,11 @@ def _axes_of(context: Machine, reading: Reading) -> list[Axis]:
             rows = context.items.setdefault(key_of(_FIRST_ITEM, atom.key), Shape())
             rows.unite(value.shape.without(AxesSpec.at(0)))
     for loop, axis in zip(reading.loops, axes, strict=True):
-        if loop.extent is not None:
-            length_of(context.as_tensor(context.evaluate(loop.extent)), axis)
+        extent = context.evaluate(loop.extent) if loop.extent is not None else None
+        if (size := integer(extent)) is not None and size > 0:
+            axis.unite(Axis(size))
+        elif extent is not None:
+            length_of(context.as_tensor(extent), axis)
     for shape in shapes:
         shape.learn_rank()
     # Of two loops each item is one number, and a product of rows is one: unless they run through larger arrays.
