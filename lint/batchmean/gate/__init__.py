@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 from batchmean.gate import vocabulary as words
@@ -35,7 +36,9 @@ _TIMES: Final = re.compile(r"(?:\*|(?<=\w )= -?)\s?(?:\w{1,20}\.)?$")
 _TIMED: Final = re.compile(r"[^\n]{1,80}?\)\s?\*")
 """What stands before and behind a logarithm that is multiplied by something."""
 _NEAR: Final = 24
-_OF_ITEMS: Final = re.compile(r"[-+]=|sum\(|mean\(|\b(\w{1,80}) = \1 [-+] ")
+_ROUND: Final = 160
+"""So near behind the logarithm the sum or the loop of a comprehension stands."""
+_OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 """What adds up the numbers that a loop or a comprehension makes."""
 
 _BLANK: Final = re.compile(r"[^\S\n]*")
@@ -77,7 +80,7 @@ class _Lines:
             return True
         if self._adds_items is None:
             self._adds_items = adds_up_items(text)
-        return self._adds_items and _multiplies_a_logarithm(text, self._start, self._end)
+        return self._adds_items and any(True for _ in _multiplied_logarithms(text, self._start, self._end))
 
     def _read(self, at: int) -> None:
         text = self._text
@@ -96,19 +99,20 @@ class _Lines:
 
 def adds_up_items(text: str) -> bool:
     """Could a loop add up a loss number by number, a logarithm of each?"""
-    if "for " not in text or not _multiplies_a_logarithm(text, 0, len(text)):
-        return False
-    return _OF_ITEMS.search(text) is not None
-
-
-def _multiplies_a_logarithm(text: str, start: int, end: int) -> bool:
-    if "log" not in text:
+    if "for " not in text or "log" not in text:
         return False
     return any(
-        _TIMES.search(text, max(start, at - _NEAR), at) is not None or _TIMED.match(text, match.end(), end)
-        for match in _LOGARITHM.finditer(text, start, end)
-        for at in (match.start(),)
+        _OF_ITEMS.search(text, text.rfind("\n", 0, at) + 1, at + _ROUND) is not None
+        for at in _multiplied_logarithms(text, 0, len(text))
     )
+
+
+def _multiplied_logarithms(text: str, start: int, end: int) -> Iterator[int]:
+    """Where a logarithm stands that is multiplied by something, or has a name of its own to be multiplied later."""
+    for match in _LOGARITHM.finditer(text, start, end):
+        at = match.start()
+        if _TIMES.search(text, max(start, at - _NEAR), at) or _TIMED.match(text, match.end(), end):
+            yield at
 
 
 def names_codes(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from batchmean.engine.events import fraction
+from batchmean.engine.machine.items import Total
 from batchmean.rules.axes import ignores_its_mask, lacks_support, shows_axis, summing_step
 from batchmean.rules.support import SupportEvent
 
@@ -31,6 +32,8 @@ def use(event: SupportEvent) -> str:
         return "leave out this division"
     if step is not None and lacks_support(event.reduction, step):
         return 'use reduction="mean"' if step.library else "use .mean() instead of .sum() and this division"
+    if step is not None and isinstance(step.node, Total):
+        return "divide by the number of examples alone"
     if (step is not None and step.library) or event.step.library:
         if event.reduction.integrand.shape.rank == 1:
             return 'use reduction="sum" for one example of shape (V,)'

@@ -275,7 +275,7 @@ class Interpreter(Following):
         """Does a loop through the items of arrays add up a loss, and no more? Then its sums are what it leaves."""
         relevant = None if self._relevant is None else self._relevant.statements
         reading = item_loops.read_loop(self, node, relevant)
-        return reading is not None and whole_sums.add_up(self, reading)
+        return reading is not None and whole_sums.add_up(self, node, reading)
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)

@@ -44,7 +44,6 @@ class Total(ast.expr):
         ast.copy_location(self, place)
         self.elements = elements
         self.reading = reading
-        self.place = place
         self.is_inner = False
         """Is it the sum of each round of the outer loop, for a list of them?"""
 

@@ -23,13 +23,14 @@ from batchmean.engine.primitives.reducing import opened, reduce
 from batchmean.engine.primitives.registry import PRIMITIVES, Call, integer
 from batchmean.engine.primitives.targets import length_of
 from batchmean.engine.recognise.integrands import recognise
+from batchmean.nodes import nodes
 
 _SUM: Final = "builtins.sum"
 _FLATTEN: Final = "numpy.ravel"
 _FIRST_ITEM: Final = ("index", "0")
 
 
-def add_up(context: Machine, reading: Reading) -> bool:
+def add_up(context: Machine, node: ast.For, reading: Reading) -> bool:
     """Give the names what the loops leave them with; False, and nothing is changed, where there is no loss in it."""
     axes = _axes_of(context, reading)
     values: list[Value | None] = []
@@ -37,6 +38,7 @@ def add_up(context: Machine, reading: Reading) -> bool:
         values.append(context.evaluate(added.value) if added.value is not None else None)
     if not any(_is_loss(value) for value in values):
         return False
+    context.ledger.seen.update(nodes(node))
     for added, value in zip(reading.added, values, strict=True):
         if value is None and added.number is not None:
             total = context.as_tensor(context.evaluate(added.number))
@@ -109,7 +111,7 @@ def _summed(context: Machine, node: Total, elements: Tensor) -> Value:
     operation = operations.function(_SUM)
     assert operation is not None
     spec = AxesSpec.at(1) if node.is_inner else ALL_AXES
-    result = reduce(Call(context, node.place, operation), array, spec, False, "sum")
+    result = reduce(Call(context, node, operation), array, spec, False, "sum")
     return context.as_likely(result) if reading.assumes_rank else result
 
 
@@ -135,10 +137,12 @@ def array_of(context: Machine, node: Comprehension) -> Value | None:
     if not isinstance(value, Tensor):
         return None
     if value.reductions:
+        context.ledger.seen.update(nodes(node))
         return value
     array = laid_out(reading, value)
     if recognise(array) is None:
         return None
+    context.ledger.seen.update(nodes(node))
     if reading.assumes_rank:
         accounts = opened(array, context.stack)
         likely = tuple(altered(r, integrand=altered(r.integrand, proved=False)) for r in accounts)
