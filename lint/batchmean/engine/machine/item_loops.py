@@ -134,6 +134,9 @@ class Reader(Items):
         if (adding := added_to(node)) is not None:
             self._add(node, *adding)
             return
+        if isinstance(node, ast.If):
+            self._guard(node)
+            return
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             if isinstance(node.value, ast.Constant) and node.value.value == 0:
@@ -150,8 +153,50 @@ class Reader(Items):
             return
         raise NotRead
 
+    def _guard(self, node: ast.If) -> None:
+        """`if y[i][k] > 0:` before `y[i][k] * log(...)` is added: what it leaves out is zero."""
+        if _refuses(node):
+            return
+        if node.orelse:
+            raise NotRead
+        guarded = self._guarded(node.test)
+        if guarded is None:
+            raise NotRead
+        for statement in node.body:
+            adding = added_to(statement)
+            if adding is None or not self._holds(adding[2], guarded):
+                raise NotRead
+            self._add(statement, *adding)
+        self.reading.is_guarded = True
+
+    def _guarded(self, test: ast.expr) -> str | None:
+        """The item that is asked to be above zero, or not zero, as the text of its array."""
+        if isinstance(test, ast.Compare) and len(test.ops) == 1:
+            limit = test.comparators[0]
+            is_zero = isinstance(limit, ast.Constant) and limit.value == 0
+            if not (is_zero and isinstance(test.ops[0], ast.Gt | ast.NotEq)):
+                return None
+            test = test.left
+        array = self._array(test)
+        return ast.dump(array[0]) if array is not None and array[1] == self._level == MAX_LEVELS else None
+
+    def _holds(self, node: ast.expr, array: str) -> bool:
+        """Is an item of this array multiplied with all of the expression, or its logarithm taken?"""
+        while isinstance(node, ast.UnaryOp):
+            node = node.operand
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            return self._holds(node.left, array) or self._holds(node.right, array)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            return self._holds(node.left, array)
+        if isinstance(node, ast.Call) and len(node.args) == 1:
+            return self._holds(node.args[0], array)
+        found = self._array(node)
+        return found is not None and ast.dump(found[0]) == array
+
     def _pass_over(self, node: ast.stmt) -> None:
         """A statement that has nothing to do with a loss, but may end the round."""
+        if _refuses(node):
+            return
         for part in nodes(node):
             self._context.spend()
             if isinstance(part, _ENDS):
@@ -252,7 +297,15 @@ class Reader(Items):
         return self._total(ast.copy_location(both, node), node)
 
     def _inner_comprehension(self, node: Comprehension, place: ast.expr) -> Total:
-        self.enter(node.generators)
+        generator = node.generators[0]
+        if len(node.generators) != 1 or generator.is_async:
+            raise NotRead
+        self.run_through(generator.target, generator.iter)
+        for test in generator.ifs:
+            guarded = self._guarded(test)
+            if guarded is None or not self._holds(node.elt, guarded):
+                raise NotRead
+            self.reading.is_guarded = True
         elements = self.elements(node.elt)
         self.leave()
         return self._total(elements, place)
@@ -268,6 +321,15 @@ class Reader(Items):
         """What a comprehension makes of one round, where that is a sum over a row, for all rounds."""
         self._is_inner = True
         return self.linear(node)
+
+
+def _refuses(node: ast.stmt) -> bool:
+    """Does it raise an error for what is no input?"""
+    return (
+        isinstance(node, ast.If)
+        and not node.orelse
+        and all(isinstance(inner, ast.Raise) for inner in node.body)
+    )
 
 
 def read_loop(context: Machine, node: ast.For, relevant: Set[ast.AST] | None) -> Reading | None:

@@ -83,6 +83,8 @@ class Reading:
     """Does `math.log` show that the items are numbers?"""
     is_of_rows: bool = False
     """Does a product of two rows show that these are vectors, unless it is one of matrices?"""
+    is_guarded: bool = False
+    """Are some items left out, which are zero in right inputs?"""
     assumes_rank: bool = False
     """Is it not shown that the arrays have no more axes than the loops run through?"""
 
@@ -158,6 +160,8 @@ class Items:
             )
         else:
             primitive = self._primitive(node)
+            if primitive == "smallest" and sum(map(self._varies, node.args)) == 1 and len(node.args) == 2:
+                return self.elements(next(a for a in node.args if self._varies(a)))  # clipped from above
             if primitive not in _ELEMENTWISE:
                 raise NotRead
             self.reading.is_of_numbers |= self._full_name(node).startswith("math.")

@@ -94,7 +94,8 @@ def _axes_of(context: Machine, reading: Reading) -> list[Axis]:
         shape.learn_rank()
     # Of two loops each item is one number, and a product of rows is one: unless they run through larger arrays.
     has_numbers = len(axes) == MAX_LEVELS or reading.is_of_rows
-    reading.assumes_rank = has_numbers and not (is_known or reading.is_of_numbers)
+    is_shown = (is_known or reading.is_of_numbers) and not reading.is_guarded
+    reading.assumes_rank = has_numbers and not is_shown
     return axes
 
 
