@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from batchmean.engine import bounds
@@ -33,10 +34,11 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, conditions, item_loops, whole_sums
+from batchmean.engine.machine import binding, conditions, whole_sums
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
+from batchmean.engine.primitives.reducing import is_an_item
 from batchmean.engine.selection.relevance import acts, ends_path
 from batchmean.engine.syntax import discarded_dividend, written_to
 from batchmean.nodes import nodes
@@ -177,7 +179,12 @@ class Interpreter(Following):
     def _aug_assign(self, node: ast.AugAssign) -> None:
         before = self.evaluate(node.target)
         after = self.binary_values(type(node.op), before, self.evaluate(node.value), node)
-        binding.bind(self, node.target, after)
+        binding.bind(self, node.target, self.lift(partial(self._added_to, before), after))
+
+    def _added_to(self, before: Value, after: Value) -> Value:
+        """What a total is after an item was added: the items may be numbers, and then no axis of theirs is left."""
+        is_total = not (isinstance(before, Tensor) and before.shape.item_of is not None)
+        return self.computed() if is_total and isinstance(after, Tensor) and is_an_item(after) else after
 
     def _if(self, node: ast.If) -> bool:
         true, false = conditions.ways_of(self, node, node.body)
@@ -257,7 +264,8 @@ class Interpreter(Following):
         return self._fork([((decision,), body), ((decision.negated(),), [])])
 
     def _for(self, node: ast.For | ast.AsyncFor) -> bool:
-        if isinstance(node, ast.For) and self._adds_up_items(node):
+        relevant = None if self._relevant is None else self._relevant.statements
+        if isinstance(node, ast.For) and whole_sums.add_up(self, node, relevant):
             return True
         iterable = self.evaluate(node.iter)
         if is_product_over_shape(self, node, iterable):
@@ -270,12 +278,6 @@ class Interpreter(Following):
         binding.bind(self, node.target, self.element_of(iterable))
         self._either_way(node, node.body)
         return self._block(node.orelse)
-
-    def _adds_up_items(self, node: ast.For) -> bool:
-        """Does a loop through the items of arrays add up a loss, and no more? Then its sums are what it leaves."""
-        relevant = None if self._relevant is None else self._relevant.statements
-        reading = item_loops.read_loop(self, node, relevant)
-        return reading is not None and whole_sums.add_up(self, node, reading)
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)

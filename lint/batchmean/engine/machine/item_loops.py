@@ -41,6 +41,8 @@ class Reader(Items):
         super().__init__(context)
         self._relevant = relevant
         self._is_inner = False
+        self.added: list[Added] = []
+        """Not a part of the reading, which the sums in it know: no tree is to be left to the collector."""
 
     def loop(self, node: ast.For) -> None:
         """Read a loop and those in it."""
@@ -127,7 +129,7 @@ class Reader(Items):
         if not isinstance(node, ast.For):
             self.measure(node)
         if isinstance(node, ast.For):
-            inner = len(self.reading.added)
+            inner = len(self.added)
             self.loop(node)
             self._end_sums(inner)
             return
@@ -211,16 +213,16 @@ class Reader(Items):
             same = self._same(value)
             if name in self._sums:
                 raise NotRead
-            self.reading.added.append(Added(node, name, operator, None, same, self._level))
+            self.added.append(Added(node, name, operator, None, same, self._level))
             return
         whole = self.linear(value)
         if name in self._sums and self._level < MAX_LEVELS:
             raise NotRead
-        self.reading.added.append(Added(node, name, operator, whole, levels=self._level))
+        self.added.append(Added(node, name, operator, whole, levels=self._level))
 
     def _end_sums(self, first: int) -> None:
         """After an inner loop: what it added to a sum that is begun anew in each round is that sum."""
-        for added in self.reading.added[first:]:
+        for added in self.added[first:]:
             if added.name not in self._sums:
                 continue
             if not isinstance(self._sums[added.name], ast.Constant) or added.value is None:
@@ -229,7 +231,7 @@ class Reader(Items):
             if added.operator is ast.Sub:
                 value = ast.copy_location(ast.UnaryOp(ast.USub(), value), value)
             self._sums[added.name] = value
-            self.reading.added.remove(added)
+            self.added.remove(added)
 
     def linear(self, node: ast.expr) -> ast.expr:
         """What is added in all rounds together: the sum of elements, or sums of rows times what is always the same."""
@@ -332,12 +334,14 @@ def _refuses(node: ast.stmt) -> bool:
     )
 
 
-def read_loop(context: Machine, node: ast.For, relevant: Set[ast.AST] | None) -> Reading | None:
+def read_loop(
+    context: Machine, node: ast.For, relevant: Set[ast.AST] | None
+) -> tuple[Reading, list[Added]] | None:
     """What a loop adds up, or None where it does something else."""
     reader = Reader(context, relevant)
     try:
         reader.loop(node)
-        return reader.finish()
+        return reader.finish(), reader.added
     except NotRead:
         return None
 

@@ -78,7 +78,6 @@ class Reading:
     arrays: list[tuple[ast.expr, int]] = field(default_factory=list)
     """The arrays that they run through, and how many axes deep."""
     loops: list[Loop] = field(default_factory=list)
-    added: list[Added] = field(default_factory=list)
     is_of_numbers: bool = False
     """Does `math.log` show that the items are numbers?"""
     is_of_rows: bool = False

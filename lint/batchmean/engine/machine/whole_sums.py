@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Set
 from functools import partial
 from typing import Final
 
@@ -16,7 +17,7 @@ from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import Alternatives, Value
 from batchmean.engine.machine import binding
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.item_loops import read_comprehension
+from batchmean.engine.machine.item_loops import read_comprehension, read_loop
 from batchmean.engine.machine.items import MAX_LEVELS, Added, Comprehension, Reading, Total
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.reducing import opened, reduce
@@ -30,16 +31,20 @@ _FLATTEN: Final = "numpy.ravel"
 _FIRST_ITEM: Final = ("index", "0")
 
 
-def add_up(context: Machine, node: ast.For, reading: Reading) -> bool:
-    """Give the names what the loops leave them with; False, and nothing is changed, where there is no loss in it."""
+def add_up(context: Machine, node: ast.For, relevant: Set[ast.AST] | None) -> bool:
+    """Does a loop through the items of arrays add up a loss, and no more? Then the names have the sums it leaves."""
+    read = read_loop(context, node, relevant)
+    if read is None:
+        return False
+    reading, additions = read
     axes = _axes_of(context, reading)
     values: list[Value | None] = []
-    for added in reading.added:
+    for added in additions:
         values.append(context.evaluate(added.value) if added.value is not None else None)
     if not any(_is_loss(value) for value in values):
         return False
     context.ledger.seen.update(nodes(node))
-    for added, value in zip(reading.added, values, strict=True):
+    for added, value in zip(additions, values, strict=True):
         if value is None and added.number is not None:
             total = context.as_tensor(context.evaluate(added.number))
             lengths = Shape.of(axes[: added.levels])

@@ -202,7 +202,14 @@ def _added_up(call: Call, element: Value) -> Value:
     inner = call.tensor(element)
     if inner.reductions:
         return altered(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)
+    if is_an_item(inner):
+        return call.opaque()
     return relabelled(inner, inner.shape, "added up")
+
+
+def is_an_item(x: Tensor) -> bool:
+    """Is it one of those that a loop takes of an array, and may that be a number? Then their sum has no class axis."""
+    return x.shape.item_of is not None and not x.shape.rank and not x.reductions and bool(x.terms)
 
 
 @primitive
