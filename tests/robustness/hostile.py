@@ -327,7 +327,7 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
         "for i in range(n#):\n  for k in range(9): t -= y[i][k] * np.log(p[i][k])", "t / 9", "t = 0"
     ),
     "names within loops through items": _many(
-        "for a in p:\n  for b in a:\n    c = -np.log(b); t += b * c * 2", "t / 9", "t = 0"
+        "for row in p:\n  for prob in row:\n    log_prob = np.log(prob)\n    t -= prob * log_prob", "t / 9", "t = 0"
     ),
     "sums of items of items": _many("z# = sum(sum(x * np.log(x) for x in r) for r in p)", "z1"),
     "loops over a tuple": _many("for i in (1, 2, 3, 4): t = t * i"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from batchmean.engine import bounds
@@ -18,6 +17,7 @@ from batchmean.engine.domain.paths import TRUTHY, Decision, Path
 from batchmean.engine.domain.tensors import Tensor
 from batchmean.engine.domain.values import (
     MAX_TOLD_APART,
+    Alternatives,
     BuiltinValue,
     Case,
     Changes,
@@ -179,12 +179,12 @@ class Interpreter(Following):
     def _aug_assign(self, node: ast.AugAssign) -> None:
         before = self.evaluate(node.target)
         after = self.binary_values(type(node.op), before, self.evaluate(node.value), node)
-        binding.bind(self, node.target, self.lift(partial(self._added_to, before), after))
-
-    def _added_to(self, before: Value, after: Value) -> Value:
-        """What a total is after an item was added: the items may be numbers, and then no axis of theirs is left."""
-        is_total = not (isinstance(before, Tensor) and before.shape.item_of is not None)
-        return self.computed() if is_total and isinstance(after, Tensor) and is_an_item(after) else after
+        cases = after.values if isinstance(after, Alternatives) else (after,)
+        if any(type(case) is Tensor and is_an_item(case) for case in cases) and not _is_of_items(before):
+            after = (
+                self.computed()
+            )  # the items may be numbers, and then no axis of theirs is left in the total
+        binding.bind(self, node.target, after)
 
     def _if(self, node: ast.If) -> bool:
         true, false = conditions.ways_of(self, node, node.body)
@@ -350,6 +350,10 @@ class Interpreter(Following):
 
     def _ends_path(self, node: ast.stmt) -> bool:
         return False
+
+
+def _is_of_items(value: Value) -> bool:
+    return isinstance(value, Tensor) and value.shape.item_of is not None
 
 
 def _catches_import_errors(handler: ast.ExceptHandler) -> bool:

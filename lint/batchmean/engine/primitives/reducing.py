@@ -209,7 +209,7 @@ def _added_up(call: Call, element: Value) -> Value:
 
 def is_an_item(x: Tensor) -> bool:
     """Is it one of those that a loop takes of an array, and may that be a number? Then their sum has no class axis."""
-    return x.shape.item_of is not None and not x.shape.rank and not x.reductions and bool(x.terms)
+    return not x.reductions and x.shape.item_of is not None and not x.shape.rank and bool(x.terms)
 
 
 @primitive
