@@ -378,7 +378,7 @@ class Walk(Classes):
 
     def _if(self, node: ast.If) -> bool:
         self.evaluate(node.test)
-        before, names = self.sometimes, self.names
+        sometimes, names = self.sometimes, self.names
         self.sometimes |= _is_of_some_rounds(node.test)
         names.begin()
         true = self._block(node.body)
@@ -391,7 +391,7 @@ class Walk(Classes):
         if not false:
             names.apply(changes)
             return True
-        self.sometimes = before
+        self.sometimes = sometimes
         for name in {**changes, **others}:
             before = names.get(name)
             one, other = changes.get(name, before), others.get(name, before)
