@@ -442,3 +442,101 @@ def test_what_reads_a_file_gives_no_batches() -> None:
     """
     assert _all_codes(source.format(made="pickle.load(file)")) == []
     assert _all_codes(source.format(made="make_loader(file)")) == ["BMN502"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "codes"),
+    [
+        ("mu, logvar", ["BMN104"]),
+        ("mu.mean(dim=0), logvar.mean(dim=0)", ["BMN104"]),
+        ("mu.mean(dim=-1), logvar.mean(dim=-1)", []),
+        ("mu[:, 0], logvar[:, 0]", []),
+    ],
+)
+def test_a_latent_axis_that_is_gone_is_not_averaged(parts: str, codes: list[str]) -> None:
+    source = f"""
+    def divergence(mu, logvar):
+        m, v = {parts}
+        return (-0.5 * (1.0 + v - m.pow(2) - v.exp())).mean()
+    """
+    found = batchmean.check_source(textwrap.dedent(source), select=["BMN104"]).findings
+    assert [finding.code for finding in found] == codes
+
+
+@pytest.mark.parametrize(
+    ("kept", "codes"),
+    [
+        ("loss", ["BMN202"]),
+        ("torch.masked_select(loss, mask)", []),
+        ("loss.masked_select(mask)", []),
+        ("loss.masked_select(others)", []),
+        ("loss[mask]", []),
+    ],
+)
+def test_what_a_condition_selects_is_not_all(kept: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+
+    def distillation(student, teacher, mask, others):
+        loss = -(torch.softmax(teacher, dim=-1) * torch.log_softmax(student, dim=-1)).sum(-1)
+        loss = {kept}
+        return loss.sum() / mask.sum()
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("weight", "codes"), [("", ["BMN202"]), ("weight=None, ", ["BMN202"]), ("weight, ", [])]
+)
+def test_the_weights_of_the_classes_may_leave_out_the_padding(weight: str, codes: list[str]) -> None:
+    source = f"""
+    from torch import nn
+
+    def evaluate(scores, targets, weight, PAD):
+        criterion = nn.NLLLoss({weight}reduction="sum")
+        return criterion(scores, targets) / targets.ne(PAD).sum()
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("given", "codes"),
+    [
+        ("log_probs, old_log_probs.exp()", ["BMN103"]),
+        ("action_log_probs, old_action_log_probs.exp()", []),
+        ("action_log_probs.log_softmax(-1), old_action_log_probs", ["BMN103"]),
+    ],
+)
+def test_one_action_for_each_example_has_no_classes(given: str, codes: list[str]) -> None:
+    source = f"""
+    from torch import nn
+
+    def divergence(log_probs, old_log_probs, action_log_probs, old_action_log_probs):
+        return nn.KLDivLoss()({given})
+    """
+    found = batchmean.check_source(textwrap.dedent(source), select=["BMN103"]).findings
+    assert [finding.code for finding in found] == codes
+
+
+@pytest.mark.parametrize(
+    ("told", "codes"),
+    [
+        ("seen += 1", ["BMN504"]),
+        ("if (i + 1) % accumulation_steps == 0:\n    seen += 1\n    print(total / seen)", []),
+        ("if (i + 1) % accumulation_steps != 0:\n    continue\nseen += 1\nprint(total / seen)", []),
+        ("if i % 100 == 0:\n    print(i)\nseen += 1", ["BMN504"]),
+    ],
+)
+def test_a_count_of_some_rounds_is_not_one_of_all(told: str, codes: list[str]) -> None:
+    source = """
+import torch
+
+def epoch(model, loader, optimizer, accumulation_steps):
+    criterion = torch.nn.CrossEntropyLoss()
+    total, seen = 0.0, 0
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y) / accumulation_steps
+        loss.backward()
+        total += loss.item()
+""" + textwrap.indent(told, " " * 8)
+    assert _codes(source + "\n    return total / seen\n") == codes

@@ -159,7 +159,7 @@ FRAMEWORK = Framework(
         "tensorflow.gather": "take(x|params, index|indices)",
         "tensorflow.gather_nd": "select(x|params, index|indices)",
         "tensorflow.batch_gather": "select(x|params, index|indices)",
-        "tensorflow.boolean_mask": "take(x|tensor)",
+        "tensorflow.boolean_mask": "take_where(x|tensor, mask)",
         "tensorflow.shape": "shape(x|input)",
         "tensorflow.size": "numel(x|input)",
         "tensorflow.rank": "rank(x|input)",

@@ -44,6 +44,8 @@ class Arithmetic:
 
     def __init__(self) -> None:
         self.loops: Loops = ()
+        self.sometimes = False
+        """Is the walk where a test such as `step % 100 == 0` lets through some rounds of the innermost loop alone?"""
         self.found: dict[ast.AST, Miscount] = {}
         self.rightly: set[ast.AST] = set()
         """The divisions of sums over the examples by their number."""
@@ -83,7 +85,8 @@ class Arithmetic:
                 return self.unknown()  # what is told every hundred steps makes up for nothing before it
             over = (*over[:-1], window)
         if isinstance(more, Number):
-            return Count("rounds", loops=over) if more.value == 1 else self.unknown()
+            is_each = more.value == 1 and not self.sometimes
+            return Count("rounds", loops=over) if is_each else self.unknown()
         if isinstance(more, Figure) and more.how == "epoch":
             return self.unknown()
         if isinstance(more, Count):

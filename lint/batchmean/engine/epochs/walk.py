@@ -180,7 +180,7 @@ class Walk(Classes):
             return self._unknown_result(args, kwargs)
         self.spend()
         self._entered.add(node)
-        outer, returns = self.names, self._returns
+        outer, returns, sometimes = self.names, self._returns, self.sometimes
         self.names, self._returns = self.names_within(function.names), []
         self._active.append(node)
         try:
@@ -199,7 +199,7 @@ class Walk(Classes):
             return result if result is not None else self.unknown()
         finally:
             self._active.pop()
-            self.names, self._returns = outer, returns
+            self.names, self._returns, self.sometimes = outer, returns, sometimes
 
     def _bind_parameters(
         self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -378,18 +378,20 @@ class Walk(Classes):
 
     def _if(self, node: ast.If) -> bool:
         self.evaluate(node.test)
-        names = self.names
+        sometimes, names = self.sometimes, self.names
+        self.sometimes |= _is_of_some_rounds(node.test)
         names.begin()
         true = self._block(node.body)
         changes = names.take_back()
         if not true:
-            return self._block(node.orelse)
+            return self._block(node.orelse)  # and what follows is under the condition, too
         names.begin()
         false = self._block(node.orelse)
         others = names.take_back()
         if not false:
             names.apply(changes)
             return True
+        self.sometimes = sometimes
         for name in {**changes, **others}:
             before = names.get(name)
             one, other = changes.get(name, before), others.get(name, before)
@@ -412,9 +414,9 @@ class Walk(Classes):
         for names in reset_together(body) if loop.resets else ():
             window = altered(loop, of=loop, rounds=set(), examples={}, name="", breaks=False)
             loop.windows.update(dict.fromkeys(names, window))
-        self.loops = (*self.loops, loop)
+        self.loops, sometimes, self.sometimes = (*self.loops, loop), self.sometimes, False
         self._block(body)
-        self.loops = self.loops[:-1]
+        self.loops, self.sometimes = self.loops[:-1], sometimes
 
     def _expression(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
@@ -422,6 +424,11 @@ class Walk(Classes):
         call = node.value
         if isinstance(call, ast.Call):
             self.reduced_in_place(call)
+
+
+def _is_of_some_rounds(test: ast.expr) -> bool:
+    """`(step + 1) % steps == 0`: does it hold every so many rounds?"""
+    return any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) for node in nodes(test))
 
 
 __all__ = ["Figures", "Walk"]

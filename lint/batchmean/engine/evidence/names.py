@@ -54,6 +54,13 @@ LOG_PROBABILITIES: Final = Pattern(
     leaves="logits log_dir logger",
 )
 
+OF_ACTIONS: Final = Pattern(
+    r"(^|_)((actions?|acts?)_?log_?(p|probs?)|log_?(p|probs?)_?(of_?)?(a|act|actions?))(_|\d|s|$)",
+    why="a policy's log-probability of the action that was taken is one number for each example; used to silence only",
+    takes="action_log_probs old_action_log_probs_batch logp_a log_prob_actions",
+    leaves="log_probs logp log_pi log_softmax",
+)
+
 EPSILONS: Final = Pattern(
     r"(^|_)(eps|epsilon|tiny|smooth|smoothing|delta|small)(\d|_|$)",
     why="a small number keeps a logarithm or a quotient finite",
@@ -139,6 +146,12 @@ def are_of_a_course(target: tuple[str, ...], output: tuple[str, ...]) -> bool:
 def is_log_name(names: tuple[str, ...]) -> bool:
     """Could an array of this name hold log-probabilities?"""
     return LOG_PROBABILITIES.is_any_of(names)
+
+
+@lru_cache(maxsize=4096)
+def is_of_actions(names: tuple[str, ...]) -> bool:
+    """Are these the log-probabilities of one action for each example?"""
+    return OF_ACTIONS.is_any_of(names)
 
 
 @lru_cache(maxsize=4096)

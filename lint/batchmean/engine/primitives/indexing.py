@@ -89,9 +89,20 @@ def diagonal(call: Call, x: Value) -> Value:
 
 @primitive
 def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
-    """index_select, take, masked_select: some elements of an axis."""
+    """index_select, take: some elements of an axis."""
     tensor = chosen(call.context, call.tensor(x))
     return relabelled(tensor, tensor.shape, "taken")
+
+
+@primitive
+def take_where(call: Call, x: Value, mask: Value | None = None) -> Value:
+    """masked_select, boolean_mask: the elements at which a condition holds, `x[mask]` written as a call."""
+    tensor = call.tensor(x)
+    kept = chosen(call.context, tensor)
+    taken = relabelled(kept, kept.shape, "taken")
+    if not tensor.reductions or mask is None or all(r.support == "averaged" for r in tensor.reductions):
+        return taken
+    return _with_account(call.context, taken, tensor, call.tensor(mask), call.node)
 
 
 def chosen(context: Context, tensor: Tensor) -> Tensor:

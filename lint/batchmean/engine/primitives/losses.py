@@ -25,6 +25,7 @@ from batchmean.engine.domain.tensors import (
     from_atom,
 )
 from batchmean.engine.domain.values import BuiltinValue, Const, Value
+from batchmean.engine.evidence.names import is_of_actions
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.recognise.pairs import pairing
@@ -82,7 +83,7 @@ def kl_div(
             support, shown = atom.axis, atom.shown
             break
     shape = a.shape if a.shape.shown or a.shape.rank is not None else b.shape
-    if support is None:
+    if support is None and not any(map(_is_of_actions, both.atoms())):
         support = shape.axis(-1)
     if support is None or support.size == 1:
         return call.opaque()
@@ -105,6 +106,11 @@ def kl_div(
     if name not in ("mean", "sum", "batchmean"):
         return call.opaque()
     return _reduced(call, elements, name)
+
+
+def _is_of_actions(atom: Atom) -> bool:
+    inside = atom.argument.atoms() if atom.argument is not None else ()
+    return any(is_of_actions(one.names) for one in (atom, *inside))
 
 
 def _reduced(call: Call, elements: Tensor, name: str) -> Tensor:
@@ -159,7 +165,7 @@ def class_loss(
     """cross_entropy, nll_loss: the class axis, the second one in PyTorch, is summed by the library itself."""
     name = _reduction_name(call, reduction, size_average, reduce)
     is_shown = not any(isinstance(v, Tensor) for v in (reduction, size_average, reduce))
-    loss = _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignore_index)
+    loss = _class_loss(call, "cross-entropy", x, target, name, is_shown, axis, ignore_index, weight=weight)
     mask = masks.mask_of(where) if isinstance(where, Tensor) else None
     if mask is None or not isinstance(loss, Tensor) or _is_of_classes(call, x, axis, mask):
         return loss
@@ -196,6 +202,7 @@ def _class_loss(
     axis: Value | None,
     ignore_index: Value | None = None,
     is_on_purpose: bool | None = None,
+    weight: Value | None = None,
 ) -> Value:
     logits = call.tensor(x)
     default = call.operation.default_axis
@@ -219,7 +226,7 @@ def _class_loss(
         stack,
         call.name,
         key,
-        ignores=_left_out(call, ignore_index) if can_ignore else None,
+        ignores=_left_out(call, ignore_index, weight) if can_ignore else None,
         inputs=_inputs(call, logits),
         labels=call.tensor(target).shape if target is not None else None,
     )
@@ -263,8 +270,10 @@ def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Ma
     return Mask(may_be_any, key, call.tensor(target).shape, after_steps=1, places=(place,))
 
 
-def _left_out(call: Call, ignore_index: Value | None) -> Labels:
-    """The labels that the loss leaves out."""
+def _left_out(call: Call, ignore_index: Value | None, weight: Value | None) -> Labels:
+    """The labels that the loss leaves out: any, where the classes have weights, which may be 0 at the padding."""
+    if weight is not None and not (isinstance(weight, Const) and weight.value is None):
+        return Labels()
     if ignore_index is None:
         return Labels(_DEFAULT)
     tensor = call.tensor(ignore_index)
@@ -306,7 +315,7 @@ def class_loss_module(
     return _module(
         call,
         lambda inner, x, target: _class_loss(
-            inner, "cross-entropy", x, target, name, is_shown, None, ignore_index, is_on_purpose
+            inner, "cross-entropy", x, target, name, is_shown, None, ignore_index, is_on_purpose, weight
         ),
     )
 
