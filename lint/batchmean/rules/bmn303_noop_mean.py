@@ -97,6 +97,8 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
     if summed is None or is_added_up(reduction, summed, step) or excludes(summed.path, step.path):
         return None
+    if step.mixed and not reduction.integrand.mixed and _is_weighed_against(ledger, reduction):
+        return None
     places = (
         *reduction.integrand.evidence,
         Place(summed.node, "this sums everything"),
@@ -110,3 +112,16 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
     shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)
     return Miscount(node, "noop mean", places, shown, powers if is_known else None, reduction)
+
+
+def _is_weighed_against(ledger: Ledger, reduction: Reduction) -> bool:
+    """Is something added to the sum that is no such sum, as in `kl / batches - log_likelihood`?
+
+    Then the sum may be what the other term is weighed for.
+    """
+    mine = {id(account) for account in reduction.line()}
+    sides = [pair for a in ledger.additions for pair in (a.sides, a.sides[::-1])]
+    others = [other for side, other in sides if any(id(account) in mine for account in side)]
+    return not others or any(
+        power < 0 for other in others for account in other for _, power in account.counts()
+    )
