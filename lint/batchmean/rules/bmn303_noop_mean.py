@@ -9,7 +9,7 @@ from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import factor_of
 from batchmean.engine.ledger import Ledger
 from batchmean.rules.base import MiscountRule
-from batchmean.rules.docket import Docket, is_added_up, is_of_rounds
+from batchmean.rules.docket import Docket, is_added_up, is_after_a_loop, is_of_rounds
 
 
 class NoopMean(MiscountRule):
@@ -97,8 +97,8 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
     if summed is None or is_added_up(reduction, summed, step) or excludes(summed.path, step.path):
         return None
-    if step.mixed and not reduction.integrand.mixed and _is_weighed_against(ledger, reduction):
-        return None
+    if is_after_a_loop(summed, step):
+        return None  # a total over its rounds, beside which others may stand
     places = (
         *reduction.integrand.evidence,
         Place(summed.node, "this sums everything"),
@@ -112,16 +112,3 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
     shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)
     return Miscount(node, "noop mean", places, shown, powers if is_known else None, reduction)
-
-
-def _is_weighed_against(ledger: Ledger, reduction: Reduction) -> bool:
-    """Is something added to the sum that is no such sum, as in `kl / batches - log_likelihood`?
-
-    Then the sum may be what the other term is weighed for.
-    """
-    mine = {id(account) for account in reduction.line()}
-    sides = [pair for a in ledger.additions for pair in (a.sides, a.sides[::-1])]
-    others = [other for side, other in sides if any(id(account) in mine for account in side)]
-    return not others or any(
-        power < 0 for other in others for account in other for _, power in account.counts()
-    )

@@ -61,7 +61,7 @@ def of_one_round(ledger: Ledger, account: Reduction) -> Reduction:
         if len(new) != 1 or new[0][1] != -1.0 or not is_of_rounds(ledger, new[0][0]):
             break
         made = next((s for s in account.steps if s.how != "scale"), None)
-        if made is None or not (_rounds_between(made, step) or _is_after_a_loop(made, step)):
+        if made is None or not (_rounds_between(made, step) or is_after_a_loop(made, step)):
             break
         account = account.parent
     return account
@@ -89,7 +89,7 @@ def _rounds_between(first: Step, later: Step) -> list[ast.AST]:
     return [d.node for d in first.path if d.holds and d not in later.path and isinstance(d.node, _LOOPS)]
 
 
-def _is_after_a_loop(first: Step, later: Step) -> bool:
+def is_after_a_loop(first: Step, later: Step) -> bool:
     """Is the later step done with what a loop left, in the case that it had rounds at all?"""
     for loop in (d.node for d in first.path if d.holds and isinstance(d.node, _STATEMENTS)):
         inside = {id(node) for node in ast.walk(loop)}
