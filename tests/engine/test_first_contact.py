@@ -332,7 +332,7 @@ def test_a_criterion_may_be_told_later_how_to_reduce(told: str, codes: list[str]
 
 def _all_codes(source: str) -> list[str]:
     result = batchmean.check_source(
-        textwrap.dedent(source), select=["BMN102", "BMN104", "BMN301", "BMN303", "BMN305", "BMN502"]
+        textwrap.dedent(source), select=["BMN101", "BMN102", "BMN104", "BMN301", "BMN303", "BMN305", "BMN502"]
     )
     assert not result.errors
     return [finding.code for finding in result.findings]
@@ -442,3 +442,116 @@ def test_what_reads_a_file_gives_no_batches() -> None:
     """
     assert _all_codes(source.format(made="pickle.load(file)")) == []
     assert _all_codes(source.format(made="make_loader(file)")) == ["BMN502"]
+
+
+def test_a_bias_is_a_row_of_a_matrix() -> None:
+    source = """
+    import numpy as np
+    from scipy.special import log_softmax
+
+    def loss(x, weights, labels):
+        bias = np.zeros(10)
+        logp = log_softmax(x @ weights + bias, axis=1)
+        return -(np.eye(10)[labels] * logp).sum(axis=1).mean()
+    """
+    assert _all_codes(source) == []
+    assert _all_codes(source.replace(".sum(axis=1).mean()", ".sum() / len(labels)")) == []
+    assert _all_codes(source.replace(".sum(axis=1).mean()", ".mean()")) == ["BMN102"]
+
+
+def test_rows_one_below_the_other_are_a_matrix() -> None:
+    source = """
+    import numpy as np
+
+    def loss(rows, labels, chosen):
+        data = np.vstack([np.array([1.0, 2.0]), rows])
+        target = np.zeros((120, 3))
+        target[np.arange(120), labels] = 1
+        return -np.mean(np.sum(target[chosen] * np.log(data[chosen]), axis=1))
+    """
+    assert _all_codes(source) == []
+
+
+def test_two_lengths_of_one_axis_are_no_shape() -> None:
+    source = """
+    import numpy as np
+
+    def loss(labels, model):
+        target = np.zeros((120, 3))
+        target[np.arange(120), labels] = 1
+        p = np.ones((120, 2))
+        for layer in model.layers:
+            p = layer(p)
+        return -np.mean(np.sum(target * np.log(p), axis=1))
+    """
+    assert _all_codes(source) == []
+
+
+def test_a_sum_of_weights_times_one_number_is_no_second_mean() -> None:
+    source = """
+    import torch
+    import torch.nn.functional as F
+
+    def loss(logits, labels, weights):
+        return torch.sum(weights * F.cross_entropy(logits, labels)) / labels.size(0)
+    """
+    assert _codes(source) == []
+    assert _codes(source.replace("weights * ", "")) == ["BMN301"]
+
+
+def test_the_mean_over_the_heads_is_over_the_rounds() -> None:
+    source = """
+    import torch.nn as nn
+
+    def loss(model, x, mask, deep):
+        criterion = nn.BCELoss()
+        outputs = model(x)
+        if deep:
+            loss = 0
+            for output in outputs:
+                loss += criterion(output, mask)
+            loss /= len(outputs)
+        else:
+            loss = criterion(outputs, mask)
+        return loss
+    """
+    assert _codes(source) == []
+    assert _codes(
+        source.replace("loss = criterion(outputs, mask)", "loss = criterion(x, mask) / len(mask)")
+    ) == ["BMN301"]
+
+
+def test_a_mean_of_a_total_over_rounds_is_told_by_nothing() -> None:
+    source = """
+    import torch
+
+    def bound(net, x, labels, samples, batches):
+        kl, likelihood = 0, 0
+        for _ in range(samples):
+            p, more = net(x)
+            likelihood += torch.log(p.gather(1, labels)).sum()
+        return (kl / batches - likelihood / samples).mean()
+    """
+    assert _all_codes(source) == []
+    alone = """
+    import torch
+
+    def bound(p, labels):
+        return torch.log(p.gather(1, labels)).sum().mean()
+    """
+    assert _all_codes(alone) == ["BMN303"]
+
+
+def test_a_mean_that_is_given_back_beside_its_sum_is_a_statistic() -> None:
+    source = """
+    import torch
+
+    def kl_terms(mu, logvar):
+        kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp())
+        total = kl.sum(1).mean()
+        mean = kl.mean()
+        return total, mean
+    """
+    assert _all_codes(source) == []
+    assert _all_codes(source.replace("total, mean", "mean, mu")) == ["BMN104"]
+    assert _all_codes(source.replace("return total, mean", "return 2.0 * mean, total")) == ["BMN104"]

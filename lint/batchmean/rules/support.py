@@ -17,6 +17,7 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.nodes import nodes
 from batchmean.operations import has_functions
+from batchmean.rules.given_back import are_given_back_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             spells_dim = _spells_dim(imported, of_torch, step.node)
             wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
-    yield from (event for event in wrong if not silence.covers(event))
+    yield from (e for e in wrong if not silence.covers(e) and not _is_given_back_beside_its_sum(ledger, e))
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
     yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
@@ -204,6 +205,23 @@ class _Silence:
             if set(other.steps[0].path) <= set(event.step.path):
                 return True  # the same values are summed beside it: the mean is another statistic
         return False
+
+
+def _is_given_back_beside_its_sum(ledger: Ledger, event: SupportEvent) -> bool:
+    """Does a function return the same values summed, too: `return total_kl, mean_kl`? One is a statistic then."""
+    mean = event.step.node
+    same = {_values(account) for account in ledger.accounts if any(s.node is mean for s in account.steps)}
+    sums = {
+        account.steps[0].node
+        for account in ledger.accounts
+        if len(account.steps) == 1 and account.steps[0].how == "sum" and _values(account) in same
+    }
+    return any(are_given_back_together(ledger, node, mean) for node in sums)
+
+
+def _values(account: Reduction) -> tuple[int, Stack]:
+    """What is reduced, as it is called from there: a caller may go on with the account of another call."""
+    return account.integrand.key, account.integrand.stack
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:
