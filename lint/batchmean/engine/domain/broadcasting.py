@@ -46,8 +46,6 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
         if other.shape.rank is None and _is_a_row(vector):
             return Shape(back=vector.shape.leading(1))  # of a matrix, too: its rank is not that of a vector
     if plays_a_role(a) and plays_a_role(b):
-        if a.shape.contradicts(b.shape):
-            return Shape()
         a.shape.unite(b.shape)
         return a.shape
     return (

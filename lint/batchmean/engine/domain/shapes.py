@@ -310,14 +310,6 @@ class Shape(Ends):
             return moved
         return Shape(unsure=self.shown)
 
-    def contradicts(self, other: Shape) -> bool:
-        """Have both axes of two lengths in one place, so that the code cannot run with both?"""
-        mine, theirs = self.axes, other.axes
-        if mine is None or theirs is None:
-            return False
-        sizes = [{x.size, y.size} for x, y in zip(reversed(mine), reversed(theirs), strict=False)]
-        return any(len(both - {None, 1}) > 1 for both in sizes)
-
     def unite(self, other: Shape) -> None:
         """Record that two arrays combined element by element have the same shape."""
         a, b = self.root(), other.root()
