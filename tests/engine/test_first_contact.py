@@ -332,7 +332,8 @@ def test_a_criterion_may_be_told_later_how_to_reduce(told: str, codes: list[str]
 
 def _all_codes(source: str) -> list[str]:
     result = batchmean.check_source(
-        textwrap.dedent(source), select=["BMN101", "BMN102", "BMN104", "BMN301", "BMN303", "BMN305", "BMN502"]
+        textwrap.dedent(source),
+        select=["BMN101", "BMN102", "BMN103", "BMN104", "BMN301", "BMN303", "BMN305", "BMN502"],
     )
     assert not result.errors
     return [finding.code for finding in result.findings]
@@ -533,3 +534,26 @@ def test_a_mean_that_is_given_back_beside_its_sum_is_a_statistic() -> None:
     assert _all_codes(source) == []
     assert _all_codes(source.replace("total, mean", "mean, mu")) == ["BMN104"]
     assert _all_codes(source.replace("return total, mean", "return 2.0 * mean, total")) == ["BMN104"]
+
+
+def test_what_a_base_class_makes_is_there_after_its_init_was_called() -> None:
+    source = """
+    import torch.nn as nn
+    import torch.nn.functional as F
+
+    class Client:
+        def __init__(self, model):
+            self.model = model
+            self.kld = nn.KLDivLoss()
+
+    class Distilled(Client):
+        def __init__(self, model, rate):
+            {init}
+            self.rate = rate
+
+        def loss(self, x, target):
+            return self.kld(F.log_softmax(self.model(x), dim=1), target)
+    """
+    assert _all_codes(source.format(init="super().__init__(model)")) == ["BMN103"]
+    assert _all_codes(source.format(init="Client.__init__(self, model)")) == ["BMN103"]
+    assert _all_codes(source.format(init="self.kld = nn.KLDivLoss(reduction='batchmean')")) == []
