@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import counts_masked
@@ -140,7 +141,8 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             spells_dim = _spells_dim(imported, of_torch, step.node)
             wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
-    yield from (e for e in wrong if not silence.covers(e) and not _is_given_back_beside_its_sum(ledger, e))
+    beside_it = _Beside(ledger)
+    yield from (e for e in wrong if not silence.covers(e) and not beside_it.has_sum_of(e.step.node))
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
     yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
@@ -207,16 +209,34 @@ class _Silence:
         return False
 
 
-def _is_given_back_beside_its_sum(ledger: Ledger, event: SupportEvent) -> bool:
-    """Does a function return the same values summed, too: `return total_kl, mean_kl`? One is a statistic then."""
-    mean = event.step.node
-    same = {_values(account) for account in ledger.accounts if any(s.node is mean for s in account.steps)}
-    sums = {
-        account.steps[0].node
-        for account in ledger.accounts
-        if len(account.steps) == 1 and account.steps[0].how == "sum" and _values(account) in same
-    }
-    return any(are_given_back_together(ledger, node, mean) for node in sums)
+class _Beside:
+    """The sums of the values of which a mean is taken as well, one of which a function may return beside it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @cached_property
+    def _sums(self) -> dict[tuple[int, Stack], list[ast.AST]]:
+        found: dict[tuple[int, Stack], list[ast.AST]] = {}
+        for account in self._ledger.accounts:
+            if len(account.steps) == 1 and account.steps[0].how == "sum":
+                found.setdefault(_values(account), []).append(account.steps[0].node)
+        return found
+
+    @cached_property
+    def _means(self) -> dict[int, set[tuple[int, Stack]]]:
+        found: dict[int, set[tuple[int, Stack]]] = {}
+        for account in self._ledger.accounts:
+            if account.steps and (values := _values(account)) in self._sums:
+                found.setdefault(id(account.steps[-1].node), set()).add(values)
+        return found
+
+    def has_sum_of(self, mean: ast.AST) -> bool:
+        """Does a function return the same values summed, too: `return total_kl, mean_kl`? One is a statistic then."""
+        if not self._sums:
+            return False
+        nodes = {node for values in self._means.get(id(mean), ()) for node in self._sums[values]}
+        return any(are_given_back_together(self._ledger, node, mean) for node in nodes)
 
 
 def _values(account: Reduction) -> tuple[int, Stack]:
