@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import counts_masked
@@ -18,7 +17,6 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.nodes import nodes
 from batchmean.operations import has_functions
-from batchmean.rules.given_back import are_given_back_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +139,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             spells_dim = _spells_dim(imported, of_torch, step.node)
             wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
     silence = _Silence(right)
-    beside_it = _Beside(ledger)
-    yield from (e for e in wrong if not silence.covers(e) and not beside_it.has_sum_of(e.step.node))
+    yield from (event for event in wrong if not silence.covers(event))
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
     yield from (e for e in too_large if (id(e.step.node), e.step.stack) not in other_ranks)
@@ -207,41 +204,6 @@ class _Silence:
             if set(other.steps[0].path) <= set(event.step.path):
                 return True  # the same values are summed beside it: the mean is another statistic
         return False
-
-
-class _Beside:
-    """The sums of the values of which a mean is taken as well, one of which a function may return beside it."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    @cached_property
-    def _sums(self) -> dict[tuple[int, Stack], list[ast.AST]]:
-        found: dict[tuple[int, Stack], list[ast.AST]] = {}
-        for account in self._ledger.accounts:
-            if len(account.steps) == 1 and account.steps[0].how == "sum":
-                found.setdefault(_values(account), []).append(account.steps[0].node)
-        return found
-
-    @cached_property
-    def _means(self) -> dict[int, set[tuple[int, Stack]]]:
-        found: dict[int, set[tuple[int, Stack]]] = {}
-        for account in self._ledger.accounts:
-            if account.steps and (values := _values(account)) in self._sums:
-                found.setdefault(id(account.steps[-1].node), set()).add(values)
-        return found
-
-    def has_sum_of(self, mean: ast.AST) -> bool:
-        """Does a function return the same values summed, too: `return total_kl, mean_kl`? One is a statistic then."""
-        if not self._sums:
-            return False
-        nodes = {node for values in self._means.get(id(mean), ()) for node in self._sums[values]}
-        return any(are_given_back_together(self._ledger, node, mean) for node in nodes)
-
-
-def _values(account: Reduction) -> tuple[int, Stack]:
-    """What is reduced, as it is called from there: a caller may go on with the account of another call."""
-    return account.integrand.key, account.integrand.stack
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:
