@@ -332,7 +332,8 @@ def test_a_criterion_may_be_told_later_how_to_reduce(told: str, codes: list[str]
 
 def _all_codes(source: str) -> list[str]:
     result = batchmean.check_source(
-        textwrap.dedent(source), select=["BMN102", "BMN104", "BMN301", "BMN303", "BMN305", "BMN502"]
+        textwrap.dedent(source),
+        select=["BMN101", "BMN102", "BMN103", "BMN104", "BMN301", "BMN303", "BMN305", "BMN502"],
     )
     assert not result.errors
     return [finding.code for finding in result.findings]
@@ -540,3 +541,102 @@ def epoch(model, loader, optimizer, accumulation_steps):
         total += loss.item()
 """ + textwrap.indent(told, " " * 8)
     assert _codes(source + "\n    return total / seen\n") == codes
+
+
+def test_a_bias_is_a_row_of_a_matrix() -> None:
+    source = """
+    import numpy as np
+    from scipy.special import log_softmax
+
+    def loss(x, weights, labels):
+        bias = np.zeros(10)
+        logp = log_softmax(x @ weights + bias, axis=1)
+        return -(np.eye(10)[labels] * logp).sum(axis=1).mean()
+    """
+    assert _all_codes(source) == []
+    assert _all_codes(source.replace(".sum(axis=1).mean()", ".sum() / len(labels)")) == []
+    assert _all_codes(source.replace(".sum(axis=1).mean()", ".mean()")) == ["BMN102"]
+
+
+def test_rows_one_below_the_other_are_a_matrix() -> None:
+    source = """
+    import numpy as np
+
+    def loss(rows, labels, chosen):
+        data = np.vstack([np.array([1.0, 2.0]), rows])
+        target = np.zeros((120, 3))
+        target[np.arange(120), labels] = 1
+        return -np.mean(np.sum(target[chosen] * np.log(data[chosen]), axis=1))
+    """
+    assert _all_codes(source) == []
+
+
+def test_a_sum_of_weights_times_one_number_is_no_second_mean() -> None:
+    source = """
+    import torch
+    import torch.nn.functional as F
+
+    def loss(logits, labels, weights):
+        return torch.sum(weights * F.cross_entropy(logits, labels)) / labels.size(0)
+    """
+    assert _codes(source) == []
+    assert _codes(source.replace("weights * ", "")) == ["BMN301"]
+
+
+def test_the_mean_over_the_heads_is_over_the_rounds() -> None:
+    source = """
+    import torch.nn as nn
+
+    def loss(model, x, mask, deep):
+        criterion = nn.BCELoss()
+        outputs = model(x)
+        if deep:
+            loss = 0
+            for output in outputs:
+                loss += criterion(output, mask)
+            loss /= len(outputs)
+        else:
+            loss = criterion(outputs, mask)
+        return loss
+    """
+    assert _codes(source) == []
+    assert _codes(
+        source.replace("loss = criterion(outputs, mask)", "loss = criterion(x, mask) / len(mask)")
+    ) == ["BMN301"]
+
+
+def test_a_mean_of_a_total_over_rounds_is_told_by_nothing() -> None:
+    source = """
+    import torch
+
+    def bound(p, samples, labels):
+        total = 0
+        for _ in range(samples):
+            total += torch.log(p.gather(1, labels)).sum()
+        return {total}.mean()
+    """
+    assert _all_codes(source.format(total="(-total)")) == []
+    assert _all_codes(source.format(total="torch.log(p.gather(1, labels)).sum()")) == ["BMN303"]
+
+
+def test_what_a_base_class_makes_is_there_after_its_init_was_called() -> None:
+    source = """
+    import torch.nn as nn
+    import torch.nn.functional as F
+
+    class Client:
+        def __init__(self, model):
+            self.model = model
+            self.kld = nn.KLDivLoss()
+
+    class Distilled(Client):
+        def __init__(self, model, rate):
+            {init}
+            self.rate = rate
+
+        def loss(self, x, target):
+            return self.kld(F.log_softmax(self.model(x), dim=1), target)
+    """
+    assert _all_codes(source.format(init="super().__init__(model)")) == ["BMN103"]
+    assert _all_codes(source.format(init="Client.__init__(self, model)")) == ["BMN103"]
+    assert _all_codes(source.format(init="self.kld = nn.KLDivLoss(reduction='batchmean')")) == []

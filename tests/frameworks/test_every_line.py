@@ -95,6 +95,7 @@ NONE_ALONE = {
     "haiku_transform": "wraps a function", "layer": "is a part of a model", "dense": "is a part of a model",
     "dense_layer": "is a part of a model", "sequential": "is a part of a model", "stax_serial": "is a part of a model",
     "input_of": "is a part of a model", "reciprocal": "takes a count", "matmul": "multiplies matrices of other axes",
+    "vstack": "takes a list",
     "tensordot": "names its axes", "concatenate": "takes a list", "stack": "takes a list", "split": "gives a list",
     "moveaxis": "changes the axes alone", "permute": "changes the axes alone", "transpose": "changes the axes alone",
     "rearrange": "changes the axes alone", "reshape": "changes the axes alone", "squeeze": "changes the axes alone",

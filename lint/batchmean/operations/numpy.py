@@ -100,7 +100,7 @@ FRAMEWORK = Framework(
         "numpy.repeat": "repeat(x|a, repeats, axis)",
         "numpy.stack": "stack(x|arrays, axis)",
         "numpy.concatenate": "concatenate(x|arrays, axis)",
-        "numpy.vstack": "concatenate(x)",
+        "numpy.vstack": "vstack(x)",
         "numpy.hstack": "concatenate(x)",
         "numpy.take": "take(x|a, index|indices, axis)",
         "numpy.take_along_axis": "select(x|arr, index|indices, axis)",

@@ -9,7 +9,7 @@ from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import factor_of
 from batchmean.engine.ledger import Ledger
 from batchmean.rules.base import MiscountRule
-from batchmean.rules.docket import Docket, is_added_up, is_of_rounds
+from batchmean.rules.docket import Docket, is_added_up, is_after_a_loop, is_of_rounds
 
 
 class NoopMean(MiscountRule):
@@ -33,7 +33,7 @@ class NoopMean(MiscountRule):
     precedence = 130
     name = "noop-mean"
     law = "duplication"
-    first_contact = (7, 9)
+    first_contact = (11, 14)
     preview = True
     kind = "noop mean"
     no_fix = "the code does not show which axes were to be averaged: sum over the others, then take the mean"
@@ -97,6 +97,8 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
     if summed is None or is_added_up(reduction, summed, step) or excludes(summed.path, step.path):
         return None
+    if is_after_a_loop(summed, step):
+        return None  # a total over its rounds, beside which others may stand
     places = (
         *reduction.integrand.evidence,
         Place(summed.node, "this sums everything"),

@@ -13,7 +13,8 @@ from batchmean.engine.events import Event
 from batchmean.engine.ledger import Ledger
 from batchmean.rules.support import support_events
 
-_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.ListComp, ast.GeneratorExp)
+_STATEMENTS: Final = (ast.For, ast.AsyncFor, ast.While)
+_LOOPS: Final = (*_STATEMENTS, ast.comprehension, ast.ListComp, ast.GeneratorExp)
 
 
 class Docket:
@@ -60,7 +61,7 @@ def of_one_round(ledger: Ledger, account: Reduction) -> Reduction:
         if len(new) != 1 or new[0][1] != -1.0 or not is_of_rounds(ledger, new[0][0]):
             break
         made = next((s for s in account.steps if s.how != "scale"), None)
-        if made is None or not _rounds_between(made, step):
+        if made is None or not (_rounds_between(made, step) or is_after_a_loop(made, step)):
             break
         account = account.parent
     return account
@@ -86,3 +87,12 @@ def is_added_up(reduction: Reduction, first: Step, later: Step) -> bool:
 def _rounds_between(first: Step, later: Step) -> list[ast.AST]:
     """The loops in which the first step is taken, and the later one is not."""
     return [d.node for d in first.path if d.holds and d not in later.path and isinstance(d.node, _LOOPS)]
+
+
+def is_after_a_loop(first: Step, later: Step) -> bool:
+    """Is the later step done with what a loop left, in the case that it had rounds at all?"""
+    for loop in (d.node for d in first.path if d.holds and isinstance(d.node, _STATEMENTS)):
+        inside = {id(node) for node in ast.walk(loop)}
+        if not any(id(node) in inside for node in (later.node, *later.stack)):
+            return True
+    return False

@@ -38,7 +38,7 @@ def follows(accounts: Sequence[Reduction]) -> bool:
 
 def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
     """After a sum or a mean over `axes` of an array of `shape`."""
-    if account.spread is not None and not shape.is_scalar:
+    if not shape.is_scalar and (account.spread is not None or (how == "sum" and _may_be_weights(account))):
         whole = axes.kind == "all"
         return altered(
             account.withdrawn(), steps=(*account.steps, altered(step, how=how, shape=shape, whole=whole))
@@ -115,6 +115,14 @@ def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: St
         rest=rest,
         steps=steps,
         parent=account,
+    )
+
+
+def _may_be_weights(account: Reduction) -> bool:
+    """Is it one number times what may be an array: a sum of them is that number times the sum of the weights?"""
+    return account.rest is not None and any(
+        atom.role is Role.OPAQUE and power > 0 and (atom.shape is None or not atom.shape.is_scalar)
+        for atom, power in account.scale
     )
 
 

@@ -42,12 +42,22 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     ranks = (a.shape.rank, b.shape.rank)
     if None not in ranks and ranks[0] != ranks[1]:
         return a.shape if ranks[0] > ranks[1] else b.shape  # type: ignore[operator]
+    for vector, other in ((a, b), (b, a)):
+        if other.shape.rank is None and _is_a_row(vector):
+            return Shape(back=vector.shape.leading(1))  # of a matrix, too: its rank is not that of a vector
     if plays_a_role(a) and plays_a_role(b):
         a.shape.unite(b.shape)
         return a.shape
     return (
         max(a.shape, b.shape, key=lambda s: (len(s.shown), s.rank or 0)) if not plays_a_role(a) else a.shape
     )
+
+
+def _is_a_row(tensor: Tensor) -> bool:
+    """Is it a vector of parameters, such as a bias, which is laid over every row of a matrix?"""
+    if tensor.shape.rank != 1 or tensor.reductions or masks.mask_of(tensor) is not None:
+        return False
+    return not plays_a_role(tensor)
 
 
 def _may_pair_up(column: Tensor, other: Tensor) -> bool:

@@ -347,6 +347,15 @@ def concatenate(call: Call, x: Value, axis: Value | None = None) -> Value:
 
 
 @primitive
+def vstack(call: Call, x: Value) -> Value:
+    """Arrays one below the other; a vector is a row."""
+    first = x.element if isinstance(x, ListValue) else next(iter(getattr(x, "items", ())), None)
+    if first is not None and call.tensor(first).shape.rank == 1:
+        return stacked(call, x)
+    return concatenate(call, x)
+
+
+@primitive
 def split(call: Call, x: Value, sections: Value | None = None, axis: Value | None = None) -> Value:
     """chunk, split: several arrays, each other elements of x."""
     tensor = call.tensor(x)

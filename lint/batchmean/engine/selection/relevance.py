@@ -197,8 +197,8 @@ class Relevance:
                     or not calls.isdisjoint(candidates.reducers)
                     or not calls.isdisjoint(_LAYERS)
                 )
-                wanted = (simple or facts.takes_logarithm) and any(
-                    s.startswith("self.") for s in facts.stores
+                wanted = "__init__" in calls or (  # of a base class, which sets attributes, too
+                    (simple or facts.takes_logarithm) and any(s.startswith("self.") for s in facts.stores)
                 )
             elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
                 wanted = True
