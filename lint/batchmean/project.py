@@ -36,13 +36,20 @@ _IMPORT: Final = re.compile(
 )
 
 
+_STAR: Final = re.compile(r"import[\s\\]*\*")
+
+
 class Module:
     """A module of the project. Its tree is made when it is asked for; the nodes are marked as those of another file."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
-        self.lines = text.split("\n")
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its text, line by line."""
+        return self.text.split("\n")
 
     @property
     def holds_a_loss(self) -> bool:
@@ -56,7 +63,11 @@ class Module:
 
     def may_hand_on(self, name: str) -> bool:
         """Could it import something under this name?"""
-        return name in self.text or "*" in self.text
+        return name in self.text or self._has_stars
+
+    @cached_property
+    def _has_stars(self) -> bool:
+        return _STAR.search(self.text) is not None
 
     def imports_of(self, name: str) -> Iterator[str]:
         """What it imports under a name, with dots, in the order of the text."""
@@ -85,7 +96,7 @@ class Module:
         return tree
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _holds_a_loss(text: str, functions: Functions) -> bool:
     marked = functions.marked(text)
     return gate.speaks_of_losses(marked) and gate.holds_a_loss(marked)
@@ -231,7 +242,7 @@ def _module(path: str) -> Module | None:
     return _loaded(path, state.st_mtime_ns, state.st_size)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _loaded(path: str, _changed: int, _size: int) -> Module | None:
     try:
         return Module(path, decode(read_regular(path, MAX_BYTES), path))

@@ -86,15 +86,19 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     if found is None:
         return frozenset()
     module, rest = found
+    if rest and not module.may_hand_on(rest[0]):
+        return frozenset()
     if not module.may_give_a_loss:
         return frozenset()
-    mine = _read(module, told()).names[which] if module.holds_a_loss else frozenset[str]()
+    # A package may import all names of hundreds of modules: only those that have this one are read.
+    is_read = module.holds_a_loss and (not rest or rest[0] in module.text)
+    mine = _read(module, told()).names[which] if is_read else frozenset[str]()
     if not rest:
         return frozenset(mine)
     methods = _methods(module, rest[0]) & mine if mine else frozenset[str]()
     if rest[0] in mine or methods:
         return frozenset((None, *methods))
-    if not hops or not module.may_hand_on(rest[0]):
+    if not hops:
         return frozenset()
     for further in module.imports_of(rest[0]):
         if names := _names(further, module.path, project, which, hops - 1):
