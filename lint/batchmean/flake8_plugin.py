@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from batchmean import functions, gate
+from batchmean.memory import KEPT
 from batchmean.own_functions import functions_at
 from batchmean.version import __version__
 
@@ -44,12 +45,11 @@ class Plugin:
         """Line, column from 0 (flake8 adds 1), message with its code, and the plugin."""
         try:
             own = functions_at(self._filename)
-            marked = own.marked(self._text)
-            self._is_worth_it = gate.is_worth_it(marked)
-            if not (self._is_worth_it or gate.may_average_what_is_given(marked)):
+            if not gate.is_worth_settings(own.marked(self._text)):
                 return
             with functions.in_use(own, self._filename):
                 reports = self._reports()
+            KEPT.set_aside()
         except Exception:  # the command names such a file; here it would end the run of everybody's plugins
             return
         yield from reports
@@ -61,14 +61,12 @@ class Plugin:
         # The command says what is wrong with settings.
         settings = Settings(on_problem=lambda problem: None)
         config = settings.of(self._filename)
-        project = project_of(self._filename, config)
         loops = gate.asks_for_loops(
             self._text,
             config.preview if self._is_selected_by_flake8 else config.wants_loops(self._filename),
         )
-        is_worth_it = self._is_worth_it and (
-            loops or gate.is_worth_it(config.functions.marked(self._text), loops, config.preview)
-        )
+        is_worth_it = gate.is_worth_it(config.functions.marked(self._text), loops, config.preview)
+        project = project_of(self._filename, config)
         if not is_worth_it and (project is None or not calls_for_losses(self._text, project)):
             return []
         from batchmean.linter import lint

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Final
 
 NO_MEMORY: Final = "not enough memory"
+_MUCH: Final = 100_000
+"""So many characters make a tree that takes as long to walk as everything else that flake8 keeps."""
 
 
 @contextmanager
@@ -23,6 +25,27 @@ def without_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+class Kept:
+    """What stays in memory for the files to come: the trees of modules, which have no cycles."""
+
+    def __init__(self) -> None:
+        self._characters = 0
+
+    def add(self, characters: int) -> None:
+        """Note that so much was read."""
+        self._characters += characters
+
+    def set_aside(self) -> None:
+        """Let no collection walk what is kept: flake8 makes so many that they would cost more than the analysis."""
+        if self._characters >= _MUCH:
+            self._characters = 0
+            gc.collect()  # what is garbage now would stay
+            gc.freeze()
+
+
+KEPT: Final = Kept()
 
 
 def suffices(size: int) -> bool:

@@ -19,6 +19,7 @@ from typing import Final
 
 from batchmean import gate, operations
 from batchmean.functions import Functions, told
+from batchmean.memory import KEPT
 from batchmean.nodes import nodes
 from batchmean.source import SourceError, decode, read_regular
 
@@ -35,13 +36,20 @@ _IMPORT: Final = re.compile(
 )
 
 
+_STAR: Final = re.compile(r"import[\s\\]*\*")
+
+
 class Module:
     """A module of the project. Its tree is made when it is asked for; the nodes are marked as those of another file."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
-        self.lines = text.split("\n")
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its text, line by line."""
+        return self.text.split("\n")
 
     @property
     def holds_a_loss(self) -> bool:
@@ -55,7 +63,23 @@ class Module:
 
     def may_hand_on(self, name: str) -> bool:
         """Could it import something under this name?"""
-        return name in self.text or "*" in self.text
+        return name in self.text or self._has_stars
+
+    @cached_property
+    def _has_stars(self) -> bool:
+        return _STAR.search(self.text) is not None
+
+    def imports_of(self, name: str) -> Iterator[str]:
+        """What it imports under a name, with dots, in the order of the text."""
+        for full, local in self._imports:
+            if local == name:
+                yield full
+            elif full.endswith(".*"):
+                yield f"{full.removesuffix('.*')}.{name}"
+
+    @cached_property
+    def _imports(self) -> list[tuple[str, str]]:
+        return [pair for node in self.tree.body for pair in names_in(node)]
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -66,12 +90,13 @@ class Module:
                 tree = ast.parse(self.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module([], [])
+        KEPT.add(len(self.text))
         for node in nodes(tree):
             node._is_foreign = True  # type: ignore[attr-defined]
         return tree
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _holds_a_loss(text: str, functions: Functions) -> bool:
     marked = functions.marked(text)
     return gate.speaks_of_losses(marked) and gate.holds_a_loss(marked)
@@ -88,6 +113,7 @@ class Project:
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         self._listed: dict[str, frozenset[str]] = {}
+        self._found: dict[tuple[str, str], tuple[Module, tuple[str, ...]] | None] = {}
         self.has_left_out = False
         """Was a module looked for that is larger than those that are read?"""
 
@@ -100,6 +126,12 @@ class Project:
 
     def find(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
         """The module that a dotted name leads into, and what is left of the name."""
+        key = (name, importer)
+        if key not in self._found:
+            self._found[key] = self._looked_for(name, importer)
+        return self._found[key]
+
+    def _looked_for(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
         stripped = name.lstrip(".")
         level, parts = len(name) - len(stripped), tuple(stripped.split(".")) if stripped else ()
         if not (level or parts) or (not level and parts[0] in operations.packages()):
@@ -132,6 +164,17 @@ class Project:
                     return module, parts[length:]
                 self.has_left_out = self.has_left_out or _is_too_large(path)
         return None
+
+
+def names_in(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """What an import names, with dots, and what it is called here."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.name, alias.asname or alias.name.partition(".")[0]
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            yield full_name(module, alias.name), alias.asname or alias.name
 
 
 def imported(text: str) -> Iterator[str]:
@@ -199,7 +242,7 @@ def _module(path: str) -> Module | None:
     return _loaded(path, state.st_mtime_ns, state.st_size)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _loaded(path: str, _changed: int, _size: int) -> Module | None:
     try:
         return Module(path, decode(read_regular(path, MAX_BYTES), path))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from batchmean.engine.analysis import work
 from batchmean.engine.context import MAX_WORK
+from batchmean.engine.selection import imports
+from batchmean.memory import Kept
+from batchmean.project import Project
 
 from benchmarks.speed import branches_of, file_of, functions_of, helpers_of
 
@@ -79,3 +84,33 @@ def test_a_long_display_is_not_read_to_its_end() -> None:
         return f"{head}CONFIGS = {{{entries}}}\nALL = [{items}]{end}"
 
     assert nodes_read(with_display(1000)) <= nodes_read(with_display(64))
+
+
+def test_of_a_package_that_imports_everything_only_what_is_named_is_read(tmp_path: Path) -> None:
+    """Every file that imported from such a package had hundreds of modules parsed for it."""
+    (tmp_path / "pyproject.toml").touch()
+    package = tmp_path / "acme"
+    package.mkdir()
+    (package / "__init__.py").write_text("".join(f"from .part{n} import *\n" for n in range(30)))
+    for n in range(30):
+        terms = f"import torch\n\n\ndef entropy{n}of(p):\n    return -(p * torch.log(p)).sum(-1)\n"
+        (package / f"part{n}.py").write_text(terms)
+    text = "import torch\nfrom acme import entropy7of\n\n\ndef f(x):\n    p = torch.softmax(x, -1)\n"
+    text += "    return entropy7of(p).mean()\n"
+    before = imports._read.cache_info().misses
+    assert imports.leads_to_losses(text, Project(str(tmp_path / "train.py")))
+    assert imports._read.cache_info().misses == before + 1
+
+
+def test_what_is_kept_for_other_files_is_set_aside_once_it_is_much() -> None:
+    kept = Kept()
+    before = gc.get_freeze_count()
+    try:
+        kept.add(10)
+        kept.set_aside()
+        assert gc.get_freeze_count() == before
+        kept.add(1_000_000)
+        kept.set_aside()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()

@@ -253,22 +253,17 @@ class Context(ABC):
 
     def lift(self, function: Callable[..., Value], *values: Value) -> Value:
         """Apply a function to values, case by case; cases that exclude each other do not meet."""
-        for value in values:
-            if type(value) is Alternatives:
-                break
-        else:
+        several = [(index, value) for index, value in enumerate(values) if type(value) is Alternatives]
+        if not several:
             return function(*values)
-        rows: list[tuple[Path, tuple[Value, ...]]] = [(self.path, ())]
-        for value in values:
-            if isinstance(value, Alternatives):
-                rows = [
-                    (extended(path, case.path), (*row, case.value))
-                    for path, row in rows
-                    for case in value.cases
-                    if not excludes(path, case.path)
-                ]
-            else:
-                rows = [(path, (*row, value)) for path, row in rows]
+        rows: list[tuple[Path, tuple[Value, ...]]] = [(self.path, values)]
+        for index, value in several:
+            rows = [
+                (extended(path, case.path), (*row[:index], case.value, *row[index + 1 :]))
+                for path, row in rows
+                for case in value.cases
+                if not excludes(path, case.path)
+            ]
             if len(rows) > MAX_ROWS:
                 return self._give_up(values)
         path = self.path

@@ -21,6 +21,8 @@ _REPORTERS: Final = (
 
 
 _SUBJECTS: Final = Words(words.SUBJECTS, packages() - sys.stdlib_module_names)
+_FREQUENT: Final = ("torch", "numpy", "tensorflow", "jax")
+"""The packages that most texts about losses name: one with such a name need not be searched for other words."""
 _LOOP: Final = re.compile(r"\b(?:for|while)\b")
 _ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
 _AT_ONCE: Final = ("sum(", "= [", "=[")
@@ -175,7 +177,17 @@ def speaks_of_losses(text: str) -> bool:
 
     A text with neither is about other things, however it sums and divides: most of the standard library is.
     """
-    return _SUBJECTS.are_in(text)
+    return any(name in text for name in _FREQUENT) or _SUBJECTS.are_in(text)
+
+
+def is_worth_settings(text: str) -> bool:
+    """Could there be anything to find, whatever the settings ask for?"""
+    return speaks_of_losses(text) or names_codes(text) or _hands_to_trainers(text)
+
+
+def _hands_to_trainers(text: str) -> bool:
+    """Could it be what a module of the project hands to a trainer?"""
+    return "Train" in text and accumulates(text)
 
 
 def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
@@ -185,8 +197,7 @@ def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
     default.
     """
     if not speaks_of_losses(text):
-        # What a module of the project hands to a trainer.
-        return loops and "Train" in text and accumulates(text)
+        return loops and _hands_to_trainers(text)
     if loops and adds_up(text):
         return True
     if not (preview or _is_about_stable_rules(text)):

@@ -8,7 +8,7 @@ of the same value are one decision, wherever they stand, and two answers of one 
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
@@ -123,8 +123,10 @@ def implies(path: Path, decision: Decision) -> bool:
     return excludes(path, (decision.negated(),))
 
 
-def extended(path: Path, more: Iterable[Decision]) -> Path:
+def extended(path: Path, more: Sequence[Decision]) -> Path:
     """The path with further decisions, each once."""
+    if not more:
+        return path
     if not path:
         return tuple(dict.fromkeys(more))
     new = [d for d in dict.fromkeys(more) if d not in _about(d, path)]

@@ -25,7 +25,7 @@ from batchmean.engine.epochs.syntax import (
 from batchmean.engine.epochs.undivided import never
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
-from batchmean.nodes import FUNCTIONS
+from batchmean.nodes import FUNCTIONS, nodes
 
 _SETTING: Final = "gradient_accumulation_steps"
 _DIVIDES: Final = "this divides by the accumulation steps"
@@ -90,7 +90,7 @@ class Dividing:
         """Is a number of accumulation steps set?"""
         self.is_told_one = False
         """Is it set to 1, so that something else has to divide?"""
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                 self._made(node, node.value)
             if isinstance(node, ast.Call):
@@ -216,7 +216,7 @@ def _token_mean(node: ast.AST, figure: Figure, by: ast.AST) -> Iterator[Miscount
 
 
 def _reads(function: ast.AST, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(function))
+    return any(isinstance(n, ast.Name) and n.id == name for n in nodes(function))
 
 
 def _name_of(function: ast.AST) -> str:
@@ -283,7 +283,7 @@ def _divisions(
         if isinstance(statement, ast.Assign) and any(path_of(target) == name for target in statement.targets):
             divided = list(_in_expression(statement.value, steps))
             if not any(
-                path_of(node) == name for node in ast.walk(statement.value) if isinstance(node, ast.expr)
+                path_of(node) == name for node in nodes(statement.value) if isinstance(node, ast.expr)
             ):
                 before = [entry for entry in before if len(where) > len(path)]
             before += [(node, where) for node in divided]

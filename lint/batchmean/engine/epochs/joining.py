@@ -9,6 +9,7 @@ from typing import Final
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.spelling import STEPS, last_name
 from batchmean.engine.epochs.values import CALLEES, FORMS, Batch, Callee, Figure, OneOf, Unknown, Value
+from batchmean.nodes import nodes
 
 MOST_CALLEES: Final = 8
 """What may be one of more functions or criteria is unknown."""
@@ -62,7 +63,7 @@ def scaled_alike(test: ast.expr, a: Value | None, b: Value | None) -> tuple[Valu
     """`if steps > 1: loss = loss / steps`: a single step divides by 1, whether it is written or not."""
     if not isinstance(a, Figure) or not isinstance(b, Figure) or bool(a.scaled) == bool(b.scaled):
         return a, b
-    names = (last_name(node) for node in ast.walk(test) if isinstance(node, ast.Name | ast.Attribute))
+    names = (last_name(node) for node in nodes(test) if isinstance(node, ast.Name | ast.Attribute))
     if not any(map(STEPS.search, names)):
         return a, b
     scaled, plain = (a, b) if a.scaled else (b, a)

@@ -12,6 +12,7 @@ from batchmean.engine.epochs.spelling import last_name
 from batchmean.engine.epochs.syntax import functions_of, innermost
 from batchmean.engine.events import Miscount
 from batchmean.gate import AVERAGES_RANKS
+from batchmean.nodes import nodes
 
 _MAKES_UP: Final = frozenset(
     "all_reduce world_size get_world_size all_gather all_gather_into_tensor reduce gather num_processes num_replicas"
@@ -51,17 +52,17 @@ def _averaged_in(scope: ast.AST, wrapped: Mapping[str, ast.Call]) -> ast.Call | 
     """What wraps the model that is called here, where nothing may make up for that."""
     if _names(scope) & _MAKES_UP:
         return None
-    called = {last_name(node.func) for node in ast.walk(scope) if isinstance(node, ast.Call)}
+    called = {last_name(node.func) for node in nodes(scope) if isinstance(node, ast.Call)}
     return next((wrapped[name] for name in wrapped if name in called), None)
 
 
 def _wrapped(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
     """The names of models that are wrapped, each with the call that does it."""
     own = {AVERAGES_RANKS}
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ImportFrom):
             own |= {alias.asname for alias in node.names if alias.name == AVERAGES_RANKS and alias.asname}
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             if last_name(node.value.func) in own:
                 yield from ((last_name(target), node.value) for target in node.targets if last_name(target))
@@ -69,7 +70,7 @@ def _wrapped(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
 
 def _names(tree: ast.AST) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Name):
             found.add(node.id)
         elif isinstance(node, ast.Attribute):

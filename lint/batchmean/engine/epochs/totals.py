@@ -36,7 +36,8 @@ def epochs(
     yield from (event for event in walk.found.values() if not is_foreign(event.node))
     if wanted.trains:
         yield from accumulations(tree, walk, wanted.steps, on_bound)
-        yield from rank_means(tree, walk)
+        if wanted.wraps:
+            yield from rank_means(tree, walk)
 
 
 def right_totals(tree: ast.Module, lines: Sequence[str]) -> set[ast.AST]:

@@ -91,7 +91,7 @@ def collated(tree: ast.Module) -> frozenset[float]:
 
 def leaving_out(tree: ast.Module) -> Iterator[str]:
     """The names of criteria that leave out labels: what they ignore is handed to what makes or pads the labels."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call):
             for given in (*node.args, *(keyword.value for keyword in node.keywords)):
                 if isinstance(given, ast.Attribute) and given.attr == "ignore_index":

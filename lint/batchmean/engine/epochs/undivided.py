@@ -12,6 +12,7 @@ from batchmean.engine.epochs.spelling import STEPS, last_name
 from batchmean.engine.epochs.syntax import AnyFunction, calls_in, innermost, statements_of, steps_of
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
+from batchmean.nodes import nodes
 
 _OPTIMIZER: Final = re.compile(r"opt|scaler|solver", re.I)
 _SIZES: Final = re.compile(r"batch_?size|block_size|seq|max_len|tokens", re.I)
@@ -87,14 +88,14 @@ def _of_a_step(loop: ast.AST, scope: AnyFunction | ast.Module) -> tuple[ast.expr
 def _every(test: ast.expr) -> ast.expr | None:
     """`steps` of `(i + 1) % steps == 0`."""
     found = [
-        node.right for node in ast.walk(test) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)
+        node.right for node in nodes(test) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)
     ]
     return found[0] if len(found) == 1 else None
 
 
 def _calls_below(body: Sequence[ast.AST]) -> Iterator[ast.Call]:
     for statement in body:
-        for node in ast.walk(statement):
+        for node in nodes(statement):
             if isinstance(node, ast.Call):
                 yield node
 
@@ -110,16 +111,16 @@ def _steps_optimizer(call: ast.Call) -> bool:
 
 def _is_used_otherwise(scope: AnyFunction | ast.Module, test: ast.expr, steps: str) -> bool:
     """Does anything but the test, a count or a message use the steps, or is a gradient scaled?"""
-    allowed = {id(node) for node in ast.walk(test)}
-    for node in ast.walk(scope):
+    allowed = {id(node) for node in nodes(test)}
+    for node in nodes(scope):
         if isinstance(node, ast.Compare | ast.FormattedValue | ast.arguments):
-            allowed.update(id(inner) for inner in ast.walk(node))
+            allowed.update(id(inner) for inner in nodes(node))
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mod):
-            allowed.update(id(inner) for inner in ast.walk(node))
+            allowed.update(id(inner) for inner in nodes(node))
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_size(node):
-            allowed.update(id(inner) for inner in ast.walk(node))
+            allowed.update(id(inner) for inner in nodes(node))
         if isinstance(node, ast.Call) and last_name(node.func) in _HARMLESS:
-            allowed.update(id(inner) for inner in ast.walk(node))
+            allowed.update(id(inner) for inner in nodes(node))
         if isinstance(node, ast.Attribute) and node.attr in ("grad", "main_grad"):
             return True
     return any(
@@ -127,11 +128,11 @@ def _is_used_otherwise(scope: AnyFunction | ast.Module, test: ast.expr, steps: s
         and isinstance(node.ctx, ast.Load)
         and last_name(node) == steps
         and id(node) not in allowed
-        for node in ast.walk(scope)
+        for node in nodes(scope)
     )
 
 
 def _is_size(product: ast.BinOp) -> bool:
     """`batch_size * accumulation_steps`: how many examples, or tokens, the optimizer sees in one step."""
-    names = {last_name(node) for node in ast.walk(product) if isinstance(node, ast.Name | ast.Attribute)}
+    names = {last_name(node) for node in nodes(product) if isinstance(node, ast.Name | ast.Attribute)}
     return any(map(_SIZES.search, names)) and not any(map(_SCALES.search, names))

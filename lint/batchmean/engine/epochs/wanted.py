@@ -9,7 +9,14 @@ from typing import Final
 
 from batchmean.engine.epochs.rounds import MAX_DEPTH
 from batchmean.engine.epochs.syntax import AnyFunction, is_automatic, is_trainer
-from batchmean.gate import accumulates, adds_up_here, compares_ranks, gives_figures, trains_ranks
+from batchmean.gate import (
+    AVERAGES_RANKS,
+    accumulates,
+    adds_up_here,
+    compares_ranks,
+    gives_figures,
+    trains_ranks,
+)
 from batchmean.nodes import BLOCKS, FUNCTIONS, nodes
 
 _MAKING: Final = re.compile(r"Loader|yield|Dataset|return\b")
@@ -69,6 +76,8 @@ class Wanted:
         self._nodes |= {f for f, own in texts.items() if f in giving and _RANKED.search(own)}
         self.trains = accumulates(text) or "backward" in text
         """Is something trained here?"""
+        self.wraps = AVERAGES_RANKS in text
+        """Could a model be wrapped, so that its gradients are averaged over the ranks?"""
         own = "\n".join(line for line in _outside(lines, tree))
         self.is_empty = not self._nodes and not adds_up_here(own) and not accumulates(own)
         """Is there nothing to look at?"""

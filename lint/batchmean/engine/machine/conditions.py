@@ -53,8 +53,10 @@ def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, P
                 for found, way in zip(both, ways(context, case.value, test), strict=True):
                     if way is not None and not excludes(case.path, way):
                         found.append(extended(case.path, way))
+        if max(map(len, both)) < 2:
+            return _one_way(both[0], ()), _one_way(both[1], ())
         otherwise = _as_written(context, test)
-        return _one_way(context, both[0], otherwise.true), _one_way(context, both[1], otherwise.false)
+        return _one_way(both[0], otherwise.true), _one_way(both[1], otherwise.false)
     decided = truth(context, value)
     if decided is not None:
         return ((), None) if decided else (None, ())
@@ -73,7 +75,7 @@ def ways_of(
     return ((), None) if _guards_its_division(node.test, body) else ways(context, value, node.test)
 
 
-def _one_way(context: Context, ways: list[Path], otherwise: Path) -> Path | None:
+def _one_way(ways: list[Path], otherwise: Path) -> Path | None:
     """What several ways to one branch have in common."""
     if len(ways) < 2:
         return ways[0] if ways else None
@@ -84,9 +86,8 @@ def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
     if isinstance(value, Condition):
         return value
     subject = subject_of(value)
-    own = _as_written(context, test)
     if subject is None or isinstance(test, ast.Compare | ast.Call):
-        return own
+        return _as_written(context, test)
     return Condition.of(Decision(subject, TRUTHY, True, test))
 
 

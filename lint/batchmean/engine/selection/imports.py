@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
@@ -13,7 +13,7 @@ from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import Functions, told
 from batchmean.gate import holds_a_loss, losses, makes_means, may_average_what_is_given, reduces, sums
 from batchmean.nodes import DEFINITIONS, statements
-from batchmean.project import Module, Project, full_name, imported
+from batchmean.project import Module, Project, imported, names_in
 
 MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
@@ -49,7 +49,7 @@ def names_of(node: ast.stmt, project: Project | None) -> tuple[Set[str], Set[str
     takers, reducers = _told(node, told())
     if project is None:
         return takers, reducers
-    for dotted, local in _names_in(node):
+    for dotted, local in names_in(node):
         for theirs, here in ((_names(dotted, project.path, project, 0, MAX_HOPS), takers),
                              (_names(dotted, project.path, project, 1, MAX_HOPS), reducers)):  # fmt: skip
             if None in theirs:
@@ -80,39 +80,29 @@ def _gives(functions: Functions) -> tuple[Set[str], Set[str]]:
     )
 
 
-def _names_in(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    """What an import names, with dots, and what it is called here."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield alias.name, alias.asname or alias.name.partition(".")[0]
-    elif isinstance(node, ast.ImportFrom):
-        module = "." * node.level + (node.module or "")
-        for alias in node.names:
-            yield full_name(module, alias.name), alias.asname or alias.name
-
-
 def _names(dotted: str, importer: str, project: Project, which: int, hops: int) -> Set[str | None]:
     """The names to look out for: None for the one that is imported, of a module all that are in it."""
     found = project.find(dotted.removesuffix(".*"), importer)
     if found is None:
         return frozenset()
     module, rest = found
+    if rest and not module.may_hand_on(rest[0]):
+        return frozenset()
     if not module.may_give_a_loss:
         return frozenset()
-    mine = _read(module, told()).names[which] if module.holds_a_loss else frozenset[str]()
+    # A package may import all names of hundreds of modules: only those that have this one are read.
+    is_read = module.holds_a_loss and (not rest or rest[0] in module.text)
+    mine = _read(module, told()).names[which] if is_read else frozenset[str]()
     if not rest:
         return frozenset(mine)
     methods = _methods(module, rest[0]) & mine if mine else frozenset[str]()
     if rest[0] in mine or methods:
         return frozenset((None, *methods))
-    if not hops or not module.may_hand_on(rest[0]):
+    if not hops:
         return frozenset()
-    for node in module.tree.body:
-        for full, local in _names_in(node):
-            if local == rest[0] or full.endswith(".*"):
-                further = full.removesuffix(".*") + ("." + rest[0] if full.endswith(".*") else "")
-                if names := _names(further, module.path, project, which, hops - 1):
-                    return names
+    for further in module.imports_of(rest[0]):
+        if names := _names(further, module.path, project, which, hops - 1):
+            return names
     return frozenset()
 
 
