@@ -13,12 +13,13 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.oracle import tensorflow_forms
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.spelling import AXIS, FORMS, IMPORTS, KEEP, MODULE, NEUTRAL, TYPICAL
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Inputs: TypeAlias = Mapping[str, Array]
-Framework: TypeAlias = Literal["numpy", "torch", "jax"]
+Framework: TypeAlias = Literal["numpy", "torch", "jax", "tensorflow"]
 Naming: TypeAlias = Literal["typical", "neutral", "misleading"]
 Kind: TypeAlias = Literal[
     "real", "labels", "distribution", "log distribution", "binary", "mask", "ids", "lengths", "size"
@@ -237,11 +238,33 @@ class Writer:
 
     @property
     def module(self) -> str:
-        """`np`, `torch` or `jnp`."""
+        """`np`, `torch`, `jnp` or `tf`."""
         return MODULE[self.framework]
+
+    def function_of(self, name: str) -> str:
+        """What NumPy has under this name, as the framework calls it."""
+        if self.framework == "tensorflow" and name in tensorflow_forms.FUNCTIONS:
+            return tensorflow_forms.FUNCTIONS[name]
+        return f"{self.module}.{name}"
+
+    def all_of(self, how: str, x: str) -> str:
+        """The sum or the mean of all elements, in the plainest way."""
+        return f"{self.function_of(how)}({x})" if self.framework == "tensorflow" else f"({x}).{how}()"
+
+    def reshaped(self, x: str, *shape: str) -> str:
+        """An array in another shape."""
+        if self.framework == "tensorflow":
+            return f"tf.reshape({x}, [{', '.join(shape)}])"
+        return f"({x}).reshape({', '.join(shape)})"
+
+    def stacked(self, items: str) -> str:
+        """An array of the items of a list."""
+        return f"{'np.array' if self.framework == 'numpy' else f'{self.module}.stack'}({items})"
 
     def reduce(self, how: str, x: str, axes: Sequence[int] | None = None, *, keep: bool = False) -> str:
         """A sum or a mean, as a method or as a function."""
+        if self.framework == "tensorflow":
+            return self._reduced_by_function(how, x, axes, keep=keep)
         style = self.choices.pick(f"style of {how}", ("method", "function", "short"), (5, 4, 2))
         if how == "mean" and not keep and self.framework != "torch" and self.choices.chance("average", 0.06):
             how, style = "average", "function"
@@ -256,6 +279,16 @@ class Writer:
             return f"{self.module}.{how}({x}{', ' + at if at else ''})"
         return f"({x}).{how}({at})"
 
+    def _reduced_by_function(self, how: str, x: str, axes: Sequence[int] | None, *, keep: bool) -> str:
+        """A sum or a mean in TensorFlow."""
+        forms = tensorflow_forms.REDUCTIONS
+        function = self.choices.pick(f"style of {how}", forms, (6, 1, 1)).format(how=how)
+        at = ""
+        if axes is not None:
+            value = str(axes[0]) if len(axes) == 1 else f"[{', '.join(map(str, axes))}]"
+            at = f", axis={value}" if self.choices.chance("keyword", 0.7) else f", {value}"
+        return f"{function}({x}{at}{', keepdims=True' if keep else ''})"
+
     def passed(self, options: Mapping[str, tuple[str, str]]) -> list[str]:
         """The keywords of a call: what differs from its default, or is passed all the same."""
         return [
@@ -268,7 +301,12 @@ class Writer:
         """The lines of a function whose parameters begin with `first`."""
         parameters = [*first, *block.parameters.values()]
         if self.choices.chance("annotated", 0.1):
-            tensor = {"numpy": "np.ndarray", "torch": "torch.Tensor", "jax": "jax.Array"}[self.framework]
+            tensor = {
+                "numpy": "np.ndarray",
+                "torch": "torch.Tensor",
+                "jax": "jax.Array",
+                "tensorflow": "tf.Tensor",
+            }[self.framework]
             parameters = [p if p == "self" else f"{p}: {tensor}" for p in parameters]
         parameters += [f"{name}={default}" for name, (default, _) in block.options.items()]
         return [(0, f"def {block.name}({', '.join(parameters)}):", "other"), *block.lines]

@@ -1,4 +1,4 @@
-"""How people write each step in NumPy, PyTorch and JAX: templates, the plainest first.
+"""How people write each step in NumPy, PyTorch, JAX and TensorFlow: templates, the plainest first.
 
 `{x}` and its like are put in parentheses, which the printer takes away again where they are not needed. `{a}` is the
 position of an axis.
@@ -7,6 +7,8 @@ position of an axis.
 from __future__ import annotations
 
 from typing import Final
+
+from benchmarks.oracle import tensorflow_forms
 
 IMPORTS: Final = {
     "np": "import numpy as np",
@@ -17,6 +19,8 @@ IMPORTS: Final = {
     "jnp": "import jax.numpy as jnp",
     "jax": "import jax",
     "optax": "import optax",
+    "tf": "import tensorflow as tf",
+    "K": "from tensorflow.keras import backend as K",
     "math": "import math",
     "special": "from scipy import special",
     "log_softmax": "from scipy.special import log_softmax",
@@ -25,9 +29,9 @@ IMPORTS: Final = {
 }
 """The line that brings a name; a name that stands in a program is looked up here."""
 
-MODULE: Final = {"numpy": "np", "torch": "torch", "jax": "jnp"}
-AXIS: Final = {"numpy": "axis", "torch": "dim", "jax": "axis"}
-KEEP: Final = {"numpy": "keepdims", "torch": "keepdim", "jax": "keepdims"}
+MODULE: Final = {"numpy": "np", "torch": "torch", "jax": "jnp", "tensorflow": "tf"}
+AXIS: Final = {"numpy": "axis", "torch": "dim", "jax": "axis", "tensorflow": "axis"}
+KEEP: Final = {"numpy": "keepdims", "torch": "keepdim", "jax": "keepdims", "tensorflow": "keepdims"}
 
 FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "log_softmax": {
@@ -368,6 +372,8 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
     },
 }  # fmt: skip
+for _what, _forms in tensorflow_forms.FORMS.items():
+    FORMS[_what]["tensorflow"] = _forms
 
 TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "logits": ("logits", "output", "scores", "pred", "y_hat", "student_logits"),

@@ -54,7 +54,8 @@ class Steps:
             and not self.mask
             and self.c.chance("turned", 0.04)
         ):
-            self.x, self.axes, self.is_turned = f"({self.x}).T", self.axes[::-1], True
+            turned = f"tf.transpose({self.x})" if self.w.framework == "tensorflow" else f"({self.x}).T"
+            self.x, self.axes, self.is_turned = turned, self.axes[::-1], True
         named = self.block.maybe("elements", self.x, "term")
         if named.isidentifier():
             self.block.known.insert(0, Variable(named, self.axes))
@@ -156,6 +157,13 @@ class Steps:
                 f"torch.numel({x})",
                 f"{x}.shape.numel()",
             ]
+        elif self.w.framework == "tensorflow":
+            forms = [
+                f"tf.size({x})",
+                f"tf.cast(tf.size({x}), tf.float32)",
+                f"tf.reduce_prod(tf.shape({x}))",
+                *forms,
+            ]
         elif self.w.framework == "jax":
             forms = [f"{x}.size", f"jnp.size({x})", f"math.prod({x}.shape)"]
         else:
@@ -190,7 +198,9 @@ class Steps:
         return length
 
     def _shape(self) -> str:
-        return self.c.pick("shape", ("shape", "size()")) if self.w.framework == "torch" else "shape"
+        others = {"torch": "size()", "tensorflow": "get_shape()"}
+        other = others.get(self.w.framework)
+        return self.c.pick("shape", ("shape", other)) if other else "shape"
 
     def length(self, holder: Variable, axis: str) -> str:
         at = self.w.position(holder.axes, axis)
@@ -199,6 +209,12 @@ class Steps:
         forms = [f"{holder.text}.shape[{at}]"]
         if self.w.framework == "torch":
             forms += [f"{holder.text}.size({at})", f"{holder.text}.size(dim={at})"]
+        if self.w.framework == "tensorflow":
+            forms += [
+                f"tf.shape({holder.text})[{at}]",
+                f"{holder.text}.get_shape()[{at}]",
+                f"K.int_shape({holder.text})[{at}]",
+            ]
         if holder.axes.index(axis) == 0:
             forms.append(f"len({holder.text})")
         return self.c.pick("length", forms)

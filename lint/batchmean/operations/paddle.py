@@ -63,7 +63,7 @@ _NAMED = {
     "moveaxis": "moveaxis(x|input, source, destination)",
     "unsqueeze": "unsqueeze(x|input, axis|dim)",
     "squeeze": "squeeze(x|input, axis|dim)",
-    "gather": "take(x|input, index, axis|dim)",
+    "gather": "rows(x|input, index, axis|dim)",
     "gather_nd": "select(x, index)",
     "index_select": "take(x|input, index, axis|dim)",
     "index_sample": "select(x, index)",

@@ -87,10 +87,32 @@ def diagonal(call: Call, x: Value) -> Value:
 
 
 @primitive
+def rows(
+    call: Call, x: Value, index: Value | None = None, axis: Value | None = None, grouped: Value | None = None
+) -> Value:
+    """gather, boolean_mask: `x[index]`, along `axis`; `grouped` counts the leading axes that both have."""
+    if grouped is not None and integer(grouped) != 0:
+        return select(call, x, index=index)
+    if axis is not None and integer(axis) != 0:
+        return take(call, x, axis, index)
+    tensor = call.tensor(x)
+    if index is None:
+        return relabelled(chosen(call.context, tensor), Shape(unsure=tensor.shape.shown), "taken")
+    return by_array(call.context, tensor, call.tensor(index), call.node)
+
+
+@primitive
 def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
-    """index_select, take, masked_select: some elements of an axis."""
+    """index_select, take, masked_select: some elements of an axis.
+
+    An index may have any number of axes, and without an axis all elements are one row: what is left is then not shown.
+    """
+    if integer(axis) == 0 and index is not None:
+        return rows(call, x, index)
     tensor = chosen(call.context, call.tensor(x))
-    return relabelled(tensor, tensor.shape, "taken")
+    is_row = index is not None and call.tensor(index).shape.rank == 1 and axis is not None
+    shape = tensor.shape if is_row else Shape(unsure=tensor.shape.shown)
+    return relabelled(tensor, shape, "taken")
 
 
 def chosen(context: Context, tensor: Tensor) -> Tensor:
@@ -136,6 +158,12 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
         return context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
     return _indexed(context, tensor, index, node)
+
+
+def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:
+    """`x[index]` with an array: of labels, of positions, or a mask."""
+    kept = _selected_rows(context, chosen(context, tensor), index)
+    return _with_account(context, kept, tensor, index, node)
 
 
 def _by_default(context: Context, table: DictValue, key: Value) -> Value | None:
@@ -198,8 +226,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
         # x[range(n), labels] selects one element per row; x[:, k] with a variable k drops the axis.
         return _dropped(context, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
-        kept = _selected_rows(context, chosen(context, tensor), items[0], node)
-        return _with_account(context, kept, tensor, items[0], node)
+        return by_array(context, tensor, items[0], node)
     if _is_cut_short(items):
         tensor = chosen(context, tensor)
     shape = tensor.shape
@@ -310,7 +337,7 @@ def _is_whole_slice(item: Value) -> bool:
     return isinstance(cut, slice) and cut == slice(None, None)
 
 
-def _selected_rows(context: Context, tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor:
+def _selected_rows(context: Context, tensor: Tensor, index: Tensor) -> Tensor:
     """`eye[labels]`, `x[mask]`, `x[indices]`: rows, with the last axis still there."""
     atom = tensor.single()
     if atom is not None and atom.role is Role.ONE_HOT and atom.axis is not None:

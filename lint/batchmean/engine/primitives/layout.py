@@ -236,8 +236,10 @@ def _numbers(values: tuple[Value, ...]) -> list[int] | None:
 
 @primitive
 def permute(call: Call, x: Value, *axes: Value) -> Value:
-    """permute(order)."""
+    """permute(order); without an order the axes are turned round."""
     tensor = call.tensor(x)
+    if all(isinstance(each, Const) and each.value is None for each in axes):
+        return relabelled(tensor, tensor.shape.reversed())
     numbers = _numbers(axes)
     shape = tensor.shape.permuted(numbers) if numbers else Shape(unsure=tensor.shape.shown)
     return relabelled(tensor, shape)
