@@ -103,16 +103,20 @@ def rows(
 
 @primitive
 def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
-    """index_select, take, masked_select: some elements of an axis.
-
-    An index may have any number of axes, and without an axis all elements are one row: what is left is then not shown.
-    """
+    """take: an index may have any number of axes, and without an axis all elements are one row."""
     if integer(axis) == 0 and index is not None:
         return rows(call, x, index)
+    if axis is not None and index is not None and call.tensor(index).shape.rank == 1:
+        return index_select(call, x, axis, index)
     tensor = chosen(call.context, call.tensor(x))
-    is_row = index is not None and call.tensor(index).shape.rank == 1 and axis is not None
-    shape = tensor.shape if is_row else Shape(unsure=tensor.shape.shown)
-    return relabelled(tensor, shape, "taken")
+    return relabelled(tensor, Shape(unsure=tensor.shape.shown), "taken")
+
+
+@primitive
+def index_select(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
+    """index_select, masked_select: some elements of an axis, or of all."""
+    tensor = chosen(call.context, call.tensor(x))
+    return relabelled(tensor, tensor.shape, "taken")
 
 
 def chosen(context: Context, tensor: Tensor) -> Tensor:
