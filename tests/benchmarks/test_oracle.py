@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -315,3 +317,15 @@ def test_jax_without_its_compiler_computes_the_same() -> None:
         elements = np.exp(logp) * logp * m[:, None]
         wanted = [elements.sum(axis=(1, 2)).mean(), x.max(), (x**2).T[0].mean(), (m < 1).sum()]
         assert np.allclose(value, wanted, rtol=1e-9)
+
+
+@pytest.mark.heavy  # imports TensorFlow, and tells it to take types as NumPy does: in a process of its own
+def test_losses_in_tensorflow_are_run_and_judged() -> None:
+    pytest.importorskip("tensorflow")
+    command = [sys.executable, "-m", "benchmarks.oracle.generate", "--framework", "tensorflow", "--jobs", "1"]
+    done = subprocess.run(
+        [*command, "--programs", "60", "--seed", str(SEED)], capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["ran"] >= 55 and found["right_programs"] >= 20 and found["found"] >= 10
+    assert found["proved_wrong"] == found["likely_wrong"] == found["fixes_wrong"] == found["crashes"] == 0
