@@ -223,11 +223,13 @@ class _Grammar:
             at = self.w.inputs["logits"].axes.index("V")
             name = self.w.fresh("metric")
             best = f"{source}.argmax({axis}={at})"
-            if self.w.framework == "tensorflow":
-                best = f"tf.argmax({source}, axis={at})"
+            if self.w.functional is not None:
+                best = self.w.functional.LARGEST.format(x=source, a=at)
             block.say(f"{name} = ({best} == {block.parameters['labels']})")
-            hits = {"torch": f"{name}.float()", "tensorflow": f"tf.cast({name}, tf.float32)"}
-            block.say(f"print({self.w.all_of('mean', hits.get(self.w.framework, name))})")
+            hits = f"{name}.float()" if self.w.framework == "torch" else name
+            if self.w.functional is not None:
+                hits = self.w.functional.FLOAT.format(x=name)
+            block.say(f"print({self.w.all_of('mean', hits)})")
 
     def _unrelated(self) -> None:
         f, x, y = self.w.fresh("metric"), self.w.fresh("actual"), self.w.fresh("prediction")

@@ -15,8 +15,9 @@ class LibraryTerms(Parts):
 
     def library(self) -> Built:
         """A loss whose `reduction` is the library's."""
-        by = {"jax": self.optax_loss, "tensorflow": self.tensorflow_loss}
-        return by.get(self.framework, self.torch_loss)()
+        if self.w.functional is not None:
+            return self.functional_loss()
+        return self.optax_loss() if self.framework == "jax" else self.torch_loss()
 
     def optax_loss(self) -> Built:
         axes = ("B", "V") if self.mask == "" and self.w.choices.chance("two axes", 0.6) else ("B", "T", "V")
@@ -31,31 +32,27 @@ class LibraryTerms(Parts):
         term = Term("library", axes[:-1], lambda i: -(truth(i) * log_softmax(i["logits"], -1)).sum(axis=-1))
         return Built(term, x, axes[:-1])
 
-    def tensorflow_loss(self) -> Built:
-        """Of `tf.nn`, or of Keras: a function that leaves a number per position, or a criterion with its reduction."""
-        c = self.w.choices
+    def functional_loss(self) -> Built:
+        """A function that leaves a number per position, or a criterion of Keras with its reduction."""
+        c, words = self.w.choices, self.w.functional
+        assert words is not None
         axes = ("B", "V") if self.mask == "" and c.chance("two axes", 0.6) else ("B", "T", "V")
         logits = self.logits(axes)
         if c.chance("integer labels", 0.5):
-            labels = self.labels(axes)
+            target, form, criterion = self.labels(axes).text, "integer", "SparseCategoricalCrossentropy"
             truth: Callable[[Inputs], Array] = lambda i: rows(i["labels"], i["logits"].shape[-1], -1)  # noqa: E731
-            target, criterion = labels.text, "SparseCategoricalCrossentropy"
-            functions: tuple[str, ...] = ("tf.nn.sparse_softmax_cross_entropy_with_logits(labels={y}, logits={x})",
-                         "tf.keras.losses.sparse_categorical_crossentropy({y}, {x}, from_logits=True)")  # fmt: skip
         else:
-            target, truth, _ = self.target(logits)
-            criterion = "CategoricalCrossentropy"
-            functions = ("tf.nn.softmax_cross_entropy_with_logits(labels={y}, logits={x})",
-                         "tf.keras.losses.categorical_crossentropy({y}, {x}, from_logits=True)",
-                         "K.categorical_crossentropy({y}, {x}, from_logits=True)")  # fmt: skip
+            (target, truth, _), form, criterion = self.target(logits), "rows", "CategoricalCrossentropy"
         term = Term("library", axes[:-1], lambda i: -(truth(i) * log_softmax(i["logits"], -1)).sum(axis=-1))
         if c.chance("criterion", 0.35):
             reductions = ("none", "sum", "sum_over_batch_size", "default")
             reduction = "none" if self.mask else c.pick("reduction", reductions, (4, 2, 2, 2))
             said = "" if reduction == "default" else f", reduction='{reduction}'"
-            made = self.block.maybe("function", f"tf.keras.losses.{criterion}(from_logits=True{said})")
+            made = c.pick("criterion as", words.LIBRARY["criterion"]).format(name=criterion, said=said)
+            made = self.block.maybe("function", made)
             return self.reduced(Built(term, f"{made}({target}, {logits.text})", axes[:-1]), reduction)
-        return Built(term, c.pick("function", functions).format(y=target, x=logits.text), axes[:-1])
+        x = c.pick("function", words.LIBRARY[form]).format(y=target, x=logits.text)
+        return Built(term, x, axes[:-1])
 
     def torch_loss(self) -> Built:
         c = self.w.choices

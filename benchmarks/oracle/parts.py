@@ -117,7 +117,7 @@ class Parts:
     def one_hot(self, labels: Variable, logits: Variable) -> str:
         """One-hot targets in the layout of the logits."""
         count = self.classes(logits)
-        is_mutable = self.framework != "tensorflow"
+        is_mutable = self.w.functional is None
         if is_mutable and logits.axes == ("B", "V") and self.w.choices.chance("assigned", 0.15):
             return self.assigned(labels, logits, count)
         made = self.w.form("one_hot", y=labels.text, v=count)

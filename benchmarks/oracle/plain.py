@@ -199,7 +199,7 @@ class Plain(Steps):
             switch = self.block.option("reduction", "'mean'", ())
         mean, total = self.w.function_of("mean"), self.w.function_of("sum")
         forms = [f"{{'mean': {mean}, 'sum': {total}}}[{switch}]({self.x})"]
-        if self.w.framework != "tensorflow":
+        if self.w.functional is None:
             forms.insert(0, f"getattr({self.x}, {switch})()")
         self.x = self.c.pick("looked up in", forms)
         self.axes = ()
@@ -226,7 +226,7 @@ class Plain(Steps):
             self.plan.append("mean")
         else:
             forms = [self.w.reshaped(self.x, "-1")]
-            if self.w.framework != "tensorflow":
+            if self.w.functional is None:
                 forms += [f"({self.x}).flatten()", f"({self.x}).ravel()"]
             if self.w.framework == "torch" and self.term.support in (None, whole[-1]):
                 forms[-1] = f"({self.x}).view(-1)"

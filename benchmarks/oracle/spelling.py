@@ -1,4 +1,4 @@
-"""How people write each step in NumPy, PyTorch, JAX and TensorFlow: templates, the plainest first.
+"""How people write each step in NumPy, PyTorch, JAX, TensorFlow and Keras: templates, the plainest first.
 
 `{x}` and its like are put in parentheses, which the printer takes away again where they are not needed. `{a}` is the
 position of an axis.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.oracle import tensorflow_forms
+from benchmarks.oracle import keras_forms, tensorflow_forms
 
 IMPORTS: Final = {
     "np": "import numpy as np",
@@ -20,6 +20,8 @@ IMPORTS: Final = {
     "jax": "import jax",
     "optax": "import optax",
     "tf": "import tensorflow as tf",
+    "keras": "import keras",
+    "ops": "from keras import ops",
     "K": "from tensorflow.keras import backend as K",
     "math": "import math",
     "special": "from scipy import special",
@@ -29,9 +31,9 @@ IMPORTS: Final = {
 }
 """The line that brings a name; a name that stands in a program is looked up here."""
 
-MODULE: Final = {"numpy": "np", "torch": "torch", "jax": "jnp", "tensorflow": "tf"}
-AXIS: Final = {"numpy": "axis", "torch": "dim", "jax": "axis", "tensorflow": "axis"}
-KEEP: Final = {"numpy": "keepdims", "torch": "keepdim", "jax": "keepdims", "tensorflow": "keepdims"}
+MODULE: Final = {"numpy": "np", "torch": "torch", "jax": "jnp", "tensorflow": "tf", "keras": "ops"}
+AXIS: Final = {"numpy": "axis", "torch": "dim", "jax": "axis"}
+KEEP: Final = {"numpy": "keepdims", "torch": "keepdim", "jax": "keepdims"}
 
 FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "log_softmax": {
@@ -372,8 +374,9 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
     },
 }  # fmt: skip
-for _what, _forms in tensorflow_forms.FORMS.items():
-    FORMS[_what]["tensorflow"] = _forms
+for _framework, _words in (("tensorflow", tensorflow_forms), ("keras", keras_forms)):
+    for _what, _forms in _words.FORMS.items():
+        FORMS[_what][_framework] = _forms
 
 TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "logits": ("logits", "output", "scores", "pred", "y_hat", "student_logits"),

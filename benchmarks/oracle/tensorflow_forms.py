@@ -12,6 +12,14 @@ FUNCTIONS: Final = {
 }
 """Where a function has another name than NumPy's."""
 REDUCTIONS: Final = ("tf.reduce_{how}", "tf.math.reduce_{how}", "K.{how}")
+TURNED: Final = "tf.transpose({x})"
+RESHAPED: Final = "tf.reshape({x}, [{shape}])"
+SELECTED: Final = "tf.boolean_mask({x}, {m})"
+FLOAT: Final = "tf.cast({x}, tf.float32)"
+LARGEST: Final = "tf.argmax({x}, axis={a})"
+ELEMENTS: Final = ("tf.size({x})", "tf.cast(tf.size({x}), tf.float32)", "tf.reduce_prod(tf.shape({x}))")
+LENGTHS: Final = ("tf.shape({x})[{a}]", "{x}.get_shape()[{a}]", "K.int_shape({x})[{a}]")
+SHAPES: Final = ("{x}.shape", "{x}.get_shape()")
 
 FORMS: Final[dict[str, tuple[str, ...]]] = {
     "log_softmax": (
@@ -126,3 +134,16 @@ FORMS: Final[dict[str, tuple[str, ...]]] = {
         "tf.where(tf.abs({p} - {y}) < 1, 0.5 * ({p} - {y}) ** 2, tf.abs({p} - {y}) - 0.5)",
     ),
 }  # fmt: skip
+LIBRARY: Final = {
+    "integer": (
+        "tf.nn.sparse_softmax_cross_entropy_with_logits(labels={y}, logits={x})",
+        "tf.keras.losses.sparse_categorical_crossentropy({y}, {x}, from_logits=True)",
+    ),
+    "rows": (
+        "tf.nn.softmax_cross_entropy_with_logits(labels={y}, logits={x})",
+        "tf.keras.losses.categorical_crossentropy({y}, {x}, from_logits=True)",
+        "K.categorical_crossentropy({y}, {x}, from_logits=True)",
+    ),
+    "criterion": ("tf.keras.losses.{name}(from_logits=True{said})",),
+}
+"""Cross-entropies of a library: of integer labels, of rows, and the classes of them."""

@@ -319,10 +319,12 @@ def test_jax_without_its_compiler_computes_the_same() -> None:
         assert np.allclose(value, wanted, rtol=1e-9)
 
 
-@pytest.mark.heavy  # imports TensorFlow, and tells it to take types as NumPy does: in a process of its own
-def test_losses_in_tensorflow_are_run_and_judged() -> None:
-    pytest.importorskip("tensorflow")
-    command = [sys.executable, "-m", "benchmarks.oracle.generate", "--framework", "tensorflow", "--jobs", "1"]
+@pytest.mark.heavy
+@pytest.mark.parametrize("framework", ["tensorflow", "keras"])
+def test_losses_of_functions_alone_are_run_and_judged(framework: str) -> None:
+    """In a process of its own: TensorFlow is told to take types as NumPy does, Keras to compute by NumPy."""
+    pytest.importorskip(framework)
+    command = [sys.executable, "-m", "benchmarks.oracle.generate", "--framework", framework, "--jobs", "1"]
     done = subprocess.run(
         [*command, "--programs", "60", "--seed", str(SEED)], capture_output=True, text=True, check=True
     )

@@ -352,7 +352,9 @@ def bind_parameters(
         name = parameter.arg
         value: Value
         if index < len(given) and index < len(positional):
-            value = given[index].element if isinstance(given[index], SpreadValue) else given[index]
+            value = given[index]
+            if isinstance(value, SpreadValue):
+                value = value.element
         elif name in kwargs:
             value = kwargs[name]
         elif name in defaults and called:

@@ -45,7 +45,7 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
     return Shape.of([axis_of_length(call, item) for item in items])
 
 
-def _one_for_each_axis(call: Call, sizes: tuple[Value, ...]) -> Sequence[Value] | None:
+def _one_for_each_axis(call: Call, sizes: tuple[Value, ...]) -> tuple[Value, ...] | None:
     """The lengths that `view(B, V)` and `view((B, V))` give; None where nothing shows how many there are."""
     if len(sizes) == 1 and isinstance(sizes[0], SizesValue):
         return sizes[0].sizes
