@@ -85,7 +85,7 @@ NONE_ALONE = {
     "logical_and": "joins masks", "logical_not": "turns a mask", "sequence_mask": "makes a mask",
     "masked_fill": "fills masked positions", "where": "chooses by a mask", "where_method": "chooses by a mask",
     "select": "takes the classes away", "take": "may take the classes away", "rows": "may take the classes away",
-    "index_select": "may take the classes away",
+    "index_select": "may take the classes away", "masked_select": "may take the classes away",
     "put_along_axis": "writes positions", "scatter": "writes positions",
     "diagonal": "takes the classes away", "extremum": "is no part of a divergence",
     "extremum_along": "takes the classes away", "reduce_other": "takes the classes away",

@@ -49,7 +49,7 @@ _NAMED = {
     "softmax": "softmax(x|input, axis|dim)",
     "where": "where(condition, x|input, y|other)",
     "masked_fill": "masked_fill(x|input, mask, value)",
-    "masked_select": "index_select(x|input)",
+    "masked_select": "masked_select(x|input, mask)",
     "einsum": "einsum(equation, *operands)",
     "dot": "matmul(x|input, y|tensor|other)",
     "inner": "matmul(x|input, y|other)",

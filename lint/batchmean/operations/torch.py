@@ -80,7 +80,7 @@ _NAMED = {
     "bitwise_not": "logical_not(x|input)",
     "count_nonzero": "sum(x|input, axis|dim)",
     "masked_fill": "masked_fill(x|input, mask, value)",
-    "masked_select": "index_select(x|input)",
+    "masked_select": "masked_select(x|input, mask)",
     "einsum": "einsum(equation, *operands)",
     "vdot": "vdot(x|input, y|other)",
     "dot": "vdot(x|input, y|other)",

@@ -10,7 +10,7 @@ from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.distributions import term_atom
 from batchmean.engine.domain.keys import key_of
-from batchmean.engine.domain.masks import is_shown, mask_of, unmasked
+from batchmean.engine.domain.masks import is_shown, mask_of, tells_classes_apart, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     Integrand,
@@ -114,8 +114,19 @@ def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = 
 
 @primitive
 def index_select(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
-    """index_select, masked_select: some elements of an axis, or of all."""
+    """index_select: some elements of an axis."""
     tensor = chosen(call.context, call.tensor(x))
+    return relabelled(tensor, tensor.shape, "taken")
+
+
+@primitive
+def masked_select(call: Call, x: Value, mask: Value | None = None) -> Value:
+    """masked_select: those elements of which the mask is true, in a row."""
+    tensor = call.tensor(x)
+    last = call.tensor(mask).shape.axis(-1) if mask is not None else None
+    if any(atom.axis is not None for atom in tensor.atoms()) and (last is None or last.size != 1):
+        return relabelled(tensor, Shape.of([Axis()]), "elements")  # the mask may say it of each class
+    tensor = chosen(call.context, tensor)
     return relabelled(tensor, tensor.shape, "taken")
 
 
@@ -166,7 +177,12 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
 
 def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:
     """`x[index]` with an array: of labels, of positions, or a mask."""
+    if tells_classes_apart(tensor, index):
+        return relabelled(tensor, Shape.of([Axis()]), ("elements", *index.terms))
     kept = _selected_rows(context, chosen(context, tensor), index)
+    if is_unknown(index) and index.shape.rank is None:
+        # It may be a mask with all axes of the array; labels take rows of one-hot vectors.
+        kept = map_atoms(kept, lambda a: a if a.role is Role.ONE_HOT else altered(a, shown=False))
     return _with_account(context, kept, tensor, index, node)
 
 
