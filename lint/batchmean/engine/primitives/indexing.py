@@ -182,7 +182,9 @@ def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> 
     kept = _selected_rows(context, chosen(context, tensor), index)
     if is_unknown(index) and index.shape.rank is None:
         # It may be a mask with all axes of the array; labels take rows of one-hot vectors.
-        kept = map_atoms(kept, lambda a: a if a.role is Role.ONE_HOT else altered(a, shown=False))
+        single = kept.single()
+        if single is None or single.role is not Role.ONE_HOT:
+            kept = map_atoms(kept, lambda atom: altered(atom, shown=False))
     return _with_account(context, kept, tensor, index, node)
 
 
