@@ -10,7 +10,7 @@ from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.distributions import term_atom
 from batchmean.engine.domain.keys import key_of
-from batchmean.engine.domain.masks import is_shown, mask_of, tells_classes_apart, unmasked
+from batchmean.engine.domain.masks import has_classes, is_shown, mask_of, tells_classes_apart, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     Integrand,
@@ -124,8 +124,9 @@ def masked_select(call: Call, x: Value, mask: Value | None = None) -> Value:
     """masked_select: those elements of which the mask is true, in a row."""
     tensor = call.tensor(x)
     last = call.tensor(mask).shape.axis(-1) if mask is not None else None
-    if any(atom.axis is not None for atom in tensor.atoms()) and (last is None or last.size != 1):
-        return relabelled(tensor, Shape.of([Axis()]), "elements")  # the mask may say it of each class
+    if has_classes(tensor) and (last is None or last.size != 1):
+        # The mask may say it of each class.
+        return relabelled(chosen(call.context, tensor), Shape.of([Axis()]), "elements")
     tensor = chosen(call.context, tensor)
     return relabelled(tensor, tensor.shape, "taken")
 
@@ -178,7 +179,7 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
 def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:
     """`x[index]` with an array: of labels, of positions, or a mask."""
     if tells_classes_apart(tensor, index):
-        return relabelled(tensor, Shape.of([Axis()]), ("elements", *index.terms))
+        return relabelled(chosen(context, tensor), Shape.of([Axis()]), ("elements", *index.terms))
     kept = _selected_rows(context, chosen(context, tensor), index)
     if is_unknown(index) and index.shape.rank is None:
         # It may be a mask with all axes of the array; labels take rows of one-hot vectors.
