@@ -1,6 +1,6 @@
 """Generated losses: each is run, linted, fixed and run again, and what the linter says is compared with what is true.
 
-    python -m benchmarks.oracle.generate --programs N --seed S [--framework numpy|torch|jax] [--jobs J]
+    python -m benchmarks.oracle.generate --programs N --seed S [--framework numpy|torch|jax|tensorflow|keras] [--jobs J]
 
 A program is a loss in the words that people write, right or wrong. It knows the term that it reduces: running it at
 several sizes shows whether its value is that term summed over its support and averaged over its units, or by what
@@ -28,6 +28,8 @@ _FRAMEWORKS: Final[dict[Framework, tuple[str, ...]]] = {
     "numpy": ("numpy", "scipy"),
     "torch": ("torch",),
     "jax": ("jax", "optax"),
+    "tensorflow": ("tensorflow",),
+    "keras": ("keras",),
 }
 """What has to be installed for each."""
 _BATCH: Final = 16

@@ -177,13 +177,16 @@ class _Grammar:
         how = self.c.pick("second", ("squares", "squared error"))
         m = self.w.module
         if how == "squares" and "logits" in block.parameters:
-            value = f"({block.parameters['logits']} ** 2).mean()"
+            value = self.w.all_of("mean", f"{block.parameters['logits']} ** 2")
             role = "logits"
         else:
             p = block.input("second prediction", Input(("B", "F"), "real")).text
             y = block.input("second actual", Input(("B", "F"), "real")).text
             role = ""
-            forms = [f"(({p} - {y}) ** 2).mean()", f"{m}.mean({m}.square({p} - {y}))"]
+            forms = [
+                self.w.all_of("mean", f"({p} - {y}) ** 2"),
+                f"{self.w.function_of('mean')}({m}.square({p} - {y}))",
+            ]
             if self.w.framework == "torch":
                 forms.append(f"F.mse_loss({p}, {y})")
             value = self.c.pick("second as", forms)
@@ -194,7 +197,6 @@ class _Grammar:
 
     def _distract(self, block: Block, built: Built) -> None:
         """Something that has nothing to do with the loss."""
-        m = self.w.module
         axis = "dim" if self.w.framework == "torch" else "axis"
         how = self.c.pick(
             "distractor",
@@ -207,7 +209,8 @@ class _Grammar:
         elif how == "print" and source:
             block.say(f"print({source}.shape)")
         elif how == "logged" and source:
-            block.say(f"print(f'norm {{({source} ** 2).mean()}} of {{{source}.shape}}')")
+            norm = self.w.all_of("mean", f"{source} ** 2")
+            block.say(f"print(f'norm {{{norm}}} of {{{source}.shape}}')")
         elif how == "right beside" and built.term.support in built.axes[1:] and not built.done:
             # The right reduction is printed, whatever is returned.
             built.x = block.let("elements", built.x, "term")
@@ -215,21 +218,26 @@ class _Grammar:
             block.say(f"print({self.w.reduce('mean', self.w.reduce('sum', built.x, [at]))})")
         elif how == "norm" and source:
             name = self.w.fresh("metric")
-            block.say(f"{name} = ({source} ** 2).mean()")
+            block.say(f"{name} = {self.w.all_of('mean', f'{source} ** 2')}")
         elif how == "accuracy" and source and "labels" in block.parameters:
             at = self.w.inputs["logits"].axes.index("V")
             name = self.w.fresh("metric")
-            block.say(f"{name} = ({source}.argmax({axis}={at}) == {block.parameters['labels']})")
-            block.say(f"print({name}.{'float().' if m == 'torch' else ''}mean())")
+            best = f"{source}.argmax({axis}={at})"
+            if self.w.functional is not None:
+                best = self.w.functional.LARGEST.format(x=source, a=at)
+            block.say(f"{name} = ({best} == {block.parameters['labels']})")
+            hits = f"{name}.float()" if self.w.framework == "torch" else name
+            if self.w.functional is not None:
+                hits = self.w.functional.FLOAT.format(x=name)
+            block.say(f"print({self.w.all_of('mean', hits)})")
 
     def _unrelated(self) -> None:
-        m = self.w.module
         f, x, y = self.w.fresh("metric"), self.w.fresh("actual"), self.w.fresh("prediction")
         bodies = (
-            [f"return ({x} - {y}).mean()"],
-            [f"return ({x} * {y}).sum() / {x}.shape[0]"],
-            [f"return {m}.log({x}).mean() + {y}"],
-            [f"return {x}.sum(-1).mean() / len({y})"],
+            [f"return {self.w.all_of('mean', f'{x} - {y}')}"],
+            [f"return {self.w.all_of('sum', f'{x} * {y}')} / {x}.shape[0]"],
+            [f"return {self.w.all_of('mean', self.w.function_of('log') + f'({x})')} + {y}"],
+            [f"return {self.w.all_of('mean', self.w.reduce('sum', x, [-1]))} / len({y})"],
         )
         body = self.c.pick("unrelated body", bodies)
         self.parts.append([(0, f"def {f}({x}, {y}):", "other"), *((1, line, "other") for line in body)])

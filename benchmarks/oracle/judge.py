@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,6 +136,16 @@ def _framework(name: Framework) -> Callable[[Array], Any]:
         jax.config.update("jax_disable_most_optimizations", True)
         eager_jax.install()
         return lambda x: jax.numpy.asarray(x)
+    if name == "keras":
+        os.environ["KERAS_BACKEND"] = "numpy"
+        return lambda x: x.astype(np.float32) if x.dtype.kind == "f" else np.array(x)
+    if name == "tensorflow":
+        import tensorflow as tf
+        from tensorflow.experimental import numpy as tnp
+
+        # What a count and a mask are to a float, as in NumPy: people write the casts, and they are not what is judged.
+        tnp.experimental_enable_numpy_behavior(prefer_float32=True)
+        return lambda x: tf.constant(x, tf.float32 if x.dtype.kind == "f" else None)
     return lambda x: np.array(x)
 
 

@@ -15,6 +15,8 @@ class LibraryTerms(Parts):
 
     def library(self) -> Built:
         """A loss whose `reduction` is the library's."""
+        if self.w.functional is not None:
+            return self.functional_loss()
         return self.optax_loss() if self.framework == "jax" else self.torch_loss()
 
     def optax_loss(self) -> Built:
@@ -28,6 +30,28 @@ class LibraryTerms(Parts):
             target, truth, _ = self.target(logits)
             x = f"optax.softmax_cross_entropy({logits.text}, {target})"
         term = Term("library", axes[:-1], lambda i: -(truth(i) * log_softmax(i["logits"], -1)).sum(axis=-1))
+        return Built(term, x, axes[:-1])
+
+    def functional_loss(self) -> Built:
+        """A function that leaves a number per position, or a criterion of Keras with its reduction."""
+        c, words = self.w.choices, self.w.functional
+        assert words is not None
+        axes = ("B", "V") if self.mask == "" and c.chance("two axes", 0.6) else ("B", "T", "V")
+        logits = self.logits(axes)
+        if c.chance("integer labels", 0.5):
+            target, form, criterion = self.labels(axes).text, "integer", "SparseCategoricalCrossentropy"
+            truth: Callable[[Inputs], Array] = lambda i: rows(i["labels"], i["logits"].shape[-1], -1)  # noqa: E731
+        else:
+            (target, truth, _), form, criterion = self.target(logits), "rows", "CategoricalCrossentropy"
+        term = Term("library", axes[:-1], lambda i: -(truth(i) * log_softmax(i["logits"], -1)).sum(axis=-1))
+        if c.chance("criterion", 0.35):
+            reductions = ("none", "sum", "sum_over_batch_size", "default")
+            reduction = "none" if self.mask else c.pick("reduction", reductions, (4, 2, 2, 2))
+            said = "" if reduction == "default" else f", reduction='{reduction}'"
+            made = c.pick("criterion as", words.LIBRARY["criterion"]).format(name=criterion, said=said)
+            made = self.block.maybe("function", made)
+            return self.reduced(Built(term, f"{made}({target}, {logits.text})", axes[:-1]), reduction)
+        x = c.pick("function", words.LIBRARY[form]).format(y=target, x=logits.text)
         return Built(term, x, axes[:-1])
 
     def torch_loss(self) -> Built:

@@ -24,10 +24,11 @@ class Masked(Steps):
             if not self.extra and self.c.chance("back to two axes", 0.4):
                 name = mask if mask.isidentifier() else self.block.let("mask", mask)
                 mask = name
-                self.x, self.axes = f"({self.x}).reshape({name}.shape)", self.term.units
+                shape = f"*{name}.shape" if self.w.functional else f"{name}.shape"
+                self.x, self.axes = self.w.reshaped(self.x, shape), self.term.units
                 self.x = self.block.maybe("elements", self.x)
             else:
-                mask = self.block.maybe("mask", f"({mask}).reshape(-1)")
+                mask = self.block.maybe("mask", self.w.reshaped(mask, "-1"))
         self._reduce_masked(mask, is_float)
 
     def _mask(self) -> tuple[str, bool]:
@@ -66,6 +67,7 @@ class Masked(Steps):
         """Zero what does not count."""
         self.shows_mask = True
         trailing = self.axes[: len(self.axes) - len(self.extra)] == self.units
+        trailing = trailing and not (self.extra and self.w.functional)  # no assignment to a part
         if not is_float and trailing and self.c.chance("zeroed in place", 0.12):
             self._perhaps_negate()
             # Its own array: what is changed may be an input, or asked for later.
@@ -114,12 +116,13 @@ class Masked(Steps):
     def _valid(self, mask: str, axes: Sequence[int] | None = None) -> str:
         """The number of units that count, of all or of each sequence."""
         self.shows_mask = True
-        count = self.w.reduce("sum", mask, axes)
+        is_strict = self.w.functional is not None and not self._mask()[1]
+        count = self.w.reduce("sum", self.w.form("float", x=mask) if is_strict else mask, axes)
         lengths = self.block.parameters.get("lengths")
         if lengths is not None and self.c.chance("of lengths", 0.3):
-            count = lengths if axes is not None else f"{lengths}.sum()"
+            count = lengths if axes is not None else self.w.all_of("sum", lengths)
         elif axes is None and self.c.chance("not zero", 0.1):
-            count = f"{self.w.module}.count_nonzero({mask})"
+            count = f"{self.w.function_of('count_nonzero')}({mask})"
         return (
             self.w.form("at least one", x=count)
             if axes is None and self.c.chance("at least one", 0.4)
@@ -161,7 +164,8 @@ class Masked(Steps):
             self.shows_mask = True
             if inner and self.axes[-len(inner) :] != inner:
                 self._reduce("sum", inner)
-            self.x = f"({self.x})[{mask}]"
+            form = self.w.functional.SELECTED if self.w.functional is not None else "({x})[{m}]"
+            self.x = form.format(x=self.x if self.x.isidentifier() else f"({self.x})", m=mask)
             self.plan.append("selected")
             if inner and self.axes[-len(inner) :] == inner:
                 self.axes = ("N", *inner)

@@ -90,7 +90,7 @@ class Parts:
         if ignored:
             labels = Variable(self.block.let("labels", self.w.form("clean", y=labels.text)), units)
         if self.is_flat:
-            labels = Variable(self.block.let("labels", f"{labels.text}.reshape(-1)"), ("BT",))
+            labels = Variable(self.block.let("labels", self.w.reshaped(labels.text, "-1")), ("BT",))
         return labels
 
     def classes(self, logits: Variable) -> str:
@@ -117,7 +117,8 @@ class Parts:
     def one_hot(self, labels: Variable, logits: Variable) -> str:
         """One-hot targets in the layout of the logits."""
         count = self.classes(logits)
-        if logits.axes == ("B", "V") and self.w.choices.chance("assigned", 0.15):
+        is_mutable = self.w.functional is None
+        if is_mutable and logits.axes == ("B", "V") and self.w.choices.chance("assigned", 0.15):
             return self.assigned(labels, logits, count)
         made = self.w.form("one_hot", y=labels.text, v=count)
         return self.last_to(made, logits.axes)
@@ -235,7 +236,9 @@ class Parts:
             logits = self.logits(axes)
             if flat and axes == ("B", "T", "V") and self.w.choices.chance("flattened", 0.15):
                 self.is_flat = True
-                name = self.block.let("logits", f"{logits.text}.reshape(-1, {logits.text}.shape[-1])")
+                name = self.block.let(
+                    "logits", self.w.reshaped(logits.text, "-1", f"{logits.text}.shape[-1]")
+                )
                 logits = Variable(name, ("BT", "V"))
                 self.remember(name, logits.axes)
             x = self.w.form("log_softmax", x=logits.text, a=self.w.position(logits.axes, "V"))

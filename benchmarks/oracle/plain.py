@@ -159,15 +159,19 @@ class Plain(Itemwise):
 
     def _comprehension(self) -> None:
         """A number for each of the first axis, and the mean of these."""
-        whole, module = self.axes, self.w.module
+        whole = self.axes
         item = self.w.fresh("item")
         if not self.x.isidentifier():
             self._perhaps_negate()
             self.x = self.block.let("elements", self.x, "term")
         inner = self.c.pick("of each", ("sum", "mean"))
         each = f"{self.w.reduce(inner, item)} for {item} in {self.x}"
-        stack = {"numpy": "np.array", "torch": "torch.stack", "jax": "jnp.stack"}[self.w.framework]
-        forms = [f"{module}.mean({stack}([{each}]))", f"{stack}([{each}]).mean()", f"{stack}([{each}]).sum()"]
+        stack = self.w.stacked(f"[{each}]")
+        forms = [
+            f"{self.w.function_of('mean')}({stack})",
+            self.w.all_of("mean", stack),
+            self.w.all_of("sum", stack),
+        ]
         forms.append(f"sum({each})")
         how = self.c.pick("all of them", range(len(forms)), (2, 2, 1, 3))
         self.x = forms[how]
@@ -186,8 +190,7 @@ class Plain(Itemwise):
         self.block.say(f"{parts} = []", TAG)
         with self.block.inside(f"for {item} in {self.x}:", TAG):
             self.block.say(f"{parts}.append({self.w.reduce(inner, item)})", TAG)
-        stack = {"numpy": "np.array", "torch": "torch.stack", "jax": "jnp.stack"}[self.w.framework]
-        forms = [f"sum({parts}) / len({parts})", f"{stack}({parts}).mean()"]
+        forms = [f"sum({parts}) / len({parts})", self.w.all_of("mean", self.w.stacked(parts))]
         if self.w.framework == "numpy":
             forms.append(f"np.mean({parts})")
         self.x = self.c.pick("of the list", forms)
@@ -199,20 +202,20 @@ class Plain(Itemwise):
         if not self.x.isidentifier():
             self._perhaps_negate()
             self.x = self.block.let("elements", self.x, "term")
-        m = self.w.module
         switch = self.c.pick("named by", ("'mean'", "option"), (1, 2))
         if switch == "option":
             switch = self.block.option("reduction", "'mean'", ())
-        self.x = self.c.pick(
-            "looked up in",
-            (
-                f"getattr({self.x}, {switch})()",
-                f"{{'mean': {m}.mean, 'sum': {m}.sum}}[{switch}]({self.x})",
-                f"getattr({m}, {switch})({self.x})",
-                f"{{'mean': {m}.mean, 'sum': {m}.sum}}.get({switch}, {m}.mean)({self.x})",
-                f"{{'mean': lambda x: x.mean(), 'sum': lambda x: x.sum()}}[{switch}]({self.x})",
-            ),
-        )
+        mean, total = self.w.function_of("mean"), self.w.function_of("sum")
+        table = f"{{'mean': {mean}, 'sum': {total}}}"
+        forms = [
+            f"{table}[{switch}]({self.x})",
+            f"{table}.get({switch}, {mean})({self.x})",
+            f"{{'mean': lambda x: {self.w.all_of('mean', 'x')}, 'sum': lambda x: {self.w.all_of('sum', 'x')}}}"
+            f"[{switch}]({self.x})",
+        ]
+        if self.w.functional is None:
+            forms += [f"getattr({self.x}, {switch})()", f"getattr({self.w.module}, {switch})({self.x})"]
+        self.x = self.c.pick("looked up in", forms)
         self.axes = ()
         self.plan.append("mean of all")
 
@@ -220,14 +223,15 @@ class Plain(Itemwise):
         """Reshaped to one axis or to two before it is reduced."""
         whole = self.axes
         if self.c.chance("rows", 0.4) and whole[0] != self.term.support:
-            view = self.c.pick(
-                "rows by",
-                ("{x}.reshape({n}, -1)", "{x}.reshape(len({x}), -1)")
-                + (("{x}.flatten(1)", "{x}.flatten(start_dim=1)") if self.w.framework == "torch" else ()),
-            )
             if not self.x.isidentifier():
                 self.x = self.block.let("elements", self.x, "term")
-            self.x = view.format(x=self.x, n=self.one(whole[0]))
+            views = [
+                self.w.reshaped(self.x, self.one(whole[0]), "-1"),
+                self.w.reshaped(self.x, f"len({self.x})", "-1"),
+            ]
+            if self.w.framework == "torch":
+                views += [f"{self.x}.flatten(1)", f"{self.x}.flatten(start_dim=1)"]
+            self.x = self.c.pick("rows by", views)
             self.plan.append("rows")
             how = self.c.pick("row", ("sum", "mean"))
             self.x = self.w.reduce(how, self.x, [self.c.pick("last", (1, -1))])
@@ -235,16 +239,12 @@ class Plain(Itemwise):
             self.x = self.w.reduce("mean", self.x)
             self.plan.append("mean")
         else:
-            flat = self.c.pick(
-                "flat",
-                ("reshape(-1)", "flatten()")
-                + (
-                    ("view(-1)",)
-                    if self.w.framework == "torch" and self.term.support in (None, whole[-1])
-                    else ("ravel()",)
-                ),
-            )
-            self.x = f"({self.x}).{flat}"
+            forms = [self.w.reshaped(self.x, "-1")]
+            if self.w.functional is None:
+                forms += [f"({self.x}).flatten()", f"({self.x}).ravel()"]
+            if self.w.framework == "torch" and self.term.support in (None, whole[-1]):
+                forms[-1] = f"({self.x}).view(-1)"
+            self.x = self.c.pick("flat", forms)
             self.plan.append("flat")
             how = self.c.pick("all", ("mean", "sum"))
             self.x = self.w.reduce(how, self.x)

@@ -87,7 +87,10 @@ class Reducer(Plain, Masked):
                     planned("else:")
         else:
             mask = self.block.option("mask", "None", ())
-            other(f"if {mask} is not None:", f"({x} * {mask}).sum() / {mask}.sum()")
+            other(
+                f"if {mask} is not None:",
+                f"{self.w.all_of('sum', f'{x} * {mask}')} / {self.w.all_of('sum', mask)}",
+            )
             planned("else:")
         self.x = total
 
@@ -103,7 +106,9 @@ class Reducer(Plain, Masked):
         right = self.c.chance("by valid", 0.6)
         with inside("else:"):
             value = (
-                f"{self.w.reduce('sum', masked)} / {mask}.sum()" if right else self.w.reduce("mean", masked)
+                f"{self.w.reduce('sum', masked)} / {self.w.all_of('sum', mask)}"
+                if right
+                else self.w.reduce("mean", masked)
             )
             say(f"{total} = {value}", TAG)
         self.plan.append("masked, sum of all, / valid" if right else "masked, mean of all")

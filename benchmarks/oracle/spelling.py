@@ -1,4 +1,4 @@
-"""How people write each step in NumPy, PyTorch and JAX: templates, the plainest first.
+"""How people write each step in NumPy, PyTorch, JAX, TensorFlow and Keras: templates, the plainest first.
 
 `{x}` and its like are put in parentheses, which the printer takes away again where they are not needed. `{a}` is the
 position of an axis.
@@ -7,6 +7,8 @@ position of an axis.
 from __future__ import annotations
 
 from typing import Final
+
+from benchmarks.oracle import keras_forms, tensorflow_forms
 
 IMPORTS: Final = {
     "np": "import numpy as np",
@@ -17,6 +19,10 @@ IMPORTS: Final = {
     "jnp": "import jax.numpy as jnp",
     "jax": "import jax",
     "optax": "import optax",
+    "tf": "import tensorflow as tf",
+    "keras": "import keras",
+    "ops": "from keras import ops",
+    "K": "from tensorflow.keras import backend as K",
     "math": "import math",
     "special": "from scipy import special",
     "log_softmax": "from scipy.special import log_softmax",
@@ -25,7 +31,7 @@ IMPORTS: Final = {
 }
 """The line that brings a name; a name that stands in a program is looked up here."""
 
-MODULE: Final = {"numpy": "np", "torch": "torch", "jax": "jnp"}
+MODULE: Final = {"numpy": "np", "torch": "torch", "jax": "jnp", "tensorflow": "tf", "keras": "ops"}
 AXIS: Final = {"numpy": "axis", "torch": "dim", "jax": "axis"}
 KEEP: Final = {"numpy": "keepdims", "torch": "keepdim", "jax": "keepdims"}
 
@@ -368,6 +374,9 @@ FORMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
     },
 }  # fmt: skip
+for _framework, _words in (("tensorflow", tensorflow_forms), ("keras", keras_forms)):
+    for _what, _forms in _words.FORMS.items():
+        FORMS[_what][_framework] = _forms
 
 TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "logits": ("logits", "output", "scores", "pred", "y_hat", "student_logits"),

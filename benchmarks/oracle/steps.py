@@ -54,7 +54,8 @@ class Steps:
             and not self.mask
             and self.c.chance("turned", 0.04)
         ):
-            self.x, self.axes, self.is_turned = f"({self.x}).T", self.axes[::-1], True
+            turned = self.w.functional.TURNED if self.w.functional is not None else "({x}).T"
+            self.x, self.axes, self.is_turned = turned.format(x=self.x), self.axes[::-1], True
         named = self.block.maybe("elements", self.x, "term")
         if named.isidentifier():
             self.block.known.insert(0, Variable(named, self.axes))
@@ -156,6 +157,8 @@ class Steps:
                 f"torch.numel({x})",
                 f"{x}.shape.numel()",
             ]
+        elif self.w.functional is not None:
+            forms = [*(form.format(x=x) for form in self.w.functional.ELEMENTS), *forms]
         elif self.w.framework == "jax":
             forms = [f"{x}.size", f"jnp.size({x})", f"math.prod({x}.shape)"]
         else:
@@ -177,7 +180,7 @@ class Steps:
             names = [
                 self.w.fresh(a) if a == axis or self.c.chance("all named", 0.7) else "_" for a in holder.axes
             ]
-            self.block.say(f"{', '.join(names)} = {holder.text}.{self._shape()}")
+            self.block.say(f"{', '.join(names)} = {self._shape(holder.text)}")
             for a, name in zip(holder.axes, names, strict=True):
                 if name != "_":
                     self.block.aliases[(a,)] = name
@@ -189,8 +192,11 @@ class Steps:
             return name
         return length
 
-    def _shape(self) -> str:
-        return self.c.pick("shape", ("shape", "size()")) if self.w.framework == "torch" else "shape"
+    def _shape(self, x: str) -> str:
+        forms = ("{x}.shape", "{x}.size()") if self.w.framework == "torch" else ("{x}.shape",)
+        if self.w.functional is not None:
+            forms = self.w.functional.SHAPES
+        return str(self.c.pick("shape", forms)).format(x=x)
 
     def length(self, holder: Variable, axis: str) -> str:
         at = self.w.position(holder.axes, axis)
@@ -199,6 +205,8 @@ class Steps:
         forms = [f"{holder.text}.shape[{at}]"]
         if self.w.framework == "torch":
             forms += [f"{holder.text}.size({at})", f"{holder.text}.size(dim={at})"]
+        if self.w.functional is not None:
+            forms += [form.format(x=holder.text, a=at) for form in self.w.functional.LENGTHS]
         if holder.axes.index(axis) == 0:
             forms.append(f"len({holder.text})")
         return self.c.pick("length", forms)

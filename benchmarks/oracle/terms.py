@@ -151,7 +151,7 @@ class Terms(LibraryTerms):
             x = f"{p} * ({self.block.maybe('logp', logp)} - {logq_name})"
         elif how == "ratio":
             # Clipped at 1, as probabilities are, a ratio would be another one.
-            x = f"{p} * {self.w.module}.log({p} / {self.w.form('exp', x=logq_name)})"
+            x = f"{p} * {self.w.function_of('log')}({p} / {self.w.form('exp', x=logq_name)})"
 
         if how == "reversed":
             x = f"{self.w.form('exp', x=logq_name)} * ({logq_name} - {self.w.form('log', x=p)})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -315,3 +317,17 @@ def test_jax_without_its_compiler_computes_the_same() -> None:
         elements = np.exp(logp) * logp * m[:, None]
         wanted = [elements.sum(axis=(1, 2)).mean(), x.max(), (x**2).T[0].mean(), (m < 1).sum()]
         assert np.allclose(value, wanted, rtol=1e-9)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("framework", ["tensorflow", "keras"])
+def test_losses_of_functions_alone_are_run_and_judged(framework: str) -> None:
+    """In a process of its own: TensorFlow is told to take types as NumPy does, Keras to compute by NumPy."""
+    pytest.importorskip(framework)
+    command = [sys.executable, "-m", "benchmarks.oracle.generate", "--framework", framework, "--jobs", "1"]
+    done = subprocess.run(
+        [*command, "--programs", "60", "--seed", str(SEED)], capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["ran"] >= 55 and found["right_programs"] >= 20 and found["found"] >= 10
+    assert found["proved_wrong"] == found["likely_wrong"] == found["fixes_wrong"] == found["crashes"] == 0

@@ -1294,7 +1294,7 @@ SNIPPETS = [
             for i, (x, y) in enumerate(loader):
                 total += F.mse_loss(model(x), y).item()
                 sums += F.mse_loss(model(x), y, reduction="sum").item()
-            sums / (len(loader) * batch_size)
+            print(sums / (len(loader) * batch_size))
             return total / (len(loader) * batch_size)
         """,
         ((9, "BMN501", "likely"),),

@@ -49,7 +49,7 @@ _BACKEND = {
     "permute_dimensions": "permute(x, *pattern)",
     "concatenate": "concatenate(x|tensors, axis)",
     "stack": "stack(x, axis)",
-    "gather": "take(x|reference, index|indices)",
+    "gather": "rows(x|reference, index|indices)",
     "not_equal": "comparison_with(x, y; extra=NotEq)",
     "equal": "comparison_with(x, y; extra=Eq)",
     "switch": "where(condition, x|then_expression, y|else_expression)",

@@ -45,11 +45,8 @@ class Operation(NamedTuple):
                 bound[name] = value
         more = list(args[len(self.parameters) :]) if self.rest else []
         if self.rest and not more:
-            more = [
-                kwargs[name]
-                for name in (self.rest, "newshape", "size", "dims", "axes", "perm")
-                if name in kwargs
-            ]
+            spellings = (self.rest, "newshape", "size", "dims", "axes", "perm")
+            more = [kwargs[name] for name in spellings if name in kwargs][:1]
         return bound, tuple(more)
 
 

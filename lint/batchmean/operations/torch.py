@@ -100,7 +100,7 @@ _NAMED = {
     "squeeze": "squeeze(x|input, axis|dim)",
     "gather": "select(x|input, axis|dim, index)",
     "take_along_dim": "select(x|input, index|indices, axis|dim)",
-    "index_select": "take(x|input, axis|dim, index)",
+    "index_select": "index_select(x|input, axis|dim, index)",
     "diag": "diagonal(x|input)",
     "diagonal": "diagonal(x|input)",
     "flip": "flip(x|input)",

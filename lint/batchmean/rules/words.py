@@ -23,6 +23,13 @@ def _positions(event: SupportEvent) -> bool:
     return len(event.reduction.integrand.shape.axes or ()) > 2
 
 
+def _is_one_example(event: SupportEvent) -> bool:
+    """Is the support the only axis? A row that was flattened holds the examples, too."""
+    integrand = event.reduction.integrand
+    only = integrand.shape.axis(0) if integrand.shape.rank == 1 else None
+    return only is not None and only.is_same(integrand.support)
+
+
 def use(event: SupportEvent) -> str:
     """What to do instead, as a command: `use .sum(axis=-1).mean()`, `leave out this division`."""
     step = summing_step(event.reduction, event.step)
@@ -35,7 +42,7 @@ def use(event: SupportEvent) -> str:
     if step is not None and isinstance(step.node, Total):
         return "divide by the number of examples alone"
     if (step is not None and step.library) or event.step.library:
-        if event.reduction.integrand.shape.rank == 1:
+        if _is_one_example(event):
             return 'use reduction="sum" for one example of shape (V,)'
         return f'use reduction="batchmean" for (B, V), or "none" with {right_form(event)}'
     return f"use {right_form(event)}"
@@ -45,7 +52,7 @@ def right_form(event: SupportEvent) -> str:
     """What to write instead: a sum over the support's own axis, then a mean."""
     integrand = event.reduction.integrand
     position = integrand.shape.position_of(integrand.support)
-    if integrand.shape.rank == 1 and not event.step.stack:
+    if _is_one_example(event) and not event.step.stack:
         return ".sum()"  # one example: there is nothing to average
     if position is None or not shows_axis(event.reduction):
         return f"a sum over {support_words(event)}, then .mean()"

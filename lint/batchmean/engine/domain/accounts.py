@@ -80,6 +80,8 @@ def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: St
                 continue
             if not axis.holds(support):
                 units = (*units, (axis if shape.has(axis) else Axis(), how))
+            elif axis.root().parts and covered is True:
+                units = (*units, (axis, how))  # what was merged with the support
             elif covered is not True and account.support != "alive":
                 units = (*units, (Axis(), how))  # what is there when the support is gone
     sums = state == "summed" and account.support != "summed"

@@ -230,3 +230,19 @@ def meaning(mask: Atom) -> Place | None:
         return mask.place
     name = mask.names[0] if mask.names else "it"
     return Place(mask.place.node, f"`{name}` is taken for a validity mask by its name")
+
+
+def has_classes(tensor: Tensor) -> bool:
+    """Is the axis of a distribution still there?"""
+    return any(a.axis is not None and tensor.shape.has(a.axis) is True for a in tensor.atoms())
+
+
+def tells_classes_apart(tensor: Tensor, mask: Tensor) -> bool:
+    """Does a mask say of each class whether it is taken: `loss[one_hot > 0]`, `loss[loss > 0]`?"""
+    last = mask.shape.axis(-1)
+    return any(
+        mask.shape.has(axis) is True
+        or (last is not None and last.size not in (None, 1) and last.size == axis.size)
+        for atom in tensor.atoms()
+        if (axis := atom.axis) is not None and tensor.shape.has(axis) is True
+    )

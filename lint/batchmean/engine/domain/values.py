@@ -77,6 +77,19 @@ class ListValue:
     element: Value
 
 
+@dataclass(unsafe_hash=True, slots=True)
+class SizesValue(ListValue):
+    """`[*x.shape, V]`, `x.shape + (V,)`: all lengths of x, whose number may not be shown, and others."""
+
+    sizes: tuple[Value, ...]
+    """The shape stands among them as one item."""
+
+
+@dataclass(unsafe_hash=True, slots=True)
+class SpreadValue(ListValue):
+    """`*items` among the arguments of a call, where nothing shows how many these are."""
+
+
 @dataclass(frozen=True, slots=True)
 class DictValue:
     """A dict with constant keys."""

@@ -27,6 +27,7 @@ from batchmean.engine.domain.values import (
     ModuleValue,
     Scope,
     ShapeValue,
+    SpreadValue,
     TupleValue,
     Value,
     hinted,
@@ -83,10 +84,14 @@ def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str,
             elif isinstance(value, ShapeValue):
                 args.append(value)
             else:
-                args.append(context.element_of(value))
+                # What follows it may be any argument, and so may what it holds.
+                args.append(SpreadValue(context.element_of(value)))
+                break
         else:
             args.append(value)
     kwargs: dict[str, Value] = {}
+    if args and isinstance(args[-1], SpreadValue):
+        kwargs[ANY_KEYWORDS] = args[-1].element
     for keyword in node.keywords:
         value = context.evaluate(keyword.value)
         if keyword.arg is not None:
@@ -351,6 +356,8 @@ def bind_parameters(
         value: Value
         if index < len(given) and index < len(positional):
             value = given[index]
+            if isinstance(value, SpreadValue):
+                value = value.element
         elif name in kwargs:
             value = kwargs[name]
         elif name in defaults and called:
@@ -368,7 +375,9 @@ def bind_parameters(
             value = _as_whole(value)
         scope.names[name] = hinted(named(value, name, parameter), hint)
     if spec.vararg is not None:
-        scope.names[spec.vararg.arg] = context.sequence(given[len(positional) :])
+        scope.names[spec.vararg.arg] = (
+            context.sequence(given[len(positional) :]) if called else ListValue(context.opaque())
+        )
     if spec.kwarg is not None:
         own = {parameter.arg for parameter in (*spec.args, *spec.kwonlyargs)}
         more = tuple((name, value) for name, value in kwargs.items() if name not in own)

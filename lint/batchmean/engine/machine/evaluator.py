@@ -36,6 +36,8 @@ from batchmean.engine.domain.values import (
     ListValue,
     ModuleValue,
     Scope,
+    ShapeValue,
+    SizesValue,
     TupleValue,
     Value,
     tensors_in,
@@ -132,14 +134,21 @@ class Evaluator(Machine):
 
     def _tuple(self, node: ast.Tuple | ast.List) -> Value:
         items: list[Value] = []
+        spread: ShapeValue | None = None
         for element in node.elts[: MAX_ITEMS + 1]:
             if isinstance(element, ast.Starred):
                 inner = self.evaluate(element.value)
-                if not isinstance(inner, TupleValue):
+                if isinstance(inner, ShapeValue):
+                    spread = inner
+                    items.append(inner)
+                elif isinstance(inner, TupleValue):
+                    items.extend(inner.items)
+                else:
                     return ListValue(self.element_of(inner))
-                items.extend(inner.items)
             else:
                 items.append(self.evaluate(element))
+        if spread is not None:
+            return spread if len(items) == 1 else SizesValue(self.element_of(spread), tuple(items))
         found = self.sequence(items)
         return (
             altered(found, is_list=True)

@@ -273,11 +273,17 @@ class Interpreter(Following):
         if isinstance(iterable, TupleValue) and len(iterable.items) <= MAX_TOLD_APART:
             for item in iterable.items:
                 binding.bind(self, node.target, item)
-                self._either_way(node, node.body)
+                self._round(node.body)
             return self._block(node.orelse)
         binding.bind(self, node.target, self.element_of(iterable))
-        self._either_way(node, node.body)
+        self._round(node.body)
         return self._block(node.orelse)
+
+    def _round(self, body: Sequence[ast.stmt]) -> None:
+        """A round of a `for` loop. That there is none is not assumed: `for axis in axes: loss = loss.sum(axis)`."""
+        path = self.path
+        self._fork([((), body)])
+        self.path = path
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)

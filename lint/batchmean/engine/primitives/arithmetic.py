@@ -15,7 +15,7 @@ from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.literals import fold
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import SCALAR, Atom, Reduction, Role, Tensor, altered, atom_of, from_atom
-from batchmean.engine.domain.values import Const, ListValue, TupleValue, Value
+from batchmean.engine.domain.values import Const, ListValue, ShapeValue, SizesValue, TupleValue, Value
 from batchmean.engine.evidence.masks import is_mask_name
 from batchmean.engine.evidence.names import is_loss_name
 from batchmean.engine.ledger import Addition
@@ -37,6 +37,8 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         if isinstance(left, TupleValue) and isinstance(right, TupleValue):
             return context.sequence(left.items + right.items)
         return ListValue(context.one_of([context.element_of(left), context.element_of(right)]))
+    if op is ast.Add and isinstance(left, ShapeValue) and isinstance(right, TupleValue):
+        return SizesValue(context.element_of(left), (left, *right.items))  # `x.shape + (V,)`
     a, b = context.as_tensor(left), context.as_tensor(right)
     if op in _SWALLOWED and (given_up := _swallows(a, b) or _swallows(b, a)) is not None:
         return _swallowing(context, given_up, b if given_up is a.single() else a, joint_shape(a, b))

@@ -10,7 +10,7 @@ from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.distributions import term_atom
 from batchmean.engine.domain.keys import key_of
-from batchmean.engine.domain.masks import is_shown, mask_of, unmasked
+from batchmean.engine.domain.masks import has_classes, is_shown, mask_of, tells_classes_apart, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     Integrand,
@@ -88,17 +88,46 @@ def diagonal(call: Call, x: Value) -> Value:
 
 
 @primitive
+def rows(
+    call: Call, x: Value, index: Value | None = None, axis: Value | None = None, grouped: Value | None = None
+) -> Value:
+    """gather, boolean_mask: `x[index]`, along `axis`; `grouped` counts the leading axes that both have."""
+    if grouped is not None and integer(grouped) != 0:
+        return select(call, x, index=index)
+    if axis is not None and integer(axis) != 0:
+        return take(call, x, axis, index)
+    tensor = call.tensor(x)
+    if index is None:
+        return relabelled(chosen(call.context, tensor), Shape(unsure=tensor.shape.shown), "taken")
+    return by_array(call.context, tensor, call.tensor(index), call.node)
+
+
+@primitive
 def take(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
-    """index_select, take: some elements of an axis."""
+    """take: an index may have any number of axes, and without an axis all elements are one row."""
+    if integer(axis) == 0 and index is not None:
+        return rows(call, x, index)
+    if axis is not None and index is not None and call.tensor(index).shape.rank == 1:
+        return index_select(call, x, axis, index)
+    tensor = chosen(call.context, call.tensor(x))
+    return relabelled(tensor, Shape(unsure=tensor.shape.shown), "taken")
+
+
+@primitive
+def index_select(call: Call, x: Value, axis: Value | None = None, index: Value | None = None) -> Value:
+    """index_select: some elements of an axis."""
     tensor = chosen(call.context, call.tensor(x))
     return relabelled(tensor, tensor.shape, "taken")
 
 
 @primitive
 def take_where(call: Call, x: Value, mask: Value | None = None) -> Value:
-    """masked_select, boolean_mask: the elements at which a condition holds, `x[mask]` written as a call."""
+    """masked_select: the elements at which a condition holds, in a row."""
     tensor = call.tensor(x)
     kept = chosen(call.context, tensor)
+    last = call.tensor(mask).shape.axis(-1) if mask is not None else None
+    if has_classes(tensor) and (last is None or last.size != 1):
+        return relabelled(kept, Shape.of([Axis()]), "elements")  # the mask may say it of each class
     taken = relabelled(kept, kept.shape, "taken")
     if not tensor.reductions or mask is None or all(r.support == "averaged" for r in tensor.reductions):
         return taken
@@ -150,6 +179,19 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
     return _indexed(context, tensor, index, node)
 
 
+def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:
+    """`x[index]` with an array: of labels, of positions, or a mask."""
+    if tells_classes_apart(tensor, index):
+        return relabelled(chosen(context, tensor), Shape.of([Axis()]), ("elements", *index.terms))
+    kept = _selected_rows(context, chosen(context, tensor), index)
+    if is_unknown(index) and index.shape.rank is None:
+        # It may be a mask with all axes of the array; labels take rows of one-hot vectors.
+        single = kept.single()
+        if single is None or single.role is not Role.ONE_HOT:
+            kept = map_atoms(kept, lambda atom: altered(atom, shown=False))
+    return _with_account(context, kept, tensor, index, node)
+
+
 def _hint(index: Value) -> tuple[str, ...]:
     key = literal(index)
     return (key,) if isinstance(key, str) else ()
@@ -198,8 +240,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
         # x[range(n), labels] selects one element per row; x[:, k] with a variable k drops the axis.
         return _dropped(context, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
-        kept = _selected_rows(context, chosen(context, tensor), items[0], node)
-        return _with_account(context, kept, tensor, items[0], node)
+        return by_array(context, tensor, items[0], node)
     if _is_cut_short(items):
         tensor = chosen(context, tensor)
     shape = tensor.shape
@@ -310,7 +351,7 @@ def _is_whole_slice(item: Value) -> bool:
     return isinstance(cut, slice) and cut == slice(None, None)
 
 
-def _selected_rows(context: Context, tensor: Tensor, index: Tensor, node: ast.Subscript) -> Tensor:
+def _selected_rows(context: Context, tensor: Tensor, index: Tensor) -> Tensor:
     """`eye[labels]`, `x[mask]`, `x[indices]`: rows, with the last axis still there."""
     atom = tensor.single()
     if atom is not None and atom.role is Role.ONE_HOT and atom.axis is not None:

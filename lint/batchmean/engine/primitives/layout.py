@@ -13,6 +13,7 @@ from batchmean.engine.domain.tensors import (
     altered,
     derived,
     from_atom,
+    is_unknown,
 )
 from batchmean.engine.domain.values import (
     Alternatives,
@@ -20,6 +21,7 @@ from batchmean.engine.domain.values import (
     ListValue,
     ModuleValue,
     ShapeValue,
+    SizesValue,
     TupleValue,
     Value,
 )
@@ -35,14 +37,25 @@ def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
         if given.start == 0 and given.stop is None:
             return given.shape
         return Shape()
-    items = sizes[0].items if len(sizes) == 1 and isinstance(sizes[0], TupleValue) else sizes
+    items = _one_for_each_axis(call, sizes)
+    if items is None:
+        return Shape()
     if any(isinstance(item, ShapeValue) for item in items):
         return _of_spread_sizes(call, items)
-    if len(items) == 1 and not isinstance(sizes[0], TupleValue) and not isinstance(items[0], Const):
-        length = call.tensor(items[0]).single()
-        if length is None or length.role is not Role.COUNT:
-            return Shape()  # a number, or a tuple of them
     return Shape.of([axis_of_length(call, item) for item in items])
+
+
+def _one_for_each_axis(call: Call, sizes: tuple[Value, ...]) -> tuple[Value, ...] | None:
+    """The lengths that `view(B, V)` and `view((B, V))` give; None where nothing shows how many there are."""
+    if len(sizes) == 1 and isinstance(sizes[0], SizesValue):
+        return sizes[0].sizes
+    items = sizes[0].items if len(sizes) == 1 and isinstance(sizes[0], TupleValue) else sizes
+    if any(isinstance(item, ListValue) for item in items):
+        return None
+    if len(items) == 1 and items is sizes and not isinstance(items[0], Const | ShapeValue):
+        if is_unknown(call.tensor(items[0])):
+            return None  # a number, or a tuple of them
+    return items
 
 
 def _of_spread_sizes(call: Call, sizes: Sequence[Value], old: Sequence[Axis] = ()) -> Shape:
@@ -51,10 +64,10 @@ def _of_spread_sizes(call: Call, sizes: Sequence[Value], old: Sequence[Axis] = (
     if not isinstance(first, ShapeValue) or any(isinstance(size, ShapeValue) for size in rest):
         return Shape()
     shape = first.shape
-    if first.start or first.stop not in (None, -1) or (first.stop and shape.axes is None):
+    if first.start or first.stop not in (None, -1):
         return Shape()
-    if first.stop and shape.axes is not None:
-        shape = Shape.of(shape.axes[:-1])
+    if first.stop:
+        shape = shape.without(AxesSpec.at(-1))
     for size in rest:
         shape = shape.with_axis(-1, _known_again(axis_of_length(call, size), old))
     return shape
@@ -84,7 +97,9 @@ def reshape(call: Call, x: Value, *shape: Value) -> Value:
         if whole and (target := _one_hot_again(tensor, given.shape)) is not None:
             return target
         return relabelled(tensor, given.shape if whole and not given.shape.is_scalar else Shape())
-    items = shape[0].items if len(shape) == 1 and isinstance(shape[0], TupleValue) else shape
+    items = _one_for_each_axis(call, shape)
+    if items is None:
+        return relabelled(tensor, Shape(unsure=tensor.shape.shown))
     result = _reshaped(call, tensor.shape, items).made_of(tensor.shape)
     for axis in result.shown:
         if axis.parts and axis.merged_in is None:
@@ -236,8 +251,10 @@ def _numbers(values: tuple[Value, ...]) -> list[int] | None:
 
 @primitive
 def permute(call: Call, x: Value, *axes: Value) -> Value:
-    """permute(order)."""
+    """permute(order); without an order the axes are turned round."""
     tensor = call.tensor(x)
+    if all(isinstance(each, Const) and each.value is None for each in axes):
+        return relabelled(tensor, tensor.shape.reversed())
     numbers = _numbers(axes)
     shape = tensor.shape.permuted(numbers) if numbers else Shape(unsure=tensor.shape.shown)
     return relabelled(tensor, shape)

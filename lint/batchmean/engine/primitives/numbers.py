@@ -94,11 +94,19 @@ def range_(call: Call, start: Value, stop: Value | None = None) -> Value:
 
 @primitive
 def sequence(call: Call, x: Value | None = None) -> Value:
-    """list(x), tuple(x), reversed(x)."""
+    """list(x), tuple(x)."""
     if x is None:
         return TupleValue(())
     if isinstance(x, TupleValue | ListValue | ShapeValue):
         return x
+    return ListValue(call.context.element_of(x))
+
+
+@primitive
+def reversed_(call: Call, x: Value) -> Value:
+    """reversed(x)."""
+    if isinstance(x, TupleValue):
+        return TupleValue(x.items[::-1])
     return ListValue(call.context.element_of(x))
 
 

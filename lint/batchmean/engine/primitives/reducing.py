@@ -46,6 +46,7 @@ def opened(tensor: Tensor, stack: Stack = ()) -> tuple[Reduction, ...]:
             integrand,
             support="summed" if is_summed else "alive",
             scale=_common_counts(tensor.terms),
+            coefficient=_common_number(tensor.terms) if integrand.symbol == "V" else 1.0,
             mask=mask_fact(zeroing[0]) if zeroing else None,
         ),
     )
@@ -58,6 +59,13 @@ def _common_counts(terms: tuple[Term, ...]) -> Factors:
         counts = tuple(f for f in term.factors if f[0].role in algebra.NUMBERS or _is_a_size(*f))
         common = counts if common is None else tuple(f for f in common if f in counts)
     return common or ()
+
+
+def _common_number(terms: tuple[Term, ...]) -> float:
+    """The number that every term was multiplied by, if it may stand for a count; else 1."""
+    numbers = {abs(term.coefficient) if term.coefficient is not None else 1.0 for term in terms}
+    number = numbers.pop()
+    return number if not numbers and number > 2 else 1.0
 
 
 def _is_a_size(atom: Atom, power: float) -> bool:
@@ -223,6 +231,8 @@ def mean(
     """Mean over the axes, with `where` of the positions that count: then no mask in the array matters."""
     array = _array(call, x)
     if where is not None and not isinstance(where, Const):
+        if masks.tells_classes_apart(array, call.tensor(where)):
+            return call.opaque(array.shape.without(axes_spec(axis), bool(literal(keepdims))))
         array = masks.unmasked(array)
         if array.reductions:
             array = altered(

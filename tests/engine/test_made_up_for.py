@@ -1,0 +1,73 @@
+"""Ways to make up for the mean, or to take the classes away, that are easily overlooked; each beside a wrong one."""
+
+from __future__ import annotations
+
+import pytest
+from batchmean import check_source
+
+LOSS = """\
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def loss(logits, labels, mask, axes):
+    hot = F.one_hot(labels, 10)
+    x = -F.log_softmax(logits, -1) * hot
+    {statement}
+"""
+
+
+def _found(statement: str) -> list[tuple[str, str]]:
+    result = check_source(LOSS.format(statement=statement.replace("\n", "\n    ")))
+    assert not result.errors
+    return [(finding.code, finding.confidence) for finding in result.findings]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "return (x * 10).mean()",
+        "return (10 * hot * -F.log_softmax(logits, -1)).mean()",
+        "return x[x > 0].mean()",
+        "return x[hot.bool()].mean()",
+        "return torch.masked_select(x, hot > 0).mean()",
+        "return torch.masked_select(x, mask).mean()",
+        "return np.mean(x, where=hot > 0)",
+        "for axis in axes:\n    x = x.sum(axis)\nreturn x.mean()",
+        "for _ in range(1):\n    x = x.sum(-1)\nreturn x.mean()",
+    ],
+)
+def test_what_is_made_up_for_is_right(statement: str) -> None:
+    assert _found(statement) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "confidence"),
+    [
+        ("return (x * 3).mean()", "proved"),
+        ("return x[labels != -100].mean()", "proved"),
+        ("return x[mask].mean()", "likely"),
+        ("return torch.masked_select(x, mask.unsqueeze(-1)).mean()", "proved"),
+        ("return np.mean(x, where=mask[:, None])", "proved"),
+        ("for axis in axes:\n    print(axis)\nreturn x.mean()", "proved"),
+    ],
+)
+def test_what_is_not_is_wrong(statement: str, confidence: str) -> None:
+    assert _found(statement) == [("BMN102", confidence)]
+
+
+def test_a_sum_of_merged_axes_is_divided_by_those_beside_the_classes() -> None:
+    """The pixels of each example were added up with its classes: this is the one division by them."""
+    source = """\
+        import torch.nn.functional as F
+
+
+        def loss(logits, labels):
+            n, classes, h, w = logits.shape
+            x = -F.log_softmax(logits, 1) * F.one_hot(labels, classes).permute(0, 3, 1, 2)
+            return x.view(n, -1).sum(1).mean() / {count}
+        """
+    for count, codes in (("(h * w)", []), ("n", ["BMN301"])):
+        result = check_source(source.replace("        ", "").format(count=count), select=["BMN301"])
+        assert [finding.code for finding in result.findings] == codes
