@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 NO_MEMORY: Final = "not enough memory"
 _MUCH: Final = 100_000
 """So many characters make a tree that takes as long to walk as everything else that flake8 keeps."""
+
+_COMMAND: Final = "flake8.main.cli"
 
 
 @contextmanager
@@ -38,8 +41,11 @@ class Kept:
         self._characters += characters
 
     def set_aside(self) -> None:
-        """Let no collection walk what is kept: flake8 makes so many that they would cost more than the analysis."""
-        if self._characters >= _MUCH:
+        """Let no collection walk what is kept: flake8 makes so many that they would cost more than the analysis.
+
+        In the process of its command alone, which ends with the run: in others what is frozen would stay for good.
+        """
+        if self._characters >= _MUCH and _COMMAND in sys.modules:
             self._characters = 0
             gc.collect()  # what is garbage now would stay
             gc.freeze()

@@ -67,4 +67,4 @@ def test_all_elements_are_all_elements(statement: str) -> None:
 def test_a_row_of_all_elements_is_not_one_example() -> None:
     """Their sum is not divided by the examples: the message asks for the sum over the classes."""
     [(code, message)] = _found("return x.view(-1).mean()")
-    assert code == "BMN102" and message.endswith("use a sum over the class axis, then .mean()")
+    assert code == "BMN102" and message.endswith("use .sum(dim=-1).mean()")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def test_of_a_package_that_imports_everything_only_what_is_named_is_read(tmp_pat
     assert imports._read.cache_info().misses == before + 1
 
 
-def test_what_is_kept_for_other_files_is_set_aside_once_it_is_much() -> None:
+def test_what_is_kept_for_other_files_is_set_aside_once_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "flake8.main.cli", sys)
     kept = Kept()
     before = gc.get_freeze_count()
     try:

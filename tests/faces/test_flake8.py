@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
 import pytest
+from batchmean import memory
 
 from tests.faces.support import RIGHT, TWO_KINDS, WRONG, Line, Run, Write, lines_of, run_program
 
@@ -162,3 +164,19 @@ def test_a_file_without_losses_costs_no_import(flake8: Run, write: Write) -> Non
     imported = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}
     assert "batchmean.gate" in imported
     assert not {"libcst", "batchmean.linter", "batchmean.config"} & imported
+
+
+def test_what_is_kept_is_frozen_in_the_command_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an editor's process, which goes on, what is frozen would stay for good."""
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    kept = memory.Kept()
+    monkeypatch.delitem(sys.modules, "flake8.main.cli", raising=False)
+    kept.add(1_000_000)
+    kept.set_aside()
+    assert not frozen
+    monkeypatch.setitem(sys.modules, "flake8.main.cli", sys)
+    kept.set_aside()
+    assert frozen == [True]
+    kept.set_aside()
+    assert frozen == [True]  # nothing was added since

@@ -149,10 +149,7 @@ def test_what_can_be_fixed_is_counted_and_marked(batchmean: Run, write: Write) -
     write({"flat.py": WRONG.replace(").mean", ").ravel().mean")})
     flat = ends("flat.py")
     assert flat[-1] == "Found 1 finding in 1 file."
-    assert any(
-        line.endswith("= note: no fix: the support has no axis of its own where it is averaged")
-        for line in flat
-    )
+    assert any(line.endswith("= note: no fix: no rewrite could be shown to be right") for line in flat)
 
 
 def test_quiet_leaves_findings_and_errors(batchmean: Run, write: Write) -> None:

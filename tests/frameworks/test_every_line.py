@@ -72,7 +72,7 @@ LOSSES: dict[str, str] = {
 NONE_ALONE = {
     "at_least": "bounds a number", "attribute": "is Python's getattr", "smallest": "bounds a number",
     "arange": "makes positions", "range": "makes positions", "zip": "pairs what a loop takes",
-    "enumerate": "pairs what a loop takes", "sequence": "makes a list", "reversed_": "makes a list",
+    "enumerate": "pairs what a loop takes", "sequence": "makes a list", "reversed": "makes a list",
     "length": "counts rows, a right divisor",
     "array": "takes a list of Python's", "builtin_sum": "adds up a list of Python's", "number": "takes one number",
     "constant_number": "is one number", "prod": "takes the numbers of a shape", "fold": "takes the numbers of a shape",

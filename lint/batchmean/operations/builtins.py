@@ -12,7 +12,7 @@ FRAMEWORK = Framework(
         "builtins.range": "range(start, stop)",
         "builtins.list": "sequence(x)",
         "builtins.tuple": "sequence(x)",
-        "builtins.reversed": "reversed_(x)",
+        "builtins.reversed": "reversed(x)",
         "builtins.zip": "zip(*rows)",
         "builtins.enumerate": "enumerate(x)",
         "builtins.map": "map_call(function, *rows)",

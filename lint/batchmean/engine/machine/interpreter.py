@@ -273,16 +273,16 @@ class Interpreter(Following):
         if isinstance(iterable, TupleValue) and len(iterable.items) <= MAX_TOLD_APART:
             for item in iterable.items:
                 binding.bind(self, node.target, item)
-                self._round(node.body)
+                self._round(node, ())
             return self._block(node.orelse)
         binding.bind(self, node.target, self.element_of(iterable))
-        self._round(node.body)
+        self._round(node, (Decision((node, self.stack), TRUTHY, True, node),))
         return self._block(node.orelse)
 
-    def _round(self, body: Sequence[ast.stmt]) -> None:
-        """A round of a `for` loop. That there is none is not assumed: `for axis in axes: loss = loss.sum(axis)`."""
+    def _round(self, node: ast.For | ast.AsyncFor, decided: Path) -> None:
+        """A round of a loop. That there is none is not assumed: `for axis in axes: loss = loss.sum(axis)`."""
         path = self.path
-        self._fork([((), body)])
+        self._fork([(decided, node.body)])
         self.path = path
 
     def _while(self, node: ast.While) -> bool:
