@@ -154,6 +154,7 @@ def test_equal_findings_are_counted(batchmean: Run, write: Write) -> None:
     assert done.stderr.endswith("a.py: BMN102 in f: (target * logp).mean()\n")
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @pytest.mark.usefixtures("known")
 def test_stale_entries_are_named_where_the_run_can_tell(batchmean: Run, write: Write, tmp_path: Path) -> None:
     write({"a.py": RIGHT})
@@ -191,6 +192,7 @@ def test_many_stale_entries_are_counted(batchmean: Run, write: Write) -> None:
     assert lines[-1] == "note: and 5 more that are found no more; --write-baseline forgets them"
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @pytest.mark.usefixtures("known")
 def test_other_options_see_what_is_new(batchmean: Run, write: Write, tmp_path: Path) -> None:
     write({"a.py": TWO_KINDS + "\n\n" + loss("new")})
@@ -257,6 +259,7 @@ def test_notebooks_and_markdown(batchmean: Run, write: Write) -> None:
 SETTINGS = f'[tool.batchmean]\nbaseline = "{BASELINE}"\n'
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @pytest.mark.usefixtures("known")
 def test_settings_name_it_for_the_command_and_for_flake8(
     batchmean: Run, flake8: Run, write: Write, tmp_path: Path

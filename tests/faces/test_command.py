@@ -266,6 +266,7 @@ def test_a_terminal_without_the_characters_still_gets_a_line(
     assert done.stderr == "error: \\xfc.py: no such file or directory\n"
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @in_ascii
 def test_names_and_patterns_are_the_same_in_every_locale(batchmean: Run, write: Write) -> None:
     settings = '[tool.batchmean]\nexclude = ["é"]\nper-file-ignores = { "*/ü.py" = ["BMN102"] }\n'
@@ -278,6 +279,7 @@ def test_names_and_patterns_are_the_same_in_every_locale(batchmean: Run, write: 
         write({"pyproject.toml": settings})
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @in_ascii
 def test_what_another_program_reads_is_utf_8_in_every_locale(batchmean: Run, write: Write) -> None:
     write({"é.py": WRONG.replace("    return", "    # 日本\n    return")})

@@ -133,6 +133,7 @@ def test_confidence_is_read_from_the_nearest_pyproject(flake8: Run, write: Write
     assert reported() == ["c.py", "pkg/b.py", "pkg/sub/a.py"]
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_the_nearest_settings_hold_unless_flake8_selects_itself(flake8: Run, write: Write) -> None:
     write({"pkg/a.py": TWO_KINDS, "pkg/tests/b.py": TWO_KINDS, "pkg/out/c.py": TWO_KINDS, "d.py": TWO_KINDS})
     write(

@@ -140,6 +140,7 @@ def run_in(folder: Path, *paths: str) -> subprocess.CompletedProcess[str]:
     return run_program("batchmean", "check", "--output-format", "sarif", *paths, cwd=folder)
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_sarif_tells_of_the_rules(batchmean: Run, write: Write) -> None:
     write({"right.py": RIGHT})
     run = sarif(batchmean("check", "--output-format", "sarif"))

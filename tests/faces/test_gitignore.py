@@ -118,6 +118,7 @@ def paths(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.path for line in lines_of(done.stdout)]
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @pytest.mark.usefixtures("project")
 def test_what_git_ignores_is_left_out_of_folders_and_linted_when_named(batchmean: Run, write: Write) -> None:
     kept = ["a.py", "kept_pb2.py", "nested/deep/d.py"]

@@ -46,6 +46,7 @@ HEAD = "```{lang}\nimport numpy as np\nfrom scipy.special import log_softmax\nta
 LOSS = "loss = -(target * log_softmax(logits, axis=-1)).mean()\n"
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @pytest.mark.parametrize(
     ("name", "line_end"),
     [("page.md", "\n"), ("page.md", "\r\n"), ("page.markdown", "\n"), ("page.qmd", "\r\n")],

@@ -185,6 +185,7 @@ def test_cells_are_compared(batchmean: Run, write: Write, commit: Commit) -> Non
     assert [line.partition(": ")[0] for line in done.stdout.splitlines()] == ["n.ipynb:cell 4:4:13"]
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_other_options_see_what_has_changed(
     batchmean: Run, write: Write, tmp_path: Path, commit: Commit
 ) -> None:

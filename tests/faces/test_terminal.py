@@ -60,6 +60,7 @@ def _resize(terminal: int, columns: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_a_terminal_gets_colours_and_a_count_and_the_same_words(
     batchmean: Run, write: Write, tmp_path: Path
 ) -> None:

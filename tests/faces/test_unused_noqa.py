@@ -111,6 +111,7 @@ def test_settings_make_no_comment_unused(batchmean: Run, write: Write) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_settings_decide_about_it_as_about_any_rule(batchmean: Run, flake8: Run, write: Write) -> None:
     write({"a.py": RIGHT.rstrip() + "  # noqa: BMN102\n", "b.py": "x = 1  # noqa: BMN102\n"})
     assert [(line.path, line.line, line.code) for line in lines_of(batchmean("check").stdout)] == [
@@ -126,6 +127,7 @@ def test_settings_decide_about_it_as_about_any_rule(batchmean: Run, flake8: Run,
     assert flake8("--isolated", "--extend-ignore", "E", ".").stdout == ""
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_every_format_has_it(batchmean: Run, write: Write) -> None:
     write({"a.py": "x = 1  # noqa: BMN102\n"})
     message = "BMN102 in this noqa comment silences nothing; remove it"

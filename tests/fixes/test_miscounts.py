@@ -371,6 +371,7 @@ def test_the_note_says_which_way_the_loss_goes(head: str, body: str, growth: str
     assert growth in scale_note(found, pending=False)
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_what_has_no_fix_says_what_to_do() -> None:
     advice = {
         "BMN303": "sum over the others",

@@ -374,6 +374,7 @@ class TestResults:
 
 
 class TestCommand:
+    @pytest.mark.heavy  # it starts many processes, or takes seconds
     def test_writes_the_page_and_the_figures(self, tmp_path: Path, fixtures: Path) -> None:
         to = console()
         run_demo(to, TINY, out=tmp_path / "new" / "folder", fixtures=fixtures)

@@ -190,6 +190,7 @@ def test_not_enough_memory_is_not_nested_too_deeply(monkeypatch: pytest.MonkeyPa
     assert not memory.suffices(1 << 62)
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @posix
 def test_every_lack_of_memory_is_a_line(write: Write, tmp_path: Path) -> None:
     numbers = "1, " * 3_000_000

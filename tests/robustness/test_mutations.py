@@ -50,6 +50,7 @@ def check(text: str, *, fixes: bool = False) -> list[Finding]:
     return findings
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 @settings(LIKE_ALL, max_examples=5000 if HEAVY else 60)
 @given(SEEDS)
 def test_generated_programs_never_break_the_linter(seed: int) -> None:

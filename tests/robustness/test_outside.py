@@ -82,6 +82,7 @@ def test_links_that_leave_are_refused_when_they_are_named(
     assert (tmp_path / "tree" / "inside.py").is_symlink()
 
 
+@pytest.mark.heavy  # it starts many processes, or takes seconds
 def test_a_link_to_a_folder_outside_of_the_working_directory_is_refused(
     batchmean: Run, write: Write, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
