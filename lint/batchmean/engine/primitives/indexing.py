@@ -184,7 +184,8 @@ def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> 
     if tells_classes_apart(tensor, index):
         return relabelled(chosen(context, tensor), Shape.of([Axis()]), ("elements", *index.terms))
     kept = _selected_rows(context, chosen(context, tensor), index)
-    if is_unknown(index) and index.shape.rank is None:
+    first, own = index.shape.axis(0), tensor.shape.axis(0)
+    if index.shape.rank is None and not (first is not None and own is not None and first.is_same(own)):
         # It may be a mask with all axes of the array; labels take rows of one-hot vectors.
         single = kept.single()
         if single is None or single.role is not Role.ONE_HOT:
