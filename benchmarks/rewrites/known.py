@@ -47,8 +47,8 @@ def not_allowed(tally: Tally, *, tells_less: bool) -> list[str]:
 # are right. So is the mean over all ranks that is divided by their number again.
 _TOKEN_MEANS = Allowed(gained=8)
 
-# A mean that is divided by the classes too, the mean of what was divided row by row by the dropped, and one of pairs are
-# not told where the mean is a sum over a count; nor is a mean that is looked up.
+# A mean that is divided by the classes too, the mean of what was divided row by row by the dropped, and one of pairs
+# are not told where the mean is a sum over a count; nor is a mean that is looked up.
 _MEANS_SPELLED_OUT = (
     "mean-as-sum-over-count",
     "mean-as-sum-over-named-count",
@@ -67,7 +67,7 @@ KNOWN: Mapping[str, Allowed] = {
     # Loops over micro-batches and ranks that stand in a loop themselves: nothing is said of them, nor of a reduction
     # that is looked up by its default in one.
     "loop-over-loader": Allowed(likely=17),
-    "summed-over-loader": Allowed(likely=14),
+    "summed-over-loader": Allowed(likely=11),
     "one-batch-by-index": Allowed(likely=11),
     "one-batch-by-key": Allowed(likely=11),
     # What a loop adds up item by item is read where each item is one expression, and what is looked up by a default
