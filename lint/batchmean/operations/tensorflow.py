@@ -160,6 +160,11 @@ FRAMEWORK = Framework(
         "tensorflow.gather_nd": "select(x|params, index|indices)",
         "tensorflow.batch_gather": "select(x|params, index|indices)",
         "tensorflow.boolean_mask": "rows(x|tensor, index|mask, axis)",
+        # Version 1 has `name` before the axis.
+        "tensorflow.compat.v1.gather": (
+            "rows(x|params, index|indices, [validate_indices], [name], axis, grouped|batch_dims)"
+        ),
+        "tensorflow.compat.v1.boolean_mask": "rows(x|tensor, index|mask, [name], axis)",
         "tensorflow.shape": "shape(x|input)",
         "tensorflow.size": "numel(x|input)",
         "tensorflow.rank": "rank(x|input)",
