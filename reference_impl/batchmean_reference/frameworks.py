@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -105,7 +106,7 @@ def _to_tensorflow(array: Any) -> Any:
 def _before_tensorflow() -> None:
     """Quietly, and after Paddle, which crashes where TensorFlow was imported first."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if importlib.util.find_spec("paddle") is not None:
+    if "tensorflow" not in sys.modules and importlib.util.find_spec("paddle") is not None:
         importlib.import_module("paddle")
 
 
