@@ -148,6 +148,12 @@ class Shape(Ends):
         """The positions that were dropped from another shape to make this one."""
         return self._reduced[1] if self._reduced is not None and not self._reduced[2] else ()
 
+    @property
+    def may_lack_its_last(self) -> bool:
+        """Was an axis dropped to make this shape that may have been the last one?"""
+        last = self.least_rank + len(self.dropped) - 1  # or one after it
+        return any(p == -1 or p >= max(last, 1) for p in self.dropped)
+
     def may_be_at(self, position: int, axis: Axis) -> bool:
         """Is the axis there, or was it there before others were dropped, which may have been it?"""
         places = [self._axis(position)]

@@ -77,7 +77,7 @@ def kl_divergence(call: Call, p: Value, q: Value | None = None) -> Value:
     if shape.rank == 0:
         shape = Shape()  # Normal(0, 1) beside something of another shape
     support = shape.axis(-1)
-    if support is None or support.size == 1:
+    if support is None or support.size == 1 or any(d.shape.may_lack_its_last for d in sides):
         return call.opaque(shape)
     place = call.place("KL between two Normals is elementwise: the latent axis is not summed")
     atom = atom_of(
@@ -104,7 +104,7 @@ def distribution_entropy(call: Call, x: Value) -> Value:
         return call.opaque()
     shape = x.shape if x.shape.rank != 0 else Shape()
     support = shape.axis(-1)
-    if support is None or support.size == 1:
+    if support is None or support.size == 1 or shape.may_lack_its_last:
         return call.opaque(shape)
     place = call.place("the entropy of a Normal is elementwise: its event axis is not summed")
     atom = atom_of(

@@ -261,6 +261,8 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
             shape = _cut_at(shape, position)
         position += 1
+    if drop and ellipsis == len(items) and _is_whole_slice(items[-1]):
+        shape.axis(position - 1)  # there is one behind those that are dropped
     position = -1
     new_right: list[int] = []
     for item in reversed(items[ellipsis + 1 :]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Integrand, Place, Role, Tensor, Term
 from batchmean.engine.recognise.places import last_axis
 
@@ -33,7 +32,7 @@ def latent_kl(tensor: Tensor) -> Integrand | None:
         end = tensor.shape.axis(-1)
         if end is not None and (end.root().parts or end.root().whole is not None):
             return None  # flattened: where the latent axis is, nothing shows
-        if any(_is_without_its_last(atom.shape) for atom in (log, *squares)):
+        if any(a.shape is not None and a.shape.may_lack_its_last for a in (log, *squares)):
             continue  # a mean or a choice took the latent axis before: what is left need not be it
         axis = last_axis(log, tensor)
         if squares and axis is not None and axis.size != 1:
@@ -47,14 +46,6 @@ def latent_kl(tensor: Tensor) -> Integrand | None:
             key = tensor.key
             return Integrand("latent KL", axis, "D", True, evidence, tensor.shape, stack, key=key)
     return None
-
-
-def _is_without_its_last(shape: Shape | None) -> bool:
-    """Was an axis dropped to make this shape that may have been the last one?"""
-    if shape is None:
-        return False
-    last = None if shape.rank is None else shape.rank + len(shape.dropped) - 1
-    return any(p == -1 or (p > 0 and last in (None, p)) for p in shape.dropped)
 
 
 def _bare_atom(term: Term) -> Atom | None:
