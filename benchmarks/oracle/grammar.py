@@ -220,11 +220,10 @@ class _Grammar:
         way = self.c.pick("way", routes.fitting(ways, self.w.framework))
         one = "1" if way.whole else "1.0"
         k = n = one
-        if built.term.support is not None and self.c.chance("by the classes", 0.6):
-            k = Steps(block, built, "").count((built.term.support,))
-            n = str(CLASSES)
-            if way.needs_number and built.term.support == "V":
-                self.w.literals["V"] = CLASSES
+        # A number is the class count where the text says so in another place, too.
+        is_seen = not way.needs_number or "V" in self.w.literals
+        if built.term.support is not None and is_seen and self.c.chance("by the classes", 0.6):
+            k, n = Steps(block, built, "").count((built.term.support,)), str(CLASSES)
         filled = routes.filled(way, self.w, x=x, k=f"({k})", n=n, m=self.w.module, v=v)
         if filled.top:
             self.parts.append(_lines(filled.top))

@@ -133,8 +133,10 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
 
     `shape` is that of the array that carries the account.
     """
-    if len(by.terms) != 1 or by.reductions:
+    if by.reductions:
         return account
+    if len(by.terms) != 1:  # `(V - 1) * loss`
+        return account.withdrawn() if any(atom.role is Role.COUNT for atom in by.atoms()) else account
     term = by.terms[0]
     if (average := _as_mean(account, term)) is not None:
         mean, length = average

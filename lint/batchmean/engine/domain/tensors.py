@@ -139,6 +139,8 @@ class Atom:
     """Is it a parameter whose default is a whole number above 1, such as a class count has?"""
     given_up: GivenUp = 0
     """Does it stand for more than is kept apart?"""
+    is_of_counts: bool = False
+    """Was it made of the length of an axis, or of the number of classes, by what is not followed?"""
     drops: Labels | None = None
     """For a MASK made of labels: those at which it is 0, or 1 if it is true at the padding."""
 
