@@ -84,6 +84,8 @@ class Context(ABC):
         self.module = Scope()
         self.scope = self.module
         """The names in sight."""
+        self.callers: list[Scope] = []
+        """The names in sight where the calls stand that are being followed."""
         self.stack: tuple[ast.AST, ...] = ()
         """The calls that are being followed, outermost first."""
         self.path: Path = ()

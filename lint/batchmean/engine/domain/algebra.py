@@ -180,7 +180,7 @@ def negate(a: Tensor) -> Tensor:
 def scale(a: Tensor, factor: float | None) -> Tensor:
     """A number times a; None is a number that is not shown."""
     terms = tuple(Term(_times(t.coefficient, factor), t.factors) for t in a.terms) if factor != 0 else ()
-    return altered(a, terms=terms)
+    return Tensor(terms, a.shape, a.reductions, a.stack, a.pairs)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:

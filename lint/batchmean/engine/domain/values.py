@@ -295,7 +295,7 @@ def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
         if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
             place = atom.place or (Place(node, name) if node is not None else None)
             hinted = altered(atom, names=(*atom.names, name), place=place)
-            return from_atom(hinted, value.shape, value.stack)
+            return altered(value, terms=from_atom(hinted, value.shape).terms)
     return value
 
 

@@ -16,6 +16,7 @@ from batchmean.engine.domain.values import (
     Alternatives,
     BuiltinValue,
     Case,
+    ClassValue,
     Const,
     DictValue,
     InstanceValue,
@@ -27,6 +28,7 @@ from batchmean.engine.domain.values import (
     named,
 )
 from batchmean.engine.evidence.names import is_plain_loss_name
+from batchmean.engine.machine.memory import change
 from batchmean.engine.uses import note_uses
 
 _SCALINGS: Final = ("multiply", "mul")
@@ -46,6 +48,8 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
         base = context.evaluate(target.value)
         if isinstance(base, InstanceValue):
             context.attributes[base, target.attr] = named(value, target.attr)
+        elif isinstance(base, ClassValue):
+            base.scope.names[target.attr] = value if context.scope is context.module else context.opaque()
         elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
             bind(context, target.value, context.opaque())  # criterion.reduction = "none"
     elif isinstance(target, ast.Subscript):
@@ -111,13 +115,15 @@ def _item_of(context: Context, value: Tensor, index: int) -> Tensor:
     """An item of something unknown: what that is called says nothing about it."""
     shape = Shape()
     item = relabelled(value, shape, ("item", index))
-    return map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind="", shape=shape))
+    item = map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind="", shape=shape))
+    return Tensor(item.terms, shape, stack=item.stack)  # of a tuple, as likely: no part of one array
 
 
 def _store_item(context: Context, target: ast.Subscript, value: Value) -> None:
     base = context.evaluate(target.value)
     index = context.evaluate(target.slice)
     note_uses(context.ledger, (index,), base)
+    change(context, base)
     if isinstance(target.value, ast.Name):
         name = target.value.id
         stored = context.lift(lambda one, at: _with_item(context, name, target, one, at, value), base, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -36,9 +36,12 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.binding import stored_at
+from batchmean.engine.machine.binding import bind, stored_at
+from batchmean.engine.machine.memory import change
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.primitives.choosing import chosen_by_default
+from batchmean.engine.selection.changes import MUTATORS, changes_first, changes_in_place
+from batchmean.engine.syntax import written_to
 from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.nodes import nodes
 from batchmean.operations.table import Operation
@@ -47,6 +50,8 @@ _OBJECTS: Final = (InstanceValue, ClassValue)
 _SEQUENCES: Final = (TupleValue, ListValue)
 _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".split())
 """Arguments without which nobody knows what is reduced, and how."""
+_FILLING: Final = frozenset("fill put partition".split())
+"""Methods of NumPy's arrays that change them."""
 _TAKING: Final = frozenset("pop popitem clear update setdefault".split())
 """Methods after which a dictionary holds something else."""
 
@@ -69,9 +74,19 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
         callee = context.evaluate(function)
         args, kwargs = _arguments(context, node)
         result = call(context, callee, args, kwargs, node)
+    _change_arguments(context, node, args, result)
     if not (isinstance(result, Tensor) and result.reductions):  # a loss whose making was followed
         note_uses(context.ledger, (*args, *kwargs.values()), result)
     return result
+
+
+def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], result: Value) -> None:
+    """`np.multiply(x, y, out=x)`, `F.relu_(x)`, `np.copyto(x, y)`: what a function writes to."""
+    if (out := written_to(node)) is not None:
+        change(context, context.evaluate(out))
+        bind(context, out, result)
+    elif changes_first(node) and args:
+        change(context, args[0])
 
 
 def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
@@ -128,11 +143,21 @@ def call(
         if operation is None:
             operation = _compatibility(context, function.name)
         if operation is not None:
-            return apply(context, operation, args, kwargs, node)
+            result = apply(context, operation, args, kwargs, node)
+            if len(args) > len(operation.parameters) and function.name.startswith("numpy."):
+                _write_last(context, node, args[len(operation.parameters) :], result)
+            return result
         own = context.imported(function.name)
         if own is not None and not isinstance(own, ModuleValue | Tensor):
             return call(context, own, args, kwargs, node)
     return _unknown_result(context, args, kwargs, node)
+
+
+def _write_last(context: Machine, node: ast.AST, rest: Sequence[Value], result: Value) -> None:
+    """`np.multiply(x, y, x)`: NumPy's functions take the array that they write to last, too."""
+    if isinstance(rest[0], Tensor) and isinstance(node, ast.Call) and len(rest) == 1:
+        change(context, rest[0])
+        bind(context, node.args[-1], result)
 
 
 def _compatibility(context: Machine, name: str) -> Operation | None:
@@ -209,7 +234,9 @@ def call_method(
     if isinstance(receiver, DistributionValue):
         operation = operations.method(f"distribution.{name}")
         return apply(context, operation, [receiver, *args], kwargs, node) if operation else context.opaque()
-    in_place = name.endswith("_") and not name.endswith("__")
+    in_place = changes_in_place(name)
+    if in_place or (name in MUTATORS and (name in _FILLING or isinstance(receiver, DictValue | ListValue | TupleValue))):
+        change(context, receiver)
     operation = operations.method(name) or (operations.method(name[:-1]) if in_place else None)
     if operation is None:
         context.as_tensor(receiver)
@@ -218,6 +245,8 @@ def call_method(
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         context.scope.names[node.func.value.id] = named(result, node.func.value.id)
+    elif in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Attribute):
+        bind(context, node.func.value, result)
     return result
 
 

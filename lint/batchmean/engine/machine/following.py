@@ -12,7 +12,7 @@ from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.paths import Path, excludes
 from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import Alternatives, Case, Const, FunctionValue, Scope, TupleValue, Value
-from batchmean.engine.machine import calls
+from batchmean.engine.machine import calls, effects
 from batchmean.engine.machine.modules import Importing
 from batchmean.engine.machine.summaries import (
     given_to,
@@ -22,6 +22,7 @@ from batchmean.engine.machine.summaries import (
     says_nothing,
     unknown_call,
 )
+from batchmean.engine.selection.changes import NO_CHANGES, Changes
 from batchmean.engine.selection.relevance import Relevance, Slice
 
 if TYPE_CHECKING:
@@ -70,7 +71,30 @@ class Following(Importing):
         node: ast.AST,
         standalone: bool = False,
     ) -> Value:
-        """Follow a call into a function of this module."""
+        """Follow a call into a function of this module, and what it changes in place."""
+        if standalone or isinstance(function.node, ast.Lambda):
+            return self._follow(function, args, kwargs, node, standalone)
+        before = effects.before_call(self, self._changes_of(function), function)
+        result = self._follow(function, args, kwargs, node, standalone)
+        effects.after_call(self, self._changes_of(function), function, (args, kwargs), before)
+        return result
+
+    def _changes_of(self, function: FunctionValue) -> Changes:
+        relevance = self._relevance_of(function)
+        return relevance.changes.of(function.node) if relevance is not None else NO_CHANGES
+
+    def _relevance_of(self, function: FunctionValue) -> Relevance | None:
+        number = function.scope.file_number
+        return self._relevances[number] if number else self._relevance
+
+    def _follow(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool,
+    ) -> Value:
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
             given_up = [*args, *kwargs.values()]
             if function.node not in self._active:
@@ -80,7 +104,7 @@ class Following(Importing):
         by_itself = (function.node, id(function.receiver))
         relevant: Slice | None = None
         number = function.scope.file_number
-        relevance = self._relevances[number] if number else self._relevance
+        relevance = self._relevance_of(function)
         if relevance is not None and not isinstance(function.node, ast.Lambda):
             relevant = relevance.of(function.node, is_used)
         given = None if standalone else given_to(function, args, kwargs, relevant)
@@ -110,6 +134,7 @@ class Following(Importing):
         if not standalone:
             self.stack = (*self.stack, node)
         self._active.append(function.node)
+        self.callers.append(outer[0])
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
@@ -129,6 +154,7 @@ class Following(Importing):
             return result
         finally:
             self._active.pop()
+            self.callers.pop()
             self.scope, self.stack, self._returns, self.path, self._relevant = outer
             self.reports, self.lines = reports, lines
 

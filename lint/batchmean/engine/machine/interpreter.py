@@ -34,13 +34,13 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, conditions, whole_sums
+from batchmean.engine.machine import binding, conditions, memory, whole_sums
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
 from batchmean.engine.primitives.reducing import is_an_item
 from batchmean.engine.selection.relevance import acts, ends_path
-from batchmean.engine.syntax import discarded_dividend, written_to
+from batchmean.engine.syntax import discarded_dividend
 from batchmean.nodes import nodes
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
@@ -184,6 +184,7 @@ class Interpreter(Following):
             after = (
                 self.computed()
             )  # the items may be numbers, and then no axis of theirs is left in the total
+        memory.change(self, before)
         binding.bind(self, node.target, after)
 
     def _if(self, node: ast.If) -> bool:
@@ -335,8 +336,6 @@ class Interpreter(Following):
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
-        if isinstance(node.value, ast.Call) and (out := written_to(node.value)) is not None:
-            binding.bind(self, out, value)
         # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
         is_inside = bool(self._active or self.path)
         if not is_inside or discarded_dividend(node.value) is None:

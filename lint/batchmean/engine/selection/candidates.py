@@ -54,6 +54,7 @@ class Candidates:
         text = "\n".join(lines)
         self._marks = _line_numbers(text, losses(text))
         functions: list[Function] = []
+        by_name: dict[str, list[Function]] = {}
         inert: list[ast.stmt] = []
         takers: set[str] = set()
         reducers: set[str] = set()
@@ -65,6 +66,7 @@ class Candidates:
         for node in _notable(tree):
             if isinstance(node, FUNCTIONS):
                 functions.append(node)
+                by_name.setdefault(node.name, []).append(node)
                 inert.append(node)
             elif isinstance(node, _IMPORTS):
                 if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
@@ -155,8 +157,8 @@ class Candidates:
         self.called: set[str] = set().union(*self.calls.values())
         """Every name that some function calls, as far as it is the name of a function here that is in."""
 
-        self.functions: Final = frozenset(f.name for f in functions)
-        """Names of the functions."""
+        self.functions: Final[Mapping[str, Sequence[Function]]] = by_name
+        """The functions by their names."""
 
         self.is_empty = not self._nodes and not self._module_takes(inert)
         """Is there nothing to look at, in functions and outside them?"""

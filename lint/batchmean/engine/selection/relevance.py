@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
+from batchmean.engine.selection.changes import ChangesOf, same_memory, together
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -80,7 +81,9 @@ class Relevance:
         self._candidates = candidates
         self._reducers = REDUCERS | candidates.reducers | candidates.names | candidates.takers
         self._makers = self._reducers | CRITERIA
-        self._scalers = self._reducers | _SCALERS | candidates.functions
+        self._scalers = self._reducers | _SCALERS | candidates.functions.keys()
+        self.changes: Final = ChangesOf(candidates.functions)
+        """What a call of one of the functions changes that is not its own."""
         self._facts: dict[Function, list[Facts]] = {}
         self._found: dict[tuple[Function, bool], Slice] = {}
         self._flows: dict[Function, _Flow] = {}
@@ -101,9 +104,23 @@ class Relevance:
 
     def _facts_of(self, function: Function) -> list[Facts]:
         if function not in self._facts:
-            self._facts[function] = []
-            self._read(function.body, [], Block(None), self._facts[function])
+            found = self._facts[function] = []
+            self._read(function.body, [], Block(None), found)
+            self._note_changes(function, found)
         return self._facts[function]
+
+    def _note_changes(self, function: Function, found: Sequence[Facts]) -> None:
+        """Add to what a statement stores what its calls change, and the other names of what it changes in place."""
+        pairs: Sequence[tuple[str, str]] | None = None
+        for facts in found:
+            if isinstance(facts.node, DEFINITIONS):
+                continue
+            for operation in facts.operations:
+                if isinstance(operation, ast.Call):
+                    facts.stores |= self.changes.changed_by_call(operation)
+            if changed := facts.stores - facts.binds:
+                pairs = same_memory(function) if pairs is None else pairs
+                facts.stores |= together(changed, pairs)
 
     def _read(self, body: list[ast.stmt], outer: list[Facts], block: Block, found: list[Facts]) -> None:
         candidates = self._candidates
