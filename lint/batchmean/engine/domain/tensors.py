@@ -140,6 +140,8 @@ class Atom:
     """Is it a parameter whose default is a whole number above 1, such as a class count has?"""
     numbers: frozenset[int] = frozenset()
     """Whole numbers above 2 that it may be: those that the code gives to something of its name."""
+    is_anything: bool = False
+    """Was it changed where that is not followed? Then it may be any number."""
     given_up: GivenUp = 0
     """Does it stand for more than is kept apart?"""
     drops: Labels | None = None

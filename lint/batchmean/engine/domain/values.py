@@ -133,6 +133,8 @@ class InstanceValue:
     """An object of a class of this module; the machine keeps its attributes, what its `__init__` sets to begin with."""
 
     cls: ClassValue
+    is_any: bool = False
+    """Does it stand for every object of the class, those of its heirs among them?"""
 
 
 @dataclass(frozen=True, slots=True)

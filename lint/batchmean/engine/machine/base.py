@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain.values import ClassValue, FunctionValue, Scope, Value
@@ -30,6 +31,10 @@ class Machine(Context):
         standalone: bool = False,
     ) -> Value:
         """Follow a call into a function whose code is at hand."""
+
+    @abstractmethod
+    def heirs(self, cls: ClassValue) -> Sequence[ClassValue]:
+        """The classes of the module that inherit from a class, and their other bases in it."""
 
     @property
     @abstractmethod

@@ -35,6 +35,7 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
+from batchmean.engine.machine.attributes import gives_another
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import bind, stored_at
 from batchmean.engine.machine.memory import change
@@ -52,6 +53,8 @@ _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".
 """Arguments without which nobody knows what is reduced, and how."""
 _FILLING: Final = frozenset("fill put partition".split())
 """Methods of NumPy's arrays that change them."""
+_REGISTERING: Final = frozenset("register_buffer register_parameter __setattr__".split())
+"""Methods of an object that set the attribute that they are told of."""
 _TAKING: Final = frozenset("pop popitem clear update setdefault".split())
 """Methods after which a dictionary holds something else."""
 
@@ -133,6 +136,8 @@ def call(
     if isinstance(function, InstanceValue):
         for name in ("forward", "__call__", "call"):
             method = context.find_method(function.cls, name)
+            if method is not None and function.is_any and gives_another(context, function.cls, name):
+                break
             if isinstance(method, FunctionValue):
                 bound = altered(method, receiver=function)
                 return context.call_function(bound, args, kwargs, node)
@@ -207,6 +212,9 @@ def call_method(
     """Call `receiver.name(...)`."""
     if isinstance(receiver, ModuleValue):
         return call(context, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
+    if isinstance(receiver, InstanceValue) and name in _REGISTERING and len(args) > 1 and isinstance(args[0], Const):
+        context.attributes[receiver, str(args[0].value)] = named(args[1], str(args[0].value))
+        return Const(None)
     if isinstance(receiver, _OBJECTS):
         method = context.attribute(receiver, name, node.func)
         if not isinstance(method, Tensor):
@@ -311,12 +319,24 @@ def instantiate(
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), args, kwargs, node)
+    else:
+        given = dict(zip(fields_of(context, cls), args, strict=False)) | kwargs
+        for name, value in given.items():
+            context.attributes[instance, name] = named(value, name)
     return instance
+
+
+def fields_of(context: Machine, cls: ClassValue) -> list[str]:
+    """The fields of a data class or a named tuple, in the order in which its constructor takes them."""
+    bases = (context.evaluate_in(cls.scope, base) for base in cls.node.bases)
+    inherited = [name for base in bases if isinstance(base, ClassValue) for name in fields_of(context, base)]
+    own = [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    return list(dict.fromkeys((*inherited, *own)))
 
 
 def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
     """An object of a local class built with unknown arguments."""
-    instance = InstanceValue(cls)
+    instance = InstanceValue(cls, is_any=True)
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
@@ -400,6 +420,8 @@ def bind_parameters(
             hint = comments.from_comment(context.lines, parameter.lineno)
         if hint:
             scope.annotated[name] = hint
+        if isinstance(value, Tensor) and is_unknown(value) and (numbers := context.numbers_given((name,))):
+            value = map_atoms(value, lambda atom, found=numbers: altered(atom, numbers=atom.numbers | found))
         if name in defaults and _is_whole(defaults[name]):
             value = _as_whole(value)
         scope.names[name] = hinted(named(value, name, parameter), hint)

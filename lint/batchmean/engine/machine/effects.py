@@ -6,24 +6,28 @@ A call may be followed in part only, or not at all: what it changes is unknown t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from batchmean.engine.domain.tensors import Tensor, is_unknown
 from batchmean.engine.domain.values import (
     BuiltinValue,
     ClassValue,
+    DictValue,
     FunctionValue,
     InstanceValue,
+    ListValue,
     ModuleValue,
     Scope,
+    TupleValue,
     Value,
 )
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.memory import change
-from batchmean.engine.selection.changes import Changes
+from batchmean.engine.selection.changes import Changes, names_changed_inside
 
 _Attributes: TypeAlias = Mapping[str, Value | None]
-_NO_ARRAYS = (BuiltinValue, ClassValue, FunctionValue, ModuleValue)
+_HOLDERS: Final = (DictValue, ListValue, TupleValue, Tensor)
+_NO_ARRAYS: Final = (BuiltinValue, ClassValue, FunctionValue, ModuleValue)
 
 
 def before_call(machine: Machine, changes: Changes, function: FunctionValue) -> _Attributes:
@@ -48,7 +52,7 @@ def after_call(
             name in changes.rebound or not isinstance(scope.names[name], _NO_ARRAYS)
         ):
             change(machine, scope.names[name], contents=True)
-            scope.names[name] = machine.computed()
+            scope.names[name] = machine.anything()
     for name, value in _parameters(function, *given):
         if name in changes.parameters:
             change(machine, value, contents=True)
@@ -60,8 +64,20 @@ def after_call(
             now = machine.find_method(receiver.cls, name)
         if now is None or (value is not None and now is not value):
             continue  # it was followed, or nothing is known of it
+        change(machine, now)
         if not (isinstance(now, Tensor) and is_unknown(now)) and not isinstance(now, FunctionValue):
-            machine.attributes[receiver, name] = machine.opaque((name,))
+            machine.attributes[receiver, name] = machine.anything()
+
+
+def forget_changed(machine: Machine) -> None:
+    """The names of the module that one of its functions changes, whoever calls it: these are unknown."""
+    names = machine.module.names
+    rebound, changed = names_changed_inside(machine.module_lines)
+    for name in rebound & names.keys():
+        names[name] = machine.anything()
+    for name in changed & names.keys():
+        if isinstance(names[name], _HOLDERS):
+            names[name] = machine.anything()
 
 
 def _scope_of(scope: Scope | None, name: str) -> Scope | None:

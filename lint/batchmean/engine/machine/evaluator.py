@@ -22,6 +22,7 @@ from batchmean.engine.domain.paths import (
     extended,
 )
 from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom, is_unknown
+from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
@@ -118,12 +119,15 @@ class Evaluator(Machine):
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
-        result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        result = self.lift(lambda b, i: self._item(b, i, node), base, index)
         note_uses(self.ledger, (base, index), result)
         if isinstance(base, Tensor) and not any(tensor.atoms() for tensor in tensors_in((result,), 1)):
             # A part of a mask may be laid on something that is not seen.
             note_handed_over(self.ledger, (base,))
         return result
+
+    def _item(self, base: Value, index: Value, node: ast.Subscript) -> Value:
+        return self.anything() if is_anything(base) else subscript(self, base, index, node)
 
     def _slice(self, node: ast.Slice) -> Value:
         parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
@@ -186,15 +190,18 @@ class Evaluator(Machine):
 
     def _as_the_caller_sets(self, value: Value, node: ast.expr) -> Value:
         """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
-        if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.is_fixed:
-            is_whole = type(value.value) is int and value.value > 1
-            if is_whole or is_class_count_name((node.attr,)):
+        if isinstance(node, ast.Attribute) and isinstance(value, Const) and type(value.value) in (int, float):
+            is_whole = not value.is_fixed and type(value.value) is int and value.value > 1
+            numbers = self.numbers_given((node.attr,))
+            is_set_elsewhere = not numbers <= {value.value}
+            if is_whole or is_set_elsewhere or (not value.is_fixed and is_class_count_name((node.attr,))):
                 return from_atom(
                     atom_of(
                         ("attribute", node.attr, repr(value.value)),
                         names=(node.attr,),
                         shape=SCALAR,
                         is_whole=is_whole,
+                        numbers=numbers,
                     ),
                     SCALAR,
                 )

@@ -11,7 +11,16 @@ from batchmean.engine.context import MAX_DEPTH
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.paths import Path, excludes
 from batchmean.engine.domain.tensors import Tensor, altered
-from batchmean.engine.domain.values import Alternatives, Case, Const, FunctionValue, Scope, TupleValue, Value
+from batchmean.engine.domain.values import (
+    Alternatives,
+    Case,
+    ClassValue,
+    Const,
+    FunctionValue,
+    Scope,
+    TupleValue,
+    Value,
+)
 from batchmean.engine.machine import calls, effects
 from batchmean.engine.machine.modules import Importing
 from batchmean.engine.machine.summaries import (
@@ -54,6 +63,7 @@ class Following(Importing):
         self._relevant: Slice | None = None
         self._active: list[ast.AST] = []
         self._class_scopes: list[Scope] = []
+        self._heirs: tuple[int, dict[ClassValue, list[ClassValue]]] = 0, {}
         self._returns: list[tuple[Path, Value]] = []
         self._returned: dict[tuple[object, ...], Value] = {}
         """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
@@ -78,6 +88,30 @@ class Following(Importing):
         result = self._follow(function, args, kwargs, node, standalone)
         effects.after_call(self, self._changes_of(function), function, (args, kwargs), before)
         return result
+
+    def heirs(self, cls: ClassValue) -> Sequence[ClassValue]:
+        """The classes of the module that inherit from a class, and their other bases in it."""
+        if len(self._class_scopes) != self._heirs[0]:
+            self._heirs = len(self._class_scopes), {}
+        found = self._heirs[1]
+        if cls not in found:
+            classes = [scope.owner for scope in self._class_scopes if scope.owner is not None]
+            lines = {one: self._ancestors(one, classes) for one in classes}
+            mine = {cls, *lines.get(cls, ())}
+            theirs = [(one, *line) for one, line in lines.items() if cls in line]
+            found[cls] = list(dict.fromkeys(one for line in theirs for one in line if one not in mine))
+        return found[cls]
+
+    @staticmethod
+    def _ancestors(cls: ClassValue, classes: Sequence[ClassValue]) -> list[ClassValue]:
+        found: list[ClassValue] = []
+        todo = [cls]
+        while todo:
+            names = {getattr(base, "id", getattr(base, "attr", "")) for base in todo.pop().node.bases}
+            new = [one for one in classes if one.node.name in names and one not in found and one is not cls]
+            found += new
+            todo += new
+        return found
 
     def _changes_of(self, function: FunctionValue) -> Changes:
         relevance = self._relevance_of(function)

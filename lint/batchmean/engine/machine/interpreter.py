@@ -34,7 +34,7 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, conditions, memory, whole_sums
+from batchmean.engine.machine import binding, conditions, effects, memory, whole_sums
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
@@ -81,6 +81,7 @@ class Interpreter(Following):
         """Run the statements of the module itself."""
         self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
         self._block(body)
+        effects.forget_changed(self)
 
     def run_function(self, function: FunctionValue) -> None:
         """Run a function by itself, its parameters unknown."""

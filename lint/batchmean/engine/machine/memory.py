@@ -74,11 +74,11 @@ def _scopes(context: Context) -> Iterator[Scope]:
 def _now(context: Context, value: Value, changed: _Changed, depth: int) -> Value:
     """What a name means after the change; the value itself if it has nothing to do with it."""
     if isinstance(value, Tensor):
-        return context.computed(value.shape) if value.storage in changed.storages else value
+        return context.anything(value.shape) if value.storage in changed.storages else value
     if depth > MAX_DEPTH or not isinstance(value, (Alternatives, *_CONTAINERS)):
         return value
     if id(value) in changed.containers:
-        return context.opaque()
+        return context.anything()
     if isinstance(value, Alternatives):
         cases = tuple(Case(c.path, _now(context, c.value, changed, depth + 1)) for c in value.cases)
         same = all(new.value is old.value for new, old in zip(cases, value.cases, strict=True))
@@ -93,3 +93,9 @@ def _now(context: Context, value: Value, changed: _Changed, depth: int) -> Value
     pairs = tuple((key, _now(context, item, changed, depth + 1)) for key, item in value.items)
     same = all(new is old for (_, new), (_, old) in zip(pairs, value.items, strict=True))
     return value if same else DictValue(pairs)
+
+
+def is_anything(value: Value) -> bool:
+    """Was it changed where that is not followed? Then so were its items and its attributes."""
+    atom = value.single() if isinstance(value, Tensor) else None
+    return atom is not None and atom.is_anything

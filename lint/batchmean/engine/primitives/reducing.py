@@ -69,7 +69,9 @@ def _common_number(terms: tuple[Term, ...]) -> float:
 
 
 def _is_a_size(atom: Atom, power: float) -> bool:
-    return atom.role is Role.OPAQUE and atom.shape is not None and may_be_a_size(atom, power)
+    if atom.role is not Role.OPAQUE or atom.shape is None:
+        return False
+    return may_be_a_size(atom, power) or (bool(atom.numbers) and power > 0)
 
 
 def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:

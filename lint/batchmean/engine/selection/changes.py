@@ -7,6 +7,7 @@ read off the syntax alone, and more is taken for changed than is.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
@@ -26,6 +27,13 @@ _WRITERS: Final = frozenset("copyto put place putmask fill_diagonal put_along_ax
 _KEEPING: Final = frozenset("requires_grad_ retain_grad_ detach_ share_memory_ _ __".split())
 """Methods that look like others that change the values of an array."""
 _CONTAINERS: Final = (ast.Tuple, ast.List, ast.Set, ast.IfExp, ast.Starred, ast.NamedExpr, ast.Dict, ast.BoolOp)
+
+
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_STORES: Final = re.compile(
+    r"([A-Za-z_]\w*)(?:\[.*?\]\s*(?:[-+*/@|]=|=(?!=))|\s*[-+*/]=|\.(?:update|clear|pop|setdefault|append|extend|\w+_)\()"
+)
+"""An item is stored, or a method called that changes its object."""
 
 
 class Changes(NamedTuple):
@@ -68,6 +76,9 @@ def changed_by(node: ast.AST) -> Iterator[ast.expr]:
         yield node.target
     elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
         yield node
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        if len(node.value.args) > 1 and isinstance(node.value.func, ast.Attribute):
+            yield node.value.args[-1]  # np.multiply(x, y, x)
     elif isinstance(node, ast.Call):
         function = node.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
@@ -281,3 +292,18 @@ class ChangesOf:
 def outer_names(functions: Iterable[Function], names: Set[str]) -> set[str]:
     """Those of the names of a module that one of its functions changes."""
     return {name for function in functions for name in _read(function).changes.outer if name in names}
+
+
+def names_changed_inside(lines: Sequence[str]) -> tuple[Set[str], Set[str]]:
+    """By the text alone: the names that a function gives new values by `global`, and those that it changes in place."""
+    rebound: set[str] = set()
+    changed: set[str] = set()
+    for line in lines:
+        if not line[:1].isspace():
+            continue
+        code = line.lstrip()
+        if code.startswith("global "):
+            rebound.update(_WORD.findall(code[6:]))
+        elif (match := _STORES.match(code)) is not None:
+            changed.add(match[1])
+    return rebound, changed

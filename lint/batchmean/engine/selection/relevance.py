@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
-from batchmean.engine.selection.changes import ChangesOf, same_memory, together
+from batchmean.engine.selection.changes import ChangesOf, changed_by, same_memory, together
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -31,7 +31,7 @@ from batchmean.engine.selection.facts import (
     collect,
     collect_bindings,
 )
-from batchmean.engine.syntax import DIVISIONS, added_to
+from batchmean.engine.syntax import DIVISIONS, added_to, root_of
 from batchmean.nodes import DEFINITIONS
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -115,9 +115,13 @@ class Relevance:
         for facts in found:
             if isinstance(facts.node, DEFINITIONS):
                 continue
+            if isinstance(facts.node, ast.Expr):
+                facts.stores |= {name for target in changed_by(facts.node) if (name := root_of(target))}
             for operation in facts.operations:
                 if isinstance(operation, ast.Call):
-                    facts.stores |= self.changes.changed_by_call(operation)
+                    theirs = self.changes.changed_by_call(operation)
+                    facts.stores |= theirs
+                    facts.loads |= theirs
             if changed := facts.stores - facts.binds:
                 pairs = same_memory(function) if pairs is None else pairs
                 facts.stores |= together(changed, pairs)
