@@ -42,5 +42,5 @@ class Machine(Context):
         """Are other modules of the project read?"""
 
     @abstractmethod
-    def imported(self, name: str) -> Value | None:
+    def imported(self, name: str, *, always: bool = False) -> Value | None:
         """What a dotted name stands for in another module of the project; None where that is not known."""

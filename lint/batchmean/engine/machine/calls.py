@@ -38,10 +38,10 @@ from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, move
 from batchmean.engine.machine.attributes import gives_another
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import bind, stored_at
-from batchmean.engine.machine.memory import change
+from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.primitives.choosing import chosen_by_default
-from batchmean.engine.selection.changes import MUTATORS, changes_first, changes_in_place
+from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
 from batchmean.engine.syntax import written_to
 from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.nodes import nodes
@@ -53,8 +53,6 @@ _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".
 """Arguments without which nobody knows what is reduced, and how."""
 _FILLING: Final = frozenset("fill put partition".split())
 """Methods of NumPy's arrays that change them."""
-_REGISTERING: Final = frozenset("register_buffer register_parameter __setattr__".split())
-"""Methods of an object that set the attribute that they are told of."""
 _TAKING: Final = frozenset("pop popitem clear update setdefault".split())
 """Methods after which a dictionary holds something else."""
 
@@ -66,7 +64,7 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
         if (stored := stored_at(context, node)) is not None:
             return stored
         receiver = something(context.evaluate(function.value))
-        args, kwargs = _arguments(context, node)
+        args, kwargs = arguments(context, node)
         if _is_super(function.value):
             result = _call_super(context, function.attr, args, kwargs, node)
         else:
@@ -75,7 +73,7 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
             )
     else:
         callee = context.evaluate(function)
-        args, kwargs = _arguments(context, node)
+        args, kwargs = arguments(context, node)
         result = call(context, callee, args, kwargs, node)
     _change_arguments(context, node, args, result)
     if not (isinstance(result, Tensor) and result.reductions):  # a loss whose making was followed
@@ -92,7 +90,8 @@ def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], r
         change(context, args[0])
 
 
-def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+def arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+    """The arguments of a call, those by position and those by keyword."""
     args: list[Value] = []
     for argument in node.args:
         value = context.evaluate(argument)
@@ -127,6 +126,8 @@ def call(
     """Call any value."""
     if isinstance(function, Alternatives):
         return context.lift(lambda f: call(context, f, args, kwargs, node), function)
+    if is_anything(function):
+        return context.anything()
     if isinstance(function, FunctionValue):
         return context.call_function(function, args, kwargs, node)
     if isinstance(function, BuiltinValue):
@@ -212,7 +213,7 @@ def call_method(
     """Call `receiver.name(...)`."""
     if isinstance(receiver, ModuleValue):
         return call(context, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
-    if isinstance(receiver, InstanceValue) and name in _REGISTERING and len(args) > 1 and isinstance(args[0], Const):
+    if isinstance(receiver, InstanceValue) and name in REGISTERING and len(args) > 1 and isinstance(args[0], Const):
         context.attributes[receiver, str(args[0].value)] = named(args[1], str(args[0].value))
         return Const(None)
     if isinstance(receiver, _OBJECTS):
@@ -220,7 +221,7 @@ def call_method(
         if not isinstance(method, Tensor):
             return call(context, method, args, kwargs, node)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.unknown_of(args, (name,))
+        return context.anything() if is_anything(method) else context.unknown_of(args, (name,))
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
     if isinstance(receiver, DictValue) and name == "get" and args and isinstance(args[0], Const):

@@ -60,10 +60,10 @@ def after_call(
     for name, value in before.items():
         assert isinstance(receiver, InstanceValue)
         now = machine.attributes.get((receiver, name))
-        if now is None:
-            now = machine.find_method(receiver.cls, name)
-        if now is None or (value is not None and now is not value):
-            continue  # it was followed, or nothing is known of it
+        if now is not value:
+            continue  # it was followed
+        if now is None and (now := machine.find_method(receiver.cls, name)) is None:
+            continue
         change(machine, now)
         if not (isinstance(now, Tensor) and is_unknown(now)) and not isinstance(now, FunctionValue):
             machine.attributes[receiver, name] = machine.anything()

@@ -14,7 +14,7 @@ from batchmean.engine import bounds
 from batchmean.engine.context import TooDeep
 from batchmean.engine.domain.names import Branched
 from batchmean.engine.domain.paths import TRUTHY, Decision, Path
-from batchmean.engine.domain.tensors import Tensor
+from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import (
     MAX_TOLD_APART,
     Alternatives,
@@ -34,11 +34,12 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, conditions, effects, memory, whole_sums
+from batchmean.engine.machine import binding, calls, conditions, effects, memory, whole_sums
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
 from batchmean.engine.primitives.reducing import is_an_item
+from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import acts, ends_path
 from batchmean.engine.syntax import discarded_dividend
 from batchmean.nodes import nodes
@@ -88,6 +89,30 @@ class Interpreter(Following):
         self.scope, self.stack, self.path = self.module, (), ()
         self.call_function(function, [], {}, function.node, standalone=True)
 
+    def run_object(self, instance: InstanceValue, wanted: Candidates) -> None:
+        """Run the methods of an object that the module makes."""
+        held = (value for (one, _), value in self.attributes.items() if one is instance)
+        holds_a_loss = any(isinstance(value, FunctionValue) and value.node in wanted for value in held)
+        for name, method in list(instance.cls.scope.names.items()):
+            if not isinstance(method, FunctionValue) or name == "__init__":
+                continue
+            if holds_a_loss:
+                self.run_decorated(method, altered(method, receiver=instance), None)
+            elif method.node in wanted:
+                self.run_function(altered(method, receiver=instance))
+                self.entered.add(method.node)
+
+    def run_decorated(self, function: FunctionValue, value: Value, receiver: InstanceValue | None) -> None:
+        """Run what a decorator made of a function, its parameters unknown."""
+        spec = function.node.args
+        required = len(spec.posonlyargs) + len(spec.args) - len(spec.defaults)
+        args: list[Value] = [self.opaque() for _ in range(required)]
+        if receiver is not None and args:
+            args[0] = receiver
+        names = [p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
+        self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
+        self.call(value, args, {name: self.opaque() for name in names}, function.node)
+
     def run_apart(self, scope: Scope, body: Sequence[ast.stmt]) -> None:
         outer = (self.scope, self.stack, self._returns, self.path, self._relevant, self.lines)
         self.scope, self.stack, self._returns, self.path = scope, (), [], ()
@@ -130,17 +155,32 @@ class Interpreter(Following):
         value: Value = function
         for decorator in reversed(node.decorator_list):
             value = self._decorated(value, decorator)
+        if value is not function and node.decorator_list:
+            self.ledger.decorated[id(function)] = value
         self.scope.names[node.name] = value
 
     def _decorated(self, value: Value, decorator: ast.expr) -> Value:
-        applied = self.evaluate(decorator)
-        if isinstance(applied, FunctionValue | BuiltinValue | ModuleValue):
-            result = self.call(applied, [value], {}, decorator)
-            if isinstance(result, FunctionValue | BuiltinValue):
-                return result
-            if isinstance(applied, FunctionValue):
-                return self.opaque()
-        return value
+        applied = self._decorator(decorator)
+        if not isinstance(applied, FunctionValue | BuiltinValue | ModuleValue | ClassValue | InstanceValue):
+            return value
+        if isinstance(value, FunctionValue) and isinstance(value.node, ast.AsyncFunctionDef | ast.FunctionDef):
+            self.ledger.handed.add(value.node)
+        result = self.call(applied, [value], {}, decorator)
+        if isinstance(result, FunctionValue | BuiltinValue | InstanceValue):
+            return result
+        is_shown = isinstance(applied, FunctionValue | ClassValue | InstanceValue)
+        return self.opaque() if is_shown else value
+
+    def _decorator(self, node: ast.expr) -> Value:
+        """A decorator; one of another module of the project is followed, whatever else it does."""
+        called = node.func if isinstance(node, ast.Call) else node
+        name = self.evaluate(called)
+        own = self.imported(name.name, always=True) if isinstance(name, ModuleValue) else None
+        if not isinstance(own, FunctionValue | ClassValue):
+            return self.evaluate(node)
+        if not isinstance(node, ast.Call):
+            return own
+        return self.call(own, *calls.arguments(self, node), node)
 
     def _class_def(self, node: ast.ClassDef) -> None:
         outer = self.scope

@@ -22,6 +22,8 @@ MUTATORS: Final = frozenset(
     " clear remove".split()
 )
 """Methods that change their object, those of lists and of NumPy's arrays among them."""
+REGISTERING: Final = frozenset("register_buffer register_parameter __setattr__".split())
+"""Methods of an object that set the attribute that they are told of."""
 _WRITERS: Final = frozenset("copyto put place putmask fill_diagonal put_along_axis shuffle setattr".split())
 """Functions that change their first argument."""
 _KEEPING: Final = frozenset("requires_grad_ retain_grad_ detach_ share_memory_ _ __".split())

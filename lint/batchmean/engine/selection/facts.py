@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from batchmean.effects import Effect, names
-from batchmean.engine.selection.changes import changed_by
+from batchmean.engine.selection.changes import REGISTERING, changed_by
 from batchmean.engine.syntax import root_of
 from batchmean.nodes import nodes
 
@@ -221,6 +221,8 @@ def _collect_call(node: ast.Call, facts: Facts) -> None:
             facts.calls.add(name[:-1])
         if isinstance(function.value, ast.Name):
             facts.receivers.add(function.value.id)
+            if name in REGISTERING and node.args and isinstance(node.args[0], ast.Constant):
+                facts.stores.add(f"{function.value.id}.{node.args[0].value}")
     elif isinstance(function, ast.Name):
         name = function.id
     elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Name):

@@ -152,6 +152,9 @@ class Relevance:
             if isinstance(node, _UNRUN):
                 facts.operations.clear()  # they are not run
             takers = candidates.takers
+            for operation in facts.operations:
+                if isinstance(operation, ast.Call):  # evaluate(cross_entropy, x, y)
+                    facts.calls |= {a.id for a in operation.args if isinstance(a, ast.Name) and a.id in takers}
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
                 facts.handed = facts.receivers | {
@@ -208,6 +211,7 @@ class Relevance:
         storing, loading, made, seeing = self._flow_of(function)
         candidates = self._candidates
         reducers = self._reducers
+        outer = self.changes.of(function).outer if called else frozenset[str]()
         seeds: list[Facts] = []
         for facts in all_facts:
             calls = facts.calls
@@ -223,6 +227,8 @@ class Relevance:
                 )
             elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
                 wanted = True
+            elif outer and not facts.stores.isdisjoint(outer) and not isinstance(facts.node, DEFINITIONS):
+                wanted = True  # REGISTRY[name] = lambda *args: function(*args) * scale
             else:
                 is_definition = isinstance(facts.node, DEFINITIONS)
                 wanted = facts in seeing and (
