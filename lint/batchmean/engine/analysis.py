@@ -12,13 +12,13 @@ from batchmean.engine import bounds
 from batchmean.engine.context import OutOfWork, TooDeep
 from batchmean.engine.domain.keys import own_keys
 from batchmean.engine.domain.tensors import Reduction, Tensor, altered
-from batchmean.engine.domain.values import FunctionValue, InstanceValue, TupleValue, Value
+from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.events import Miscount
-from batchmean.engine.factors import is_right
+from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import calls
 from batchmean.engine.machine.attributes import gives_another
-from batchmean.engine.machine.interpreter import Interpreter
+from batchmean.engine.machine.interpreter import Interpreter, functions_around
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.imports import names_of
 from batchmean.engine.selection.relevance import Relevance
@@ -182,10 +182,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
         """Is it a lambda, or a function that another one makes around a loss that it was given?"""
         if isinstance(function.node, ast.Lambda):
             return True
-        if function.scope.parent is None or function.owner is not None:
-            return False
-        around = [one for value in function.scope.names.values() for one in _functions_in(value)]
-        return any(one.node in wanted for one in around)
+        return any(one.node in wanted for one in functions_around(function))
 
     # Callers first, so that a helper is seen with the values it is really called with.
     for value in list(interpreter.module.names.values()):
@@ -202,7 +199,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     known, first = frozenset(ledger.seen), len(ledger.accounts)
     before = ledger.final()
     put_right: dict[ast.AST, set[ast.AST]] = {}
-    for reduction in filter(is_right, before):
+    for reduction in filter(may_be_right, before):
         for step in reduction.steps:
             put_right.setdefault(step.node, set()).add(reduction.steps[-1].node)
     entered = [f for f in ledger.defined if id(f) not in done and f.node in interpreter.entered]
@@ -221,13 +218,6 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     ledger.accounts[first:] = [
         r for r in ledger.accounts[first:] if _holds_by_itself(r, known, put_right, ledger.mapped)
     ]
-
-
-def _functions_in(value: Value) -> Iterator[FunctionValue]:
-    if isinstance(value, FunctionValue):
-        yield value
-    elif isinstance(value, TupleValue):
-        yield from (item for item in value.items if isinstance(item, FunctionValue))
 
 
 def _holds_by_itself(

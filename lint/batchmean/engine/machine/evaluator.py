@@ -192,8 +192,10 @@ class Evaluator(Machine):
         """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
         if isinstance(node, ast.Attribute) and isinstance(value, Const) and type(value.value) in (int, float):
             is_whole = not value.is_fixed and type(value.value) is int and value.value > 1
-            numbers = self.numbers_given((node.attr,))
-            is_set_elsewhere = not numbers <= {value.value}
+            given = self.numbers_given((node.attr,))
+            is_set_elsewhere = not given <= {value.value}
+            own = int(value.value) if abs(value.value) < 1e9 else 0
+            numbers = given | {own} if own == value.value and own > 2 else given
             if is_whole or is_set_elsewhere or (not value.is_fixed and is_class_count_name((node.attr,))):
                 return from_atom(
                     atom_of(

@@ -7,7 +7,7 @@ body is taken once; a local function is entered with the values it is called wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from batchmean.engine import bounds
@@ -74,6 +74,8 @@ class Interpreter(Following):
             scope.names.clear()
             scope.owner = None
         self.attributes.clear()
+        self.ledger.decorated.clear()
+        self._heirs = 0, {}
         self.forget_modules()
         self._followed.clear()
         self._returned.clear()
@@ -96,7 +98,7 @@ class Interpreter(Following):
         for name, method in list(instance.cls.scope.names.items()):
             if not isinstance(method, FunctionValue) or name == "__init__":
                 continue
-            if holds_a_loss:
+            if holds_a_loss or any(f.node in wanted for f in functions_around(method)):
                 self.run_decorated(method, altered(method, receiver=instance), None)
             elif method.node in wanted:
                 self.run_function(altered(method, receiver=instance))
@@ -396,6 +398,16 @@ class Interpreter(Following):
 
     def _ends_path(self, node: ast.stmt) -> bool:
         return False
+
+
+def functions_around(function: FunctionValue) -> Iterator[FunctionValue]:
+    """The functions that a closure has in sight, as a wrapper has what it wraps."""
+    if function.scope.parent is None or function.owner is not None:
+        return
+    for value in function.scope.names.values():
+        for one in value.items if isinstance(value, TupleValue) else (value,):
+            if isinstance(one, FunctionValue):
+                yield one
 
 
 def _is_of_items(value: Value) -> bool:

@@ -180,9 +180,10 @@ def _read(function: Function) -> _Read:
                 calls.append(call)
             for target in changed_by(node):
                 name = root_of(target)
-                changed.add(name)
                 if name.startswith("self."):
                     attributes.add(name[5:])
+                if not (target is node and isinstance(node, ast.Attribute) and _is_self(node.value)):
+                    changed.add(name)  # `self.x = y` changes neither the old nor the new array
     own = (given | stored) - shared
     pairs = tuple(same_memory(function))
     changed = together(changed, pairs)
@@ -192,12 +193,16 @@ def _read(function: Function) -> _Read:
     return _Read(changes, tuple(calls), frozenset(own), frozenset(given), pairs)
 
 
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
 def _call_of(node: ast.Call) -> _Call | None:
     function = node.func
     is_own = False
     if isinstance(function, ast.Attribute):
         name = function.attr
-        is_own = isinstance(function.value, ast.Name) and function.value.id == "self"
+        is_own = _is_self(function.value)
     elif isinstance(function, ast.Name):
         name = function.id
     else:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
-from batchmean.engine.selection.changes import ChangesOf, changed_by, same_memory, together
+from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by, same_memory, together
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -221,6 +221,7 @@ class Relevance:
                     or not calls
                     or not calls.isdisjoint(candidates.reducers)
                     or not calls.isdisjoint(_LAYERS)
+                    or not calls.isdisjoint(REGISTERING)
                 )
                 wanted = "__init__" in calls or (  # of a base class, which sets attributes, too
                     (simple or facts.takes_logarithm) and any(s.startswith("self.") for s in facts.stores)
