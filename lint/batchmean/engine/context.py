@@ -226,7 +226,11 @@ class Context(ABC):
             return self.opaque((value.name,))  # `cfg.scale` is no method, if it is multiplied
         if isinstance(value, TupleValue):
             # Numbers that are written out: what they mean is not a matter of a name.
-            return self.computed(_shape_of_display(value))
+            shape = _shape_of_display(value)
+            first = value.items[0] if value.items else None
+            if isinstance(first, Const) and all(item == first for item in value.items):
+                return altered(self.as_tensor(first), shape=shape)
+            return self.computed(shape)
         return self.opaque()
 
     def formed(self, result: Tensor, *operands: Tensor) -> Tensor:
