@@ -7,7 +7,7 @@ import ast
 from batchmean.engine.domain import algebra
 from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, altered, atom_of, constant, from_atom
+from batchmean.engine.domain.tensors import PLAIN, SCALAR, Role, Tensor, altered, atom_of, constant, from_atom
 from batchmean.engine.domain.values import Const, Value
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 
@@ -113,7 +113,10 @@ def full(call: Call, shape: Value, value: Value | None = None) -> Value:
     """An array of a shape that is given, filled with one number."""
     from batchmean.engine.primitives.layout import shape_from
 
-    return _filled(call, shape_from(call, (shape,)), value)
+    filled = _filled(call, shape_from(call, (shape,)), value)
+    number = filled.number()
+    # No count, then it stands for any array, as ones do: people try their losses with such.
+    return call.opaque() if number is not None and 0 < abs(number) <= max(PLAIN) else filled
 
 
 def _filled(call: Call, shape: Shape, value: Value | None) -> Tensor:
