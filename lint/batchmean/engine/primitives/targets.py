@@ -116,7 +116,7 @@ def full(call: Call, shape: Value, value: Value | None = None) -> Value:
     filled = _filled(call, shape_from(call, (shape,)), value)
     number = filled.number()
     # No count, then it stands for any array, as ones do: people try their losses with such.
-    return call.opaque() if number is not None and 0 < abs(number) <= max(PLAIN) else filled
+    return call.context.opaque() if number is not None and 0 < abs(number) <= max(PLAIN) else filled
 
 
 def _filled(call: Call, shape: Shape, value: Value | None) -> Tensor:
