@@ -103,6 +103,8 @@ class Context(ABC):
         self.allow(sum(map(len, lines)))
         self.items: dict[int, Shape] = {}
         """The shapes of what is taken out of tuples, dictionaries and objects, by its key: the same each time."""
+        self.rounds: list[frozenset[int]] = []
+        """How often the loops may go round that stand around a statement, in the function that is read."""
         self._serial = 0
         self.module_lines = lines
         self._numbers: Mapping[str, Set[int]] | None = None

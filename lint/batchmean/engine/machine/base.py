@@ -33,6 +33,10 @@ class Machine(Context):
         """Follow a call into a function whose code is at hand."""
 
     @abstractmethod
+    def classes(self) -> Sequence[ClassValue]:
+        """The classes of the module."""
+
+    @abstractmethod
     def heirs(self, cls: ClassValue) -> Sequence[ClassValue]:
         """The classes of the module that inherit from a class, and their other bases in it."""
 

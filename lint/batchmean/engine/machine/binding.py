@@ -10,7 +10,7 @@ from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Place, Role, Tensor, altered, atom_of, from_atom, is_unknown
+from batchmean.engine.domain.tensors import PLAIN, Place, Role, Tensor, altered, atom_of, from_atom, is_unknown
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     Alternatives,
@@ -49,7 +49,7 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
         if isinstance(base, InstanceValue):
             context.attributes[base, target.attr] = named(value, target.attr)
         elif isinstance(base, ClassValue):
-            base.scope.names[target.attr] = value if context.scope is context.module else context.opaque()
+            base.scope.names[target.attr] = value if context.scope is context.module else context.anything()
         elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
             bind(context, target.value, context.opaque())  # criterion.reduction = "none"
     elif isinstance(target, ast.Subscript):
@@ -156,6 +156,13 @@ def _with_item(
     if isinstance(base, DictValue) and isinstance(index, Const):
         items = tuple((k, v) for k, v in base.items if k != index.value)
         return context.opaque() if len(items) >= MAX_ITEMS else DictValue((*items, (index.value, value)))
+    if isinstance(base, DictValue | ListValue | TupleValue):
+        number = index.value if isinstance(index, Const) else None
+        if isinstance(base, TupleValue) and type(number) is int and -len(base.items) <= number < len(base.items):
+            row = list(base.items)
+            row[number] = value
+            return TupleValue(tuple(row), base.is_list)
+        return context.anything()  # any of its items
     if not isinstance(base, Tensor):
         return base
     number = value.value if isinstance(value, Const) else None
@@ -170,6 +177,11 @@ def _with_item(
         # A condition as an index lies over the first axes, whatever follows them.
         kept = relabelled(kept, base.shape)
         return context.placed(algebra.multiply(base, kept), (base, kept), target)
-    if type(number) in (int, float) and number != 1:
-        return context.computed(base.shape)  # weights that sum to something else, whatever they are called
+    is_all = isinstance(index, Const) and (index.value is ... or index.value == slice(None, None))
+    if is_all and type(number) in (int, float):
+        return altered(context.as_tensor(Const(number)), shape=base.shape)
+    if isinstance(number, int | float) and type(number) is not bool and number != 1:
+        # Weights that sum to something else, whatever they are called.
+        numbers = frozenset((int(number),)) if number == abs(number) // 1 and number > max(PLAIN) else frozenset()
+        return map_atoms(context.computed(base.shape), lambda atom: altered(atom, numbers=numbers))
     return context.opaque((name,), shape=base.shape)

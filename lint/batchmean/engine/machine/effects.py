@@ -23,7 +23,7 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.memory import change
-from batchmean.engine.selection.changes import Changes, names_changed_inside
+from batchmean.engine.selection.changes import Changes, class_attributes_set, names_changed_inside
 
 _Attributes: TypeAlias = Mapping[str, Value | None]
 _HOLDERS: Final = (DictValue, ListValue, TupleValue, Tensor)
@@ -75,6 +75,10 @@ def forget_changed(machine: Machine) -> None:
     rebound, changed = names_changed_inside(machine.module_lines)
     for name in rebound & names.keys():
         names[name] = machine.anything()
+    for cls in machine.classes():
+        for name in class_attributes_set(machine.module_lines) & cls.scope.names.keys():
+            if not isinstance(cls.scope.names[name], _NO_ARRAYS):
+                cls.scope.names[name] = machine.anything()
     for name in changed & names.keys():
         if isinstance(names[name], _HOLDERS):
             names[name] = machine.anything()

@@ -44,7 +44,7 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 from batchmean.engine.evidence.names import is_class_count_name
-from batchmean.engine.machine import binding, calls, conditions, whole_sums
+from batchmean.engine.machine import binding, calls, conditions, rounds, whole_sums
 from batchmean.engine.machine.attributes import attribute_of, find_method, starred
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.items import Total
@@ -339,7 +339,11 @@ class Evaluator(Machine):
             if isinstance(items, TupleValue) and 0 < len(items.items) <= MAX_TOLD_APART:
                 return TupleValue(tuple(self._element_for(node.elt, first.target, i) for i in items.items))
             self._generators(node.generators, items)
-            return ListValue(self.evaluate(node.elt))
+            element = self.evaluate(node.elt)
+            numbers = rounds.numbers_in(self, [generator.iter for generator in node.generators])
+            if numbers and isinstance(element, Tensor) and element.reductions:
+                element = self.binary_values(ast.Mult, element, rounds.times(self, numbers), node)
+            return ListValue(element)
         finally:
             self.scope, self.path = outer, path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean.engine import bounds
@@ -34,8 +35,23 @@ from batchmean.engine.machine.summaries import (
 from batchmean.engine.selection.changes import NO_CHANGES, Changes
 from batchmean.engine.selection.relevance import Relevance, Slice
 
+from batchmean.nodes import DEFINITIONS
+
 if TYPE_CHECKING:
     from batchmean.project import Project
+
+
+@lru_cache(maxsize=1024)
+def is_generator(function: ast.AST) -> bool:
+    """Does a function yield?"""
+    inner = list(getattr(function, "body", ())) if not isinstance(function, ast.Lambda) else []
+    while inner:
+        node = inner.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, (*DEFINITIONS, ast.Lambda)):
+            inner += ast.iter_child_nodes(node)
+    return False
 
 
 class _Followed(NamedTuple):
@@ -82,6 +98,8 @@ class Following(Importing):
         standalone: bool = False,
     ) -> Value:
         """Follow a call into a function of this module, and what it changes in place."""
+        if not standalone and is_generator(function.node):
+            return self.unsure([*args, *kwargs.values()])  # what it gives, and how often, is not followed
         if standalone or isinstance(function.node, ast.Lambda):
             return self._follow(function, args, kwargs, node, standalone)
         before = effects.before_call(self, self._changes_of(function), function)
@@ -89,13 +107,17 @@ class Following(Importing):
         effects.after_call(self, self._changes_of(function), function, (args, kwargs), before)
         return result
 
+    def classes(self) -> Sequence[ClassValue]:
+        """The classes of the module."""
+        return [scope.owner for scope in self._class_scopes if scope.owner is not None]
+
     def heirs(self, cls: ClassValue) -> Sequence[ClassValue]:
         """The classes of the module that inherit from a class, and their other bases in it."""
         if len(self._class_scopes) != self._heirs[0]:
             self._heirs = len(self._class_scopes), {}
         found = self._heirs[1]
         if cls not in found:
-            classes = [scope.owner for scope in self._class_scopes if scope.owner is not None]
+            classes = self.classes()
             lines = {one: self._ancestors(one, classes) for one in classes}
             mine = {cls, *lines.get(cls, ())}
             theirs = [(one, *line) for one, line in lines.items() if cls in line]
@@ -163,6 +185,7 @@ class Following(Importing):
         reports, lines = self.reports, self.lines
         self.lines = () if number else self._lines
         scope = Scope(function.scope)
+        rounds, self.rounds = self.rounds, []
         calls.bind_parameters(self, function, args, kwargs, scope)
         self.scope, self._returns = scope, []
         if not standalone:
@@ -189,6 +212,7 @@ class Following(Importing):
         finally:
             self._active.pop()
             self.callers.pop()
+            self.rounds = rounds
             self.scope, self.stack, self._returns, self.path, self._relevant = outer
             self.reports, self.lines = reports, lines
 

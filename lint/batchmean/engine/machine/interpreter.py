@@ -34,14 +34,14 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, calls, conditions, effects, memory, whole_sums
+from batchmean.engine.machine import binding, calls, conditions, effects, memory, rounds, whole_sums
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
 from batchmean.engine.primitives.reducing import is_an_item
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import acts, ends_path
-from batchmean.engine.syntax import discarded_dividend
+from batchmean.engine.syntax import added_to, discarded_dividend
 from batchmean.nodes import nodes
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
@@ -208,6 +208,8 @@ class Interpreter(Following):
 
     def _assign(self, node: ast.Assign) -> None:
         value = self.evaluate(node.value)
+        if self.rounds and added_to(node) is not None:
+            value = self._in_each_round(value, node)
         value = hinted(value, comments.from_comment(self.lines, node.end_lineno or 0))
         for target in node.targets:
             for name in target.elts if isinstance(target, ast.Tuple) else (target,):
@@ -221,7 +223,10 @@ class Interpreter(Following):
 
     def _aug_assign(self, node: ast.AugAssign) -> None:
         before = self.evaluate(node.target)
-        after = self.binary_values(type(node.op), before, self.evaluate(node.value), node)
+        value = self.evaluate(node.value)
+        if isinstance(node.op, ast.Add | ast.Sub):
+            value = self._in_each_round(value, node)
+        after = self.binary_values(type(node.op), before, value, node)
         cases = after.values if isinstance(after, Alternatives) else (after,)
         if any(type(case) is Tensor and is_an_item(case) for case in cases) and not _is_of_items(before):
             after = (
@@ -229,6 +234,13 @@ class Interpreter(Following):
             )  # the items may be numbers, and then no axis of theirs is left in the total
         memory.change(self, before)
         binding.bind(self, node.target, after)
+
+    def _in_each_round(self, value: Value, node: ast.AST) -> Value:
+        """What is added up in each round of the loops around it."""
+        for numbers in self.rounds:
+            if numbers and isinstance(value, Tensor) and value.reductions:
+                value = self.binary_values(ast.Mult, value, rounds.times(self, numbers), node)
+        return value
 
     def _if(self, node: ast.If) -> bool:
         true, false = conditions.ways_of(self, node, node.body)
@@ -320,7 +332,11 @@ class Interpreter(Following):
                 self._round(node, ())
             return self._block(node.orelse)
         binding.bind(self, node.target, self.element_of(iterable))
+        before = rounds.counters(self)
+        self.rounds.append(rounds.numbers_in(self, [node.iter]))
         self._round(node, (Decision((node, self.stack), TRUTHY, True, node),))
+        self.rounds.pop()
+        rounds.forget_counters(self, before)
         return self._block(node.orelse)
 
     def _round(self, node: ast.For | ast.AsyncFor, decided: Path) -> None:
@@ -331,7 +347,11 @@ class Interpreter(Following):
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)
+        before = rounds.counters(self)
+        self.rounds.append(rounds.numbers_in(self, [node.test]))
         self._either_way(node, node.body)
+        self.rounds.pop()
+        rounds.forget_counters(self, before)
         return self._block(node.orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> bool:

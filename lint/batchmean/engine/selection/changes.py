@@ -24,7 +24,7 @@ MUTATORS: Final = frozenset(
 """Methods that change their object, those of lists and of NumPy's arrays among them."""
 REGISTERING: Final = frozenset("register_buffer register_parameter __setattr__".split())
 """Methods of an object that set the attribute that they are told of."""
-_WRITERS: Final = frozenset("copyto put place putmask fill_diagonal put_along_axis shuffle setattr".split())
+_WRITERS: Final = frozenset("copyto put place putmask fill_diagonal put_along_axis shuffle setattr at".split())
 """Functions that change their first argument."""
 _KEEPING: Final = frozenset("requires_grad_ retain_grad_ detach_ share_memory_ _ __".split())
 """Methods that look like others that change the values of an array."""
@@ -299,6 +299,16 @@ class ChangesOf:
 def outer_names(functions: Iterable[Function], names: Set[str]) -> set[str]:
     """Those of the names of a module that one of its functions changes."""
     return {name for function in functions for name in _read(function).changes.outer if name in names}
+
+
+_OF_CLASSES: Final = re.compile(r"(?:cls|__class__|type\(self\)|[A-Z]\w*)\.(\w+)\s*[-+*/]?=(?!=)")
+
+
+def class_attributes_set(lines: Sequence[str]) -> Set[str]:
+    """By the text alone: the attributes of classes that a function sets, `cls.scale = 10`."""
+    return {
+        match[1] for line in lines if line[:1].isspace() and (match := _OF_CLASSES.match(line.lstrip()))
+    }
 
 
 def names_changed_inside(lines: Sequence[str]) -> tuple[Set[str], Set[str]]:

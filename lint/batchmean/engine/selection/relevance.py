@@ -32,7 +32,7 @@ from batchmean.engine.selection.facts import (
     collect_bindings,
 )
 from batchmean.engine.syntax import DIVISIONS, added_to, root_of
-from batchmean.nodes import DEFINITIONS
+from batchmean.nodes import DEFINITIONS, nodes
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -302,11 +302,18 @@ def _scales(facts: Facts, *scalers: Set[str]) -> bool:
 
 
 def _adds_up(facts: Facts, losses: Set[str]) -> bool:
-    """Does the statement add two of these, or subtract them?"""
-    if len(facts.loads & losses) < 2:
+    """Does the statement add two of these, or one to itself, or subtract them?"""
+    if len(facts.loads & losses) < 2 and not any(_adds_to_itself(o, losses) for o in facts.operations):
         return False
     adds = any(isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add | ast.Sub) for o in facts.operations)
     return adds or not facts.calls.isdisjoint(_ADDERS)
+
+
+def _adds_to_itself(node: ast.expr, losses: Set[str]) -> bool:
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+        return False
+    sides = ({n.id for n in nodes(side) if isinstance(n, ast.Name)} for side in (node.left, node.right))
+    return all(not side.isdisjoint(losses) for side in sides)
 
 
 def _unused_call(facts: Facts, loaded: Set[str], called: bool) -> ast.expr | None:
