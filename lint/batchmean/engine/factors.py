@@ -188,7 +188,7 @@ class _Exponents:
                 elif (axis := self._measured_by(atom)) is not None:
                     if not self._count_axis(axis, exponent):
                         return False
-                elif exponent > 0 and may_be_a_size(atom, exponent):
+                elif exponent > 0 and (may_be_a_size(atom, exponent) or may_be_length(atom, account)):
                     return False
                 elif exponent < 0:
                     self.is_over_something = True  # which may be any count
@@ -359,6 +359,20 @@ def _is_bits(coefficient: float | None) -> bool:
 def is_class_loss(reduction: Reduction) -> bool:
     """Is it a library's loss that sums over the classes itself?"""
     return bool(reduction.integrand.library) and reduction.integrand.kind == "cross-entropy"
+
+
+def may_be_right(reduction: Reduction) -> bool:
+    """Is it right, or multiplied by what may be the class count?"""
+    if is_right(reduction):
+        return True
+    numbers = (atom for atom, power in reduction.scale if power > 0 and atom.role is Role.OPAQUE)
+    return any(may_be_a_size(atom) or may_be_length(atom, reduction) for atom in numbers)
+
+
+def may_be_length(number: Atom, reduction: Reduction) -> bool:
+    """Does the code give a number that is the class count, or a multiple of it, to something of this name?"""
+    size = reduction.integrand.support.size
+    return size is not None and size > 1 and any(n % size == 0 for n in number.numbers)
 
 
 def is_right(reduction: Reduction) -> bool:

@@ -27,6 +27,8 @@ FRAMEWORK = Framework(
         "math.log": "log(x)",
         "math.exp": "exp(x)",
         "math.sqrt": "sqrt(x)",
+        "operator.mul": "multiply(x, y)",
+        "operator.truediv": "divide(x, y)",
         "functools.reduce": "fold(function, x, initial)",
         "functools.partial": "partial(function, *args; keywords=all)",
         "functools.wraps": "same_function",

@@ -299,6 +299,8 @@ def may_be_a_size(atom: Atom, power: float = 1) -> bool:
 
     Used to silence only.
     """
+    if atom.is_anything:
+        return power > 0
     if is_class_count_name(atom.names):
         return True
     return atom.is_whole and power == 1 and not is_part_name(atom.names)

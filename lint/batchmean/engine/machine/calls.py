@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -35,10 +35,14 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
+from batchmean.engine.machine.attributes import gives_another
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.binding import stored_at
+from batchmean.engine.machine.binding import bind, stored_at
+from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.primitives.choosing import chosen_by_default
+from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
+from batchmean.engine.syntax import written_to
 from batchmean.engine.uses import note_handed_over, note_uses
 from batchmean.nodes import nodes
 from batchmean.operations.table import Operation
@@ -47,6 +51,8 @@ _OBJECTS: Final = (InstanceValue, ClassValue)
 _SEQUENCES: Final = (TupleValue, ListValue)
 _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".split())
 """Arguments without which nobody knows what is reduced, and how."""
+_FILLING: Final = frozenset("fill put partition".split())
+"""Methods of NumPy's arrays that change them."""
 _TAKING: Final = frozenset("pop popitem clear update setdefault".split())
 """Methods after which a dictionary holds something else."""
 
@@ -58,7 +64,7 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
         if (stored := stored_at(context, node)) is not None:
             return stored
         receiver = something(context.evaluate(function.value))
-        args, kwargs = _arguments(context, node)
+        args, kwargs = arguments(context, node)
         if _is_super(function.value):
             result = _call_super(context, function.attr, args, kwargs, node)
         else:
@@ -67,14 +73,25 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
             )
     else:
         callee = context.evaluate(function)
-        args, kwargs = _arguments(context, node)
+        args, kwargs = arguments(context, node)
         result = call(context, callee, args, kwargs, node)
+    _change_arguments(context, node, args, result)
     if not (isinstance(result, Tensor) and result.reductions):  # a loss whose making was followed
         note_uses(context.ledger, (*args, *kwargs.values()), result)
     return result
 
 
-def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], result: Value) -> None:
+    """`np.multiply(x, y, out=x)`, `F.relu_(x)`, `np.copyto(x, y)`: what a function writes to."""
+    if (out := written_to(node)) is not None:
+        change(context, context.evaluate(out))
+        bind(context, out, result)
+    elif changes_first(node) and args:
+        change(context, args[0])
+
+
+def arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+    """The arguments of a call, those by position and those by keyword."""
     args: list[Value] = []
     for argument in node.args:
         value = context.evaluate(argument)
@@ -109,6 +126,8 @@ def call(
     """Call any value."""
     if isinstance(function, Alternatives):
         return context.lift(lambda f: call(context, f, args, kwargs, node), function)
+    if is_anything(function):
+        return context.anything()
     if isinstance(function, FunctionValue):
         return context.call_function(function, args, kwargs, node)
     if isinstance(function, BuiltinValue):
@@ -118,6 +137,8 @@ def call(
     if isinstance(function, InstanceValue):
         for name in ("forward", "__call__", "call"):
             method = context.find_method(function.cls, name)
+            if method is not None and function.is_any and gives_another(context, function.cls, name):
+                break
             if isinstance(method, FunctionValue):
                 bound = altered(method, receiver=function)
                 return context.call_function(bound, args, kwargs, node)
@@ -128,11 +149,21 @@ def call(
         if operation is None:
             operation = _compatibility(context, function.name)
         if operation is not None:
-            return apply(context, operation, args, kwargs, node)
+            result = apply(context, operation, args, kwargs, node)
+            if len(args) > len(operation.parameters) and function.name.startswith("numpy."):
+                _write_last(context, node, args[len(operation.parameters) :], result)
+            return result
         own = context.imported(function.name)
         if own is not None and not isinstance(own, ModuleValue | Tensor):
             return call(context, own, args, kwargs, node)
     return _unknown_result(context, args, kwargs, node)
+
+
+def _write_last(context: Machine, node: ast.AST, rest: Sequence[Value], result: Value) -> None:
+    """`np.multiply(x, y, x)`: NumPy's functions take the array that they write to last, too."""
+    if isinstance(rest[0], Tensor) and isinstance(node, ast.Call) and len(rest) == 1:
+        change(context, rest[0])
+        bind(context, node.args[-1], result)
 
 
 def _compatibility(context: Machine, name: str) -> Operation | None:
@@ -182,12 +213,15 @@ def call_method(
     """Call `receiver.name(...)`."""
     if isinstance(receiver, ModuleValue):
         return call(context, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
+    if isinstance(receiver, InstanceValue) and name in REGISTERING and len(args) > 1 and isinstance(args[0], Const):
+        context.attributes[receiver, str(args[0].value)] = named(args[1], str(args[0].value))
+        return Const(None)
     if isinstance(receiver, _OBJECTS):
         method = context.attribute(receiver, name, node.func)
         if not isinstance(method, Tensor):
             return call(context, method, args, kwargs, node)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.unknown_of(args, (name,))
+        return context.anything() if is_anything(method) else context.unknown_of(args, (name,))
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
     if isinstance(receiver, DictValue) and name == "get" and args and isinstance(args[0], Const):
@@ -209,7 +243,9 @@ def call_method(
     if isinstance(receiver, DistributionValue):
         operation = operations.method(f"distribution.{name}")
         return apply(context, operation, [receiver, *args], kwargs, node) if operation else context.opaque()
-    in_place = name.endswith("_") and not name.endswith("__")
+    in_place = changes_in_place(name)
+    if in_place or (name in MUTATORS and (name in _FILLING or isinstance(receiver, DictValue | ListValue | TupleValue))):
+        change(context, receiver)
     operation = operations.method(name) or (operations.method(name[:-1]) if in_place else None)
     if operation is None:
         context.as_tensor(receiver)
@@ -218,6 +254,8 @@ def call_method(
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         context.scope.names[node.func.value.id] = named(result, node.func.value.id)
+    elif in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Attribute):
+        bind(context, node.func.value, result)
     return result
 
 
@@ -282,12 +320,24 @@ def instantiate(
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), args, kwargs, node)
+    else:
+        given = dict(zip(fields_of(context, cls), args, strict=False)) | kwargs
+        for name, value in given.items():
+            context.attributes[instance, name] = named(value, name)
     return instance
+
+
+def fields_of(context: Machine, cls: ClassValue) -> list[str]:
+    """The fields of a data class or a named tuple, in the order in which its constructor takes them."""
+    bases = (context.evaluate_in(cls.scope, base) for base in cls.node.bases)
+    inherited = [name for base in bases if isinstance(base, ClassValue) for name in fields_of(context, base)]
+    own = [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    return list(dict.fromkeys((*inherited, *own)))
 
 
 def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
     """An object of a local class built with unknown arguments."""
-    instance = InstanceValue(cls)
+    instance = InstanceValue(cls, is_any=True)
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
@@ -371,6 +421,8 @@ def bind_parameters(
             hint = comments.from_comment(context.lines, parameter.lineno)
         if hint:
             scope.annotated[name] = hint
+        if isinstance(value, Tensor) and is_unknown(value) and (numbers := context.numbers_given((name,))):
+            value = map_atoms(value, lambda atom, found=numbers: altered(atom, numbers=atom.numbers | found))
         if name in defaults and _is_whole(defaults[name]):
             value = _as_whole(value)
         scope.names[name] = hinted(named(value, name, parameter), hint)

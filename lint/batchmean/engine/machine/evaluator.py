@@ -22,6 +22,7 @@ from batchmean.engine.domain.paths import (
     extended,
 )
 from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom, is_unknown
+from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
@@ -43,7 +44,7 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 from batchmean.engine.evidence.names import is_class_count_name
-from batchmean.engine.machine import binding, calls, conditions, whole_sums
+from batchmean.engine.machine import binding, calls, conditions, rounds, whole_sums
 from batchmean.engine.machine.attributes import attribute_of, find_method, starred
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.items import Total
@@ -118,12 +119,15 @@ class Evaluator(Machine):
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
-        result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        result = self.lift(lambda b, i: self._item(b, i, node), base, index)
         note_uses(self.ledger, (base, index), result)
         if isinstance(base, Tensor) and not any(tensor.atoms() for tensor in tensors_in((result,), 1)):
             # A part of a mask may be laid on something that is not seen.
             note_handed_over(self.ledger, (base,))
         return result
+
+    def _item(self, base: Value, index: Value, node: ast.Subscript) -> Value:
+        return self.anything() if is_anything(base) else subscript(self, base, index, node)
 
     def _slice(self, node: ast.Slice) -> Value:
         parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
@@ -186,15 +190,20 @@ class Evaluator(Machine):
 
     def _as_the_caller_sets(self, value: Value, node: ast.expr) -> Value:
         """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
-        if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.is_fixed:
-            is_whole = type(value.value) is int and value.value > 1
-            if is_whole or is_class_count_name((node.attr,)):
+        if isinstance(node, ast.Attribute) and isinstance(value, Const) and type(value.value) in (int, float):
+            is_whole = not value.is_fixed and type(value.value) is int and value.value > 1
+            given = self.numbers_given((node.attr,))
+            is_set_elsewhere = not given <= {value.value}
+            own = int(value.value) if abs(value.value) < 1e9 else 0
+            numbers = given | {own} if own == value.value and own > 2 else given
+            if is_whole or is_set_elsewhere or (not value.is_fixed and is_class_count_name((node.attr,))):
                 return from_atom(
                     atom_of(
                         ("attribute", node.attr, repr(value.value)),
                         names=(node.attr,),
                         shape=SCALAR,
                         is_whole=is_whole,
+                        numbers=numbers,
                     ),
                     SCALAR,
                 )
@@ -330,7 +339,11 @@ class Evaluator(Machine):
             if isinstance(items, TupleValue) and 0 < len(items.items) <= MAX_TOLD_APART:
                 return TupleValue(tuple(self._element_for(node.elt, first.target, i) for i in items.items))
             self._generators(node.generators, items)
-            return ListValue(self.evaluate(node.elt))
+            element = self.evaluate(node.elt)
+            numbers = rounds.numbers_in(self, [generator.iter for generator in node.generators])
+            if numbers and isinstance(element, Tensor) and element.reductions:
+                element = self.binary_values(ast.Mult, element, rounds.times(self, numbers), node)
+            return ListValue(element)
         finally:
             self.scope, self.path = outer, path
 

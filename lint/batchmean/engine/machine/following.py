@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean.engine import bounds
@@ -11,8 +12,17 @@ from batchmean.engine.context import MAX_DEPTH
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.paths import Path, excludes
 from batchmean.engine.domain.tensors import Tensor, altered
-from batchmean.engine.domain.values import Alternatives, Case, Const, FunctionValue, Scope, TupleValue, Value
-from batchmean.engine.machine import calls
+from batchmean.engine.domain.values import (
+    Alternatives,
+    Case,
+    ClassValue,
+    Const,
+    FunctionValue,
+    Scope,
+    TupleValue,
+    Value,
+)
+from batchmean.engine.machine import calls, effects
 from batchmean.engine.machine.modules import Importing
 from batchmean.engine.machine.summaries import (
     given_to,
@@ -22,10 +32,26 @@ from batchmean.engine.machine.summaries import (
     says_nothing,
     unknown_call,
 )
+from batchmean.engine.selection.changes import NO_CHANGES, Changes
 from batchmean.engine.selection.relevance import Relevance, Slice
+
+from batchmean.nodes import DEFINITIONS
 
 if TYPE_CHECKING:
     from batchmean.project import Project
+
+
+@lru_cache(maxsize=1024)
+def is_generator(function: ast.AST) -> bool:
+    """Does a function yield?"""
+    inner = list(getattr(function, "body", ())) if not isinstance(function, ast.Lambda) else []
+    while inner:
+        node = inner.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, (*DEFINITIONS, ast.Lambda)):
+            inner += ast.iter_child_nodes(node)
+    return False
 
 
 class _Followed(NamedTuple):
@@ -53,6 +79,7 @@ class Following(Importing):
         self._relevant: Slice | None = None
         self._active: list[ast.AST] = []
         self._class_scopes: list[Scope] = []
+        self._heirs: tuple[int, dict[ClassValue, list[ClassValue]]] = 0, {}
         self._returns: list[tuple[Path, Value]] = []
         self._returned: dict[tuple[object, ...], Value] = {}
         """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
@@ -70,7 +97,60 @@ class Following(Importing):
         node: ast.AST,
         standalone: bool = False,
     ) -> Value:
-        """Follow a call into a function of this module."""
+        """Follow a call into a function of this module, and what it changes in place."""
+        if not standalone and is_generator(function.node):
+            return self.unsure([*args, *kwargs.values()])  # what it gives, and how often, is not followed
+        if standalone or isinstance(function.node, ast.Lambda):
+            return self._follow(function, args, kwargs, node, standalone)
+        before = effects.before_call(self, self._changes_of(function), function)
+        result = self._follow(function, args, kwargs, node, standalone)
+        effects.after_call(self, self._changes_of(function), function, (args, kwargs), before)
+        return result
+
+    def classes(self) -> Sequence[ClassValue]:
+        """The classes of the module."""
+        return [scope.owner for scope in self._class_scopes if scope.owner is not None]
+
+    def heirs(self, cls: ClassValue) -> Sequence[ClassValue]:
+        """The classes of the module that inherit from a class, and their other bases in it."""
+        if len(self._class_scopes) != self._heirs[0]:
+            self._heirs = len(self._class_scopes), {}
+        found = self._heirs[1]
+        if cls not in found:
+            classes = self.classes()
+            lines = {one: self._ancestors(one, classes) for one in classes}
+            mine = {cls, *lines.get(cls, ())}
+            theirs = [(one, *line) for one, line in lines.items() if cls in line]
+            found[cls] = list(dict.fromkeys(one for line in theirs for one in line if one not in mine))
+        return found[cls]
+
+    @staticmethod
+    def _ancestors(cls: ClassValue, classes: Sequence[ClassValue]) -> list[ClassValue]:
+        found: list[ClassValue] = []
+        todo = [cls]
+        while todo:
+            names = {getattr(base, "id", getattr(base, "attr", "")) for base in todo.pop().node.bases}
+            new = [one for one in classes if one.node.name in names and one not in found and one is not cls]
+            found += new
+            todo += new
+        return found
+
+    def _changes_of(self, function: FunctionValue) -> Changes:
+        relevance = self._relevance_of(function)
+        return relevance.changes.of(function.node) if relevance is not None else NO_CHANGES
+
+    def _relevance_of(self, function: FunctionValue) -> Relevance | None:
+        number = function.scope.file_number
+        return self._relevances[number] if number else self._relevance
+
+    def _follow(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool,
+    ) -> Value:
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
             given_up = [*args, *kwargs.values()]
             if function.node not in self._active:
@@ -80,7 +160,7 @@ class Following(Importing):
         by_itself = (function.node, id(function.receiver))
         relevant: Slice | None = None
         number = function.scope.file_number
-        relevance = self._relevances[number] if number else self._relevance
+        relevance = self._relevance_of(function)
         if relevance is not None and not isinstance(function.node, ast.Lambda):
             relevant = relevance.of(function.node, is_used)
         given = None if standalone else given_to(function, args, kwargs, relevant)
@@ -105,11 +185,13 @@ class Following(Importing):
         reports, lines = self.reports, self.lines
         self.lines = () if number else self._lines
         scope = Scope(function.scope)
+        rounds, self.rounds = self.rounds, []
         calls.bind_parameters(self, function, args, kwargs, scope)
         self.scope, self._returns = scope, []
         if not standalone:
             self.stack = (*self.stack, node)
         self._active.append(function.node)
+        self.callers.append(outer[0])
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
@@ -129,6 +211,8 @@ class Following(Importing):
             return result
         finally:
             self._active.pop()
+            self.callers.pop()
+            self.rounds = rounds
             self.scope, self.stack, self._returns, self.path, self._relevant = outer
             self.reports, self.lines = reports, lines
 

@@ -31,7 +31,7 @@ class Importing(Evaluator):
         self._project = project
         self._files = [project.path] if project is not None else []
         """The modules that are read, by the number that names imported in them carry."""
-        self._imported: dict[str, Value | None] = {}
+        self._imported: dict[tuple[str, bool], Value | None] = {}
         self._foreign: dict[str, Scope] = {}
         self._relevances: dict[int, Relevance] = {}
         """Of the modules of the project that are read, by their numbers."""
@@ -51,16 +51,19 @@ class Importing(Evaluator):
         """Are other modules of the project read?"""
         return self._project is not None
 
-    def imported(self, name: str) -> Value | None:
-        """What a dotted name stands for in another module of the project; None where that is not known."""
+    def imported(self, name: str, *, always: bool = False) -> Value | None:
+        """What a dotted name stands for in another module of the project; None where that is not known.
+
+        `always` follows what gives no loss, too.
+        """
         if self._project is None:
             return None
-        if name not in self._imported:
-            self._imported[name] = None  # modules that import each other
-            self._imported[name] = self._found(name)
-        return self._imported[name]
+        if (name, always) not in self._imported:
+            self._imported[name, always] = None  # modules that import each other
+            self._imported[name, always] = self._found(name, always)
+        return self._imported[name, always]
 
-    def _found(self, name: str) -> Value | None:
+    def _found(self, name: str, always: bool) -> Value | None:
         number, dotted = _numbered(name)
         found = self._project.find(dotted, self._files[number]) if self._project is not None else None
         if found is None or not found[1]:
@@ -71,7 +74,7 @@ class Importing(Evaluator):
         module, (first, *rest) = found
         scope = self._foreign_scope(module)
         value = scope.names.get(first)
-        if isinstance(value, FunctionValue | ClassValue) and not is_followed(module, first):
+        if isinstance(value, FunctionValue | ClassValue) and not (always or is_followed(module, first)):
             return None
         if value is None:
             value = starred(self, scope, first)
@@ -81,7 +84,7 @@ class Importing(Evaluator):
             else:
                 value = value.scope.names.get(attribute) if isinstance(value, ClassValue) else None
         if isinstance(value, ModuleValue) and operations.function(value.name) is None:
-            return self.imported(value.name)
+            return self.imported(value.name, always=always)
         return value
 
     def _imported_elsewhere(self) -> dict[str, str]:

@@ -37,6 +37,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence.names import is_log_name, is_loss_name
 from batchmean.engine.primitives.choosing import chosen_by_default
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
+from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.syntax import spelled_out
 
 
@@ -248,6 +249,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     changed = False
     ellipsis = next((i for i, item in enumerate(items) if literal(item) is ...), len(items))
     drop: list[int] = []
+    cuts: list[int] = []
     new_axes: list[int] = []
     position = 0
     for item in items[:ellipsis]:
@@ -259,6 +261,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            cuts.append(position)
             shape = _cut_at(shape, position)
         position += 1
     if drop and ellipsis == len(items) and _is_whole_slice(items[-1]):
@@ -274,8 +277,11 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            cuts.append(position)
             shape = _cut_at(shape, position)
         position -= 1
+    if any(_may_cut_the_support(tensor, at) for at in cuts) and recognise(tensor) is not None:
+        return context.computed(shape)  # the rest of the expectation is elsewhere
     if drop and tensor.reductions:
         if drop == [0] and all(r.support == "averaged" for r in tensor.reductions):
             return altered(tensor, shape=shape.without(AxesSpec.at(0)))  # one example's mean over its support
@@ -296,6 +302,15 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     if one_of_many and result.single() is not None:
         return map_atoms(result, lambda atom: altered(atom, is_chosen=True))
     return result
+
+
+def _may_cut_the_support(tensor: Tensor, position: int) -> bool:
+    """Is it the axis that an expectation is over? The first one has the examples."""
+    supports = [a.axis for a in tensor.atoms() if a.axis is not None and a.role is not Role.COUNT]
+    there = tensor.shape.axis(position)
+    if position == 0 or there is None:
+        return False
+    return any(there.is_same(axis) or tensor.shape.may_be_one(there, axis) for axis in supports)
 
 
 def _cut_at(shape: Shape, position: int) -> Shape:

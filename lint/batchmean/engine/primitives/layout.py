@@ -139,6 +139,8 @@ def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
             if end is not None and last.size != 1 and (last.size is None or end.size in (None, last.size)):
                 gone = [a for a in gone if not a.is_same(end)]
                 new[1 - position] = end
+        if len(sizes) > 2 and any(a is not None and a.size != 1 and not _is_among(a, old) for a in new):
+            return Shape(unsure=old)  # any of them may be a part of what was split
         new[position] = Axis(parts=tuple(gone))
     elif gone:
         unknown = [i for i, a in enumerate(new) if a is not None and not any(a.is_same(o) for o in old)]
@@ -146,6 +148,10 @@ def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
             return Shape(unsure=old)
         new[unknown[0]] = Axis(parts=tuple(gone))
     return Shape.of([a if a is not None else Axis() for a in new])
+
+
+def _is_among(axis: Axis, old: Sequence[Axis]) -> bool:
+    return any(axis.is_same(one) for one in old)
 
 
 def _known_again(axis: Axis, old: Sequence[Axis]) -> Axis:

@@ -54,6 +54,7 @@ class Candidates:
         text = "\n".join(lines)
         self._marks = _line_numbers(text, losses(text))
         functions: list[Function] = []
+        by_name: dict[str, list[Function]] = {}
         inert: list[ast.stmt] = []
         takers: set[str] = set()
         reducers: set[str] = set()
@@ -65,6 +66,7 @@ class Candidates:
         for node in _notable(tree):
             if isinstance(node, FUNCTIONS):
                 functions.append(node)
+                by_name.setdefault(node.name, []).append(node)
                 inert.append(node)
             elif isinstance(node, _IMPORTS):
                 if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
@@ -154,9 +156,10 @@ class Candidates:
         self._read_calls(texts, {f.name for f in texts if f in self._nodes})
         self.called: set[str] = set().union(*self.calls.values())
         """Every name that some function calls, as far as it is the name of a function here that is in."""
+        self.called |= {name for name in found if _is_handed_on(name, text)}
 
-        self.functions: Final = frozenset(f.name for f in functions)
-        """Names of the functions."""
+        self.functions: Final[Mapping[str, Sequence[Function]]] = by_name
+        """The functions by their names."""
 
         self.is_empty = not self._nodes and not self._module_takes(inert)
         """Is there nothing to look at, in functions and outside them?"""
@@ -188,7 +191,11 @@ class Candidates:
             if function in self.calls:
                 continue
             if names is None or len(names) > _MANY or any(name in text for name in names):
-                calls = self.calls[function] = _called(text) - {function.name}
+                calls = _called(text)
+                calls |= {name for name in names or () if name in text and _is_handed_on(name, text)}
+                if f"super().{function.name}(" not in text:
+                    calls.discard(function.name)
+                self.calls[function] = calls
                 for name in calls:
                     self._callers.setdefault(name, []).append(function.name)
 
@@ -217,6 +224,11 @@ class Candidates:
 
     def _text(self, node: ast.stmt) -> str:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
+
+
+def _is_handed_on(name: str, text: str) -> bool:
+    """Is a function an argument of a call, or an item of a list or a dictionary?"""
+    return re.search(rf"[(,=:\[]\s*{re.escape(name)}\s*[,)\]}}]", text) is not None
 
 
 def _is_of_a_table(node: ast.expr) -> bool:

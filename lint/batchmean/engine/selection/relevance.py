@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
+from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by, same_memory, together
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -30,8 +31,8 @@ from batchmean.engine.selection.facts import (
     collect,
     collect_bindings,
 )
-from batchmean.engine.syntax import DIVISIONS, added_to
-from batchmean.nodes import DEFINITIONS
+from batchmean.engine.syntax import DIVISIONS, added_to, root_of
+from batchmean.nodes import DEFINITIONS, nodes
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -80,7 +81,9 @@ class Relevance:
         self._candidates = candidates
         self._reducers = REDUCERS | candidates.reducers | candidates.names | candidates.takers
         self._makers = self._reducers | CRITERIA
-        self._scalers = self._reducers | _SCALERS | candidates.functions
+        self._scalers = self._reducers | _SCALERS | candidates.functions.keys()
+        self.changes: Final = ChangesOf(candidates.functions)
+        """What a call of one of the functions changes that is not its own."""
         self._facts: dict[Function, list[Facts]] = {}
         self._found: dict[tuple[Function, bool], Slice] = {}
         self._flows: dict[Function, _Flow] = {}
@@ -101,9 +104,27 @@ class Relevance:
 
     def _facts_of(self, function: Function) -> list[Facts]:
         if function not in self._facts:
-            self._facts[function] = []
-            self._read(function.body, [], Block(None), self._facts[function])
+            found = self._facts[function] = []
+            self._read(function.body, [], Block(None), found)
+            self._note_changes(function, found)
         return self._facts[function]
+
+    def _note_changes(self, function: Function, found: Sequence[Facts]) -> None:
+        """Add to what a statement stores what its calls change, and the other names of what it changes in place."""
+        pairs: Sequence[tuple[str, str]] | None = None
+        for facts in found:
+            if isinstance(facts.node, DEFINITIONS):
+                continue
+            if isinstance(facts.node, ast.Expr):
+                facts.stores |= {name for target in changed_by(facts.node) if (name := root_of(target))}
+            for operation in facts.operations:
+                if isinstance(operation, ast.Call):
+                    theirs = self.changes.changed_by_call(operation)
+                    facts.stores |= theirs
+                    facts.loads |= theirs
+            if changed := facts.stores - facts.binds:
+                pairs = same_memory(function) if pairs is None else pairs
+                facts.stores |= together(changed, pairs)
 
     def _read(self, body: list[ast.stmt], outer: list[Facts], block: Block, found: list[Facts]) -> None:
         candidates = self._candidates
@@ -131,6 +152,9 @@ class Relevance:
             if isinstance(node, _UNRUN):
                 facts.operations.clear()  # they are not run
             takers = candidates.takers
+            for operation in facts.operations:
+                if isinstance(operation, ast.Call):  # evaluate(cross_entropy, x, y)
+                    facts.calls |= {a.id for a in operation.args if isinstance(a, ast.Name) and a.id in takers}
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
                 facts.handed = facts.receivers | {
@@ -187,6 +211,7 @@ class Relevance:
         storing, loading, made, seeing = self._flow_of(function)
         candidates = self._candidates
         reducers = self._reducers
+        outer = self.changes.of(function).outer if called else frozenset[str]()
         seeds: list[Facts] = []
         for facts in all_facts:
             calls = facts.calls
@@ -196,12 +221,15 @@ class Relevance:
                     or not calls
                     or not calls.isdisjoint(candidates.reducers)
                     or not calls.isdisjoint(_LAYERS)
+                    or not calls.isdisjoint(REGISTERING)
                 )
                 wanted = "__init__" in calls or (  # of a base class, which sets attributes, too
                     (simple or facts.takes_logarithm) and any(s.startswith("self.") for s in facts.stores)
                 )
             elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
                 wanted = True
+            elif outer and not facts.stores.isdisjoint(outer) and not isinstance(facts.node, DEFINITIONS):
+                wanted = True  # REGISTRY[name] = lambda *args: function(*args) * scale
             else:
                 is_definition = isinstance(facts.node, DEFINITIONS)
                 wanted = facts in seeing and (
@@ -274,11 +302,18 @@ def _scales(facts: Facts, *scalers: Set[str]) -> bool:
 
 
 def _adds_up(facts: Facts, losses: Set[str]) -> bool:
-    """Does the statement add two of these, or subtract them?"""
-    if len(facts.loads & losses) < 2:
+    """Does the statement add two of these, or one to itself, or subtract them?"""
+    if len(facts.loads & losses) < 2 and not any(_adds_to_itself(o, losses) for o in facts.operations):
         return False
     adds = any(isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add | ast.Sub) for o in facts.operations)
     return adds or not facts.calls.isdisjoint(_ADDERS)
+
+
+def _adds_to_itself(node: ast.expr, losses: Set[str]) -> bool:
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+        return False
+    sides = ({n.id for n in nodes(side) if isinstance(n, ast.Name)} for side in (node.left, node.right))
+    return all(not side.isdisjoint(losses) for side in sides)
 
 
 def _unused_call(facts: Facts, loaded: Set[str], called: bool) -> ast.expr | None:
