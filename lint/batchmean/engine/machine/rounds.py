@@ -8,7 +8,7 @@ from typing import Final
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain.tensors import SCALAR, Tensor, atom_of, from_atom
-from batchmean.engine.domain.values import Const, Value
+from batchmean.engine.domain.values import Alternatives, Const, Value
 from batchmean.nodes import nodes
 
 _SMALL: Final = 2
@@ -46,5 +46,7 @@ def counters(context: Context) -> Mapping[str, Value]:
 def forget_counters(context: Context, before: Mapping[str, Value]) -> None:
     """Those that a round has changed have changed as often as the loop goes round."""
     for name, value in before.items():
-        if context.scope.names.get(name, value) != value:
+        now = context.scope.names.get(name, value)
+        cases = now.values if isinstance(now, Alternatives) else (now,)
+        if all(isinstance(case, Const) for case in cases) and any(case != value for case in cases):
             context.scope.names[name] = context.anything(SCALAR)
