@@ -189,11 +189,13 @@ class Context(ABC):
             self._numbers = numbers_given(self.module_lines)
         return frozenset().union(*(self._numbers.get(name, ()) for name in names))
 
-    def unknown_of(self, args: Iterable[Value], names: tuple[str, ...] = ()) -> Tensor:
-        """What an unknown function makes of its arguments."""
+    def unknown_of(
+        self, args: Iterable[Value], names: tuple[str, ...] = (), beside: Iterable[Value] = ()
+    ) -> Tensor:
+        """What an unknown function makes of its arguments, and of what is given `beside` them: keywords, an object."""
         args = tuple(args)
         result = self.opaque(names)
-        if any(algebra.may_hold_a_count(a) for a in tensors_in(args, MAX_DEPTH)):
+        if any(map(algebra.may_hold_a_count, tensors_in((*args, *beside), MAX_DEPTH))):
             result = map_atoms(result, lambda atom: altered(atom, is_of_counts=True))
         shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
         if shapes:
@@ -257,7 +259,7 @@ class Context(ABC):
         if not follows(result.reductions):
             self.ledger.reached.add(bounds.VALUES)
             return self.unsure([result])
-        if any(atom.given_up == 2 or atom.is_of_counts for o in operands for atom in o.atoms()):
+        if any(atom.given_up == 2 for o in operands for atom in o.atoms()):
             return self.unsure([result])
         known = {id(r) for operand in operands for r in operand.reductions}
         step = self.step(node, "scale")

@@ -299,7 +299,7 @@ def may_be_a_size(atom: Atom, power: float = 1) -> bool:
 
     Used to silence only.
     """
-    if atom.is_anything:
+    if atom.is_anything or atom.is_of_counts:
         return power > 0
     if is_class_count_name(atom.names):
         return True

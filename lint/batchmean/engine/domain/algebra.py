@@ -75,7 +75,7 @@ NUMBERS: Final = (Role.COUNT, Role.VALID)
 def may_hold_a_count(*tensors: Tensor) -> bool:
     """Is the length of an axis in it, or what may be the number of classes?"""
     return any(
-        atom.role in NUMBERS or atom.given_up == 2 or is_class_count_name(atom.names)
+        atom.role in NUMBERS or atom.given_up == 2 or atom.is_of_counts or is_class_count_name(atom.names)
         for tensor in tensors
         for atom in tensor.atoms()
     )

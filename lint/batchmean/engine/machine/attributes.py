@@ -9,7 +9,7 @@ from typing import Final
 from batchmean import operations
 from batchmean.effects import Effect, effect_of
 from batchmean.engine.context import MAX_DEPTH
-from batchmean.engine.domain.broadcasting import relabelled
+from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import altered
@@ -81,7 +81,8 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
     atom = tensor.single()
     if atom is not None:
         shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
-        return machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)
+        part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)
+        return map_atoms(part, lambda of: altered(of, is_of_counts=atom.is_of_counts))
     return machine.opaque((name,))
 
 

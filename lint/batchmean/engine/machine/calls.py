@@ -195,7 +195,7 @@ def _unknown_result(context: Machine, args: list[Value], kwargs: dict[str, Value
         place = Place(node, "asked for no reduction, this gives a loss per element")
         loss = context.computed()
         return map_atoms(loss, lambda atom: altered(atom, kind="error", place=place))
-    return context.unknown_of(args, (name,) if makes_masks(name) else ())
+    return context.unknown_of(args, (name,) if makes_masks(name) else (), kwargs.values())
 
 
 def _is_none(value: Value) -> bool:
@@ -221,11 +221,16 @@ def call_method(
         if not isinstance(method, Tensor):
             return call(context, method, args, kwargs, node)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.anything() if is_anything(method) else context.unknown_of(args, (name,))
+        return context.anything() if is_anything(method) else context.unknown_of(args, (name,), kwargs.values())
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
-    if isinstance(receiver, DictValue) and name == "get" and args and isinstance(args[0], Const):
-        return receiver.get(args[0].value) or context.opaque()
+    if isinstance(receiver, DictValue) and name in ("get", "setdefault") and args and isinstance(args[0], Const):
+        found = receiver.get(args[0].value)
+        if found is None and len(args) == 2:
+            found = args[1]
+            if name == "setdefault" and isinstance(node.func, ast.Attribute):
+                bind(context, node.func.value, DictValue((*receiver.items, (args[0].value, found))))
+        return found or context.opaque()
     if isinstance(receiver, DictValue) and name == "get" and args:
         return chosen_by_default(context, receiver, args[0]) or context.opaque()
     if isinstance(receiver, DictValue) and name in ("values", "items"):
@@ -250,7 +255,7 @@ def call_method(
     if operation is None:
         context.as_tensor(receiver)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.unknown_of(args)
+        return context.unknown_of(args, beside=(receiver, *kwargs.values()))
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         context.scope.names[node.func.value.id] = named(result, node.func.value.id)

@@ -176,7 +176,8 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         if atom is None:
             return context.opaque((key,))
         shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
-        return context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
+        item = context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
+        return map_atoms(item, lambda of: altered(of, is_of_counts=atom.is_of_counts))
     return _indexed(context, tensor, index, node)
 
 
