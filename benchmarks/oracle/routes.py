@@ -206,7 +206,6 @@ LOSS: Final = (
         top="@dataclasses.dataclass\nclass {C}:\n    {a}: float = 1.0",
     ),
     Route("namespace", "{x} * {s}.{a}", "{s} = types.SimpleNamespace({a}={k})"),
-    Route("kept", "{s}.{a}", "{s} = types.SimpleNamespace({a}={x})\n{s}.{a} *= {k}"),
     Route("sums in place of a container", "{s}[0]", "{s} = [{x}]\n{s}[0] *= {k}"),
     Route(
         "decorated helper",
@@ -254,7 +253,6 @@ ELEMENTS: Final = (
     Route("of a list", "{x}", "{s} = [{x}]\n{s}[0] *= {k}", frameworks=_ARRAYS),
     Route("items of a list", "{x}", "for {a} in [{x}]:\n    {a} *= {k}", frameworks=_ARRAYS),
     Route("of a dict", "{x}", "{s} = {{'{a}': {x}}}\n{s}['{a}'] *= {k}", frameworks=_ARRAYS),
-    Route("of an object", "{x}", "{s} = types.SimpleNamespace({a}={x})\n{s}.{a} *= {k}", frameworks=_ARRAYS),
     Route("a copy", "{x}", "{s} = {m}.copy({x})\n{s} *= {k}", frameworks=("numpy",)),
     Route("a clone", "{x}", "{s} = {x}.clone()\n{s} *= {k}", frameworks=("torch",)),
     Route("weights", "{x} * {m}.full(({v},), float({k}))", frameworks=("numpy", "torch", "jax")),

@@ -36,11 +36,11 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
 from batchmean.engine.machine.attributes import gives_another
+from batchmean.engine.machine import dictionaries
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import bind, stored_at
 from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.primitives import PRIMITIVES, Call
-from batchmean.engine.primitives.choosing import chosen_by_default
 from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
 from batchmean.engine.syntax import written_to
 from batchmean.engine.uses import note_handed_over, note_uses
@@ -53,8 +53,6 @@ _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".
 """Arguments without which nobody knows what is reduced, and how."""
 _FILLING: Final = frozenset("fill put partition".split())
 """Methods of NumPy's arrays that change them."""
-_TAKING: Final = frozenset("pop popitem clear update setdefault".split())
-"""Methods after which a dictionary holds something else."""
 
 
 def evaluate_call(context: Machine, node: ast.Call) -> Value:
@@ -224,25 +222,8 @@ def call_method(
         return context.anything() if is_anything(method) else context.unknown_of(args, (name,), kwargs.values())
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
-    if isinstance(receiver, DictValue) and name in ("get", "setdefault") and args and isinstance(args[0], Const):
-        found = receiver.get(args[0].value)
-        if found is None and len(args) == 2:
-            found = args[1]
-            if name == "setdefault" and isinstance(node.func, ast.Attribute):
-                bind(context, node.func.value, DictValue((*receiver.items, (args[0].value, found))))
-        return found or context.opaque()
-    if isinstance(receiver, DictValue) and name == "get" and args:
-        return chosen_by_default(context, receiver, args[0]) or context.opaque()
-    if isinstance(receiver, DictValue) and name in ("values", "items"):
-        if name == "values":
-            return TupleValue(tuple(value for _, value in receiver.items))
-        return TupleValue(tuple(TupleValue((Const(k), v)) for k, v in receiver.items))
-    if isinstance(receiver, DictValue) and name in _TAKING:
-        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-            context.scope.names[node.func.value.id] = context.opaque()
-        return (
-            receiver.get(args[0].value) if args and isinstance(args[0], Const) else None
-        ) or context.opaque()
+    if isinstance(receiver, DictValue) and (taken := dictionaries.call(context, receiver, name, args, kwargs, node)):
+        return taken
     if name == "append" and args and isinstance(receiver, _SEQUENCES):
         return _append(context, receiver, args[0], node)
     if isinstance(receiver, DistributionValue):

@@ -388,8 +388,11 @@ class Interpreter(Following):
         return (Decision((node, self.stack), index, True, node),)
 
     def _match(self, node: ast.Match) -> bool:
-        self.evaluate(node.subject)
+        subject = self.evaluate(node.subject)
         for case in node.cases:
+            if isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None and case.pattern.name:
+                self.scope.names[case.pattern.name] = subject
+                continue
             for part in nodes(case.pattern):
                 name = getattr(part, "name", None)
                 if isinstance(name, str):

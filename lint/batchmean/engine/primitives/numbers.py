@@ -137,10 +137,15 @@ def map_call(call: Call, function: Value, *rows: Value) -> Value:
 
 @primitive
 def fold(call: Call, function: Value, x: Value, initial: Value | None = None) -> Value:
-    """functools.reduce(operator.mul, x.shape): a count."""
+    """functools.reduce(operator.mul, x.shape): a count; or of a few things that are written out."""
     if isinstance(x, ShapeValue):
         result = call.context.count_of(x)
         return algebra.multiply(result, call.tensor(initial)) if initial is not None else result
+    if isinstance(x, TupleValue) and x.items:
+        first, *others = x.items if initial is None else (initial, *x.items)
+        for item in others:
+            first = call.context.call(function, [first, item], {}, call.node)
+        return first
     return call.opaque()
 
 

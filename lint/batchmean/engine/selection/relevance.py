@@ -240,7 +240,8 @@ class Relevance:
         # What is made of a reduction (`loss * num_classes`) may put it right.
         flows = _made_of([f for f in seeds if f.stores], loading)
         names = {name for facts in (*seeds, *flows) for name in facts.stores}
-        scaled = [f for f in flows if _scales(f, self._scalers, made) or _adds_up(f, names)]
+        local = storing.keys()  # a lambda, say
+        scaled = [f for f in flows if _scales(f, self._scalers, made, local) or _adds_up(f, names)]
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
