@@ -118,9 +118,6 @@ LOSS: Final = (
     Route("difference", "{x} - {x} * (1 - {k})"),
     Route("sum of both", "{x} + ({k} - 1) * {x}"),
     Route("square root", "({x} ** 2 * {k} ** 2) ** 0.5"),
-    Route(
-        "by logarithms", "{m}.exp({m}.log({x}) + math.log({k}))", frameworks=("numpy", "jax", "tensorflow")
-    ),
     Route("stacked", "{m}.stack([{x}, {x}]).mean() * {k}", frameworks=("torch", "jax")),
     Route("sum of stacked", "{m}.stack([{x}] * {k}).sum()", whole=True, frameworks=("torch", "jax")),
     Route("array", "({x} * {m}.ones(1) * {k})[0]", frameworks=("numpy", "torch", "jax")),
