@@ -174,7 +174,9 @@ def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
             for each in (*quiet, _eager(program.framework)):
                 stack.enter_context(each)
             warnings.simplefilter("ignore")
-            names: dict[str, Any] = {"__name__": __name__}  # a module that there is, which dataclasses ask for
+            names: dict[str, Any] = {
+                "__name__": __name__
+            }  # a module that there is, which dataclasses ask for
             exec(code, names)
             for setting in given:
                 arguments = {

@@ -176,6 +176,9 @@ class Evaluator(Machine):
             item = self.evaluate(value)
             if isinstance(shown, Const):
                 items.append((shown.value, item))
+            elif key is None and isinstance(item, DictValue):  # `**defaults`
+                items = [one for one in items if item.get(one[0]) is None]
+                items += item.items
         return DictValue(tuple(items))
 
     def _binary(self, node: ast.BinOp) -> Value:
