@@ -19,7 +19,7 @@ from typing import Final
 
 from batchmean import gate, operations
 from batchmean.functions import Functions, told
-from batchmean.memory import KEPT
+from batchmean.memory import KEPT, Recent
 from batchmean.nodes import nodes
 from batchmean.source import SourceError, decode, read_regular
 
@@ -239,11 +239,18 @@ def _module(path: str) -> Module | None:
         return None
     if stat.S_ISLNK(state.st_mode) or state.st_size > MAX_BYTES:
         return None
-    return _loaded(path, state.st_mtime_ns, state.st_size)
+    key = path, state.st_mtime_ns, state.st_size
+    return _LOADED.get(key, lambda: (_loaded(path), state.st_size + _PER_MODULE))
 
 
-@lru_cache(maxsize=512)
-def _loaded(path: str, _changed: int, _size: int) -> Module | None:
+_MOST: Final = 3_000_000
+"""So many characters make trees of about 200 MB, with all that hangs on them."""
+_PER_MODULE: Final = 1000
+"""What a module takes however short it is, in characters."""
+_LOADED: Final[Recent[tuple[str, int, int], Module | None]] = Recent(_MOST)
+
+
+def _loaded(path: str) -> Module | None:
     try:
         return Module(path, decode(read_regular(path, MAX_BYTES), path))
     except (SourceError, OSError):
