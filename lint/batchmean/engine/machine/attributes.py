@@ -180,7 +180,11 @@ def sets_any(cls: ast.ClassDef) -> bool:
             holder = node.func.value
             if isinstance(holder, ast.Attribute) and holder.attr == "__dict__":
                 return True
-            if isinstance(holder, ast.Call) and isinstance(holder.func, ast.Name) and holder.func.id == "vars":
+            if (
+                isinstance(holder, ast.Call)
+                and isinstance(holder.func, ast.Name)
+                and holder.func.id == "vars"
+            ):
                 return True
     return False
 
