@@ -16,7 +16,7 @@ from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine.attributes import gives_another
+from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.interpreter import Interpreter, functions_around
 from batchmean.engine.machine.objects import blank_instance
 from batchmean.engine.selection.candidates import Candidates

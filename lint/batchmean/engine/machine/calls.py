@@ -32,9 +32,9 @@ from batchmean.engine.domain.values import (
     named,
 )
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
-from batchmean.engine.machine.attributes import gives_another
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import bind, stored_at
+from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.machine.objects import instantiate
 from batchmean.engine.primitives import PRIMITIVES, Call
