@@ -16,9 +16,9 @@ from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import calls
-from batchmean.engine.machine.attributes import gives_another
+from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.interpreter import Interpreter, functions_around
+from batchmean.engine.machine.objects import blank_instance
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.imports import names_of
 from batchmean.engine.selection.relevance import Relevance
@@ -141,7 +141,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
             if owner is not None and not _is_static(function.node):
                 instance = instances.get(owner.node)
                 if instance is None:
-                    instance = calls.blank_instance(interpreter, owner)
+                    instance = blank_instance(interpreter, owner)
                     instances[owner.node] = instance
                 if owner.scope.names.get("__init__") is function:
                     return  # it has made the instance

@@ -43,11 +43,13 @@ def spelled_out(node: ast.AST) -> str:
 
 def written_to(node: ast.Call) -> ast.expr | None:
     """The array that `np.multiply(x, m, out=x)` writes to."""
-    return next((k.value for k in node.keywords if k.arg == "out" and not isinstance(k.value, ast.Constant)), None)
+    return next(
+        (k.value for k in node.keywords if k.arg == "out" and not isinstance(k.value, ast.Constant)), None
+    )
 
 
 def root_of(node: ast.AST) -> str:
-    """The name that an expression takes its array from, `x` of `x.view(-1)[0]`; of an object its attribute, `self.x`."""
+    """The name that an expression takes its array from, `x` of `x.view(-1)[0]`; of `self` the attribute, `self.x`."""
     inner: ast.AST | None = node
     attribute = ""
     while inner is not None:

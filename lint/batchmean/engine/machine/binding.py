@@ -10,7 +10,16 @@ from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import PLAIN, Place, Role, Tensor, altered, atom_of, from_atom, is_unknown
+from batchmean.engine.domain.tensors import (
+    PLAIN,
+    Place,
+    Role,
+    Tensor,
+    altered,
+    atom_of,
+    from_atom,
+    is_unknown,
+)
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     Alternatives,
@@ -158,7 +167,11 @@ def _with_item(
         return context.opaque() if len(items) >= MAX_ITEMS else DictValue((*items, (index.value, value)))
     if isinstance(base, DictValue | ListValue | TupleValue):
         number = index.value if isinstance(index, Const) else None
-        if isinstance(base, TupleValue) and type(number) is int and -len(base.items) <= number < len(base.items):
+        if (
+            isinstance(base, TupleValue)
+            and type(number) is int
+            and -len(base.items) <= number < len(base.items)
+        ):
             row = list(base.items)
             row[number] = value
             return TupleValue(tuple(row), base.is_list)
@@ -182,6 +195,8 @@ def _with_item(
         return altered(context.as_tensor(Const(number)), shape=base.shape)
     if isinstance(number, int | float) and type(number) is not bool and number != 1:
         # Weights that sum to something else, whatever they are called.
-        numbers = frozenset((int(number),)) if number == abs(number) // 1 and number > max(PLAIN) else frozenset()
+        numbers = (
+            frozenset((int(number),)) if number == abs(number) // 1 and number > max(PLAIN) else frozenset()
+        )
         return map_atoms(context.computed(base.shape), lambda atom: altered(atom, numbers=numbers))
     return context.opaque((name,), shape=base.shape)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Final
 
 from batchmean import operations
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.join import something
 from batchmean.engine.domain.masks import mask_of, moved
-from batchmean.engine.domain.tensors import Place, Tensor, altered, from_atom, is_unknown
+from batchmean.engine.domain.tensors import Place, Tensor, altered
 from batchmean.engine.domain.values import (
     ANY_KEYWORDS,
     Alternatives,
@@ -30,21 +29,19 @@ from batchmean.engine.domain.values import (
     SpreadValue,
     TupleValue,
     Value,
-    hinted,
     named,
 )
-from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
-from batchmean.engine.machine.attributes import gives_another
 from batchmean.engine.machine import dictionaries
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import bind, stored_at
+from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.memory import change, is_anything
+from batchmean.engine.machine.objects import instantiate
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
 from batchmean.engine.syntax import written_to
 from batchmean.engine.uses import note_handed_over, note_uses
-from batchmean.nodes import nodes
 from batchmean.operations.table import Operation
 
 _OBJECTS: Final = (InstanceValue, ClassValue)
@@ -211,7 +208,12 @@ def call_method(
     """Call `receiver.name(...)`."""
     if isinstance(receiver, ModuleValue):
         return call(context, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
-    if isinstance(receiver, InstanceValue) and name in REGISTERING and len(args) > 1 and isinstance(args[0], Const):
+    if (
+        isinstance(receiver, InstanceValue)
+        and name in REGISTERING
+        and len(args) > 1
+        and isinstance(args[0], Const)
+    ):
         context.attributes[receiver, str(args[0].value)] = named(args[1], str(args[0].value))
         return Const(None)
     if isinstance(receiver, _OBJECTS):
@@ -219,10 +221,14 @@ def call_method(
         if not isinstance(method, Tensor):
             return call(context, method, args, kwargs, node)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.anything() if is_anything(method) else context.unknown_of(args, (name,), kwargs.values())
+        return (
+            context.anything() if is_anything(method) else context.unknown_of(args, (name,), kwargs.values())
+        )
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
-    if isinstance(receiver, DictValue) and (taken := dictionaries.call(context, receiver, name, args, kwargs, node)):
+    if isinstance(receiver, DictValue) and (
+        taken := dictionaries.call(context, receiver, name, args, kwargs, node)
+    ):
         return taken
     if name == "append" and args and isinstance(receiver, _SEQUENCES):
         return _append(context, receiver, args[0], node)
@@ -230,7 +236,9 @@ def call_method(
         operation = operations.method(f"distribution.{name}")
         return apply(context, operation, [receiver, *args], kwargs, node) if operation else context.opaque()
     in_place = changes_in_place(name)
-    if in_place or (name in MUTATORS and (name in _FILLING or isinstance(receiver, DictValue | ListValue | TupleValue))):
+    if in_place or (
+        name in MUTATORS and (name in _FILLING or isinstance(receiver, DictValue | ListValue | TupleValue))
+    ):
         change(context, receiver)
     operation = operations.method(name) or (operations.method(name[:-1]) if in_place else None)
     if operation is None:
@@ -298,55 +306,6 @@ def _fits(primitive: Callable[..., Value], args: list[object], kwargs: dict[str,
     return True
 
 
-def instantiate(
-    context: Machine, cls: ClassValue, args: list[Value], kwargs: dict[str, Value], node: ast.AST
-) -> Value:
-    """An object of a local class, its attributes set by its `__init__`."""
-    instance = InstanceValue(cls)
-    init = context.find_method(cls, "__init__")
-    if isinstance(init, FunctionValue):
-        context.call_function(altered(init, receiver=instance), args, kwargs, node)
-    else:
-        given = dict(zip(fields_of(context, cls), args, strict=False)) | kwargs
-        for name, value in given.items():
-            context.attributes[instance, name] = named(value, name)
-    return instance
-
-
-def fields_of(context: Machine, cls: ClassValue) -> list[str]:
-    """The fields of a data class or a named tuple, in the order in which its constructor takes them."""
-    bases = (context.evaluate_in(cls.scope, base) for base in cls.node.bases)
-    inherited = [name for base in bases if isinstance(base, ClassValue) for name in fields_of(context, base)]
-    own = [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-    return list(dict.fromkeys((*inherited, *own)))
-
-
-def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
-    """An object of a local class built with unknown arguments."""
-    instance = InstanceValue(cls, is_any=True)
-    init = context.find_method(cls, "__init__")
-    if isinstance(init, FunctionValue):
-        context.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
-    for name in sorted(set_elsewhere(cls.node)):
-        # What starts as None and is set by another method later is not None where it is used.
-        value = context.attributes.get((instance, name))
-        if isinstance(value, Const) and value.value is None:
-            context.attributes[instance, name] = context.opaque((name,))
-    return instance
-
-
-@lru_cache(maxsize=64)
-def set_elsewhere(cls: ast.ClassDef) -> frozenset[str]:
-    """The attributes of `self` that a class sets outside of its `__init__`."""
-    return frozenset(
-        node.attr
-        for method in cls.body
-        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name != "__init__"
-        for node in nodes(method)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    )
-
-
 def _is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
@@ -364,88 +323,3 @@ def _call_super(
         if isinstance(method, FunctionValue):
             return context.call_function(altered(method, receiver=receiver), args, kwargs, node)
     return context.opaque()
-
-
-def bind_parameters(
-    context: Machine,
-    function: FunctionValue,
-    args: list[Value],
-    kwargs: dict[str, Value],
-    scope: Scope,
-) -> None:
-    """Bind the parameters of a local function; what is not given is unknown or its default."""
-    spec = function.node.args
-    positional = [*spec.posonlyargs, *spec.args]
-    given = list(args)
-    if function.receiver is not None and positional:
-        given.insert(0, function.receiver)
-    is_open = ANY_KEYWORDS in kwargs
-    called = bool(args or kwargs) and not is_open
-    defaults: dict[str, ast.expr] = {}
-    for parameter, default in zip(reversed(positional), reversed(spec.defaults), strict=False):
-        defaults[parameter.arg] = default
-    for parameter, maybe in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-        if maybe is not None:
-            defaults[parameter.arg] = maybe
-    for index, parameter in enumerate([*positional, *spec.kwonlyargs]):
-        name = parameter.arg
-        value: Value
-        if index < len(given) and index < len(positional):
-            value = given[index]
-            if isinstance(value, SpreadValue):
-                value = value.element
-        elif name in kwargs:
-            value = kwargs[name]
-        elif name in defaults and called:
-            value = context.evaluate_in(function.scope, defaults[name])
-        elif name in defaults:
-            value = default_or_unknown(context, function, name, defaults[name])
-        else:
-            value = context.opaque()
-        hint = comments.from_annotation(parameter.annotation)
-        if not hint and len(context.lines) and parameter.lineno != function.node.lineno:
-            hint = comments.from_comment(context.lines, parameter.lineno)
-        if hint:
-            scope.annotated[name] = hint
-        if isinstance(value, Tensor) and is_unknown(value) and (numbers := context.numbers_given((name,))):
-            value = map_atoms(value, lambda atom, found=numbers: altered(atom, numbers=atom.numbers | found))
-        if name in defaults and _is_whole(defaults[name]):
-            value = _as_whole(value)
-        scope.names[name] = hinted(named(value, name, parameter), hint)
-    if spec.vararg is not None:
-        scope.names[spec.vararg.arg] = (
-            context.sequence(given[len(positional) :]) if called else ListValue(context.opaque())
-        )
-    if spec.kwarg is not None:
-        own = {parameter.arg for parameter in (*spec.args, *spec.kwonlyargs)}
-        more = tuple((name, value) for name, value in kwargs.items() if name not in own)
-        scope.names[spec.kwarg.arg] = DictValue(more) if called else context.opaque()
-
-
-def _is_whole(default: ast.expr) -> bool:
-    """Is a default a whole number above 1?"""
-    return isinstance(default, ast.Constant) and type(default.value) is int and default.value > 1
-
-
-def _as_whole(value: Value) -> Value:
-    """What a parameter with such a default is given, if nothing else is known of it."""
-    atom = value.single() if isinstance(value, Tensor) and is_unknown(value) else None
-    if atom is None or not isinstance(value, Tensor):
-        return value
-    return from_atom(altered(atom, is_whole=True), value.shape, value.stack)
-
-
-def default_or_unknown(context: Machine, function: FunctionValue, name: str, default: ast.expr) -> Value:
-    """A parameter that a caller may leave out: a switch is open, a callable is the default itself."""
-    value = context.evaluate_in(function.scope, default)
-    if isinstance(value, Const):
-        unknown = context.opaque()
-        atom = unknown.single()
-        if atom is not None:
-            context.ledger.defaults[atom.key] = value
-        return unknown
-    if isinstance(value, BuiltinValue):
-        return BuiltinValue(
-            value.name, lambda args, kwargs, node: context.as_likely(value.call(args, kwargs, node))
-        )
-    return value

@@ -48,21 +48,19 @@ def after_call(
     """Take down what a call has changed, whether it was followed or not."""
     for name in changes.outer:
         scope = _scope_of(function.scope, name)
-        if scope is not None and (
-            name in changes.rebound or not isinstance(scope.names[name], _NO_ARRAYS)
-        ):
+        if scope is not None and (name in changes.rebound or not isinstance(scope.names[name], _NO_ARRAYS)):
             change(machine, scope.names[name], contents=True)
             scope.names[name] = machine.anything()
     for name, value in _parameters(function, *given):
         if name in changes.parameters:
             change(machine, value, contents=True)
     receiver = function.receiver
-    for name, value in before.items():
+    for name, earlier in before.items():
         assert isinstance(receiver, InstanceValue)
-        now = machine.attributes.get((receiver, name))
-        if now is not value:
+        if machine.attributes.get((receiver, name)) is not earlier:
             continue  # it was followed
-        if now is None and (now := machine.find_method(receiver.cls, name)) is None:
+        now = earlier if earlier is not None else machine.find_method(receiver.cls, name)
+        if now is None:
             continue
         change(machine, now)
         if not (isinstance(now, Tensor) and is_unknown(now)) and not isinstance(now, FunctionValue):

@@ -21,8 +21,16 @@ from batchmean.engine.domain.paths import (
     Path,
     extended,
 )
-from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom, is_unknown
-from batchmean.engine.machine.memory import is_anything
+from batchmean.engine.domain.tensors import (
+    PLAIN,
+    SCALAR,
+    Tensor,
+    altered,
+    atom_of,
+    constant,
+    from_atom,
+    is_unknown,
+)
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     MAX_TOLD_APART,
@@ -48,6 +56,7 @@ from batchmean.engine.machine import binding, calls, conditions, rounds, whole_s
 from batchmean.engine.machine.attributes import attribute_of, find_method, starred
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.items import Total
+from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.indexing import subscript
 from batchmean.engine.primitives.masking import comparison
@@ -193,24 +202,26 @@ class Evaluator(Machine):
 
     def _as_the_caller_sets(self, value: Value, node: ast.expr) -> Value:
         """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
-        if isinstance(node, ast.Attribute) and isinstance(value, Const) and type(value.value) in (int, float):
-            is_whole = not value.is_fixed and type(value.value) is int and value.value > 1
-            given = self.numbers_given((node.attr,))
-            is_set_elsewhere = not given <= {value.value}
-            own = int(value.value) if abs(value.value) < 1e9 else 0
-            numbers = given | {own} if own == value.value and own > 2 else given
-            if is_whole or is_set_elsewhere or (not value.is_fixed and is_class_count_name((node.attr,))):
-                return from_atom(
-                    atom_of(
-                        ("attribute", node.attr, repr(value.value)),
-                        names=(node.attr,),
-                        shape=SCALAR,
-                        is_whole=is_whole,
-                        numbers=numbers,
-                    ),
-                    SCALAR,
-                )
-        return value
+        number = value.value if isinstance(node, ast.Attribute) and isinstance(value, Const) else None
+        if not isinstance(node, ast.Attribute) or type(number) not in (int, float):
+            return value
+        assert isinstance(number, int | float) and isinstance(value, Const)
+        given = self.numbers_given((node.attr,))
+        own = frozenset((int(number),)) if number > max(PLAIN) and number % 1 == 0 else frozenset[int]()
+        is_whole = not value.is_fixed and type(number) is int and number > 1
+        is_count = not value.is_fixed and is_class_count_name((node.attr,))
+        if not (is_whole or is_count or given - own):
+            return value
+        return from_atom(
+            atom_of(
+                ("attribute", node.attr, repr(number)),
+                names=(node.attr,),
+                shape=SCALAR,
+                is_whole=is_whole,
+                numbers=given | own,
+            ),
+            SCALAR,
+        )
 
     def binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
         result = self.lift(

@@ -22,8 +22,9 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
-from batchmean.engine.machine import calls, effects
+from batchmean.engine.machine import effects
 from batchmean.engine.machine.modules import Importing
+from batchmean.engine.machine.parameters import bind_parameters
 from batchmean.engine.machine.summaries import (
     given_to,
     hands_on,
@@ -34,7 +35,6 @@ from batchmean.engine.machine.summaries import (
 )
 from batchmean.engine.selection.changes import NO_CHANGES, Changes
 from batchmean.engine.selection.relevance import Relevance, Slice
-
 from batchmean.nodes import DEFINITIONS
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Following(Importing):
         self.lines = () if number else self._lines
         scope = Scope(function.scope)
         rounds, self.rounds = self.rounds, []
-        calls.bind_parameters(self, function, args, kwargs, scope)
+        bind_parameters(self, function, args, kwargs, scope)
         self.scope, self._returns = scope, []
         if not standalone:
             self.stack = (*self.stack, node)

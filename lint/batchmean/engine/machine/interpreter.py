@@ -18,7 +18,6 @@ from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import (
     MAX_TOLD_APART,
     Alternatives,
-    BuiltinValue,
     Case,
     Changes,
     ClassValue,
@@ -34,7 +33,8 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, calls, conditions, effects, memory, rounds, whole_sums
+from batchmean.engine.machine import binding, conditions, effects, memory, rounds, whole_sums
+from batchmean.engine.machine.decorators import decorated
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
@@ -111,7 +111,9 @@ class Interpreter(Following):
         args: list[Value] = [self.opaque() for _ in range(required)]
         if receiver is not None and args:
             args[0] = receiver
-        names = [p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
+        names = [
+            p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None
+        ]
         self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
         self.call(value, args, {name: self.opaque() for name in names}, function.node)
 
@@ -156,33 +158,10 @@ class Interpreter(Following):
         self.ledger.defined.append(function)
         value: Value = function
         for decorator in reversed(node.decorator_list):
-            value = self._decorated(value, decorator)
+            value = decorated(self, value, decorator)
         if value is not function and node.decorator_list:
             self.ledger.decorated[id(function)] = value
         self.scope.names[node.name] = value
-
-    def _decorated(self, value: Value, decorator: ast.expr) -> Value:
-        applied = self._decorator(decorator)
-        if not isinstance(applied, FunctionValue | BuiltinValue | ModuleValue | ClassValue | InstanceValue):
-            return value
-        if isinstance(value, FunctionValue) and isinstance(value.node, ast.AsyncFunctionDef | ast.FunctionDef):
-            self.ledger.handed.add(value.node)
-        result = self.call(applied, [value], {}, decorator)
-        if isinstance(result, FunctionValue | BuiltinValue | InstanceValue):
-            return result
-        is_shown = isinstance(applied, FunctionValue | ClassValue | InstanceValue)
-        return self.opaque() if is_shown else value
-
-    def _decorator(self, node: ast.expr) -> Value:
-        """A decorator; one of another module of the project is followed, whatever else it does."""
-        called = node.func if isinstance(node, ast.Call) else node
-        name = self.evaluate(called)
-        own = self.imported(name.name, always=True) if isinstance(name, ModuleValue) else None
-        if not isinstance(own, FunctionValue | ClassValue):
-            return self.evaluate(node)
-        if not isinstance(node, ast.Call):
-            return own
-        return self.call(own, *calls.arguments(self, node), node)
 
     def _class_def(self, node: ast.ClassDef) -> None:
         outer = self.scope

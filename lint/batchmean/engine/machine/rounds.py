@@ -31,7 +31,9 @@ def numbers_in(context: Context, expressions: Iterable[ast.expr]) -> frozenset[i
 
 def times(context: Context, numbers: frozenset[int]) -> Tensor:
     """A number that may be one of these."""
-    return from_atom(atom_of(("rounds", context.fresh()), kind="computed", shape=SCALAR, numbers=numbers), SCALAR)
+    return from_atom(
+        atom_of(("rounds", context.fresh()), kind="computed", shape=SCALAR, numbers=numbers), SCALAR
+    )
 
 
 def counters(context: Context) -> Mapping[str, Value]:

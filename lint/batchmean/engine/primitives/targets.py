@@ -147,7 +147,9 @@ def _times(call: Call, target: Tensor, value: Value | None) -> Tensor:
     """A target in which another number than 1 stands for the label: a count, or what smoothing leaves of 1."""
     number = call.tensor(value) if value is not None else constant(1.0)
     shown = number.number()
-    if (shown is None or abs(shown) <= 1) and not any(a.role is Role.COUNT or a.numbers for a in number.atoms()):
+    if (shown is None or abs(shown) <= 1) and not any(
+        a.role is Role.COUNT or a.numbers for a in number.atoms()
+    ):
         return target
     atom = target.single()
     if shown is not None and (atom is None or atom.axis is None or atom.axis.size is None):

@@ -24,11 +24,24 @@ MUTATORS: Final = frozenset(
 """Methods that change their object, those of lists and of NumPy's arrays among them."""
 REGISTERING: Final = frozenset("register_buffer register_parameter __setattr__".split())
 """Methods of an object that set the attribute that they are told of."""
-_WRITERS: Final = frozenset("copyto put place putmask fill_diagonal put_along_axis shuffle setattr at".split())
+_WRITERS: Final = frozenset(
+    "copyto put place putmask fill_diagonal put_along_axis shuffle setattr at".split()
+)
 """Functions that change their first argument."""
+_NUMPY: Final = frozenset("np numpy".split())
+"""What NumPy is imported as: its functions take the array that they write to last, if at all."""
 _KEEPING: Final = frozenset("requires_grad_ retain_grad_ detach_ share_memory_ _ __".split())
 """Methods that look like others that change the values of an array."""
-_CONTAINERS: Final = (ast.Tuple, ast.List, ast.Set, ast.IfExp, ast.Starred, ast.NamedExpr, ast.Dict, ast.BoolOp)
+_CONTAINERS: Final = (
+    ast.Tuple,
+    ast.List,
+    ast.Set,
+    ast.IfExp,
+    ast.Starred,
+    ast.NamedExpr,
+    ast.Dict,
+    ast.BoolOp,
+)
 
 
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
@@ -53,7 +66,8 @@ class Changes(NamedTuple):
     def __bool__(self) -> bool:
         return any(self)
 
-    def __or__(self, other: Changes) -> Changes:  # type: ignore[override]
+    def with_(self, other: Changes) -> Changes:
+        """Both."""
         return Changes(*(mine | theirs for mine, theirs in zip(self, other, strict=True)))
 
 
@@ -79,7 +93,9 @@ def changed_by(node: ast.AST) -> Iterator[ast.expr]:
     elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
         yield node
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        if len(node.value.args) > 1 and isinstance(node.value.func, ast.Attribute):
+        function = node.value.func
+        of = function.value if isinstance(function, ast.Attribute) else None
+        if len(node.value.args) > 1 and isinstance(of, ast.Name) and of.id in _NUMPY:
             yield node.value.args[-1]  # np.multiply(x, y, x)
     elif isinstance(node, ast.Call):
         function = node.func
@@ -189,7 +205,12 @@ def _read(function: Function) -> _Read:
     changed = together(changed, pairs)
     attributes |= {name[5:] for name in changed if name.startswith("self.")}
     outer = (shared & stored) | {n for n in changed if n and n not in own and "." not in n}
-    changes = Changes(frozenset(changed & given - {"self"}), frozenset(attributes), frozenset(outer), frozenset(shared & stored))
+    changes = Changes(
+        frozenset(changed & given - {"self"}),
+        frozenset(attributes),
+        frozenset(outer),
+        frozenset(shared & stored),
+    )
     return _Read(changes, tuple(calls), frozenset(own), frozenset(given), pairs)
 
 
@@ -260,7 +281,7 @@ class ChangesOf:
             for one in group:
                 found = NO_CHANGES
                 for function in self._functions[one]:
-                    found = found | self._with_calls(function)
+                    found = found.with_(self._with_calls(function))
                 is_new = is_new or found != self._known[one]
                 self._known[one] = found
 
@@ -271,12 +292,13 @@ class ChangesOf:
             if not theirs:
                 continue
             seen = together(self._seen_from(call, theirs), pairs)
-            changes = changes | Changes(
+            theirs_here = Changes(
                 frozenset(seen & given - {"self"}),
                 frozenset(name[5:] for name in seen if name.startswith("self.")),
                 frozenset(name for name in seen - own if "." not in name),
                 theirs.rebound - own,
             )
+            changes = changes.with_(theirs_here)
         return changes
 
     def _seen_from(self, call: _Call, changes: Changes) -> set[str]:
@@ -306,9 +328,7 @@ _OF_CLASSES: Final = re.compile(r"(?:cls|__class__|type\(self\)|[A-Z]\w*)\.(\w+)
 
 def class_attributes_set(lines: Sequence[str]) -> Set[str]:
     """By the text alone: the attributes of classes that a function sets, `cls.scale = 10`."""
-    return {
-        match[1] for line in lines if line[:1].isspace() and (match := _OF_CLASSES.match(line.lstrip()))
-    }
+    return {match[1] for line in lines if line[:1].isspace() and (match := _OF_CLASSES.match(line.lstrip()))}
 
 
 def names_changed_inside(lines: Sequence[str]) -> tuple[Set[str], Set[str]]:

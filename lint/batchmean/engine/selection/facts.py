@@ -222,7 +222,7 @@ def _collect_call(node: ast.Call, facts: Facts) -> None:
         if isinstance(function.value, ast.Name):
             facts.receivers.add(function.value.id)
             if name in REGISTERING and node.args and isinstance(node.args[0], ast.Constant):
-                facts.stores.add(f"{function.value.id}.{node.args[0].value}")
+                facts.stores.add(f"{function.value.id}.{node.args[0].value!s}")
     elif isinstance(function, ast.Name):
         name = function.id
     elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Name):
@@ -234,4 +234,3 @@ def _collect_call(node: ast.Call, facts: Facts) -> None:
     facts.calls.add(name)
     if name in TRANSFORMS and node.args and isinstance(node.args[0], ast.Name):
         facts.calls.add(node.args[0].id)  # vmap(f)(x)
-

@@ -154,7 +154,9 @@ class Relevance:
             takers = candidates.takers
             for operation in facts.operations:
                 if isinstance(operation, ast.Call):  # evaluate(cross_entropy, x, y)
-                    facts.calls |= {a.id for a in operation.args if isinstance(a, ast.Name) and a.id in takers}
+                    facts.calls |= {
+                        a.id for a in operation.args if isinstance(a, ast.Name) and a.id in takers
+                    }
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
                 facts.handed = facts.receivers | {
