@@ -59,7 +59,12 @@ class Module:
     @property
     def may_give_a_loss(self) -> bool:
         """Is there a loss in it, or may it hand one on?"""
-        return os.path.basename(self.path) == "__init__.py" or self.holds_a_loss
+        return self.hands_on or self.holds_a_loss
+
+    @property
+    def hands_on(self) -> bool:
+        """Is it there for what it imports?"""
+        return os.path.basename(self.path) == "__init__.py"
 
     def may_hand_on(self, name: str) -> bool:
         """Could it import something under this name?"""
@@ -118,11 +123,20 @@ class Project:
         """Was a module looked for that is larger than those that are read?"""
 
     def may_lead_to_losses(self, text: str) -> bool:
-        """Does a text that reduces something import from a module of the project in which there may be a loss?"""
-        if not gate.may_average_what_is_given(told().marked(text)):
-            return False
+        """Does a text that reduces something import from a module of the project in which there may be a loss?
+
+        Or one that makes log-probabilities from a module that may make a criterion of them?
+        """
+        marked = told().marked(text)
+        if not gate.may_average_what_is_given(marked):
+            return gate.may_hand_to_a_criterion(marked) and any(map(self.makes_divergences, imported(text)))
         found = (self.find(name, self.path) for name in imported(text))
         return any(each is not None and each[0].may_give_a_loss for each in found)
+
+    def makes_divergences(self, name: str) -> bool:
+        """Does a dotted name lead to a module that makes criteria of divergences, or may hand one on?"""
+        found = self.find(name, self.path)
+        return found is not None and (found[0].hands_on or gate.makes_divergences(found[0].text))
 
     def find(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
         """The module that a dotted name leads into, and what is left of the name."""

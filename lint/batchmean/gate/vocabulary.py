@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from batchmean.effects import Effect, names
+from batchmean.effects import Effect, names, spellings
 from batchmean.gate.words import Words
 
 SUBJECTS: Final = Words(
@@ -60,6 +60,10 @@ DIVERGENCES: Final = Words(
     names=names(Effect.TAKES_LOGARITHM),
 )
 """A logarithm, or a divergence that holds one."""
+
+LOG_PROBABILITIES: Final = Words(names=spellings("log_softmax"))
+DIVERGENCE_CRITERIA: Final = Words(names=spellings("kl_div_module"))
+"""What is given log-probabilities, and takes the mean of their divergence itself."""
 
 EXPONENTIALS: Final = Words(names=names(Effect.EXPONENTIATES))
 

@@ -20,6 +20,7 @@ from batchmean.engine.domain.values import (
     DictValue,
     InstanceValue,
     ListValue,
+    ModuleValue,
     ShapeValue,
     TupleValue,
     Value,
@@ -122,6 +123,11 @@ def _store_item(context: Context, target: ast.Subscript, value: Value) -> None:
         name = target.value.id
         stored = context.lift(lambda one, at: _with_item(context, name, target, one, at, value), base, index)
         context.scope.names[name] = stored
+    elif isinstance(base, DictValue) and isinstance(target.value, ast.Attribute):
+        owner = context.evaluate(target.value.value)
+        if isinstance(owner, InstanceValue):  # self.criteria["kl"] = ...
+            name = target.value.attr
+            context.attributes[owner, name] = _with_item(context, name, target, base, index, value)
 
 
 def stored_at(context: Context, call: ast.Call) -> Value | None:
@@ -147,6 +153,8 @@ def _with_item(
     context: Context, name: str, target: ast.expr, base: Value, index: Value, value: Value
 ) -> Value:
     """What an array or a dictionary is after something was stored in it."""
+    if isinstance(base, ModuleValue) or (isinstance(base, DictValue) and not isinstance(index, Const)):
+        return context.opaque((name,))
     if isinstance(base, DictValue) and isinstance(index, Const):
         items = tuple((k, v) for k, v in base.items if k != index.value)
         return context.opaque() if len(items) >= MAX_ITEMS else DictValue((*items, (index.value, value)))

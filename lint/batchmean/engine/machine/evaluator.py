@@ -6,7 +6,7 @@ Everything unknown is an opaque tensor, and an opaque tensor never becomes a fin
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from batchmean import operations
@@ -44,7 +44,7 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence.names import is_class_count_name
 from batchmean.engine.machine import binding, calls, conditions, whole_sums
-from batchmean.engine.machine.attributes import attribute_of, find_method, starred
+from batchmean.engine.machine.attributes import attribute_of, bases_of, find_method, starred
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.items import Total
 from batchmean.engine.primitives import arithmetic
@@ -111,12 +111,18 @@ class Evaluator(Machine):
     def find_method(self, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
         return find_method(self, cls, name, skip_own)
 
+    def bases_of(self, cls: ClassValue) -> Iterator[ClassValue]:
+        return bases_of(self, cls)
+
     def _attribute(self, node: ast.Attribute) -> Value:
         base = something(self.evaluate(node.value))
         return self.lift(lambda one: self.attribute(one, node.attr, node), base)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.evaluate(node.value)
+        if isinstance(base, ModuleValue) and (table := self.imported(base.name)) is not None:
+            # Of another module of the project.
+            base = table if not self.changes(base.name.rpartition(".")[2]) else self.opaque()
         index = self.evaluate(node.slice)
         result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
         note_uses(self.ledger, (base, index), result)

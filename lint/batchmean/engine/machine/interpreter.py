@@ -81,6 +81,7 @@ class Interpreter(Following):
         """Run the statements of the module itself."""
         self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
         self._block(body)
+        self.forget_changed(self.module, "\n".join(self.lines))
 
     def run_function(self, function: FunctionValue) -> None:
         """Run a function by itself, its parameters unknown."""

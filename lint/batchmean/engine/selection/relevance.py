@@ -171,7 +171,7 @@ class Relevance:
                 name
                 for f in all_facts
                 if not f.calls.isdisjoint(self._makers)
-                or (isinstance(f.node, ast.Assign) and not f.loads.isdisjoint(takers))
+                or (isinstance(f.node, ast.Assign) and any(n.rpartition(".")[2] in takers for n in f.loads))
                 for name in f.stores
             }
             given = function.args
