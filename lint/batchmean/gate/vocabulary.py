@@ -180,6 +180,7 @@ GIVING_FIGURES: Final = Words(
 """What gives a number for a batch."""
 
 TOTALS: Final = Words(
-    COUNTS, ("enumerate(", "range(", "+= 1", "+=1", "+ 1", "+1", "num_graphs", "batch_size")
+    COUNTS,
+    ("enumerate(", "range(", "+= 1", "+=1", "+ 1", "+1", "num_graphs", "batch_size", "_size[", "_sizes["),
 )
 """What counts batches or examples."""

@@ -189,9 +189,9 @@ def _held(tree: ast.Module, classes: Mapping[str, ast.ClassDef]) -> Iterator[tup
     for name in classes:
         found: set[str] = set()
         for cls in _with_bases(name, classes):
-            for node in nodes(cls):
-                if isinstance(node, ast.Assign) and _makes_criteria(node.value):
-                    found.update(t.attr for t in node.targets if isinstance(t, ast.Attribute))
+            for inner in nodes(cls):
+                if isinstance(inner, ast.Assign) and _makes_criteria(inner.value):
+                    found.update(t.attr for t in inner.targets if isinstance(t, ast.Attribute))
         if found:
             yield name, found
 
