@@ -330,9 +330,9 @@ class Expressions(Rounds):
     def _dictionary_of_each(self, node: ast.DictComp) -> Value:
         """`{key: value.to(device) for key, value in batch.items()}` is the batch."""
         generator = node.generators[0]
-        if len(node.generators) != 1 or generator.ifs:
+        if len(node.generators) != 1:
             return self.unknown()
-        if isinstance(generator.target, ast.Name) and isinstance(node.key, ast.Name):
+        if not generator.ifs and isinstance(generator.target, ast.Name) and isinstance(node.key, ast.Name):
             if node.key.id == generator.target.id:
                 return self._one_for_each(node, generator.target.id)
         over = generator.iter
@@ -341,7 +341,7 @@ class Expressions(Rounds):
         )
         if not is_items:
             return self.unknown()
-        if rounds := self.rounds_of(over, [node.value]):
+        if rounds := self.rounds_of(over, [node.value, *generator.ifs]):
             outer, items = self.names, list[tuple[object, Value]]()
             self.names = self.names_within(outer)
             for key, item in rounds:

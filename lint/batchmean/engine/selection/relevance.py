@@ -36,7 +36,8 @@ from batchmean.nodes import DEFINITIONS
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-_LAYERS: Final = effects.names(Effect.MAKES_LAYER)
+_ATTRIBUTES: Final = effects.names(Effect.MAKES_LAYER) | effects.spellings("elementwise_distribution")
+"""What is kept in attributes: layers, a prior."""
 
 
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -195,7 +196,7 @@ class Relevance:
                     called
                     or not calls
                     or not calls.isdisjoint(candidates.reducers)
-                    or not calls.isdisjoint(_LAYERS)
+                    or not calls.isdisjoint(_ATTRIBUTES)
                 )
                 wanted = "__init__" in calls or (  # of a base class, which sets attributes, too
                     (simple or facts.takes_logarithm) and any(s.startswith("self.") for s in facts.stores)
