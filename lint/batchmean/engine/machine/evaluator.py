@@ -46,6 +46,7 @@ from batchmean.engine.evidence.names import is_class_count_name
 from batchmean.engine.machine import binding, calls, conditions, whole_sums
 from batchmean.engine.machine.attributes import attribute_of, bases_of, find_method, starred
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.class_loops import classes_of
 from batchmean.engine.machine.items import Total
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.indexing import subscript
@@ -324,6 +325,8 @@ class Evaluator(Machine):
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         if not isinstance(node, ast.SetComp) and (whole := whole_sums.array_of(self, node)) is not None:
             return whole
+        if not isinstance(node, ast.SetComp) and (each := classes_of(self, node)) is not None:
+            return each
         outer = self.scope
         path = self.path
         first = node.generators[0]

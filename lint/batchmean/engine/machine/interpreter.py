@@ -35,6 +35,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import binding, conditions, whole_sums
+from batchmean.engine.machine.class_loops import add_up_classes
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
@@ -267,6 +268,8 @@ class Interpreter(Following):
     def _for(self, node: ast.For | ast.AsyncFor) -> bool:
         relevant = None if self._relevant is None else self._relevant.statements
         if isinstance(node, ast.For) and whole_sums.add_up(self, node, relevant):
+            return True
+        if isinstance(node, ast.For) and add_up_classes(self, node, relevant):
             return True
         iterable = self.evaluate(node.iter)
         if is_product_over_shape(self, node, iterable):

@@ -13,6 +13,7 @@ from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.masks import has_classes, is_shown, mask_of, tells_classes_apart, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
+    Atom,
     Integrand,
     Place,
     Reduction,
@@ -234,7 +235,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     atom = tensor.single()
     if len(items) == 2 and _is_whole_slice(items[0]) and atom is not None and atom.role is Role.ONE_HOT:
         # The columns of the identity: classes down, examples across.
-        if isinstance(items[1], Tensor) and atom.axis is not None:
+        if isinstance(items[1], Tensor) and _is_identity(tensor, atom) and atom.axis is not None:
             columns = items[1].shape.with_axis(0, atom.axis)
             return relabelled(tensor, columns, ("columns", *items[1].terms))
     if len(items) > 1 and arrays:
@@ -296,6 +297,13 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     if one_of_many and result.single() is not None:
         return map_atoms(result, lambda atom: altered(atom, is_chosen=True))
     return result
+
+
+def _is_identity(tensor: Tensor, atom: Atom) -> bool:
+    """Is it a whole identity matrix? Of other one-hot arrays a column is one class."""
+    rows = atom.shape.axis(0) if atom.shape is not None else None
+    own = tensor.shape.axis(0)
+    return rows is not None and own is not None and rows.is_same(own)
 
 
 def _cut_at(shape: Shape, position: int) -> Shape:
