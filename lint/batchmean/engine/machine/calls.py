@@ -37,6 +37,8 @@ from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import stored_at
+from batchmean.engine.machine.class_loops import listed_classes
+from batchmean.engine.machine.items import primitive_of
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.primitives.choosing import chosen_by_default
 from batchmean.engine.uses import note_handed_over, note_uses
@@ -47,6 +49,8 @@ _OBJECTS: Final = (InstanceValue, ClassValue)
 _SEQUENCES: Final = (TupleValue, ListValue)
 _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".split())
 """Arguments without which nobody knows what is reduced, and how."""
+_STACKING: Final = frozenset("stack mean sum array".split())
+"""The primitives that make one array of a list."""
 TAKING: Final = frozenset("pop popitem clear update setdefault".split())
 """Methods after which a dictionary holds something else."""
 
@@ -74,10 +78,17 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
     return result
 
 
+def _classes_in(context: Machine, call: ast.Call, argument: ast.expr) -> Value | None:
+    """The columns that a call stacks, or takes the mean or the sum of, where they are all the classes of a loss."""
+    if not isinstance(argument, ast.List | ast.Tuple) or argument is not call.args[0]:
+        return None
+    return listed_classes(context, argument) if primitive_of(context, call) in _STACKING else None
+
+
 def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
     args: list[Value] = []
     for argument in node.args:
-        value = context.evaluate(argument)
+        value = _classes_in(context, node, argument) or context.evaluate(argument)
         if isinstance(argument, ast.Starred):
             if isinstance(value, TupleValue):
                 args.extend(value.items)

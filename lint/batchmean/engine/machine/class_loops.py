@@ -15,11 +15,11 @@ from functools import partial
 from typing import Final
 
 from batchmean import operations
-from batchmean.engine.domain.axes import ALL_AXES, Axis
+from batchmean.engine.domain.axes import ALL_AXES, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import How, Role, Tensor, altered
-from batchmean.engine.domain.values import TupleValue, Value
+from batchmean.engine.domain.tensors import How, Integrand, Reduction, Role, Tensor, altered
+from batchmean.engine.domain.values import MAX_TOLD_APART, TupleValue, Value
 from batchmean.engine.evidence.names import is_class_count_name
 from batchmean.engine.machine import binding
 from batchmean.engine.machine.base import Machine
@@ -46,9 +46,10 @@ _SUM: Final = "builtins.sum"
 class _Columns:
     """Reads an expression of one class as one of the whole arrays."""
 
-    def __init__(self, context: Machine, index: str) -> None:
+    def __init__(self, context: Machine, index: str | int) -> None:
         self._context = context
         self._index = index
+        """The name of the class, or its number."""
         self._names: dict[str, ast.expr] = {}
         self._parts = 0
         self.position: int | None = None
@@ -112,7 +113,7 @@ class _Columns:
     def _column(self, node: ast.Subscript) -> ast.expr:
         """`x[:, c]`, `x[:, c, :, :]`, `x[..., c]`."""
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
-        places = [i for i, item in enumerate(items) if isinstance(item, ast.Name) and item.id == self._index]
+        places = [i for i, item in enumerate(items) if self._is_index(item)]
         if len(places) != 1 or not is_plain(node.value) or self._index in _names_in(node.value):
             raise NotRead
         place = places[0]
@@ -127,6 +128,11 @@ class _Columns:
             raise NotRead
         self.position = position
         return node.value
+
+    def _is_index(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Constant):
+            return type(node.value) is int and node.value == self._index
+        return isinstance(node, ast.Name) and node.id == self._index
 
 
 def add_up_classes(context: Machine, node: ast.For, relevant: Set[ast.AST] | None) -> bool:
@@ -198,6 +204,76 @@ def classes_of(context: Machine, node: Comprehension) -> Value | None:
     return found
 
 
+def listed_classes(context: Machine, node: ast.expr) -> Value | None:
+    """`[loss[:, 0], loss[:, 1]]` or their means, to be stacked: one array with the classes first."""
+    parts = node.elts if isinstance(node, ast.List | ast.Tuple) else []
+    if not 2 <= len(parts) <= MAX_TOLD_APART:
+        return None
+    read: list[_Columns] = []
+    found: list[ast.expr] = []
+    for number, part in enumerate(parts):
+        for is_mean in (True, False):
+            columns = _Columns(context, number)
+            try:
+                found.append(columns.averaged(part) if is_mean else columns.whole(part))
+            except NotRead:
+                continue
+            read.append(columns)
+            break
+        else:
+            return None
+    first = read[0]
+    alike = {
+        (ast.dump(each), columns.position, columns.mean is None)
+        for each, columns in zip(found, read, strict=True)
+    }
+    if len(alike) != 1 or first.position is None:
+        return None
+    count = ast.copy_location(ast.Constant(len(parts)), node)
+    if first.mean is not None:
+        return _each_class(context, first, found[0], count)
+    return _classes_first(context, first.position, found[0], count)
+
+
+def _classes_first(context: Machine, position: int, elements: ast.expr, extent: ast.expr) -> Tensor | None:
+    """A loss of each class and example, with the classes in front."""
+    array = context.evaluate(elements)
+    axis = array.shape.axis(position) if isinstance(array, Tensor) else None
+    if (
+        not isinstance(array, Tensor)
+        or axis is None
+        or (account := _of_classes(context, array, axis)) is None
+    ):
+        return None
+    tied = _is_length(context, extent, axis)
+    if tied is None:
+        return None
+    axis, integrand = _known_by(context, extent, axis, account.integrand, tied)
+    shape = array.shape.without(AxesSpec.at(position)).with_axis(0, axis)
+    return altered(array, shape=shape, reductions=(altered(account, integrand=integrand),))
+
+
+def _known_by(
+    context: Machine, extent: ast.expr, axis: Axis, integrand: Integrand, tied: bool
+) -> tuple[Axis, Integrand]:
+    """The axis of the classes, and the loss; of a list that need not hold all of them the axis is one of its own."""
+    if tied:
+        return axis, integrand
+    if (size := integer(context.evaluate(extent))) is not None:
+        axis = Axis(size)
+    return axis, altered(integrand, support=axis, proved=False)
+
+
+def _of_classes(context: Machine, array: Tensor, axis: Axis) -> Reduction | None:
+    """The account of a loss of each class, if its classes are on that axis and nothing was reduced yet."""
+    accounts = opened(array, context.stack)
+    if len(accounts) != 1 or accounts[0].steps:
+        return None
+    account = accounts[0]
+    is_class = account.support == "alive" and account.integrand.symbol == "V" and account.mask is None
+    return account if is_class and axis.is_same(account.integrand.support) else None
+
+
 def _after(
     context: Machine, operator: type[ast.operator], node: ast.AST, before: Value, value: Value
 ) -> Value:
@@ -232,18 +308,13 @@ def _each_class(context: Machine, columns: _Columns, elements: ast.expr, extent:
     if not isinstance(array, Tensor):
         return None
     axis = array.shape.axis(columns.position)
-    accounts = opened(array, context.stack)
-    if axis is None or len(accounts) != 1 or accounts[0].steps:
-        return None
-    account = accounts[0]
-    is_class = account.support == "alive" and account.integrand.symbol == "V" and account.mask is None
-    if not is_class or not axis.is_same(account.integrand.support):
+    if axis is None or (account := _of_classes(context, array, axis)) is None:
         return None
     tied = _is_length(context, extent, axis)
     if tied is None:
         return None
     step = altered(context.step(columns.mean, "mean"), shape=array.shape)
-    integrand = account.integrand if tied else altered(account.integrand, proved=False)
+    axis, integrand = _known_by(context, extent, axis, account.integrand, tied)
     first = array.shape.axis(0) if columns.position > 0 else None
     others: tuple[tuple[Axis, How], ...] = ((first or Axis(), "mean"),)  # and all behind them, with them
     found = altered(account, integrand=integrand, units=others, steps=(*account.steps, step), parent=account)
@@ -255,7 +326,14 @@ def _is_length(context: Machine, extent: ast.expr, axis: Axis) -> bool | None:
     """Is a number shown to be the length of an axis? False where only its name says so, None where nothing does."""
     value = context.evaluate(extent)
     if (size := integer(value)) is not None:
-        return True if axis.size == size else None
+        # Of a list the length is not asked for: it may be that of an axis whose length nothing shows.
+        return (
+            True
+            if axis.size == size
+            else False
+            if axis.size is None and type(extent) is ast.Constant
+            else None
+        )
     atom = context.as_tensor(value).single()
     if atom is None:
         return None
