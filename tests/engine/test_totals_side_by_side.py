@@ -103,3 +103,21 @@ def evaluate(model, loader, n):
 @pytest.mark.parametrize(("by", "found"), [("totals[1]", True), ("totals[2]", False), ("totals[i]", False)])
 def test_totals_in_a_list(by: str, found: bool) -> None:
     assert _codes(LISTED.replace("BY", by)) == ["BMN501"] * found
+
+
+ITEMS = """
+def total_of(loss, n):
+    total = 0.0
+    for i in range(ROUNDS):
+        total += loss[TAKEN].mean()
+    return total / loss.shape[0]
+"""
+
+
+@pytest.mark.parametrize("rounds", ["loss.shape[0]", "len(loss)", "loss.size(dim=0)", "loss.shape[-2]", "n"])
+def test_a_loop_through_the_items_of_a_loss_has_as_many_rounds_as_it_has_items(rounds: str) -> None:
+    assert _codes(ITEMS.replace("ROUNDS", rounds).replace("TAKEN", "i")) == []
+
+
+def test_one_that_cuts_batches_out_has_fewer() -> None:
+    assert _codes(ITEMS.replace("ROUNDS", "0, len(loss), 4").replace("TAKEN", "i:i + 4")) == ["BMN501"]

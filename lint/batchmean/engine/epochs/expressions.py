@@ -183,7 +183,9 @@ class Expressions(Rounds):
             return base  # loss.data[0]
         if loop is not None and isinstance(base, Unknown):
             is_one = isinstance(index, Batch) and index.form == "item" and loop.has_batches is False
-            if not is_one:  # of a permutation, say, which is gone through by its examples
+            if isinstance(index, Count) and not index.key and not isinstance(node.slice, ast.Slice):
+                loop.rounds.add(base.key)  # `x[i]`: one for each round
+            elif not is_one:  # of a permutation, say, which is gone through by its examples
                 loop.examples.setdefault(base.key, True)
             return Batch(loop, "array", about=about_named(base.name))
         if loop is not None and isinstance(base, Run):
