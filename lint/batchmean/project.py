@@ -2,7 +2,8 @@
 
 Losses live in `losses.py` and their means in `train.py`. A name that is imported from the same project is looked for
 beside the importing file, and in the folders above it up to that of the nearest pyproject.toml; without one, up to
-the folder that holds the outermost package. What cannot be read or parsed, or is too large, is as unknown as what
+the folder that holds the outermost package; a name that begins with that of a folder around the file, beside that
+folder. What cannot be read or parsed, or is too large, is as unknown as what
 is installed.
 """
 
@@ -155,7 +156,7 @@ class Project:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
             return self._below(folder, parts, importer, is_package=True)
-        for folder in _roots(os.path.dirname(importer)):
+        for folder in _roots(os.path.dirname(importer), parts[0]):
             if folder not in self._listed:
                 self._listed[folder] = _names_in(folder)
             if parts[0] not in self._listed[folder] and f"{parts[0]}.py" not in self._listed[folder]:
@@ -218,9 +219,20 @@ def _listing(folder: str, _changed: int) -> frozenset[str]:
     return frozenset(os.listdir(folder))
 
 
+@lru_cache(maxsize=1024)
+def _roots(folder: str, first: str) -> tuple[str, ...]:
+    """The folders in which an absolute import may begin, the nearest first.
+
+    One that begins with the name of a folder around the file begins beside that folder, whether it is a package or not.
+    """
+    roots = _roots_of(folder)
+    above = [folder, *_above(folder)]
+    named = next((os.path.dirname(each) for each in above if os.path.basename(each) == first), None)
+    return roots if named is None or named in roots else (*roots, named)
+
+
 @lru_cache(maxsize=256)
-def _roots(folder: str) -> tuple[str, ...]:
-    """The folders in which an absolute import may begin, the nearest first."""
+def _roots_of(folder: str) -> tuple[str, ...]:
     above = [folder, *_above(folder)]
     top = next((i for i, f in enumerate(above) if os.path.isfile(os.path.join(f, "pyproject.toml"))), None)
     if top is not None:

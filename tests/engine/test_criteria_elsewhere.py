@@ -154,3 +154,23 @@ def test_nor_is_what_is_stored_again_in_the_same_file(tmp_path: Path, place: str
     kept = kept.replace("    def later(self):\n        self.kl = nn.KLDivLoss()\n", "")
     using.write_text(kept)
     assert _found(using) == ["BMN103"]
+
+
+FOLDER = """
+import torch
+from {module} import Base
+
+class Heir(Base):
+    def distil(self, student, teacher):
+        return torch.tensor(0.0) + self.kl(student, teacher)
+"""
+
+
+@pytest.mark.parametrize(("module", "found"), [("clients.base", True), ("other.base", False), ("base", True)])
+def test_a_folder_that_is_no_package_is_known_by_its_name(tmp_path: Path, module: str, found: bool) -> None:
+    for name in ("clients", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "base.py").write_text(BASE.format(how="", method="", change=""))
+    using = tmp_path / "clients" / "heir.py"
+    using.write_text(FOLDER.format(module=module))
+    assert _found(using) == ["BMN103"] * found

@@ -273,12 +273,12 @@ def may_average_what_is_given(text: str) -> bool:
 
 def may_use_what_is_given(text: str) -> bool:
     """Could the text average, or be averaged by, what another module of its project gives?"""
-    return speaks_of_losses(text) and (reduces(text) or words.LOG_PROBABILITIES.are_in(text))
+    return speaks_of_losses(text) and (reduces(text) or words.OF_CRITERIA.are_in(text))
 
 
 def may_hand_to_a_criterion(text: str) -> bool:
     """Could the text hand log-probabilities to a criterion that another module of its project makes?"""
-    return words.LOG_PROBABILITIES.are_in(text) and speaks_of_losses(text)
+    return words.OF_CRITERIA.are_in(text) and speaks_of_losses(text)
 
 
 def makes_divergences(text: str) -> bool:

@@ -61,7 +61,8 @@ DIVERGENCES: Final = Words(
 )
 """A logarithm, or a divergence that holds one."""
 
-LOG_PROBABILITIES: Final = Words(names=spellings("log_softmax"))
+OF_CRITERIA: Final = Words(names=spellings("log_softmax"), patterns=(r"\.(?i:\w{0,20}kl\w{0,20})\(",))
+"""What a KL criterion is given, and what people call one."""
 DIVERGENCE_CRITERIA: Final = Words(names=spellings("kl_div_module"))
 """What is given log-probabilities, and takes the mean of their divergence itself."""
 
