@@ -82,7 +82,10 @@ def _classes_in(context: Machine, call: ast.Call, argument: ast.expr) -> Value |
     """The columns that a call stacks, or takes the mean or the sum of, where they are all the classes of a loss."""
     if not isinstance(argument, ast.List | ast.Tuple) or argument is not call.args[0]:
         return None
-    return listed_classes(context, argument) if primitive_of(context, call) in _STACKING else None
+    primitive = primitive_of(context, call)
+    has_axis = len(call.args) > 1 or bool(call.keywords)
+    is_first = primitive in _STACKING and not (primitive == "stack" and has_axis)  # the classes come first
+    return listed_classes(context, argument) if is_first else None
 
 
 def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:

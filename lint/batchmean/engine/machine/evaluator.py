@@ -23,6 +23,7 @@ from batchmean.engine.domain.paths import (
 )
 from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom, is_unknown
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     MAX_ITEMS,
     MAX_TOLD_APART,
     UNKNOWN_END,
@@ -178,7 +179,14 @@ class Evaluator(Machine):
             shown = self.evaluate(key) if key is not None else None
             item = self.evaluate(value)
             if isinstance(shown, Const):
+                items = [each for each in items if each[0] != shown.value]
                 items.append((shown.value, item))
+            elif key is None and isinstance(item, DictValue):
+                items = [each for each in items if item.get(each[0]) is None]
+                items += item.items
+            elif key is None:  # it may hold any key
+                items = [(name, self.opaque()) for name, _ in items]
+                items.append((ANY_KEYWORDS, item))
         return DictValue(tuple(items))
 
     def _binary(self, node: ast.BinOp) -> Value:

@@ -107,10 +107,10 @@ def sequence(call: Call, x: Value | None = None) -> Value:
 @primitive
 def dictionary(call: Call, x: Value | None = None, **items: Value) -> Value:
     """dict(x, kl=y), ModuleDict(x)."""
-    if x is not None and not isinstance(x, DictValue):
+    if ANY_KEYWORDS in items or (x is not None and not isinstance(x, DictValue)):
         return call.opaque()
     before = () if x is None else tuple((key, value) for key, value in x.items if key not in items)
-    return DictValue((*before, *((key, value) for key, value in items.items() if key != ANY_KEYWORDS)))
+    return DictValue((*before, *items.items()))
 
 
 @primitive
