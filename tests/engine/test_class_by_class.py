@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import batchmean
 import pytest
@@ -113,3 +114,28 @@ def test_a_column_of_the_identity_is_an_example_and_one_of_a_permuted_target_is_
     """
     assert _codes(permuted) == []
     assert _codes("return -(torch.eye(n)[:, labels] * torch.log(logits.T.softmax(0))).mean()") == ["BMN102"]
+
+
+WRONG = {
+    "a loop": SUM.format(rounds="n", each=f"total += {MEAN}", result="total / n"),
+    "a list": LIST.format(begin="[]", each=MEAN, result="torch.stack(losses).mean()"),
+    "a comprehension": f"return torch.stack([{MEAN} for c in range(n)]).mean()",
+    "three columns": "return torch.stack([ce[:, 0], ce[:, 1], ce[:, 2]]).mean()",
+}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("shape", [(7, 3), (2, 3, 4, 5)])
+def test_the_factor_is_the_number_of_classes(name: str, shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    source = LOSS.format(body=textwrap.indent(WRONG[name], "    ").strip())
+    if len(shape) > 2:
+        source = source.replace(".float()", ".permute(0, 3, 1, 2).float()")
+    assert [finding.code for finding in batchmean.check_source(source).findings] != []
+    names: dict[str, Any] = {}
+    exec(source, names)
+    logits = torch.randn(shape, dtype=torch.float64)
+    labels = torch.arange(logits[:, 0].numel()).reshape(logits[:, 0].shape) % 3
+    right = torch.nn.functional.cross_entropy(logits, labels)
+    assert names["loss"](logits, labels, None, None) * 3 == pytest.approx(right)

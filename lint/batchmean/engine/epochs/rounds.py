@@ -21,6 +21,7 @@ from batchmean.engine.epochs.values import (
     Number,
     Run,
     Several,
+    Table,
     Text,
     Unknown,
     Value,
@@ -200,6 +201,10 @@ class Rounds(Arithmetic):
                 return f"{base}[{index.value!r}]"
         return path_of(node)
 
+    def _begun(self, item: Value) -> Value:
+        """What stands in a list or a dictionary: a number begins in the loops in which that is made."""
+        return Number(item.value, self.loops) if isinstance(item, Number) else item
+
     def bind(self, target: ast.expr, value: Value) -> None:
         """Store a value under a name, or its items under several."""
         if isinstance(target, ast.Tuple | ast.List):
@@ -220,9 +225,9 @@ class Rounds(Arithmetic):
         if isinstance(value, Number):
             value = Number(value.value, self.loops)
         elif isinstance(value, Several):
-            value = Several(
-                tuple(Number(v.value, self.loops) if isinstance(v, Number) else v for v in value.items)
-            )
+            value = Several(tuple(map(self._begun, value.items)))
+        elif isinstance(value, Table):
+            value = altered(value, items=tuple((key, self._begun(item)) for key, item in value.items))
         elif isinstance(value, Unknown) and not value.name:
             value = Unknown(value.key, path.rpartition(".")[2], value.of, value.by)
         elif isinstance(value, Batch):
