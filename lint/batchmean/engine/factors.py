@@ -126,7 +126,7 @@ def _is_plain(account: Reduction, exponents: _Exponents) -> bool:
     if integrand.symbol == "D" and _is_bits(account.coefficient):
         return False  # bits per dimension: the unit is declared
     size = integrand.support.size
-    if size and size > 2 and account.coefficient is not None and abs(account.coefficient) >= size:
+    if size and size >= 2 and account.coefficient is not None and abs(account.coefficient) >= size:
         times = abs(account.coefficient) / size
         if abs(times - round(times)) < 1e-9:
             if round(times) != 1:

@@ -12,6 +12,7 @@ FRAMEWORK = Framework(
         "builtins.range": "range(start, stop)",
         "builtins.list": "sequence(x)",
         "builtins.tuple": "sequence(x)",
+        "builtins.dict": "dictionary(x; keywords=all)",
         "builtins.reversed": "reversed(x)",
         "builtins.zip": "zip(*rows)",
         "builtins.enumerate": "enumerate(x)",

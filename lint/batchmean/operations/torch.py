@@ -171,6 +171,7 @@ FRAMEWORK = Framework(
         "torch.nn.CrossEntropyLoss": f"class_loss_module({_CE})",
         "torch.nn.NLLLoss": f"class_loss_module({_CE})",
         "torch.kl_div": f"kl_div(x|input, target, {_KL})",
+        "torch.nn.ModuleDict": "dictionary(x)",
         "torch.nn.KLDivLoss": f"kl_div_module({_KL})",
         "torch.nn.Softmax": "layer(axis|dim; extra=softmax)",
         "torch.nn.LogSoftmax": "layer(axis|dim; extra=log_softmax)",

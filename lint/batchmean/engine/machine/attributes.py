@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Final
 
 from batchmean import operations
@@ -120,23 +121,41 @@ def _as_set(base: InstanceValue, name: str, value: Value) -> Value:
 
 def find_method(machine: Machine, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
     """A class attribute, looked up through the local base classes."""
+    if name in cls.scope.names and not skip_own:
+        own: Value = cls.scope.names[name]
+        return own
+    return next((base.scope.names[name] for base in bases_of(machine, cls) if name in base.scope.names), None)
+
+
+def bases_of(machine: Machine, cls: ClassValue) -> Iterator[ClassValue]:
+    """The classes of the code that a class is derived from, the nearest first."""
     todo, seen = [(cls, 0)], {cls}
     while todo:
         current, depth = todo.pop()
-        if name in current.scope.names and not (skip_own and current is cls):
-            found: Value = current.scope.names[name]
-            return found
+        if current is not cls:
+            yield current
         for base in reversed(current.node.bases if depth < MAX_DEPTH else ()):
             machine.spend()
-            value = current.scope.find(base.id) if isinstance(base, ast.Name) else None
-            if value is None and isinstance(base, ast.Name):
-                value = starred(machine, current.scope, base.id)
-            if isinstance(value, ModuleValue):
-                value = machine.imported(value.name)
+            value = _base(machine, current.scope, base)
             if isinstance(value, ClassValue) and value not in seen:
                 seen.add(value)
                 todo.append((value, depth + 1))
-    return None
+
+
+def _base(machine: Machine, scope: Scope, node: ast.expr) -> Value | None:
+    """What a class is derived from: `Base`, `module.Base`."""
+    dotted: list[str] = []
+    while isinstance(node, ast.Attribute):
+        dotted.insert(0, node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    value = scope.find(node.id)
+    if value is None and not dotted:
+        value = starred(machine, scope, node.id)
+    if isinstance(value, ModuleValue):
+        return machine.imported(".".join((value.name, *dotted)))
+    return None if dotted else value
 
 
 def starred(machine: Machine, scope: Scope, name: str) -> Value | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain.values import ClassValue, FunctionValue, Scope, Value
@@ -20,6 +20,10 @@ class Machine(Context):
     @abstractmethod
     def find_method(self, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
         """A class attribute, looked up through the local base classes."""
+
+    @abstractmethod
+    def bases_of(self, cls: ClassValue) -> Iterator[ClassValue]:
+        """The classes of the code that a class is derived from, the nearest first."""
 
     @abstractmethod
     def call_function(
@@ -48,3 +52,7 @@ class Machine(Context):
     @abstractmethod
     def imported(self, name: str, *, always: bool = False) -> Value | None:
         """What a dotted name stands for in another module of the project; None where that is not known."""
+
+    @abstractmethod
+    def changes(self, name: str) -> bool:
+        """Does a function of the module that is linted change a table of this name?"""

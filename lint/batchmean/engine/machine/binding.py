@@ -30,6 +30,7 @@ from batchmean.engine.domain.values import (
     DictValue,
     InstanceValue,
     ListValue,
+    ModuleValue,
     ShapeValue,
     TupleValue,
     Value,
@@ -39,6 +40,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence.names import is_plain_loss_name
 from batchmean.engine.machine.memory import change
 from batchmean.engine.uses import note_uses
+from batchmean.nodes import nodes
 
 _SCALINGS: Final = ("multiply", "mul")
 
@@ -137,6 +139,11 @@ def _store_item(context: Context, target: ast.Subscript, value: Value) -> None:
         name = target.value.id
         stored = context.lift(lambda one, at: _with_item(context, name, target, one, at, value), base, index)
         context.scope.names[name] = stored
+    elif isinstance(base, DictValue) and isinstance(target.value, ast.Attribute):
+        owner = context.evaluate(target.value.value)
+        if isinstance(owner, InstanceValue):  # self.criteria["kl"] = ...
+            name = target.value.attr
+            context.attributes[owner, name] = _with_item(context, name, target, base, index, value)
 
 
 def stored_at(context: Context, call: ast.Call) -> Value | None:
@@ -162,6 +169,8 @@ def _with_item(
     context: Context, name: str, target: ast.expr, base: Value, index: Value, value: Value
 ) -> Value:
     """What an array or a dictionary is after something was stored in it."""
+    if isinstance(base, ModuleValue) or (isinstance(base, DictValue) and not isinstance(index, Const)):
+        return context.opaque((name,))
     if isinstance(base, DictValue) and isinstance(index, Const):
         items = tuple((k, v) for k, v in base.items if k != index.value)
         return context.opaque() if len(items) >= MAX_ITEMS else DictValue((*items, (index.value, value)))
@@ -200,3 +209,16 @@ def _with_item(
         )
         return map_atoms(context.computed(base.shape), lambda atom: altered(atom, numbers=numbers))
     return context.opaque((name,), shape=base.shape)
+
+
+def bind_patterns(context: Context, node: ast.Match, subject: Value) -> None:
+    """Bind what the patterns of a `match` capture: all of the subject, or something of it."""
+    for case in node.cases:
+        pattern = case.pattern
+        if isinstance(pattern, ast.MatchAs) and pattern.pattern is None and pattern.name:
+            context.scope.names[pattern.name] = subject
+            continue
+        for part in nodes(pattern):
+            name = getattr(part, "name", None)
+            if isinstance(name, str):
+                context.scope.names[name] = context.opaque((name,))

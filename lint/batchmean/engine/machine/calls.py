@@ -35,7 +35,9 @@ from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, move
 from batchmean.engine.machine import dictionaries
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import bind, stored_at
+from batchmean.engine.machine.class_loops import listed_classes
 from batchmean.engine.machine.heirs import gives_another
+from batchmean.engine.machine.items import primitive_of
 from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.machine.objects import instantiate
 from batchmean.engine.primitives import PRIMITIVES, Call
@@ -50,6 +52,8 @@ _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".
 """Arguments without which nobody knows what is reduced, and how."""
 _FILLING: Final = frozenset("fill put partition".split())
 """Methods of NumPy's arrays that change them."""
+_STACKING: Final = frozenset("stack mean sum array".split())
+"""The primitives that make one array of a list."""
 
 
 def evaluate_call(context: Machine, node: ast.Call) -> Value:
@@ -85,11 +89,21 @@ def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], r
         change(context, args[0])
 
 
+def _classes_in(context: Machine, call: ast.Call, argument: ast.expr) -> Value | None:
+    """The columns that a call stacks, or takes the mean or the sum of, where they are all the classes of a loss."""
+    if not isinstance(argument, ast.List | ast.Tuple) or argument is not call.args[0]:
+        return None
+    primitive = primitive_of(context, call)
+    has_axis = len(call.args) > 1 or bool(call.keywords)
+    is_first = primitive in _STACKING and not (primitive == "stack" and has_axis)  # the classes come first
+    return listed_classes(context, argument) if is_first else None
+
+
 def arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
     """The arguments of a call, those by position and those by keyword."""
     args: list[Value] = []
     for argument in node.args:
-        value = context.evaluate(argument)
+        value = _classes_in(context, node, argument) or context.evaluate(argument)
         if isinstance(argument, ast.Starred):
             if isinstance(value, TupleValue):
                 args.extend(value.items)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from batchmean.engine.context import MAX_ITEMS, Context
-from batchmean.engine.domain.values import Const, DictValue, TupleValue, Value
+from batchmean.engine.domain.values import ANY_KEYWORDS, Const, DictValue, TupleValue, Value
 from batchmean.engine.primitives.choosing import chosen_by_default
+
+TAKING: Final = frozenset("pop popitem clear update setdefault".split())
+"""Methods after which a dictionary holds something else."""
 
 
 def call(
@@ -26,9 +30,11 @@ def call(
     if name == "get" and args:
         return _found(table, args) or chosen_by_default(context, table, args[0]) or context.opaque()
     if name == "setdefault" and args:
-        found = _found(table, args)
-        is_known = isinstance(args[0], Const) and found is not None
-        _keep(context, node, _with(table, [(args[0].value, found)]) if is_known else None)
+        key, found = args[0], _found(table, args)
+        new = None
+        if isinstance(key, Const) and found is not None:
+            new = _with(table, [(key.value, found)])
+        _keep(context, node, new)
         return found or context.opaque()
     if name == "update":
         more = args[0] if args else DictValue(())
@@ -45,7 +51,10 @@ def _found(table: DictValue, args: Sequence[Value]) -> Value | None:
     """The item of a key, or what is given in its place."""
     if not args or not isinstance(args[0], Const):
         return None
-    return table.get(args[0].value) or (args[1] if len(args) > 1 else None)
+    found = table.get(args[0].value)
+    if found is None and len(args) > 1 and table.get(ANY_KEYWORDS) is None:
+        return args[1]
+    return found
 
 
 def _with(table: DictValue, more: Sequence[tuple[object, Value]]) -> DictValue | None:

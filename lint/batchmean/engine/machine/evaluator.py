@@ -6,7 +6,7 @@ Everything unknown is an opaque tensor, and an opaque tensor never becomes a fin
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from batchmean import operations
@@ -32,6 +32,7 @@ from batchmean.engine.domain.tensors import (
     is_unknown,
 )
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     MAX_ITEMS,
     MAX_TOLD_APART,
     UNKNOWN_END,
@@ -53,8 +54,9 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence.names import is_class_count_name
 from batchmean.engine.machine import binding, calls, conditions, rounds, whole_sums
-from batchmean.engine.machine.attributes import attribute_of, find_method, starred
+from batchmean.engine.machine.attributes import attribute_of, bases_of, find_method, starred
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.class_loops import classes_of
 from batchmean.engine.machine.items import Total
 from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.primitives import arithmetic
@@ -121,12 +123,18 @@ class Evaluator(Machine):
     def find_method(self, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
         return find_method(self, cls, name, skip_own)
 
+    def bases_of(self, cls: ClassValue) -> Iterator[ClassValue]:
+        return bases_of(self, cls)
+
     def _attribute(self, node: ast.Attribute) -> Value:
         base = something(self.evaluate(node.value))
         return self.lift(lambda one: self.attribute(one, node.attr, node), base)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.evaluate(node.value)
+        if isinstance(base, ModuleValue) and (table := self.imported(base.name)) is not None:
+            # Of another module of the project.
+            base = table if not self.changes(base.name.rpartition(".")[2]) else self.opaque()
         index = self.evaluate(node.slice)
         result = self.lift(lambda b, i: self._item(b, i, node), base, index)
         note_uses(self.ledger, (base, index), result)
@@ -184,10 +192,14 @@ class Evaluator(Machine):
             shown = self.evaluate(key) if key is not None else None
             item = self.evaluate(value)
             if isinstance(shown, Const):
+                items = [each for each in items if each[0] != shown.value]
                 items.append((shown.value, item))
-            elif key is None and isinstance(item, DictValue):  # `**defaults`
-                items = [one for one in items if item.get(one[0]) is None]
+            elif key is None and isinstance(item, DictValue):
+                items = [each for each in items if item.get(each[0]) is None]
                 items += item.items
+            elif key is None:  # it may hold any key
+                items = [(name, self.opaque()) for name, _ in items]
+                items.append((ANY_KEYWORDS, item))
         return DictValue(tuple(items))
 
     def _binary(self, node: ast.BinOp) -> Value:
@@ -341,6 +353,8 @@ class Evaluator(Machine):
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         if not isinstance(node, ast.SetComp) and (whole := whole_sums.array_of(self, node)) is not None:
             return whole
+        if not isinstance(node, ast.SetComp) and (each := classes_of(self, node)) is not None:
+            return each
         outer = self.scope
         path = self.path
         first = node.generators[0]

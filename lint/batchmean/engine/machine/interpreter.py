@@ -34,6 +34,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import binding, conditions, effects, memory, rounds, whole_sums
+from batchmean.engine.machine.class_loops import add_up_classes
 from batchmean.engine.machine.decorators import decorated
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
@@ -42,7 +43,6 @@ from batchmean.engine.primitives.reducing import is_an_item
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import acts, ends_path
 from batchmean.engine.syntax import added_to, discarded_dividend
-from batchmean.nodes import nodes
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
 _End: TypeAlias = tuple[Path, tuple[Changes, _AttributeChanges]]
@@ -302,6 +302,8 @@ class Interpreter(Following):
         relevant = None if self._relevant is None else self._relevant.statements
         if isinstance(node, ast.For) and whole_sums.add_up(self, node, relevant):
             return True
+        if isinstance(node, ast.For) and add_up_classes(self, node, relevant):
+            return True
         iterable = self.evaluate(node.iter)
         if is_product_over_shape(self, node, iterable):
             return True
@@ -367,15 +369,7 @@ class Interpreter(Following):
         return (Decision((node, self.stack), index, True, node),)
 
     def _match(self, node: ast.Match) -> bool:
-        subject = self.evaluate(node.subject)
-        for case in node.cases:
-            if isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None and case.pattern.name:
-                self.scope.names[case.pattern.name] = subject
-                continue
-            for part in nodes(case.pattern):
-                name = getattr(part, "name", None)
-                if isinstance(name, str):
-                    self.scope.names[name] = self.opaque((name,))
+        binding.bind_patterns(self, node, self.evaluate(node.subject))
         bodies = [*(case.body for case in node.cases), []]
         return self._fork([(self._outcome(node, index), body) for index, body in enumerate(bodies)])
 

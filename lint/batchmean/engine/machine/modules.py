@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from batchmean import operations
 from batchmean.engine import bounds
-from batchmean.engine.domain.values import ClassValue, Const, FunctionValue, ModuleValue, Scope, Value
+from batchmean.engine.domain.values import (
+    ClassValue,
+    Const,
+    DictValue,
+    FunctionValue,
+    ModuleValue,
+    Scope,
+    Value,
+)
 from batchmean.engine.machine.attributes import starred
+from batchmean.engine.machine.dictionaries import TAKING
 from batchmean.engine.machine.evaluator import Evaluator
 from batchmean.engine.selection.imports import is_followed, relevance_of
 from batchmean.engine.selection.relevance import Relevance
@@ -87,6 +98,16 @@ class Importing(Evaluator):
             return self.imported(value.name, always=always)
         return value
 
+    def forget_changed(self, scope: Scope, text: str) -> None:
+        """Forget the tables of a module that its functions change: `TABLE[name] = criterion`."""
+        for name, value in list(scope.names.items()):
+            if isinstance(value, DictValue) and _is_changed(name, text):
+                scope.names[name] = self.opaque((name,))
+
+    def changes(self, name: str) -> bool:
+        """Does a function of the module that is linted change a table of this name?"""
+        return _is_changed(name, "\n".join(self.lines))
+
     def _imported_elsewhere(self) -> dict[str, str]:
         """The names of frameworks in the modules that were read."""
         names = (item for scope in self._foreign.values() for item in scope.names.items())
@@ -103,6 +124,7 @@ class Importing(Evaluator):
         defined, recorded = len(self.ledger.defined), len(self.ledger.accounts)
         try:
             self.run_apart(scope, [s for s in module.tree.body if isinstance(s, _DEFINING)])
+            self.forget_changed(scope, module.text)
         finally:
             del self.ledger.defined[defined:]  # they are judged where they stand
             del self.ledger.accounts[recorded:]
@@ -130,6 +152,15 @@ class Importing(Evaluator):
                 full = full_name(module, alias.name)
                 value = Const(None) if operations.is_new_axis(full) else ModuleValue(full)
                 self.scope.names[alias.asname or alias.name] = value
+
+
+@lru_cache(maxsize=64)
+def _is_changed(name: str, text: str) -> bool:
+    """Is something stored in a table below the top of a module, or does a method change it?"""
+    if f"{name}[" not in text and f"{name}." not in text:
+        return False
+    item, method = rf"^[ \t]+{name}\[[^\]\n]*\]\s*=(?!=)", rf"^[ \t]*{name}\.(?:{'|'.join(sorted(TAKING))})\("
+    return re.search(f"{item}|{method}", text, re.M) is not None
 
 
 def _numbered(name: str) -> tuple[int, str]:

@@ -6,7 +6,16 @@ import ast
 from functools import lru_cache
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.domain.values import ClassValue, Const, FunctionValue, InstanceValue, Value, named
+from batchmean.engine.domain.values import (
+    BuiltinValue,
+    ClassValue,
+    Const,
+    DictValue,
+    FunctionValue,
+    InstanceValue,
+    Value,
+    named,
+)
 from batchmean.engine.machine.base import Machine
 from batchmean.nodes import nodes
 
@@ -42,21 +51,33 @@ def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
-    for name in sorted(set_elsewhere(cls.node)):
-        # What starts as None and is set by another method later is not None where it is used.
+    classes = [each.node for each in (cls, *context.bases_of(cls))]
+    begun = {name for each in classes for name in stored_by(each)[0]}
+    for name in sorted({name for each in classes for name in stored_by(each)[1]}):
+        # What starts as None and is set by another method later is not None where it is used; and of two criteria
+        # nobody knows which it is.
         value = context.attributes.get((instance, name))
-        if isinstance(value, Const) and value.value is None:
+        is_one_of_two = isinstance(value, BuiltinValue | DictValue) and name in begun
+        if is_one_of_two or (isinstance(value, Const) and value.value is None):
             context.attributes[instance, name] = context.opaque((name,))
     return instance
 
 
 @lru_cache(maxsize=64)
-def set_elsewhere(cls: ast.ClassDef) -> frozenset[str]:
-    """The attributes of `self` that a class sets outside of its `__init__`."""
-    return frozenset(
-        node.attr
-        for method in cls.body
-        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name != "__init__"
-        for node in nodes(method)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    )
+def stored_by(cls: ast.ClassDef) -> tuple[frozenset[str], frozenset[str]]:
+    """The attributes of `self` that a class stores, or stores something in: by its `__init__`, and by other methods."""
+    found: tuple[set[str], set[str]] = set(), set()
+    for method in cls.body:
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in nodes(method):
+                stored = _changed(node)
+                if isinstance(stored, ast.Attribute):
+                    found[method.name != "__init__"].add(stored.attr)
+    return frozenset(found[0]), frozenset(found[1])
+
+
+def _changed(node: ast.AST) -> ast.AST | None:
+    """What is stored, or something is stored in: `self.criterion`, `self.criteria["kl"]`."""
+    if not isinstance(getattr(node, "ctx", None), ast.Store):
+        return None
+    return node.value if isinstance(node, ast.Subscript) else node

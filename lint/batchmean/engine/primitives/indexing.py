@@ -13,6 +13,7 @@ from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.masks import has_classes, is_shown, mask_of, tells_classes_apart, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
+    Atom,
     Integrand,
     Place,
     Reduction,
@@ -236,7 +237,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     atom = tensor.single()
     if len(items) == 2 and _is_whole_slice(items[0]) and atom is not None and atom.role is Role.ONE_HOT:
         # The columns of the identity: classes down, examples across.
-        if isinstance(items[1], Tensor) and atom.axis is not None:
+        if isinstance(items[1], Tensor) and _is_identity(tensor, atom) and atom.axis is not None:
             columns = items[1].shape.with_axis(0, atom.axis)
             return relabelled(tensor, columns, ("columns", *items[1].terms))
     if len(items) > 1 and arrays:
@@ -312,6 +313,13 @@ def _may_cut_the_support(tensor: Tensor, position: int) -> bool:
     if position == 0 or there is None:
         return False
     return any(there.is_same(axis) or tensor.shape.may_be_one(there, axis) for axis in supports)
+
+
+def _is_identity(tensor: Tensor, atom: Atom) -> bool:
+    """Is it a whole identity matrix? Of other one-hot arrays a column is one class."""
+    rows = atom.shape.axis(0) if atom.shape is not None else None
+    own = tensor.shape.axis(0)
+    return rows is not None and own is not None and rows.is_same(own)
 
 
 def _cut_at(shape: Shape, position: int) -> Shape:

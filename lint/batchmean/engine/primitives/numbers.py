@@ -7,8 +7,10 @@ from batchmean.engine.domain.axes import MAX_RANK
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_atom
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     MAX_TOLD_APART,
     Const,
+    DictValue,
     ListValue,
     ShapeValue,
     TupleValue,
@@ -100,6 +102,15 @@ def sequence(call: Call, x: Value | None = None) -> Value:
     if isinstance(x, TupleValue | ListValue | ShapeValue):
         return x
     return ListValue(call.context.element_of(x))
+
+
+@primitive
+def dictionary(call: Call, x: Value | None = None, **items: Value) -> Value:
+    """dict(x, kl=y), ModuleDict(x)."""
+    if ANY_KEYWORDS in items or (x is not None and not isinstance(x, DictValue)):
+        return call.opaque()
+    before = () if x is None else tuple((key, value) for key, value in x.items if key not in items)
+    return DictValue((*before, *items.items()))
 
 
 @primitive

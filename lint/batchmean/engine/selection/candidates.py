@@ -21,6 +21,8 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _TRANSFORM: Final = re.compile(r"map\(|partial\(|jit\(|grad\(|checkpoint\(")
 _HANDED_ON: Final = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[,)]")
 """The first argument, if it is a name."""
+_RENAMED: Final = re.compile(r"= self\.(\w+)$", re.M)
+"""An attribute that is called under another name."""
 _MANY: Final = 200
 """More names than these are not looked for one by one."""
 _TURNS: Final = 6
@@ -63,7 +65,13 @@ class Candidates:
         lasting = {id(node) for node in own}
         place: tuple[int, int | None] | None = None
         does = False
+        kept: list[tuple[str, set[str]]] = []
         for node in _notable(tree):
+            if isinstance(node, ast.Assign) and (source := _taken_from(node.value)):
+                # `self.criterion = make_criterion(how)`, `CRITERIA[how]()`
+                names = {n for target in node.targets for n in _target_names(target, id(node) in lasting)}
+                if names:
+                    kept.append((source, names))
             if isinstance(node, FUNCTIONS):
                 functions.append(node)
                 by_name.setdefault(node.name, []).append(node)
@@ -135,6 +143,10 @@ class Candidates:
         reducers.update(
             f.name for f, text in texts.items() if f in reduces_it or sums(text) or makes_means(text)
         )
+        for source, names in kept:
+            if source in takers:
+                takers |= names
+                reducers |= names if source in reducers else set()
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
         self._read_calls(texts, takers | reducers)
@@ -236,6 +248,13 @@ def _is_of_a_table(node: ast.expr) -> bool:
     return isinstance(node.value if isinstance(node, ast.Subscript) else node, ast.Dict)
 
 
+def _taken_from(node: ast.expr) -> str:
+    """The name of the function that is called, or of the table that an item is taken from."""
+    while isinstance(node, ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def _makes_a_reducer(text: str) -> bool:
     """Does an assignment give another name to what reduces?"""
     return reduces(text) or makes_means(text) or sums(text)
@@ -254,12 +273,13 @@ def _mentions(names: Set[str], text: str) -> bool:
 
 
 def _called(text: str) -> set[str]:
-    """The names before a bracket or a dot, and those that a transform calls: `vmap(f)(x)`.
+    """The names before a bracket or a dot, those that a transform calls, `vmap(f)(x)`, and those that get others.
 
     Looking backwards from these takes a third of what matching `name(` does.
     """
     ends = {part[-_LONG:].rstrip()[::-1] for part in text.replace(".", "(").replace("[", "(").split("(")[:-1]}
     handed_on = set(_HANDED_ON.findall(text)) if _TRANSFORM.search(text) else set()
+    handed_on.update(_RENAMED.findall(text))
     return {match[0][::-1] for end in ends if (match := _START.match(end))} | handed_on
 
 

@@ -203,6 +203,8 @@ def collect(root: object, facts: Facts) -> None:
             elif kind is ast.Subscript and type(node.ctx) is not ast.Load:
                 if type(node.value) is ast.Name:
                     stores.add(node.value.id)
+                elif type(node.value) is ast.Attribute:
+                    stores.add(_path(node.value))  # self.criteria["kl"] = ... changes the table
             for name in CHILDREN.get(kind, ()):
                 child = getattr(node, name)
                 if type(child) is list:

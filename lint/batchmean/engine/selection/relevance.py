@@ -37,7 +37,8 @@ from batchmean.nodes import DEFINITIONS, nodes
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-_LAYERS: Final = effects.names(Effect.MAKES_LAYER)
+_ATTRIBUTES: Final = effects.names(Effect.MAKES_LAYER) | effects.spellings("elementwise_distribution")
+"""What is kept in attributes: layers, a prior."""
 
 
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -197,7 +198,7 @@ class Relevance:
                 name
                 for f in all_facts
                 if not f.calls.isdisjoint(self._makers)
-                or (isinstance(f.node, ast.Assign) and not f.loads.isdisjoint(takers))
+                or (isinstance(f.node, ast.Assign) and any(n.rpartition(".")[2] in takers for n in f.loads))
                 for name in f.stores
             }
             given = function.args
@@ -222,7 +223,7 @@ class Relevance:
                     called
                     or not calls
                     or not calls.isdisjoint(candidates.reducers)
-                    or not calls.isdisjoint(_LAYERS)
+                    or not calls.isdisjoint(_ATTRIBUTES)
                     or not calls.isdisjoint(REGISTERING)
                 )
                 wanted = "__init__" in calls or (  # of a base class, which sets attributes, too
