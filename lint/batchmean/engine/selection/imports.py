@@ -17,7 +17,9 @@ from batchmean.project import Module, Project, imported, names_in
 
 MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
-_HELPERS: Final = re.compile(r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(")
+_HELPERS: Final = re.compile(
+    r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(|exp\(|pow\(|sigmoid"
+)
 MAX_HOPS: Final = 2
 """Through so many modules that hand a name on it is followed."""
 
