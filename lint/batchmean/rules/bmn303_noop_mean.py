@@ -99,8 +99,8 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
         return None
     if is_after_a_loop(summed, step):
         return None  # a total over its rounds, beside which others may stand
-    if _averages_an_array(ledger, step):
-        return None
+    if all(decision in summed.path for decision in step.path) and _averages_an_array(ledger, step):
+        return None  # taken whichever way was
     places = (
         *reduction.integrand.evidence,
         Place(summed.node, "this sums everything"),
