@@ -243,7 +243,7 @@ def _first_of_two(reduction: Reduction, step: Step) -> Step:
         return step
     support = reduction.integrand.support
     for earlier in reduction.steps[: reduction.steps.index(step)]:
-        if earlier.how == "mean" and earlier.positions and earlier.shape is not None:
+        if earlier.how == "mean" and len(earlier.positions) == 1 and earlier.shape is not None:
             if earlier.shape.covers(AxesSpec.at(*earlier.positions), support) is not False:
                 return earlier
     return step
