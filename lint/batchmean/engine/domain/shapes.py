@@ -134,8 +134,7 @@ class Shape(Ends):
         if there is False:
             return False
         if spec.kind == "all":
-            before = self._before or self.root()._before
-            return there if there is not None or before is None else before.covers(spec, axis)
+            return there if there is not None else self.original.has(axis)
         if spec.kind == "unknown":
             return None
         for position in self._expand(spec):
@@ -216,8 +215,8 @@ class Shape(Ends):
             gone = {p % rank for p in self._expand(spec) if -rank <= p < rank} if rank else set()
             if keepdims:
                 return Shape.of([Axis(1) if i in gone else a for i, a in enumerate(shape._front)])
-            left = [a for i, a in enumerate(shape._front) if i not in gone]
-            return Shape(left, rank=len(left), unsure=shape._unsure)
+            kept = [a for i, a in enumerate(shape._front) if i not in gone]
+            return Shape(kept, rank=len(kept), unsure=shape._unsure)
         if spec.kind == "all":
             return Shape(front=[Axis(1)], back=[Axis(1)])
         if spec.kind == "tail" and not keepdims:
