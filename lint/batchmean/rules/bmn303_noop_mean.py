@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from batchmean.engine.domain.accounts import may_count, report_node
@@ -8,6 +9,7 @@ from batchmean.engine.domain.tensors import Place, Reduction, Step, altered
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import factor_of
 from batchmean.engine.ledger import Ledger
+from batchmean.nodes import nodes
 from batchmean.rules.base import MiscountRule
 from batchmean.rules.docket import Docket, is_added_up, is_after_a_loop, is_of_rounds
 
@@ -99,7 +101,7 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
         return None
     if is_after_a_loop(summed, step):
         return None  # a total over its rounds, beside which others may stand
-    if all(decision in summed.path for decision in step.path) and _averages_an_array(ledger, step):
+    if _averages_an_array(ledger, step) and not _is_asked_for(ledger, step, summed):
         return None  # taken whichever way was
     places = (
         *reduction.integrand.evidence,
@@ -122,3 +124,14 @@ def _averages_an_array(ledger: Ledger, step: Step) -> bool:
         return True
     steps = (other for account in ledger.accounts for other in account.steps if other.node is step.node)
     return any(not other.of_scalar and other.stack == step.stack for other in steps)
+
+
+def _is_asked_for(ledger: Ledger, step: Step, summed: Step) -> bool:
+    """Does the mean stand under a test of its own, as under `if average:`?"""
+    return any(
+        isinstance(test, ast.If | ast.IfExp)
+        and step.node in (inside := list(nodes(test)))
+        and summed.node not in inside
+        for function in ledger.defined
+        for test in nodes(function.node)
+    )

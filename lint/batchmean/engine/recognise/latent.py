@@ -44,7 +44,8 @@ def latent_kl(tensor: Tensor) -> Integrand | None:
             evidence = (Place(first.node, "the variance and log-variance of a Gaussian KL"),) if first else ()
             stack = tensor.stack or ()
             key = tensor.key
-            alone = not any(other is not term and _is_another_spread(other) for other in tensor.terms)
+            rest = [other for other in tensor.terms if other is not term and other is not variance]
+            alone = not any(map(_is_another_spread, rest))
             return Integrand("latent KL", axis, "D", alone, evidence, tensor.shape, stack, key=key)
     return None
 
