@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from batchmean.engine.domain.accounts import report_node
+from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.counting import counts_masked
 from batchmean.engine.domain.paths import excludes
 from batchmean.engine.domain.tensors import Place, Reduction, Role, Stack, Step
@@ -229,11 +230,23 @@ def _blamed(reduction: Reduction) -> Step:
     """The step that brings the support into the divisor."""
     dividing = [s for s in reduction.steps if s.averages_support or s.may_average]
     if dividing:
-        return dividing[0]
+        return _first_of_two(reduction, dividing[0])
     if reduction.per_batch:
         return next(s for s in reduction.steps if s.per_batch)
     scales = [s for s in reduction.steps if s.how == "scale"]
     return scales[-1] if scales else reduction.steps[-1]
+
+
+def _first_of_two(reduction: Reduction, step: Step) -> Step:
+    """Of `mean(dim=1)` and the mean over what is left, the first, which in (B, D) is the one over the support."""
+    if not step.whole or reduction.integrand.symbol != "D":
+        return step
+    support = reduction.integrand.support
+    for earlier in reduction.steps[: reduction.steps.index(step)]:
+        if earlier.how == "mean" and len(earlier.positions) == 1 and earlier.shape is not None:
+            if earlier.shape.covers(AxesSpec.at(*earlier.positions), support) is not False:
+                return earlier
+    return step
 
 
 def _is_of_a_critic(reduction: Reduction) -> bool:

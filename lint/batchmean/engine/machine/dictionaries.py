@@ -6,8 +6,8 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from batchmean.engine.context import MAX_ITEMS, Context
-from batchmean.engine.domain.values import ANY_KEYWORDS, Const, DictValue, TupleValue, Value
+from batchmean.engine.context import Context
+from batchmean.engine.domain.values import ANY_KEYWORDS, MAX_ITEMS, Const, DictValue, TupleValue, Value
 from batchmean.engine.primitives.choosing import chosen_by_default
 
 TAKING: Final = frozenset("pop popitem clear update setdefault".split())

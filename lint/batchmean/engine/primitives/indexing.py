@@ -245,7 +245,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
         return _dropped(context, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
         return by_array(context, tensor, items[0], node)
-    if _is_cut_short(items):
+    if _is_cut_short(items, is_regrouped=tensor.shape.original is not tensor.shape):
         tensor = chosen(context, tensor)
     shape = tensor.shape
     changed = False
@@ -330,13 +330,15 @@ def _cut_at(shape: Shape, position: int) -> Shape:
     return shape.without(AxesSpec.at(position)).with_axis(position, Axis())
 
 
-def _is_cut_short(items: tuple[Value, ...]) -> bool:
+def _is_cut_short(items: tuple[Value, ...], *, is_regrouped: bool) -> bool:
     """`row[start:end]`: one sequence is cut where a number says that it ends, which may be where its padding begins.
 
-    Cut along another axis, all rows of an array lose the same positions, and the padding of the shorter ones stays.
+    Cut along another axis, all rows of an array lose the same positions, and the padding of the shorter ones stays;
+    but where one sequence was cut into rows, all that is masked may lie in the same place of each.
     """
     cuts = [(place, cut) for place, item in enumerate(items) if isinstance(cut := literal(item), slice)]
     is_row = any(integer(item) is not None for item in items)
+    is_row = is_row or is_regrouped
     return any(cut.stop == UNKNOWN_END and (place == 0 or is_row) for place, cut in cuts)
 
 

@@ -26,7 +26,10 @@ from batchmean.project import Module, Project, imported, names_in
 
 MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
-_HELPERS: Final = re.compile(r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(")
+_HELPERS: Final = re.compile(
+    r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\("
+    r"|return [\w.]*(exp|pow|sigmoid)\(|\b(\w+) = [\w.]*(exp|pow|sigmoid)\(.*\n\s*return \2$"
+)
 MAX_HOPS: Final = 2
 """Through so many modules that hand a name on it is followed."""
 
