@@ -257,7 +257,6 @@ ELEMENTS: Final = (
     Route("weights like it", "{x} * {m}.full_like({x}, {k})", frameworks=("numpy", "torch", "jax")),
     Route("weights filled", "{x} * {s}", "{s} = {m}.zeros({v})\n{s}[:] = {k}", frameworks=_ARRAYS),
     Route("weights added", "{x} * ({m}.zeros({v}) + {k})", frameworks=("numpy", "torch", "jax")),
-    Route("repeated", "{m}.concatenate([{x}] * {k})", whole=True, frameworks=("numpy", "jax")),
     Route("where", "{m}.where({x} == {x}, {x} * {k}, {x})"),
     Route("lambda", "(lambda {a}: {a} * {k})({x})"),
     Route("nonlocal", "{x}", "def {f}():\n    nonlocal {x}\n    {x} = {x} * {k}\n{f}()"),
