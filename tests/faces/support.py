@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
+from tests import ready
+
 
 class Run(Protocol):
     """A program in the test's own folder."""
@@ -72,15 +74,20 @@ def run_program(
     name: str, *arguments: str, cwd: Path, stdin: str | bytes = b"", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """A program that is installed beside the interpreter, in `cwd`; its output as text."""
-    done = subprocess.run(
-        [Path(sys.executable).parent / name, *map(native, arguments)],
-        cwd=cwd,
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        capture_output=True,
-        env={**os.environ, **environment},
-        check=False,
-        timeout=120,
-    )
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    words = [*map(native, arguments)]
+    if ready.can_run(name, environment):
+        done = ready.run(words, cwd, given, environment, timeout=120)
+    else:
+        done = subprocess.run(
+            [Path(sys.executable).parent / name, *words],
+            cwd=cwd,
+            input=given,
+            capture_output=True,
+            env={**os.environ, **environment},
+            check=False,
+            timeout=120,
+        )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
