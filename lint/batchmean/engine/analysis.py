@@ -16,8 +16,9 @@ from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
+from batchmean.engine.machine.decorators import functions_around
 from batchmean.engine.machine.heirs import gives_another
-from batchmean.engine.machine.interpreter import Interpreter, functions_around
+from batchmean.engine.machine.interpreter import Interpreter
 from batchmean.engine.machine.objects import blank_instance
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.imports import names_of
@@ -178,6 +179,14 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
         owner, name = function.owner, getattr(function.node, "name", "")
         return owner is not None and gives_another(interpreter, owner, name)
 
+    def is_awaited(function: FunctionValue) -> bool:
+        """Is it called, or handed on, by another one that is still to be run?"""
+        name = getattr(function.node, "name", "")
+        waiting = {
+            f.node for f in ledger.defined if id(f) not in done and f.node not in interpreter.entered
+        } - {function.node}
+        return any(name in calls for node, calls in wanted.calls.items() if node in waiting)
+
     def is_closure(function: FunctionValue) -> bool:
         """Is it a lambda, or a function that another one makes around a loss that it was given?"""
         if isinstance(function.node, ast.Lambda):
@@ -192,6 +201,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     run_all(is_root)
     run_all(lambda function: id(function) in ledger.decorated and is_wanted(function))
     run_all(is_closure)
+    run_all(lambda function: is_wanted(function) and not (is_extended(function) or is_awaited(function)))
     run_all(lambda function: is_wanted(function) and not is_extended(function))
     run_all(is_wanted)
     run_all(is_closure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from batchmean.engine.domain.values import (
     BuiltinValue,
@@ -10,6 +11,7 @@ from batchmean.engine.domain.values import (
     FunctionValue,
     InstanceValue,
     ModuleValue,
+    TupleValue,
     Value,
 )
 from batchmean.engine.machine import calls
@@ -39,3 +41,13 @@ def _decorator(machine: Machine, node: ast.expr) -> Value:
     if not isinstance(node, ast.Call):
         return own
     return machine.call(own, *calls.arguments(machine, node), node)
+
+
+def functions_around(function: FunctionValue) -> Iterator[FunctionValue]:
+    """The functions that a closure has in sight, as a wrapper has what it wraps."""
+    if function.scope.parent is None or function.owner is not None:
+        return
+    for value in function.scope.names.values():
+        for one in value.items if isinstance(value, TupleValue) else (value,):
+            if isinstance(one, FunctionValue):
+                yield one

@@ -135,6 +135,10 @@ class Following(Importing):
             todo += new
         return found
 
+    def note_changes(self, function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> None:
+        """Take down what a call changes that is not followed."""
+        effects.after_call(self, self._changes_of(function), function, (args, kwargs), {})
+
     def _changes_of(self, function: FunctionValue) -> Changes:
         relevance = self._relevance_of(function)
         return relevance.changes.of(function.node) if relevance is not None else NO_CHANGES

@@ -7,7 +7,7 @@ body is taken once; a local function is entered with the values it is called wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from batchmean.engine import bounds
@@ -34,8 +34,9 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import binding, conditions, effects, memory, rounds, whole_sums
+from batchmean.engine.machine.calls import arguments
 from batchmean.engine.machine.class_loops import add_up_classes
-from batchmean.engine.machine.decorators import decorated
+from batchmean.engine.machine.decorators import decorated, functions_around
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
@@ -375,6 +376,8 @@ class Interpreter(Following):
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
+        if isinstance(node.value, ast.Call):
+            self._note_elsewhere(node.value)
         # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
         is_inside = bool(self._active or self.path)
         if not is_inside or discarded_dividend(node.value) is None:
@@ -387,6 +390,13 @@ class Interpreter(Following):
                 account for account in self.ledger.accounts if id(account) not in thrown_away
             ]
 
+    def _note_elsewhere(self, node: ast.Call) -> None:
+        """What a function of another module changes in place, if it is followed for no other reason."""
+        callee = self.scope.find(node.func.id) if isinstance(node.func, ast.Name) else None
+        own = self.imported(callee.name, always=True) if isinstance(callee, ModuleValue) else None
+        if isinstance(own, FunctionValue):
+            self.note_changes(own, *arguments(self, node))
+
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Name):
@@ -394,16 +404,6 @@ class Interpreter(Following):
 
     def _ends_path(self, node: ast.stmt) -> bool:
         return False
-
-
-def functions_around(function: FunctionValue) -> Iterator[FunctionValue]:
-    """The functions that a closure has in sight, as a wrapper has what it wraps."""
-    if function.scope.parent is None or function.owner is not None:
-        return
-    for value in function.scope.names.values():
-        for one in value.items if isinstance(value, TupleValue) else (value,):
-            if isinstance(one, FunctionValue):
-                yield one
 
 
 def _is_of_items(value: Value) -> bool:

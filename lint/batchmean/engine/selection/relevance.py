@@ -118,6 +118,7 @@ class Relevance:
                 continue
             if isinstance(facts.node, ast.Expr):
                 facts.stores |= {name for target in changed_by(facts.node) if (name := root_of(target))}
+                facts.stores |= self._given_elsewhere(facts.node.value)
             for operation in facts.operations:
                 if isinstance(operation, ast.Call):
                     theirs = self.changes.changed_by_call(operation)
@@ -126,6 +127,15 @@ class Relevance:
             if changed := facts.stores - facts.binds:
                 pairs = same_memory(function) if pairs is None else pairs
                 facts.stores |= together(changed, pairs)
+
+    def _given_elsewhere(self, call: ast.expr) -> set[str]:
+        """What a function of another module is given that is called for nothing that it gives: it may change it."""
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            return set()
+        if call.func.id in self._candidates.functions or call.func.id == "print":
+            return set()
+        given = (*call.args, *(keyword.value for keyword in call.keywords))
+        return {name for argument in given if (name := root_of(argument))}
 
     def _read(self, body: list[ast.stmt], outer: list[Facts], block: Block, found: list[Facts]) -> None:
         candidates = self._candidates
@@ -155,9 +165,8 @@ class Relevance:
             takers = candidates.takers
             for operation in facts.operations:
                 if isinstance(operation, ast.Call):  # evaluate(cross_entropy, x, y)
-                    facts.calls |= {
-                        a.id for a in operation.args if isinstance(a, ast.Name) and a.id in takers
-                    }
+                    given = (*operation.args, *(keyword.value for keyword in operation.keywords))
+                    facts.calls |= {a.id for a in given if isinstance(a, ast.Name) and a.id in takers}
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
                 facts.handed = facts.receivers | {
