@@ -218,8 +218,7 @@ class _Grammar:
 
     def _led(self, block: Block, built: Built, ways: tuple[routes.Route, ...], x: str, v: str) -> str:
         way = self.c.pick("way", routes.fitting(ways, self.w.framework))
-        one = "1" if way.whole else "1.0"
-        k = n = one
+        k = n = "1.0"
         # A number is the class count where the text says so in another place, too.
         is_seen = not way.needs_number or "V" in self.w.literals
         if built.term.support is not None and is_seen and self.c.chance("by the classes", 0.6):

@@ -37,8 +37,6 @@ class Route:
     """What stands before the function."""
     below: str = ""
     """What stands after it."""
-    whole: bool = False
-    """Does it need a whole number?"""
     frameworks: tuple[str, ...] = ()
     """Where it can be run; everywhere, if none is named."""
 
@@ -85,26 +83,7 @@ LOSS: Final = (
     Route("loop over pairs", "{s}", "{s} = 0.0\nfor {a}, {b} in [({x}, {k})]:\n    {s} = {s} + {a} * {b}"),
     Route("tuple", "{a} * {b}", "{a}, {b} = {x}, {k}"),
     Route("swapped", "{b} * {a}", "{a}, {b} = {x}, {k}\n{a}, {b} = {b}, {a}"),
-    Route("rounds", "{s}", "{s} = 0.0\nfor _ in range({k}):\n    {s} = {s} + {x}", whole=True),
-    Route("sum of rounds", "sum({x} for _ in range({k}))", whole=True),
-    Route("sum of copies", "sum([{x}] * {k})", whole=True),
-    Route(
-        "while", "{s}", "{s}, {a} = 0.0, 0\nwhile {a} < {k}:\n    {s} = {s} + {x}\n    {a} += 1", whole=True
-    ),
-    Route(
-        "recursion",
-        "{f}({x}, {k})",
-        top="def {f}({a}, {b}):\n    return {a} if {b} <= 1 else {a} + {f}({a}, {b} - 1)",
-        whole=True,
-    ),
-    Route("star", "{f}(*[{x}] * {k})", top="def {f}(*{a}):\n    return sum({a})", whole=True),
     Route("keywords", "{f}(**{{'{a}': {x}, '{b}': {k}}})", top="def {f}({a}, {b}):\n    return {a} * {b}"),
-    Route(
-        "generator",
-        "sum({f}({x}))",
-        top="def {f}({a}):\n    for _ in range({n}):\n        yield {a}",
-        whole=True,
-    ),
     Route("try", "{s}", "try:\n    {s} = {x} * {k}\nfinally:\n    {a} = None"),
     Route("except", "{s}", "{s} = {x}\ntry:\n    {s} = {s} * {k}\nexcept ValueError:\n    pass"),
     Route("raised", "{s}", "try:\n    raise KeyError\nexcept KeyError:\n    {s} = {x} * {k}"),
@@ -119,7 +98,6 @@ LOSS: Final = (
     Route("sum of both", "{x} + ({k} - 1) * {x}"),
     Route("square root", "({x} ** 2 * {k} ** 2) ** 0.5"),
     Route("stacked", "{m}.stack([{x}, {x}]).mean() * {k}", frameworks=("torch", "jax")),
-    Route("sum of stacked", "{m}.stack([{x}] * {k}).sum()", whole=True, frameworks=("torch", "jax")),
     Route("array", "({x} * {m}.ones(1) * {k})[0]", frameworks=("numpy", "torch", "jax")),
     Route("einsum", "{m}.einsum(',->', {x}, {m}.tensor(float({k})))", frameworks=("torch",)),
     Route("dot", "np.dot({x}, {k})", frameworks=("numpy",)),

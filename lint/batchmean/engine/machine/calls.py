@@ -87,6 +87,8 @@ def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], r
         bind(context, out, result)
     elif changes_first(node) and args:
         change(context, args[0])
+        if isinstance(args[0], InstanceValue) and len(args) == 3 and isinstance(args[1], Const):
+            context.attributes[args[0], str(args[1].value)] = args[2]  # setattr(x, "name", value)
 
 
 def _classes_in(context: Machine, call: ast.Call, argument: ast.expr) -> Value | None:
