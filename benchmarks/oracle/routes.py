@@ -69,7 +69,7 @@ LOSS: Final = (
     Route("partial", "{f}({x})", "{f} = functools.partial(operator.mul, {k})"),
     Route("reduce", "functools.reduce(operator.mul, [{x}, {k}])"),
     Route("operator", "operator.mul({x}, {k})"),
-    Route("method", "{x}.__mul__({k})", frameworks=("torch", "jax", "tensorflow")),
+    Route("method", "{x}.mul({k})", frameworks=("torch",)),
     Route("in place", "{s}", "{s} = {x}\n{s} *= {k}"),
     Route("alias in place", "{x}", "{s} = {x}\n{s} *= {k}"),
     Route("list", "{x} * {s}[-1]", "{s} = [1.0]\n{s}.append({k})"),
@@ -99,7 +99,6 @@ LOSS: Final = (
     Route("square root", "({x} ** 2 * {k} ** 2) ** 0.5"),
     Route("stacked", "{m}.stack([{x}, {x}]).mean() * {k}", frameworks=("torch", "jax")),
     Route("array", "({x} * {m}.ones(1) * {k})[0]", frameworks=("numpy", "torch", "jax")),
-    Route("einsum", "{m}.einsum(',->', {x}, {m}.tensor(float({k})))", frameworks=("torch",)),
     Route("dot", "np.dot({x}, {k})", frameworks=("numpy",)),
     Route("multiply", "{m}.multiply({x}, {k})", frameworks=("numpy", "torch", "jax", "tensorflow")),
     Route("string", "{x} * float('{n}')"),
@@ -201,7 +200,6 @@ LOSS: Final = (
     Route("table of functions", "{s}['{a}']({x})", "{s} = {{'{a}': lambda {b}: {b} * {k}}}"),
     Route("walrus", "({s} := {x}) * {k}"),
     Route("deleted", "{s}", "{s} = {x} * {k}\n{a} = {s}\ndel {a}"),
-    Route("environment", "{x} * float(os.environ.get('{a}', '{n}'))"),
     Route("async", "asyncio.run({f}({x}))", top="async def {f}({a}):\n    return {a} * {n}"),
 )
 """Ways of a loss."""
@@ -235,7 +233,6 @@ ELEMENTS: Final = (
     Route("weights like it", "{x} * {m}.full_like({x}, {k})", frameworks=("numpy", "torch", "jax")),
     Route("weights filled", "{x} * {s}", "{s} = {m}.zeros({v})\n{s}[:] = {k}", frameworks=_ARRAYS),
     Route("weights added", "{x} * ({m}.zeros({v}) + {k})", frameworks=("numpy", "torch", "jax")),
-    Route("where", "{m}.where({x} == {x}, {x} * {k}, {x})"),
     Route("lambda", "(lambda {a}: {a} * {k})({x})"),
     Route("nonlocal", "{x}", "def {f}():\n    nonlocal {x}\n    {x} = {x} * {k}\n{f}()"),
     Route("matrix", "{x} @ ({m}.eye({v}) * {k})", frameworks=("numpy", "torch", "jax")),

@@ -362,8 +362,9 @@ def is_class_loss(reduction: Reduction) -> bool:
 
 
 def may_be_right(reduction: Reduction) -> bool:
-    """Is it right, or multiplied by what may be the class count?"""
-    if is_right(reduction):
+    """Is it right, or multiplied by what may be the class count? Of two wrong counts one may have been put right."""
+    factor = factor_of(reduction)
+    if is_right(reduction) or (factor is not None and factor.support == 0 and reduction.scale):
         return True
     numbers = (atom for atom, power in reduction.scale if power > 0 and atom.role is Role.OPAQUE)
     return any(may_be_a_size(atom) or may_be_length(atom, reduction) for atom in numbers)

@@ -208,6 +208,8 @@ def _with_item(
             frozenset((int(number),)) if number == abs(number) // 1 and number > max(PLAIN) else frozenset()
         )
         return map_atoms(context.computed(base.shape), lambda atom: altered(atom, numbers=numbers))
+    if is_all and isinstance(value, Tensor) and algebra.may_hold_a_count(value):
+        return context.anything(base.shape)
     return context.opaque((name,), shape=base.shape)
 
 

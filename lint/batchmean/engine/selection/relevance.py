@@ -311,6 +311,8 @@ def _scales(facts: Facts, *scalers: Set[str]) -> bool:
         return True
     if any(isinstance(o, ast.BinOp) and isinstance(o.op, SCALING) for o in facts.operations):
         return True
+    if any(isinstance(o, ast.Call) and isinstance(o.func, ast.Call) for o in facts.operations):
+        return True  # `Scaled()(loss)`
     return any(facts.calls_any(names) for names in scalers)
 
 
