@@ -204,7 +204,9 @@ class Candidates:
                 continue
             if names is None or len(names) > _MANY or any(name in text for name in names):
                 calls = _called(text)
-                calls |= {name for name in names or () if name in text and _is_handed_on(name, text)}
+                calls |= {
+                    name for name in (names or set()) - calls if name in text and _is_handed_on(name, text)
+                }
                 if f"super().{function.name}(" not in text:
                     calls.discard(function.name)
                 self.calls[function] = calls
