@@ -123,7 +123,7 @@ def _averages_an_array(ledger: Ledger, step: Step) -> bool:
     if (step.node, step.stack) in ledger.other_reduced:
         return True
     steps = (other for account in ledger.accounts for other in account.steps if other.node is step.node)
-    return any(not other.of_scalar and other.stack == step.stack for other in steps)
+    return any(s.how == "mean" and not s.of_scalar and s.stack == step.stack for s in steps)
 
 
 def _is_asked_for(ledger: Ledger, step: Step, summed: Step) -> bool:

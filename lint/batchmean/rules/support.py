@@ -138,7 +138,8 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             if _is_weight_of_a_term(ledger, reduction, step):
                 continue
             spells_dim = _spells_dim(imported, of_torch, step.node)
-            wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
+            node = report_node(reduction, _first_of_two(reduction, step))
+            wrong.append(SupportEvent(node, reduction, factor, step, spells_dim))
     silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
     known = {id(event.reduction) for event in too_large}
@@ -230,7 +231,7 @@ def _blamed(reduction: Reduction) -> Step:
     """The step that brings the support into the divisor."""
     dividing = [s for s in reduction.steps if s.averages_support or s.may_average]
     if dividing:
-        return _first_of_two(reduction, dividing[0])
+        return dividing[0]
     if reduction.per_batch:
         return next(s for s in reduction.steps if s.per_batch)
     scales = [s for s in reduction.steps if s.how == "scale"]
