@@ -122,10 +122,19 @@ def same_memory(root: ast.AST) -> list[tuple[str, str]]:
         elif isinstance(node, ast.NamedExpr):
             targets, value = (node.target,), node.value
         for target in targets:
+            if _asks_shapes(value):
+                continue
             here = {name for part in _parts(target) if (name := root_of(part))}
             there = {name for part in _parts(value) if (name := root_of(part))}
             found += [(one, other) for one in here for other in there if one != other]
     return found
+
+
+def _asks_shapes(node: ast.expr) -> bool:
+    """`x.shape`, `x.size()`, `x.shape[0]`: numbers, which share no memory with the array."""
+    while isinstance(node, ast.Subscript | ast.Call):
+        node = node.value if isinstance(node, ast.Subscript) else node.func
+    return isinstance(node, ast.Attribute) and node.attr in ("shape", "size", "ndim", "dim")
 
 
 def _parts(node: ast.expr) -> Iterator[ast.expr]:
@@ -143,17 +152,17 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
 
 def together(names: Iterable[str], pairs: Sequence[tuple[str, str]]) -> set[str]:
     """The names that may stand for the same memory as one of these."""
-    found = set(names)
-    while found:
-        new = {
-            other
-            for pair in pairs
-            for one, other in (pair, pair[::-1])
-            if one in found and other not in found
-        }
-        if not new:
-            break
-        found |= new
+    beside: dict[str, list[str]] = {}
+    for one, other in pairs:
+        beside.setdefault(one, []).append(other)
+        beside.setdefault(other, []).append(one)
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += beside.get(name, ())
     return found
 
 

@@ -124,7 +124,7 @@ class Relevance:
                     theirs = self.changes.changed_by_call(operation)
                     facts.stores |= theirs
                     facts.loads |= theirs
-            if changed := facts.stores - facts.binds:
+            if changed := facts.stores - facts.binds - facts.shown:
                 pairs = same_memory(function) if pairs is None else pairs
                 facts.stores |= together(changed, pairs)
 
