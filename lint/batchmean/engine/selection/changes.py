@@ -150,20 +150,37 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
-def together(names: Iterable[str], pairs: Sequence[tuple[str, str]]) -> set[str]:
-    """The names that may stand for the same memory as one of these."""
-    beside: dict[str, list[str]] = {}
-    for one, other in pairs:
-        beside.setdefault(one, []).append(other)
-        beside.setdefault(other, []).append(one)
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += beside.get(name, ())
-    return found
+class SharedMemory:
+    """Which names may stand for the same memory: those of pairs, and of pairs that hang together."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._beside: dict[str, list[str]] = {}
+        for one, other in pairs:
+            self._beside.setdefault(one, []).append(other)
+            self._beside.setdefault(other, []).append(one)
+        self._together: dict[str, set[str]] = {}
+
+    def of(self, names: Iterable[str]) -> set[str]:
+        """The names that may stand for the same memory as one of these, and these."""
+        found: set[str] = set()
+        for name in names:
+            if name not in self._beside:
+                found.add(name)
+            elif name not in found:
+                found |= self._group(name)
+        return found
+
+    def _group(self, name: str) -> set[str]:
+        if name not in self._together:
+            group: set[str] = set()
+            waiting = [name]
+            while waiting:
+                one = waiting.pop()
+                if one not in group:
+                    group.add(one)
+                    waiting += self._beside[one]
+            self._together.update(dict.fromkeys(group, group))
+        return self._together[name]
 
 
 class _Call(NamedTuple):
@@ -181,7 +198,7 @@ class _Read(NamedTuple):
     calls: tuple[_Call, ...]
     own: frozenset[str]
     parameters: frozenset[str]
-    pairs: tuple[tuple[str, str], ...]
+    shared_memory: SharedMemory
 
 
 @lru_cache(maxsize=1024)
@@ -210,8 +227,8 @@ def _read(function: Function) -> _Read:
                 if not (target is node and isinstance(node, ast.Attribute) and _is_self(node.value)):
                     changed.add(name)  # `self.x = y` changes neither the old nor the new array
     own = (given | stored) - shared
-    pairs = tuple(same_memory(function))
-    changed = together(changed, pairs)
+    shared_memory = SharedMemory(same_memory(function))
+    changed = shared_memory.of(changed)
     attributes |= {name[5:] for name in changed if name.startswith("self.")}
     outer = (shared & stored) | {n for n in changed if n and n not in own and "." not in n}
     changes = Changes(
@@ -220,7 +237,7 @@ def _read(function: Function) -> _Read:
         frozenset(outer),
         frozenset(shared & stored),
     )
-    return _Read(changes, tuple(calls), frozenset(own), frozenset(given), pairs)
+    return _Read(changes, tuple(calls), frozenset(own), frozenset(given), shared_memory)
 
 
 def _is_self(node: ast.expr) -> bool:
@@ -295,12 +312,12 @@ class ChangesOf:
                 self._known[one] = found
 
     def _with_calls(self, function: Function) -> Changes:
-        changes, calls, own, given, pairs = _read(function)
+        changes, calls, own, given, shared_memory = _read(function)
         for call in calls:
             theirs = self._known.get(call.name) or self.by_name(call.name)
             if not theirs:
                 continue
-            seen = together(self._seen_from(call, theirs), pairs)
+            seen = shared_memory.of(self._seen_from(call, theirs))
             theirs_here = Changes(
                 frozenset(seen & given - {"self"}),
                 frozenset(name[5:] for name in seen if name.startswith("self.")),
