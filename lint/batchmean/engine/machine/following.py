@@ -33,9 +33,9 @@ from batchmean.engine.machine.summaries import (
     says_nothing,
     unknown_call,
 )
-from batchmean.engine.selection.changes import NO_CHANGES, Changes
+from batchmean.engine.selection.changes import NO_CHANGES, Changes, may_yield
 from batchmean.engine.selection.relevance import Relevance, Slice
-from batchmean.nodes import DEFINITIONS
+from batchmean.nodes import DEFINITIONS, FUNCTIONS
 
 if TYPE_CHECKING:
     from batchmean.project import Project
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=1024)
 def is_generator(function: ast.AST) -> bool:
     """Does a function yield?"""
+    if not (isinstance(function, FUNCTIONS) and may_yield(function)):
+        return False
     inner = list(getattr(function, "body", ())) if not isinstance(function, ast.Lambda) else []
     while inner:
         node = inner.pop()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Final, NamedTuple, TypeVar
 
 from batchmean.engine.context import MAX_DEPTH, Context
 from batchmean.engine.domain.tensors import Role, Tensor
@@ -21,6 +21,9 @@ from batchmean.engine.domain.values import (
 _NAMES_PER_NODE: Final = 32
 """How many names are looked at in the time in which one node is read."""
 _CONTAINERS: Final = (DictValue, ListValue, TupleValue)
+_NESTED: Final = (Alternatives, *_CONTAINERS)
+_WITH_MEMORY: Final = frozenset((Tensor, *_NESTED))
+Key = TypeVar("Key")
 
 
 class _Changed(NamedTuple):
@@ -44,12 +47,39 @@ def change(context: Context, value: Value, *, contents: bool = False) -> None:
     changed = _Changed(storages, containers)
     for scope in _scopes(context):
         context.spend(len(scope.names) // _NAMES_PER_NODE)
-        for name, held in list(scope.names.items()):
-            if (now := _now(context, held, changed, 0)) is not held:
-                scope.names[name] = now
-    for key, held in list(context.attributes.items()):
-        if (now := _now(context, held, changed, 0)) is not held:
-            context.attributes[key] = now
+        for name, now in _changed(context, scope.names, changed).items():
+            scope.names[name] = now
+    for key, value in _changed(context, context.attributes, changed).items():
+        context.attributes[key] = value
+
+
+def _changed(context: Context, names: Mapping[Key, Value], changed: _Changed) -> dict[Key, Value]:
+    """What means something else after the change."""
+    return {
+        name: _now(context, held, changed, 0)
+        for name, held in names.items()
+        if type(held) in _WITH_MEMORY and _is_touched(held, changed, 0)
+    }
+
+
+def _is_touched(value: Value, changed: _Changed, depth: int) -> bool:
+    """Does it hold something that was changed? Asked of every name at each change, so without any copy."""
+    kind = type(value)
+    if kind is Tensor:
+        return value.storage in changed.storages  # type: ignore[union-attr]
+    if depth > MAX_DEPTH or kind not in _WITH_MEMORY:
+        return False
+    if id(value) in changed.containers:
+        return True
+    if isinstance(value, TupleValue):
+        items: Iterable[Value] = value.items
+    elif isinstance(value, Alternatives):
+        items = [case.value for case in value.cases]
+    elif isinstance(value, DictValue):
+        items = [item for _, item in value.items]
+    else:
+        items = (value.element,) if isinstance(value, ListValue) else ()
+    return any(_is_touched(item, changed, depth + 1) for item in items)
 
 
 def _is_a_number(array: Tensor) -> bool:
@@ -75,7 +105,7 @@ def _now(context: Context, value: Value, changed: _Changed, depth: int) -> Value
     """What a name means after the change; the value itself if it has nothing to do with it."""
     if isinstance(value, Tensor):
         return context.anything(value.shape) if value.storage in changed.storages else value
-    if depth > MAX_DEPTH or not isinstance(value, (Alternatives, *_CONTAINERS)):
+    if depth > MAX_DEPTH or not isinstance(value, _NESTED):
         return value
     if id(value) in changed.containers:
         return context.anything()

@@ -108,26 +108,23 @@ def changed_by(node: ast.AST) -> Iterator[ast.expr]:
             yield out
 
 
-def same_memory(root: ast.AST) -> list[tuple[str, str]]:
-    """The pairs of names within a statement or a function that may stand for one array, or a part of one."""
-    found: list[tuple[str, str]] = []
-    for node in nodes(root):
-        targets: Sequence[ast.expr] = ()
-        if isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets, value = (node.target,), node.value
-        elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
-            targets, value = (node.target,), node.iter
-        elif isinstance(node, ast.NamedExpr):
-            targets, value = (node.target,), node.value
-        for target in targets:
-            if _asks_shapes(value):
-                continue
-            here = {name for part in _parts(target) if (name := root_of(part))}
-            there = {name for part in _parts(value) if (name := root_of(part))}
-            found += [(one, other) for one in here for other in there if one != other]
-    return found
+def same_memory(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """The pairs of names that may stand for one array, or a part of one, by what one node of the syntax tree binds."""
+    targets: Sequence[ast.expr] = ()
+    if isinstance(node, ast.Assign):
+        targets, value = node.targets, node.value
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        targets, value = (node.target,), node.value
+    elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+        targets, value = (node.target,), node.iter
+    elif isinstance(node, ast.NamedExpr):
+        targets, value = (node.target,), node.value
+    if not targets or _asks_shapes(value):
+        return
+    there = {name for part in _parts(value) if (name := root_of(part))}
+    for target in targets if there else ():
+        here = {name for part in _parts(target) if (name := root_of(part))}
+        yield from ((one, other) for one in here for other in there if one != other)
 
 
 def _asks_shapes(node: ast.expr) -> bool:
@@ -199,6 +196,29 @@ class _Read(NamedTuple):
     own: frozenset[str]
     parameters: frozenset[str]
     shared_memory: SharedMemory
+    yields: bool
+    """Does it yield, or a function in it?"""
+
+
+_BINDING: Final = (ast.Assign, ast.AnnAssign, ast.For, ast.AsyncFor, ast.comprehension, ast.NamedExpr)
+_OF_INTEREST: Final = frozenset(
+    (
+        *_BINDING,
+        *(ast.Name, ast.Call, ast.Expr, ast.AugAssign, ast.Subscript, ast.Attribute),
+        *(ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom),
+    )
+)
+"""The nodes that bind, change or call something."""
+
+
+def memory_of(function: Function) -> SharedMemory:
+    """Which names of a function may stand for the same memory."""
+    return _read(function).shared_memory
+
+
+def may_yield(function: Function) -> bool:
+    """Does a function yield, or one in it?"""
+    return _read(function).yields
 
 
 @lru_cache(maxsize=1024)
@@ -212,14 +232,25 @@ def _read(function: Function) -> _Read:
     changed: set[str] = set()
     attributes: set[str] = set()
     calls: list[_Call] = []
+    pairs: list[tuple[str, str]] = []
+    yields = False
     for statement in function.body:
         for node in nodes(statement):
+            kind = type(node)
+            if kind not in _OF_INTEREST:
+                continue
+            if kind is ast.Name:
+                if type(node.ctx) is not ast.Load:  # type: ignore[attr-defined]
+                    stored.add(node.id)  # type: ignore[attr-defined]
+                continue
+            if kind in _BINDING:
+                pairs += same_memory(node)
+                continue
             if isinstance(node, ast.Global | ast.Nonlocal):
                 shared.update(node.names)
-            elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                stored.add(node.id)
             elif isinstance(node, ast.Call) and (call := _call_of(node)) is not None:
                 calls.append(call)
+            yields = yields or kind is ast.Yield or kind is ast.YieldFrom
             for target in changed_by(node):
                 name = root_of(target)
                 if name.startswith("self."):
@@ -227,7 +258,7 @@ def _read(function: Function) -> _Read:
                 if not (target is node and isinstance(node, ast.Attribute) and _is_self(node.value)):
                     changed.add(name)  # `self.x = y` changes neither the old nor the new array
     own = (given | stored) - shared
-    shared_memory = SharedMemory(same_memory(function))
+    shared_memory = SharedMemory(pairs)
     changed = shared_memory.of(changed)
     attributes |= {name[5:] for name in changed if name.startswith("self.")}
     outer = (shared & stored) | {n for n in changed if n and n not in own and "." not in n}
@@ -237,7 +268,7 @@ def _read(function: Function) -> _Read:
         frozenset(outer),
         frozenset(shared & stored),
     )
-    return _Read(changes, tuple(calls), frozenset(own), frozenset(given), shared_memory)
+    return _Read(changes, tuple(calls), frozenset(own), frozenset(given), shared_memory, yields)
 
 
 def _is_self(node: ast.expr) -> bool:
@@ -312,7 +343,7 @@ class ChangesOf:
                 self._known[one] = found
 
     def _with_calls(self, function: Function) -> Changes:
-        changes, calls, own, given, shared_memory = _read(function)
+        changes, calls, own, given, shared_memory, _ = _read(function)
         for call in calls:
             theirs = self._known.get(call.name) or self.by_name(call.name)
             if not theirs:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
-from batchmean.engine.selection.changes import REGISTERING, ChangesOf, SharedMemory, changed_by, same_memory
+from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by, memory_of
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -112,7 +112,6 @@ class Relevance:
 
     def _note_changes(self, function: Function, found: Sequence[Facts]) -> None:
         """Add to what a statement stores what its calls change, and the other names of what it changes in place."""
-        memory: SharedMemory | None = None
         for facts in found:
             if isinstance(facts.node, DEFINITIONS):
                 continue
@@ -125,8 +124,7 @@ class Relevance:
                     facts.stores |= theirs
                     facts.loads |= theirs
             if changed := facts.stores - facts.binds - facts.shown:
-                memory = memory or SharedMemory(same_memory(function))
-                facts.stores |= memory.of(changed)
+                facts.stores |= memory_of(function).of(changed)
 
     def _given_elsewhere(self, call: ast.expr) -> set[str]:
         """What a function of another module is given that is called for nothing that it gives: it may change it."""
