@@ -347,7 +347,7 @@ def run_way(framework: Framework, kind: str, index: int) -> compare.Outcome:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("framework", ["numpy", "torch", "jax", "tensorflow", "keras"])
+@pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize(
     ("kind", "ways"), [("roundabout", routes.LOSS), ("roundabout elements", routes.ELEMENTS)]
 )
