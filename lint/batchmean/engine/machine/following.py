@@ -82,6 +82,8 @@ class Following(Importing):
         self._active: list[ast.AST] = []
         self._class_scopes: list[Scope] = []
         self._heirs: tuple[int, dict[ClassValue, list[ClassValue]]] = 0, {}
+        self._ancestry: dict[ClassValue, dict[ClassValue, None]] = {}
+        """The classes of the module, each with those that it inherits from."""
         self._returns: list[tuple[Path, Value]] = []
         self._returned: dict[tuple[object, ...], Value] = {}
         """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
@@ -117,25 +119,13 @@ class Following(Importing):
         """The classes of the module that inherit from a class, and their other bases in it."""
         if len(self._class_scopes) != self._heirs[0]:
             self._heirs = len(self._class_scopes), {}
+            self._ancestry = _ancestry_of(self.classes())
         found = self._heirs[1]
         if cls not in found:
-            classes = self.classes()
-            lines = {one: self._ancestors(one, classes) for one in classes}
-            mine = {cls, *lines.get(cls, ())}
-            theirs = [(one, *line) for one, line in lines.items() if cls in line]
+            mine = {cls, *self._ancestry.get(cls, ())}
+            theirs = [(one, *line) for one, line in self._ancestry.items() if cls in line]
             found[cls] = list(dict.fromkeys(one for line in theirs for one in line if one not in mine))
         return found[cls]
-
-    @staticmethod
-    def _ancestors(cls: ClassValue, classes: Sequence[ClassValue]) -> list[ClassValue]:
-        found: list[ClassValue] = []
-        todo = [cls]
-        while todo:
-            names = {getattr(base, "id", getattr(base, "attr", "")) for base in todo.pop().node.bases}
-            new = [one for one in classes if one.node.name in names and one not in found and one is not cls]
-            found += new
-            todo += new
-        return found
 
     def note_changes(self, function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> None:
         """Take down what a call changes that is not followed."""
@@ -237,3 +227,22 @@ class Following(Importing):
             return value
         fresh = self.computed()
         return map_atoms(fresh, lambda new: altered(new, names=atom.names, kind=atom.kind))
+
+
+def _ancestry_of(classes: Sequence[ClassValue]) -> dict[ClassValue, dict[ClassValue, None]]:
+    """What each class inherits from, by the names of the bases, so many steps up."""
+    by_name: dict[str, list[ClassValue]] = {}
+    for cls in classes:
+        by_name.setdefault(cls.node.name, []).append(cls)
+    ancestry: dict[ClassValue, dict[ClassValue, None]] = {}
+    for cls in classes:
+        line = ancestry[cls] = {}
+        todo = [(cls, 0)]
+        while todo:
+            current, depth = todo.pop()
+            for base in current.node.bases if depth < MAX_DEPTH else ():
+                for one in by_name.get(getattr(base, "id", getattr(base, "attr", "")), ()):
+                    if one is not cls and one not in line:
+                        line[one] = None
+                        todo.append((one, depth + 1))
+    return ancestry
