@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Final
 
-FOR_INTERPRETERS: Final = ("PYTHON", "LC_", "LANG")
+_FOR_INTERPRETERS: Final = ("PYTHON", "LC_", "LANG")
 """How the names of variables begin that are read while Python starts."""
 
 _PACKAGES: Final = ("commands", "documents", "engine", "fixes", "gate", "operations", "output", "rules")
@@ -35,8 +35,8 @@ def can_run(name: str, environment: Mapping[str, str]) -> bool:
     """May this program, with these variables changed, be run here?"""
     return (
         name == "batchmean"
-        and hasattr(os, "fork")
-        and not any(key.startswith(FOR_INTERPRETERS) for key in environment)
+        and sys.platform == "linux"  # others fork with threads at their peril, or have no such sockets
+        and not any(key.startswith(_FOR_INTERPRETERS) for key in environment)
     )
 
 
@@ -66,9 +66,14 @@ def _ask(
     timeout: float,
 ) -> int:
     message = json.dumps([list(arguments), str(cwd), {**os.environ, **environment}]).encode()
-    server.settimeout(timeout)
-    socket.send_fds(server, [message], [stream.fileno() for stream in streams])
-    return int(server.recv(100))
+    try:
+        server.settimeout(timeout)
+        socket.send_fds(server, [message], [stream.fileno() for stream in streams])
+        return int(server.recv(100))
+    except OSError:  # its answer may still come, and is not the next run's
+        _server.cache_clear()
+        server.close()
+        raise
 
 
 @cache
