@@ -10,10 +10,12 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.oracle import routes
 from benchmarks.oracle.choices import Choices
-from benchmarks.oracle.parts import Built
+from benchmarks.oracle.parts import CLASSES, Built
 from benchmarks.oracle.program import Array, Block, Framework, Input, Inputs, Program, Tag, Variable, Writer
 from benchmarks.oracle.reductions import Reducer
+from benchmarks.oracle.steps import Steps
 from benchmarks.oracle.terms import Terms
 
 _RANK: Final = re.compile(
@@ -33,6 +35,8 @@ class _Grammar:
         self.w = writer
         self.c = writer.choices
         self.parts: list[Lines] = []
+        self.below: list[Lines] = []
+        """What stands at the end of the file."""
         self.offset: Callable[[Inputs], float] | None = None
         self.inner: Reducer | None = None
         """What reduces one example, where that is mapped over the batch."""
@@ -58,6 +62,7 @@ class _Grammar:
         else:
             built = Terms(block, mask).build()
         self._distract(block, built)
+        self._lead_elements(block, built)
         if shape == "reducer" and not built.done:
             result, reducer = self._reducer(block, built, mask)
         elif shape == "nested" and not built.done:
@@ -65,11 +70,11 @@ class _Grammar:
         else:
             reducer = Reducer(block, built, mask)
             result = reducer.build()
-        self._finish(block, result)
+        self._finish(block, self._lead_loss(block, built, result))
         entry = self._entry(block)
         if not before and self.c.chance("unrelated function below", 0.1):
             self._unrelated()
-        text, tags = self.w.text(self.parts)
+        text, tags = self.w.text([*self.parts, *self.below])
         masked = bool(mask) and reducer.shows_mask
         inputs = dict(self.w.inputs)
         if mask == "ignored" and not masked:  # nothing says that there are such labels
@@ -195,6 +200,40 @@ class _Grammar:
         second = block.let("second", value, "other")
         return f"{loss} + {weight} * {second}" if weight != 1.0 else f"{loss} + {second}"
 
+    def _lead_elements(self, block: Block, built: Built) -> None:
+        """The elements meet a number on a roundabout way."""
+        last = built.axes[-1] if built.axes else ""
+        if built.done or last != built.term.support or not self.c.chance("roundabout elements", 0.08):
+            return
+        x = block.let("elements", f"({built.x}) * 1.0", "term")
+        v = f"{x}.shape[-1]"
+        built.x = self._led(block, built, routes.ELEMENTS, x, v)
+        built.operands = None
+
+    def _lead_loss(self, block: Block, built: Built, result: str) -> str:
+        """The loss meets a number on a roundabout way."""
+        if not self.c.chance("roundabout", 0.12):
+            return result
+        return self._led(block, built, routes.LOSS, block.let("total", result, "reduction"), "")
+
+    def _led(self, block: Block, built: Built, ways: tuple[routes.Route, ...], x: str, v: str) -> str:
+        way = self.c.pick("way", routes.fitting(ways, self.w.framework))
+        k = n = "1.0"
+        # A number is the class count where the text says so in another place, too.
+        is_seen = not way.needs_number or "V" in self.w.literals
+        if built.term.support is not None and is_seen and self.c.chance("by the classes", 0.6):
+            k, n = Steps(block, built, "").count((built.term.support,)), str(CLASSES)
+        filled = routes.filled(way, self.w, x=x, k=f"({k})", n=n, m=self.w.module, v=v)
+        if filled.top:
+            self.parts.append(_lines(filled.top))
+        for indent, line, _ in _lines(filled.body):
+            block.indent += indent
+            block.say(line, "reduction")
+            block.indent -= indent
+        if filled.below:
+            self.below.append(_lines(filled.below))
+        return f"({filled.result})"
+
     def _distract(self, block: Block, built: Built) -> None:
         """Something that has nothing to do with the loss."""
         axis = "dim" if self.w.framework == "torch" else "axis"
@@ -295,6 +334,12 @@ class _Grammar:
             lines.append((0, "", "other"))
         method = self.w.function(block, ["self"])
         return [*lines, *((indent + 1, text, tag) for indent, text, tag in method)]
+
+
+def _lines(text: str) -> Lines:
+    """Lines as they are indented, all of them about the reduction."""
+    lines = text.split("\n") if text else []
+    return [((len(line) - len(line.lstrip())) // 4, line.strip(), "reduction") for line in lines]
 
 
 def _of_each(elements: Callable[[Inputs], Array], roles: list[str], inputs: Inputs) -> Array:

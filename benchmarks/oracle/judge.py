@@ -174,7 +174,8 @@ def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
             for each in (*quiet, _eager(program.framework)):
                 stack.enter_context(each)
             warnings.simplefilter("ignore")
-            names: dict[str, Any] = {"__name__": "generated"}
+            # Data classes look their module up, so it must be one that there is.
+            names: dict[str, Any] = {"__name__": __name__}
             exec(code, names)
             for setting in given:
                 arguments = {

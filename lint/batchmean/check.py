@@ -276,7 +276,7 @@ class Check:
         if loops:
             self._with_loops.add(path)
         is_worth_it = gate.is_worth_it(marked, loops, config.preview)
-        if not is_worth_it and not gate.may_average_what_is_given(marked):
+        if not is_worth_it and not gate.may_use_what_is_given(marked):
             return False
         project = project_of(path, config)
         if project is None:

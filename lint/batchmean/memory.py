@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 NO_MEMORY: Final = "not enough memory"
 _MUCH: Final = 100_000
@@ -52,6 +53,35 @@ class Kept:
 
 
 KEPT: Final = Kept()
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """What was made of texts, the latest asked for, as long as these are no longer than `most` characters together.
+
+    `functools.lru_cache` counts results: of texts that are a thousand times as long as others it would keep as many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._characters = 0
+
+    def get(self, key: Key, make: Callable[[], tuple[Value, int]]) -> Value:
+        """What is kept under the key, else what `make` gives, with the length of its text."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+        value, length = self._kept[key] = make()
+        self._characters += length
+        while self._characters > self._most and len(self._kept) > 1:
+            self._characters -= self._kept.popitem(last=False)[1][1]
+        return value
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
 
 def suffices(size: int) -> bool:

@@ -2,7 +2,8 @@
 
 Losses live in `losses.py` and their means in `train.py`. A name that is imported from the same project is looked for
 beside the importing file, and in the folders above it up to that of the nearest pyproject.toml; without one, up to
-the folder that holds the outermost package. What cannot be read or parsed, or is too large, is as unknown as what
+the folder that holds the outermost package; a name that begins with that of a folder around the file, beside that
+folder. What cannot be read or parsed, or is too large, is as unknown as what
 is installed.
 """
 
@@ -19,7 +20,7 @@ from typing import Final
 
 from batchmean import gate, operations
 from batchmean.functions import Functions, told
-from batchmean.memory import KEPT
+from batchmean.memory import KEPT, Recent
 from batchmean.nodes import nodes
 from batchmean.source import SourceError, decode, read_regular
 
@@ -59,7 +60,12 @@ class Module:
     @property
     def may_give_a_loss(self) -> bool:
         """Is there a loss in it, or may it hand one on?"""
-        return os.path.basename(self.path) == "__init__.py" or self.holds_a_loss
+        return self.hands_on or self.holds_a_loss
+
+    @property
+    def hands_on(self) -> bool:
+        """Is it there for what it imports?"""
+        return os.path.basename(self.path) == "__init__.py"
 
     def may_hand_on(self, name: str) -> bool:
         """Could it import something under this name?"""
@@ -118,11 +124,20 @@ class Project:
         """Was a module looked for that is larger than those that are read?"""
 
     def may_lead_to_losses(self, text: str) -> bool:
-        """Does a text that reduces something import from a module of the project in which there may be a loss?"""
-        if not gate.may_average_what_is_given(told().marked(text)):
-            return False
+        """Does a text that reduces something import from a module of the project in which there may be a loss?
+
+        Or one that makes log-probabilities from a module that may make a criterion of them?
+        """
+        marked = told().marked(text)
+        if not gate.may_average_what_is_given(marked):
+            return gate.may_hand_to_a_criterion(marked) and any(map(self.makes_divergences, imported(text)))
         found = (self.find(name, self.path) for name in imported(text))
         return any(each is not None and each[0].may_give_a_loss for each in found)
+
+    def makes_divergences(self, name: str) -> bool:
+        """Does a dotted name lead to a module that makes criteria of divergences, or may hand one on?"""
+        found = self.find(name, self.path)
+        return found is not None and (found[0].hands_on or gate.makes_divergences(found[0].text))
 
     def find(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
         """The module that a dotted name leads into, and what is left of the name."""
@@ -141,7 +156,7 @@ class Project:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
             return self._below(folder, parts, importer, is_package=True)
-        for folder in _roots(os.path.dirname(importer)):
+        for folder in _roots(os.path.dirname(importer), parts[0]):
             if folder not in self._listed:
                 self._listed[folder] = _names_in(folder)
             if parts[0] not in self._listed[folder] and f"{parts[0]}.py" not in self._listed[folder]:
@@ -204,9 +219,20 @@ def _listing(folder: str, _changed: int) -> frozenset[str]:
     return frozenset(os.listdir(folder))
 
 
+@lru_cache(maxsize=1024)
+def _roots(folder: str, first: str) -> tuple[str, ...]:
+    """The folders in which an absolute import may begin, the nearest first.
+
+    One that begins with the name of a folder around the file begins beside that folder, whether it is a package or not.
+    """
+    roots = _roots_of(folder)
+    above = [folder, *_above(folder)]
+    named = next((os.path.dirname(each) for each in above if os.path.basename(each) == first), None)
+    return roots if named is None or named in roots else (*roots, named)
+
+
 @lru_cache(maxsize=256)
-def _roots(folder: str) -> tuple[str, ...]:
-    """The folders in which an absolute import may begin, the nearest first."""
+def _roots_of(folder: str) -> tuple[str, ...]:
     above = [folder, *_above(folder)]
     top = next((i for i, f in enumerate(above) if os.path.isfile(os.path.join(f, "pyproject.toml"))), None)
     if top is not None:
@@ -239,11 +265,18 @@ def _module(path: str) -> Module | None:
         return None
     if stat.S_ISLNK(state.st_mode) or state.st_size > MAX_BYTES:
         return None
-    return _loaded(path, state.st_mtime_ns, state.st_size)
+    key = path, state.st_mtime_ns, state.st_size
+    return _LOADED.get(key, lambda: (_loaded(path), state.st_size + _PER_MODULE))
 
 
-@lru_cache(maxsize=512)
-def _loaded(path: str, _changed: int, _size: int) -> Module | None:
+_MOST: Final = 3_000_000
+"""So many characters make trees of about 200 MB, with all that hangs on them."""
+_PER_MODULE: Final = 1000
+"""What a module takes however short it is, in characters."""
+_LOADED: Final[Recent[tuple[str, int, int], Module | None]] = Recent(_MOST)
+
+
+def _loaded(path: str) -> Module | None:
     try:
         return Module(path, decode(read_regular(path, MAX_BYTES), path))
     except (SourceError, OSError):

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from batchmean.findings import Finding, Span
 
-from benchmarks.oracle import compare, generate, judge, shrink
+from benchmarks.oracle import compare, generate, judge, routes, shrink
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.grammar import generate as make
 from benchmarks.oracle.parts import log_softmax
-from benchmarks.oracle.program import Array, Input, Inputs, Program, Tag, Term
+from benchmarks.oracle.program import Array, Framework, Input, Inputs, Program, Tag, Term
 
 SEED = 20
 HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n\n\n"
@@ -212,7 +212,7 @@ def test_the_judge_agrees_with_what_plans_say(
             (f"sum over {support}, masked, sum of all, / valid", True): ("right", {}),
             ("masked, sum of all, / valid", True): ("right", {}),
         }.get((known.plan, known.masked))
-        if expected is not None and "pairs" not in known.choices:
+        if expected is not None and "pairs" not in known.choices and "way" not in known.choices:
             found = truths[key]
             assert (found.verdict, dict(found.factor)) == expected, known.text
             seen.add((known.plan, expected[0]))
@@ -333,3 +333,39 @@ def test_losses_of_functions_alone_are_run_and_judged(framework: str) -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["ran"] >= 55 and found["right_programs"] >= 20 and found["found"] >= 10
     assert found["proved_wrong"] == found["likely_wrong"] == found["fixes_wrong"] == found["crashes"] == 0
+
+
+def run_way(framework: Framework, kind: str, index: int) -> compare.Outcome:
+    """The first program that goes this way and has classes to count, run and compared."""
+    given = {kind: 1, "way": index, "by the classes": 1, "mask": 0, "classes": 1, "shape of the program": 0}
+    for number in range(60):
+        key = f"{SEED}/{number}"
+        program = make(Choices(key, given), framework)
+        if "way" in program.choices and "by the classes" in program.choices and not program.masked:
+            return compare.compared(key, program)
+    raise AssertionError("no program goes this way")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize(
+    ("kind", "ways"), [("roundabout", routes.LOSS), ("roundabout elements", routes.ELEMENTS)]
+)
+def test_every_roundabout_way_runs(framework: Framework, kind: str, ways: tuple[routes.Route, ...]) -> None:
+    failed = {}
+    for index, way in enumerate(routes.fitting(ways, framework)):
+        found = run_way(framework, kind, index)
+        if not found.ran:
+            failed[way.name] = found.error
+    assert not failed
+
+
+def test_what_may_be_the_class_count_is_never_proved_wrong() -> None:
+    wrong = {}
+    for kind, ways in (("roundabout", routes.LOSS), ("roundabout elements", routes.ELEMENTS)):
+        for index, way in enumerate(routes.fitting(ways, "numpy")):
+            found = run_way("numpy", kind, index)
+            faults = [fault for fault, _ in found.faults if not fault.startswith("missed")]
+            if any("proved" in fault or "fix" in fault for fault in faults):
+                wrong[way.name] = faults
+    assert not wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import batchmean
 import pytest
@@ -647,3 +648,105 @@ def test_what_a_base_class_makes_is_there_after_its_init_was_called() -> None:
     assert _all_codes(source.format(init="super().__init__(model)")) == ["BMN103"]
     assert _all_codes(source.format(init="Client.__init__(self, model)")) == ["BMN103"]
     assert _all_codes(source.format(init="self.kld = nn.KLDivLoss(reduction='batchmean')")) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        ("kl.view((n, -1, d)).mean(0).sum(-1).mean()", []),
+        ("kl.view(n, -1, d).mean(0).sum(-1).mean()", []),
+        ("kl.view(n, -1, d).sum(-1).mean()", []),
+        ("kl.view(n, -1, d).mean()", ["BMN104"]),
+        ("kl.view(n, -1, mu.size(-1)).mean(-1).mean()", ["BMN104"]),
+    ],
+)
+def test_lengths_that_are_nobodys_do_not_tell_which_axis_took_in_the_latent_one(
+    loss: str, codes: list[str]
+) -> None:
+    source = f"""
+    def loss(mu, logvar, n, d):
+        kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp())
+        return {loss}
+    """
+    assert _all_codes(source) == codes
+
+
+@pytest.mark.parametrize(("axes", "codes"), [("n, -1, k", []), ("x.size(0), -1, x.size(-1)", ["BMN103"])])
+def test_an_axis_of_another_length_need_not_be_that_of_the_classes(axes: str, codes: list[str]) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def loss(x, y, n, k):
+        kl = F.kl_div(x.log_softmax(-1), y.softmax(-1), reduction="none")
+        return kl.view({axes}).mean(-1).sum(-1).mean()
+    """
+    assert _all_codes(source) == codes
+    assert _all_codes(source.replace(".mean(-1).sum(-1).mean()", ".sum(-1).mean()")) == []
+    assert _all_codes(source.replace(".mean(-1).sum(-1).mean()", ".mean()")) == ["BMN103"]
+
+
+def test_two_means_of_one_loss_are_told_once_where_the_latent_axis_goes() -> None:
+    source = """
+    import torch
+
+    def kl(mu, var):
+        return torch.mean(
+            0.5 * torch.mean(mu ** 2 + var - torch.log(var) - 1, dim=1)
+        )
+
+    def train(model, x):
+        mu, var = model(x).view(32, 2, 16).unbind(1)
+        return kl(mu, var)
+    """
+    result = batchmean.check_source(textwrap.dedent(source))
+    assert [(finding.code, finding.span.line) for finding in result.findings] == [("BMN104", 6)]
+
+
+def test_the_padding_of_a_sequence_that_is_cut_into_rows_may_be_cut_off() -> None:
+    source = """
+    import torch.nn.functional as F
+
+    def loss(logits, labels, k):
+        losses = F.cross_entropy(logits, labels.clamp(min=0), reduction="none") * (labels >= 0)
+        return losses.view(-1, k + 1)[:, :k].mean(0)
+    """
+    assert _codes(source) == []
+    assert _codes(source.replace(".view(-1, k + 1)", "")) == ["BMN201"]
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "codes"),
+    [
+        ("loss = F.mse_loss(x, y, reduction='none')", []),
+        ("loss = model(x, y)", []),
+        ("loss = F.l1_loss(x, y, reduction='sum')", ["BMN303"]),
+    ],
+)
+def test_a_mean_of_one_number_may_be_there_for_the_other_way(otherwise: str, codes: list[str]) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def loss(model, x, y, flag):
+        if flag:
+            loss = F.mse_loss(x, y, reduction="sum")
+        else:
+            {otherwise}
+        return loss.mean()
+    """
+    assert sorted(set(_all_codes(source))) == codes
+
+
+def test_what_another_module_makes_is_not_what_its_name_says(tmp_path: Path) -> None:
+    (tmp_path / "pairs.py").write_text("import torch\n\ndef kernel(x):\n    return torch.exp(-x)\n")
+    source = textwrap.dedent("""
+    import torch
+    from pairs import kernel
+
+    def loss(a, b):
+        q1, q2 = kernel(a), kernel(b)
+        return -(q1 * torch.log(q2 + 1e-12)).mean()
+    """)
+    for module, codes in (("pairs", []), ("elsewhere", ["BMN102"])):
+        (tmp_path / "loss.py").write_text(source.replace("from pairs", f"from {module}"))
+        (result,) = batchmean.check_files(tmp_path / "loss.py")
+        assert [finding.code for finding in result.findings] == codes

@@ -44,6 +44,10 @@ def _found(statement: str) -> list[tuple[str, str]]:
         "return x.permute(0, *more).sum(1).mean()",
         "return F.kl_div(x, x.exp(), *more)",
         "return F.kl_div(*more)",
+        'return F.kl_div(x, x.exp(), **{"log_target": False, **size})',
+        'return F.kl_div(x, x.exp(), **{"reduction": "mean", **size})',
+        "return F.kl_div(x, x.exp(), **dict(log_target=False, **size))",
+        "return F.kl_div(x, x.exp(), **dict(size, log_target=False))",
     ],
 )
 def test_what_is_not_counted_decides_nothing(statement: str) -> None:
@@ -68,3 +72,8 @@ def test_a_row_of_all_elements_is_not_one_example() -> None:
     """Their sum is not divided by the examples: the message asks for the sum over the classes."""
     [(code, message)] = _found("return x.view(-1).mean()")
     assert code == "BMN102" and message.endswith("use .sum(dim=-1).mean()")
+
+
+@pytest.mark.parametrize("told", ['{**{"log_target": False}, "reduction": "mean"}', "dict(log_target=False)"])
+def test_a_dictionary_whose_keys_are_all_known_is_known(told: str) -> None:
+    assert [code for code, _ in _found(f"return F.kl_div(-x, x.exp(), **{told})")] == ["BMN103"]

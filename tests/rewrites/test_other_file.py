@@ -14,7 +14,6 @@ from benchmarks.rewrites.programs import Program, Scope, programs
 
 ELSEWHERE = {
     "on_numpy/perplexities.py::perplexity_through_a_helper": "its loss is reported in the other file, so here is none",
-    "on_torch/criteria_held_elsewhere.py::of_a_factory": "a function that makes a criterion is not followed",
 }
 """Findings that go."""
 

@@ -105,7 +105,7 @@ def test_closed_streams(write: Write, tmp_path: Path, command: str, code: int, c
         "--version",
         "rules",
         "explain --output-format json BMN1",
-        "demo --quick",
+        pytest.param("demo --quick", marks=pytest.mark.heavy),
         "demo --help",
     ],
 )

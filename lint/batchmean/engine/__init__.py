@@ -18,6 +18,16 @@ unknown, what is counted from the left and what is counted from the right may be
 said. Equalities of axes and what is learned of a rank hold for the whole function, before and after the line
 that shows them: this is the only thing that is insensitive to the order of statements.
 
+Memory. An array has as many names as it was given, and so have its views, lists and dictionaries (`Tensor.storage`,
+`machine.memory`): what is changed in place under one of them is unknown under all the others. What a call changes
+beside what it gives (its arguments, attributes of its object, names around it) is read off the syntax
+(`selection.changes`) and unknown behind the call, as far as it was not followed there. A name that some function sets
+by `global`, an attribute that a class or an heir sets, a hook that an heir replaces is unknown wherever it is read;
+of a number that the code gives to something of the same name nothing is known but that it may be that one
+(`Atom.numbers`), and what may be the class count puts a loss right as far as anybody knows. What is added up in
+each round of a loop is added up as often as it goes round (`machine.rounds`). Functions that are decorated, handed
+on or extended by an heir are read through what is made of them first.
+
 Decisions. What a test asks about is its subject (`domain.paths`): two tests of the same value are one decision
 wherever they stand, and cases that exclude each other never meet in one expression or one account.
 

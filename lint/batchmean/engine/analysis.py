@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 from batchmean.engine import bounds
 from batchmean.engine.context import OutOfWork, TooDeep
 from batchmean.engine.domain.keys import own_keys
-from batchmean.engine.domain.tensors import Reduction, altered
+from batchmean.engine.domain.tensors import Reduction, Tensor, altered
 from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.events import Miscount
-from batchmean.engine.factors import is_right
+from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import calls
+from batchmean.engine.machine.decorators import functions_around
+from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.interpreter import Interpreter
+from batchmean.engine.machine.objects import blank_instance
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.imports import names_of
 from batchmean.engine.selection.relevance import Relevance
@@ -133,38 +135,81 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     def run(function: FunctionValue) -> None:
         done.add(id(function))
         owner = function.owner
+        decorated = ledger.decorated.get(id(function))
+        if isinstance(decorated, Tensor) or (decorated is not None and function.node in interpreter.entered):
+            return  # nobody else calls it as it stands
         with _all_or_nothing(interpreter):
             if owner is not None and not _is_static(function.node):
                 instance = instances.get(owner.node)
                 if instance is None:
-                    instance = calls.blank_instance(interpreter, owner)
+                    instance = blank_instance(interpreter, owner)
                     instances[owner.node] = instance
                 if owner.scope.names.get("__init__") is function:
                     return  # it has made the instance
                 function = altered(function, receiver=instance)
-            interpreter.run_function(function)
+            if decorated is None and is_closure(function) and not isinstance(function.node, ast.Lambda):
+                decorated = function
+            if isinstance(decorated, FunctionValue | InstanceValue):
+                receiver = function.receiver
+                interpreter.run_decorated(
+                    function, decorated, receiver if isinstance(receiver, InstanceValue) else None
+                )
+            else:
+                interpreter.run_function(function)
 
-    # Callers first, so that a helper is seen with the values it is really called with.
-    for is_root in (True, False):
+    def run_all(is_due: Callable[[FunctionValue], bool]) -> None:
         position = 0
         while position < len(ledger.defined):
             function = ledger.defined[position]
             position += 1
             node = function.node
-            if id(function) in done or node in interpreter.entered or isinstance(node, ast.Lambda):
-                continue
-            if node not in wanted or (is_root and node.name in wanted.called and node.name != "forward"):
-                continue
-            run(function)
-    for function in list(ledger.defined):
-        if isinstance(function.node, ast.Lambda) and function.node not in interpreter.entered:
+            if id(function) not in done and node not in interpreter.entered and is_due(function):
+                run(function)
+
+    def is_wanted(function: FunctionValue) -> bool:
+        return function.node in wanted and not isinstance(function.node, ast.Lambda)
+
+    def is_root(function: FunctionValue) -> bool:
+        name = getattr(function.node, "name", "")
+        is_called = name in wanted.called and name != "forward"
+        is_given = function.node in ledger.handed or id(function) in ledger.decorated
+        return is_wanted(function) and not (is_called or is_given or is_extended(function))
+
+    def is_extended(function: FunctionValue) -> bool:
+        owner, name = function.owner, getattr(function.node, "name", "")
+        return owner is not None and gives_another(interpreter, owner, name)
+
+    def is_awaited(function: FunctionValue) -> bool:
+        """Is it called, or handed on, by another one that is still to be run?"""
+        name = getattr(function.node, "name", "")
+        waiting = {
+            f.node for f in ledger.defined if id(f) not in done and f.node not in interpreter.entered
+        } - {function.node}
+        return any(name in calls for node, calls in wanted.calls.items() if node in waiting)
+
+    def is_closure(function: FunctionValue) -> bool:
+        """Is it a lambda, or a function that another one makes around a loss that it was given?"""
+        if isinstance(function.node, ast.Lambda):
+            return True
+        return any(one.node in wanted for one in functions_around(function))
+
+    # Callers first, so that a helper is seen with the values it is really called with.
+    for value in list(interpreter.module.names.values()):
+        if isinstance(value, InstanceValue):
             with _all_or_nothing(interpreter):
-                interpreter.run_function(function)
+                interpreter.run_object(value, wanted)
+    run_all(is_root)
+    run_all(lambda function: id(function) in ledger.decorated and is_wanted(function))
+    run_all(is_closure)
+    run_all(lambda function: is_wanted(function) and not (is_extended(function) or is_awaited(function)))
+    run_all(lambda function: is_wanted(function) and not is_extended(function))
+    run_all(is_wanted)
+    run_all(is_closure)
     # A helper's other branches, which no caller in this module asks for: others may.
     known, first = frozenset(ledger.seen), len(ledger.accounts)
     before = ledger.final()
     put_right: dict[ast.AST, set[ast.AST]] = {}
-    for reduction in filter(is_right, before):
+    for reduction in filter(may_be_right, before):
         for step in reduction.steps:
             put_right.setdefault(step.node, set()).add(reduction.steps[-1].node)
     entered = [f for f in ledger.defined if id(f) not in done and f.node in interpreter.entered]

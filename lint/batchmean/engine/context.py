@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from typing import Final, Literal
 
 from batchmean.engine import bounds
@@ -30,6 +30,7 @@ from batchmean.engine.domain.tensors import (
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     Alternatives,
+    BuiltinValue,
     Case,
     Condition,
     Const,
@@ -42,6 +43,7 @@ from batchmean.engine.domain.values import (
     Value,
     tensors_in,
 )
+from batchmean.engine.evidence.code import numbers_given
 from batchmean.engine.factors import placed
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.recognise.integrands import recognise
@@ -84,6 +86,8 @@ class Context(ABC):
         self.module = Scope()
         self.scope = self.module
         """The names in sight."""
+        self.callers: list[Scope] = []
+        """The names in sight where the calls stand that are being followed."""
         self.stack: tuple[ast.AST, ...] = ()
         """The calls that are being followed, outermost first."""
         self.path: Path = ()
@@ -99,7 +103,11 @@ class Context(ABC):
         self.allow(sum(map(len, lines)))
         self.items: dict[int, Shape] = {}
         """The shapes of what is taken out of tuples, dictionaries and objects, by its key: the same each time."""
+        self.rounds: list[frozenset[int]] = []
+        """How often the loops may go round that stand around a statement, in the function that is read."""
         self._serial = 0
+        self.module_lines = lines
+        self._numbers: Mapping[str, Set[int]] | None = None
         self._reducing: set[ast.AST | None] = set()
         self._packages: tuple[int, Set[str]] = 0, frozenset()
 
@@ -164,11 +172,31 @@ class Context(ABC):
     def opaque(self, names: tuple[str, ...] = (), *, shape: Shape | None = None) -> Tensor:
         """Something new that nothing is known of."""
         own = shape or Shape()
-        return from_atom(atom_of(("opaque", self.fresh()), names=names, shape=own), own)
+        numbers = self.numbers_given(names)
+        return from_atom(atom_of(("opaque", self.fresh()), names=names, shape=own, numbers=numbers), own)
 
-    def unknown_of(self, args: Iterable[Value], names: tuple[str, ...] = ()) -> Tensor:
-        """What an unknown function makes of its arguments."""
+    def anything(self, shape: Shape | None = None) -> Tensor:
+        """What was changed where that is not followed: it may be any number."""
+        own = shape or Shape()
+        atom = atom_of(("opaque", self.fresh()), kind="computed", shape=own, is_anything=True)
+        return from_atom(atom, own)
+
+    def numbers_given(self, names: Iterable[str]) -> frozenset[int]:
+        """The whole numbers above 2 that the code gives to something of one of these names, an attribute say."""
+        if not names:
+            return frozenset()
+        if self._numbers is None:
+            self._numbers = numbers_given(self.module_lines)
+        return frozenset().union(*(self._numbers.get(name, ()) for name in names))
+
+    def unknown_of(
+        self, args: Iterable[Value], names: tuple[str, ...] = (), beside: Iterable[Value] = ()
+    ) -> Tensor:
+        """What an unknown function makes of its arguments, and of what is given `beside` them: keywords, an object."""
+        args = tuple(args)
         result = self.opaque(names)
+        if any(map(algebra.may_hold_a_count, tensors_in((*args, *beside), MAX_DEPTH))):
+            result = map_atoms(result, lambda atom: altered(atom, is_of_counts=True))
         shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
         if shapes:
             self.ledger.given[result.atoms()[0].key] = shapes[:MAX_ITEMS]
@@ -182,7 +210,8 @@ class Context(ABC):
     def shown_opaque(self, *key: Hashable, names: tuple[str, ...] = (), shape: Shape | None = None) -> Tensor:
         """Something unknown that is the same whenever `key` is."""
         own = shape or Shape()
-        return from_atom(atom_of((*key,), names=names, shape=own), own)
+        numbers = self.numbers_given(names)
+        return from_atom(atom_of((*key,), names=names, shape=own, numbers=numbers), own)
 
     def as_tensor(self, value: Value) -> Tensor:
         """Any value as a tensor; what is not a number or an array becomes opaque."""
@@ -200,9 +229,15 @@ class Context(ABC):
             return self.unsure([value])
         if isinstance(value, Condition):
             return self.computed()
+        if isinstance(value, BuiltinValue):
+            return self.opaque((value.name,))  # `cfg.scale` is no method, if it is multiplied
         if isinstance(value, TupleValue):
             # Numbers that are written out: what they mean is not a matter of a name.
-            return self.computed(_shape_of_display(value))
+            shape = _shape_of_display(value)
+            first = value.items[0] if value.items else None
+            if isinstance(first, Const) and all(item == first for item in value.items):
+                return altered(self.as_tensor(first), shape=shape)
+            return self.computed(shape)
         return self.opaque()
 
     def formed(self, result: Tensor, *operands: Tensor) -> Tensor:

@@ -126,7 +126,7 @@ def _is_plain(account: Reduction, exponents: _Exponents) -> bool:
     if integrand.symbol == "D" and _is_bits(account.coefficient):
         return False  # bits per dimension: the unit is declared
     size = integrand.support.size
-    if size and size > 2 and account.coefficient is not None and abs(account.coefficient) >= size:
+    if size and size >= 2 and account.coefficient is not None and abs(account.coefficient) >= size:
         times = abs(account.coefficient) / size
         if abs(times - round(times)) < 1e-9:
             if round(times) != 1:
@@ -188,7 +188,7 @@ class _Exponents:
                 elif (axis := self._measured_by(atom)) is not None:
                     if not self._count_axis(axis, exponent):
                         return False
-                elif exponent > 0 and may_be_a_size(atom, exponent):
+                elif exponent > 0 and (may_be_a_size(atom, exponent) or may_be_length(atom, account)):
                     return False
                 elif exponent < 0:
                     self.is_over_something = True  # which may be any count
@@ -359,6 +359,21 @@ def _is_bits(coefficient: float | None) -> bool:
 def is_class_loss(reduction: Reduction) -> bool:
     """Is it a library's loss that sums over the classes itself?"""
     return bool(reduction.integrand.library) and reduction.integrand.kind == "cross-entropy"
+
+
+def may_be_right(reduction: Reduction) -> bool:
+    """Is it right, or multiplied by what may be the class count? Of two wrong counts one may have been put right."""
+    factor = factor_of(reduction)
+    if is_right(reduction) or (factor is not None and factor.support == 0 and reduction.scale):
+        return True
+    numbers = (atom for atom, power in reduction.scale if power > 0 and atom.role is Role.OPAQUE)
+    return any(may_be_a_size(atom) or may_be_length(atom, reduction) for atom in numbers)
+
+
+def may_be_length(number: Atom, reduction: Reduction) -> bool:
+    """Does the code give a number that is the class count, or a multiple of it, to something of this name?"""
+    size = reduction.integrand.support.size
+    return size is not None and size > 1 and any(n % size == 0 for n in number.numbers)
 
 
 def is_right(reduction: Reduction) -> bool:

@@ -36,6 +36,10 @@ class Ledger:
     """Statements that divide, and what they give, which nothing takes."""
     defined: list[FunctionValue] = field(default_factory=list)
     """Every function of the module that was met."""
+    decorated: dict[int, Value] = field(default_factory=dict)
+    """What decorators made of functions, by the identity of these, where it is something else."""
+    handed: set[ast.AST] = field(default_factory=set)
+    """The functions that the module's own decorators were given."""
     origins: dict[ast.AST, ast.expr] = field(default_factory=dict)
     """What was assigned to a name, by the node of the name."""
     seen: set[ast.AST] = field(default_factory=set)

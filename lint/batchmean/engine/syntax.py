@@ -41,9 +41,30 @@ def spelled_out(node: ast.AST) -> str:
         return f"{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
 
 
-def written_to(node: ast.Call) -> ast.Name | None:
+def written_to(node: ast.Call) -> ast.expr | None:
     """The array that `np.multiply(x, m, out=x)` writes to."""
-    return next((k.value for k in node.keywords if k.arg == "out" and isinstance(k.value, ast.Name)), None)
+    return next(
+        (k.value for k in node.keywords if k.arg == "out" and not isinstance(k.value, ast.Constant)), None
+    )
+
+
+def root_of(node: ast.AST) -> str:
+    """The name that an expression takes its array from, `x` of `x.view(-1)[0]`; of `self` the attribute, `self.x`."""
+    inner: ast.AST | None = node
+    attribute = ""
+    while inner is not None:
+        if isinstance(inner, ast.Attribute):
+            attribute = inner.attr
+            inner = inner.value
+        elif isinstance(inner, ast.Subscript | ast.Starred):
+            attribute, inner = "", inner.value
+        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+            attribute, inner = "", inner.func.value
+        elif isinstance(inner, ast.Name):
+            return f"self.{attribute}" if inner.id == "self" and attribute else inner.id
+        else:
+            return ""
+    return ""
 
 
 def added_to(node: ast.stmt) -> tuple[str, type[ast.operator], ast.expr] | None:

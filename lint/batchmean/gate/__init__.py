@@ -221,6 +221,8 @@ def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
         return True
     if (exponentiates or "entropy()" in text) and "mean" in text and words.SUMMING.are_in(text):
         return True
+    if text.count("log_prob(") > 1 and "Normal(" in text and "mean" in text:
+        return True
     if "Categorical" in text and ".logits" in text:
         return True
     if "ross" in text and words.UNREDUCED.are_in(text):
@@ -244,11 +246,19 @@ def asks_for_loops(text: str, is_wanted: bool) -> bool:
 
 
 def holds_a_loss(text: str) -> bool:
-    """Does the text name a divergence, a logarithm of arrays or a library loss, not only a part of one?"""
-    if words.LIBRARY_LOSSES.are_in(text) or "entropy(" in text:
+    """Does the text name a divergence, a logarithm of arrays or a library loss, not only a part of one?
+
+    Or the exponential and the squares of a Gaussian's divergence?
+    """
+    if words.LIBRARY_LOSSES.are_in(text) or "entropy(" in text or _is_of_gaussians(text):
         return True
     lines = _Lines(text)
     return any(lines.may_be_of_arrays(at) for at in words.DIVERGENCES.places_in(text))
+
+
+def _is_of_gaussians(text: str) -> bool:
+    is_squared = words.SQUARES.are_in(text) or _ITSELF.search(text) is not None
+    return is_squared and words.EXPONENTIALS.are_in(text) and _SPREAD.search(text) is not None
 
 
 def reduces(text: str) -> bool:
@@ -259,6 +269,21 @@ def reduces(text: str) -> bool:
 def may_average_what_is_given(text: str) -> bool:
     """Could the text average a loss that another module of its project gives?"""
     return speaks_of_losses(text) and reduces(text)
+
+
+def may_use_what_is_given(text: str) -> bool:
+    """Could the text average, or be averaged by, what another module of its project gives?"""
+    return speaks_of_losses(text) and (reduces(text) or words.OF_CRITERIA.are_in(text))
+
+
+def may_hand_to_a_criterion(text: str) -> bool:
+    """Could the text hand log-probabilities to a criterion that another module of its project makes?"""
+    return words.OF_CRITERIA.are_in(text) and speaks_of_losses(text)
+
+
+def makes_divergences(text: str) -> bool:
+    """Does the text name criteria that are divergences?"""
+    return words.DIVERGENCE_CRITERIA.are_in(text)
 
 
 def makes_means(text: str) -> bool:

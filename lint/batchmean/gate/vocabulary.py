@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from batchmean.effects import Effect, names
+from batchmean.effects import Effect, names, spellings
 from batchmean.gate.words import Words
 
 SUBJECTS: Final = Words(
@@ -60,6 +60,11 @@ DIVERGENCES: Final = Words(
     names=names(Effect.TAKES_LOGARITHM),
 )
 """A logarithm, or a divergence that holds one."""
+
+OF_CRITERIA: Final = Words(names=spellings("log_softmax"), patterns=(r"\.(?i:\w{0,20}kl\w{0,20})\(",))
+"""What a KL criterion is given, and what people call one."""
+DIVERGENCE_CRITERIA: Final = Words(names=spellings("kl_div_module"))
+"""What is given log-probabilities, and takes the mean of their divergence itself."""
 
 EXPONENTIALS: Final = Words(names=names(Effect.EXPONENTIATES))
 
@@ -176,6 +181,7 @@ GIVING_FIGURES: Final = Words(
 """What gives a number for a batch."""
 
 TOTALS: Final = Words(
-    COUNTS, ("enumerate(", "range(", "+= 1", "+=1", "+ 1", "+1", "num_graphs", "batch_size")
+    COUNTS,
+    ("enumerate(", "range(", "+= 1", "+=1", "+ 1", "+1", "num_graphs", "batch_size", "_size[", "_sizes["),
 )
 """What counts batches or examples."""

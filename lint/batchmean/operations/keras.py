@@ -101,6 +101,7 @@ _OPS = {
     "nan_to_num": "identity(x)",
     "stop_gradient": "identity(x|variable)",
     "zeros": "zeros(*shape)",
+    "full": "full(shape, value|fill_value)",
     "full_like": "filled_like(x, value|fill_value)",
     "eye": "eye(n|N, m|M)",
     "identity": "eye(n)",

@@ -30,6 +30,7 @@ FRAMEWORK = Framework(
         "mlx.core.sigmoid": "sigmoid(x|a)",
         "mlx.core.flatten": "flatten(x|a, start|start_axis, end|end_axis)",
         "mlx.core.split": "split(x|a, sections|indices_or_sections, axis)",
+        "mlx.core.full": "full(shape, value|vals)",
         "mlx.core.full_like": "filled_like(x|a, value|vals)",
         "mlx.core.stop_gradient": "identity(x|a)",
         "mlx.core.compile": "same_function(x|fun)",

@@ -113,6 +113,7 @@ FRAMEWORK = Framework(
         "numpy.eye": "eye(n|N, m|M)",
         "numpy.identity": "eye(n)",
         "numpy.zeros": "zeros(*shape)",
+        "numpy.full": "full(shape, value|fill_value)",
         "numpy.ones": "ones(*shape)",
         "numpy.zeros_like": "zeros_like(x|a)",
         "numpy.ones_like": "filled_like(x|a)",

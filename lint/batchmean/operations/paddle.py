@@ -84,6 +84,7 @@ _NAMED = {
     "zeros": "zeros(*shape)",
     "zeros_like": "zeros_like(x|input)",
     "ones_like": "filled_like(x|input)",
+    "full": "full(shape, value|fill_value)",
     "full_like": "filled_like(x|input, value|fill_value)",
     "eye": "eye(n|num_rows, m|num_columns)",
     "arange": "arange(start, stop|end)",

@@ -11,6 +11,7 @@ _NAMED = {
     "eye": "eye(n, m)",
     "arange": "arange(start, stop)",
     "zeros": "zeros(*shape)",
+    "full": "full(shape, value|fill_value)",
     "full_like": "filled_like(x|self, value|fill_value)",
     "zeros_like": "zeros_like(x|self)",
     "ones_like": "filled_like(x|self)",

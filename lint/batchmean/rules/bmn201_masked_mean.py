@@ -49,7 +49,7 @@ class MaskedMean(MiscountRule):
     precedence = 90
     name = "masked-mean"
     law = "padding"
-    first_contact = (45, 67)
+    first_contact = (46, 69)
     preview = True
     kind = "masked mean"
     summary = "a masked loss averaged over the masked positions too"
@@ -75,7 +75,9 @@ def frame_loss(prediction, target, attention_mask):
         right = {
             id(account.origin) for account, counts in counted if counts is False and not account.is_reported
         }
-        for account in docket.open():
+        # Of a mask that is shown the finding about the classes tells, too, in its factor.
+        beside = [a for a in docket.divided_by_support if a.mask is not None and not a.mask.shown]
+        for account in (*docket.open(), *beside):
             if counts_masked(account) and id(account.origin) not in right:
                 docket.settle(account)
                 if not _is_only_compared(account) and not _is_another_kind(docket.ledger, account):

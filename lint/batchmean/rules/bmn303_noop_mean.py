@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from batchmean.engine.domain.accounts import may_count, report_node
 from batchmean.engine.domain.paths import excludes
-from batchmean.engine.domain.tensors import Place, Reduction, altered
+from batchmean.engine.domain.tensors import Place, Reduction, Step, altered
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import factor_of
 from batchmean.engine.ledger import Ledger
+from batchmean.nodes import nodes
 from batchmean.rules.base import MiscountRule
 from batchmean.rules.docket import Docket, is_added_up, is_after_a_loop, is_of_rounds
 
@@ -33,7 +35,7 @@ class NoopMean(MiscountRule):
     precedence = 130
     name = "noop-mean"
     law = "duplication"
-    first_contact = (11, 14)
+    first_contact = (11, 15)
     preview = True
     kind = "noop mean"
     no_fix = "the code does not show which axes were to be averaged: sum over the others, then take the mean"
@@ -99,6 +101,8 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
         return None
     if is_after_a_loop(summed, step):
         return None  # a total over its rounds, beside which others may stand
+    if _averages_an_array(ledger, step) and not _is_asked_for(ledger, step, summed):
+        return None  # taken whichever way was
     places = (
         *reduction.integrand.evidence,
         Place(summed.node, "this sums everything"),
@@ -112,3 +116,22 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
     shown = integrand.proved and (not integrand.symbol or integrand.shape.is_left(integrand.support))
     node = report_node(reduction, step)
     return Miscount(node, "noop mean", places, shown, powers if is_known else None, reduction)
+
+
+def _averages_an_array(ledger: Ledger, step: Step) -> bool:
+    """Is what is averaged here an array on another way to this line? Then the mean is there for that one."""
+    if (step.node, step.stack) in ledger.other_reduced:
+        return True
+    steps = (other for account in ledger.accounts for other in account.steps if other.node is step.node)
+    return any(s.how == "mean" and not s.of_scalar and s.stack == step.stack for s in steps)
+
+
+def _is_asked_for(ledger: Ledger, step: Step, summed: Step) -> bool:
+    """Does the mean stand under a test of its own, as under `if average:`?"""
+    return any(
+        isinstance(test, ast.If | ast.IfExp)
+        and step.node in (inside := list(nodes(test)))
+        and summed.node not in inside
+        for function in ledger.defined
+        for test in nodes(function.node)
+    )

@@ -31,7 +31,12 @@ class Docket:
         """What the rules before have found."""
         # What only a rule on trial reports makes no other finding.
         told = {event.step.node for event in self.support if not event.step.per_batch}
-        self._open = [a for a in self.accounts if not any(step.node in told for step in a.steps)]
+        self.divided_by_support: list[Reduction] = []
+        """Those that are divided by their support: what else they are divided by may be wrong, too."""
+        self._open: list[Reduction] = []
+        for account in self.accounts:
+            is_told = any(step.node in told for step in account.steps)
+            (self.divided_by_support if is_told else self._open).append(account)
         self._settled: set[int] = set()
         self._entered: set[int] = set()
 

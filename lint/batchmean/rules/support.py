@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from batchmean.engine.domain.accounts import report_node
+from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.counting import counts_masked
 from batchmean.engine.domain.paths import excludes
 from batchmean.engine.domain.tensors import Place, Reduction, Role, Stack, Step
@@ -137,7 +138,8 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             if _is_weight_of_a_term(ledger, reduction, step):
                 continue
             spells_dim = _spells_dim(imported, of_torch, step.node)
-            wrong.append(SupportEvent(report_node(reduction, step), reduction, factor, step, spells_dim))
+            node = report_node(reduction, _first_of_two(reduction, step))
+            wrong.append(SupportEvent(node, reduction, factor, step, spells_dim))
     silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
     known = {id(event.reduction) for event in too_large}
@@ -234,6 +236,18 @@ def _blamed(reduction: Reduction) -> Step:
         return next(s for s in reduction.steps if s.per_batch)
     scales = [s for s in reduction.steps if s.how == "scale"]
     return scales[-1] if scales else reduction.steps[-1]
+
+
+def _first_of_two(reduction: Reduction, step: Step) -> Step:
+    """Of `mean(dim=1)` and the mean over what is left, the first, which in (B, D) is the one over the support."""
+    if not step.whole or reduction.integrand.symbol != "D":
+        return step
+    support = reduction.integrand.support
+    for earlier in reduction.steps[: reduction.steps.index(step)]:
+        if earlier.how == "mean" and len(earlier.positions) == 1 and earlier.shape is not None:
+            if earlier.shape.covers(AxesSpec.at(*earlier.positions), support) is not False:
+                return earlier
+    return step
 
 
 def _is_of_a_critic(reduction: Reduction) -> bool:

@@ -133,8 +133,10 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
 
     `shape` is that of the array that carries the account.
     """
-    if len(by.terms) != 1 or by.reductions:
+    if by.reductions:
         return account
+    if len(by.terms) != 1:  # `(V - 1) * loss`
+        return account.withdrawn() if any(atom.role is Role.COUNT for atom in by.atoms()) else account
     term = by.terms[0]
     if (average := _as_mean(account, term)) is not None:
         mean, length = average
@@ -297,6 +299,8 @@ def may_be_a_size(atom: Atom, power: float = 1) -> bool:
 
     Used to silence only.
     """
+    if atom.is_anything or atom.is_of_counts:
+        return power > 0
     if is_class_count_name(atom.names):
         return True
     return atom.is_whole and power == 1 and not is_part_name(atom.names)

@@ -75,7 +75,7 @@ NUMBERS: Final = (Role.COUNT, Role.VALID)
 def may_hold_a_count(*tensors: Tensor) -> bool:
     """Is the length of an axis in it, or what may be the number of classes?"""
     return any(
-        atom.role in NUMBERS or atom.given_up == 2 or is_class_count_name(atom.names)
+        atom.role in NUMBERS or atom.given_up == 2 or atom.is_of_counts or is_class_count_name(atom.names)
         for tensor in tensors
         for atom in tensor.atoms()
     )
@@ -109,7 +109,8 @@ def add(a: Tensor, b: Tensor) -> Tensor:
         # After a term without one of its kind what is done to the sum is done to both.
         among_its_kind = None if is_negligible(a) or is_negligible(b) else mine & theirs
         reductions = tuple(
-            _beside(_mixed(r, among_its_kind), binary, "element mean" in kinds or binary) for r in reductions
+            _beside(_mixed(r, among_its_kind), binary, "element mean" in kinds or binary)
+            for r in (_with_itself(r, a, b) for r in reductions)
         )
     if (others := _other_positions(a, b) or _other_positions(b, a)) is not None:
         return others
@@ -141,6 +142,18 @@ def _less_the_valid(all_of_them: Tensor, minus_valid: Tensor) -> Tensor | None:
         return None
     is_all = whole.shape is not None and whole.shape.is_flat(valid.shape)
     return masks.count_of_others(valid) if is_all else None
+
+
+def _with_itself(reduction: Reduction, a: Tensor, b: Tensor) -> Reduction:
+    """`loss + 9 * loss`: an account of a loss that is added to itself."""
+    if not reduction.integrand.symbol:
+        return reduction
+    sides = [[r for r in side.reductions if r.integrand.key == reduction.integrand.key] for side in (a, b)]
+    if not all(sides):
+        return reduction
+    numbers = [side[0].coefficient for side in sides]
+    both = None if None in numbers else numbers[0] + numbers[1]  # type: ignore[operator]
+    return altered(reduction, coefficient=both, parent=reduction)
 
 
 def _mixed(reduction: Reduction, symbols: Set[str] | None) -> Reduction:
@@ -180,7 +193,7 @@ def negate(a: Tensor) -> Tensor:
 def scale(a: Tensor, factor: float | None) -> Tensor:
     """A number times a; None is a number that is not shown."""
     terms = tuple(Term(_times(t.coefficient, factor), t.factors) for t in a.terms) if factor != 0 else ()
-    return altered(a, terms=terms)
+    return Tensor(terms, a.shape, a.reductions, a.stack, a.pairs)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:

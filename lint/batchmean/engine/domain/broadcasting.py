@@ -44,6 +44,8 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
         return a.shape if ranks[0] > ranks[1] else b.shape  # type: ignore[operator]
     for vector, other in ((a, b), (b, a)):
         if other.shape.rank is None and _is_a_row(vector):
+            if _lies_over_classes(vector, other):
+                return other.shape
             return Shape(back=vector.shape.leading(1))  # of a matrix, too: its rank is not that of a vector
     if plays_a_role(a) and plays_a_role(b):
         a.shape.unite(b.shape)
@@ -51,6 +53,17 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     return (
         max(a.shape, b.shape, key=lambda s: (len(s.shown), s.rank or 0)) if not plays_a_role(a) else a.shape
     )
+
+
+def _lies_over_classes(row: Tensor, other: Tensor) -> bool:
+    """Is it a number for each class, such as the weights of these? Then its axis is that of the classes."""
+    mine, theirs = row.shape.axis(0), other.shape.axis(-1)
+    if mine is None or theirs is None or 1 in (mine.size, theirs.size) or not plays_a_role(other):
+        return False
+    if not any(atom.axis is not None and atom.axis.is_same(theirs) for atom in other.atoms()):
+        return False
+    mine.unite(theirs)
+    return True
 
 
 def _is_a_row(tensor: Tensor) -> bool:

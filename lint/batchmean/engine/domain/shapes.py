@@ -134,7 +134,7 @@ class Shape(Ends):
         if there is False:
             return False
         if spec.kind == "all":
-            return there
+            return there if there is not None else self.original.has(axis)
         if spec.kind == "unknown":
             return None
         for position in self._expand(spec):
@@ -215,7 +215,8 @@ class Shape(Ends):
             gone = {p % rank for p in self._expand(spec) if -rank <= p < rank} if rank else set()
             if keepdims:
                 return Shape.of([Axis(1) if i in gone else a for i, a in enumerate(shape._front)])
-            return Shape.of([a for i, a in enumerate(shape._front) if i not in gone])
+            kept = [a for i, a in enumerate(shape._front) if i not in gone]
+            return Shape(kept, rank=len(kept), unsure=shape._unsure)
         if spec.kind == "all":
             return Shape(front=[Axis(1)], back=[Axis(1)])
         if spec.kind == "tail" and not keepdims:

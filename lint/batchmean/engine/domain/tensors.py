@@ -12,8 +12,9 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from itertools import count
 from operator import attrgetter
 from typing import Concatenate, Final, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
@@ -76,7 +77,7 @@ D = TypeVar("D")
 
 @lru_cache(maxsize=64)
 def _fields_of(kind: type) -> Callable[[object], tuple[object, ...]]:
-    names = tuple(field.name for field in fields(kind))
+    names = tuple(one.name for one in fields(kind))
     return attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
 
@@ -137,8 +138,14 @@ class Atom:
     """Is it one column of an array, `x[:, 0]`?"""
     is_whole: bool = False
     """Is it a parameter whose default is a whole number above 1, such as a class count has?"""
+    numbers: frozenset[int] = frozenset()
+    """Whole numbers above 2 that it may be: those that the code gives to something of its name."""
+    is_anything: bool = False
+    """Was it changed where that is not followed? Then it may be any number."""
     given_up: GivenUp = 0
     """Does it stand for more than is kept apart?"""
+    is_of_counts: bool = False
+    """Was it made of the length of an axis, or of the number of classes, by what is not followed?"""
     drops: Labels | None = None
     """For a MASK made of labels: those at which it is 0, or 1 if it is true at the padding."""
 
@@ -376,6 +383,8 @@ class Tensor:
     """The calls in which it became an integrand, outermost first."""
     pairs: Integrand | None = None
     """For a difference of (B,) and (B, 1): the pairs that a square of it is over."""
+    storage: int = field(default_factory=count(1).__next__, compare=False)
+    """Its memory: an array has that of another under other names, and as a view of it."""
 
     @property
     def key(self) -> int:

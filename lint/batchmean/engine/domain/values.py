@@ -133,6 +133,8 @@ class InstanceValue:
     """An object of a class of this module; the machine keeps its attributes, what its `__init__` sets to begin with."""
 
     cls: ClassValue
+    is_any: bool = False
+    """Does it stand for every object of the class, those of its heirs among them?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,7 @@ def named(value: Value, name: str, node: ast.AST | None = None) -> Value:
         if atom is not None and nameable and name not in atom.names and len(atom.names) < 4:
             place = atom.place or (Place(node, name) if node is not None else None)
             hinted = altered(atom, names=(*atom.names, name), place=place)
-            return from_atom(hinted, value.shape, value.stack)
+            return altered(value, terms=from_atom(hinted, value.shape).terms)
     return value
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
-from batchmean.engine.epochs.spelling import ITEMS, RANKS, STEPS, divisor_name
+from batchmean.engine.epochs.spelling import BATCHES, ITEMS, RANKS, STEPS, divisor_name
 from batchmean.engine.epochs.values import (
     Batch,
     Count,
@@ -397,7 +397,9 @@ class Arithmetic:
             if not loop.may_count:
                 return None
             if by.key in loop.examples:
-                return "examples", loop.examples[by.key]
+                return "examples", loop.examples[by.key] and by.shown
+            if _is_beside(by, loop):
+                return "examples", False
             if loop.has_data and _share_a_name(by.name, loop.name):
                 return "examples", False
         if key and key in loop.rounds and not loop.breaks:
@@ -425,6 +427,15 @@ def counts_valid(value: Value) -> bool:
 def _is_of(loop: Loop | None, count: Count) -> bool:
     """Does it count the examples of a round of this loop?"""
     return loop is not None and (not count.loops or count.loops == (loop,))
+
+
+def _is_beside(count: Count, loop: Loop) -> bool:
+    """`sizes[phase]` or `len(datasets[phase])` beside a loop through `loaders[phase]`."""
+    if loop.has_batches is not None or not count.key.endswith("]") or BATCHES.search(count.name):
+        return False
+    index = count.key[count.key.index("[") :]
+    is_of_data = count.name == "sizes" or _STEM.search(count.name.lower()) is not None
+    return is_of_data and any(key.endswith(index) for key in loop.rounds)
 
 
 def _share_a_name(data: str, loader: str) -> bool:

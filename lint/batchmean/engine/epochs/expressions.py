@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Final
 
@@ -16,6 +16,7 @@ from batchmean.engine.epochs.values import (
     About,
     Batch,
     Count,
+    Each,
     Figure,
     Figures,
     Form,
@@ -35,13 +36,18 @@ from batchmean.engine.epochs.values import (
     Text,
     Unknown,
     Value,
+    are_lengths,
     key_of,
 )
 from batchmean.engine.evidence.names import is_coefficient_name
+from batchmean.nodes import nodes
 from batchmean.project import full_name
 
 _BATCH_SIZE: Final = re.compile(r"^(train_|val_|test_|eval_|mini_?)?(batch_?size|bs|bsz)$", re.I)
 _SIZES: Final = re.compile(r"^(data|dataset|data_?set)_?(size|len|length)s?$", re.I)
+_CHOICES: Final = (ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.Match, ast.Try, ast.Continue, ast.Break)
+_MOST_ITEMS: Final = 8
+"""A dictionary with more totals is not gone through one by one."""
 _KEPT: Final = frozenset("data real detach".split())
 
 
@@ -139,7 +145,7 @@ class Expressions(Rounds):
         raise NotImplementedError
 
     def _subscript(self, node: ast.Subscript) -> Value:
-        path = path_of(node)
+        path = self.path(node)
         stored = self.names.find(path) if path else None
         if stored is not None:
             return stored
@@ -150,11 +156,20 @@ class Expressions(Rounds):
             return base.items[int(index.value)]
         if isinstance(base, ShapeOf):
             return self.length_at(base, index)
+        if isinstance(base, Each):
+            return base.at(_text(node.slice))
         if isinstance(base, Table):
+            if (
+                _SIZES.search(last_name(node.value))
+                and isinstance(node.slice, ast.Name)
+                and are_lengths(base)
+            ):
+                return Count("length", f"{last_name(node.value)}[{_text(node.slice)}]", "sizes", shown=False)
             if isinstance(node.slice, ast.Constant):
                 missing = self.unknown() if base.zeros is None else Number(0.0, base.zeros)
                 return next((value for key, value in base.items if key == node.slice.value), missing)
-            return self.chosen(base)
+            found = self.chosen(base)
+            return Unknown(path, last_name(node.value)) if path and isinstance(found, Unknown) else found
         if isinstance(base, Batch):
             if loop is not None and loop is not base.loop and base.key and loop in self.loops:
                 loop.examples.setdefault(base.key, True)
@@ -168,7 +183,9 @@ class Expressions(Rounds):
             return base  # loss.data[0]
         if loop is not None and isinstance(base, Unknown):
             is_one = isinstance(index, Batch) and index.form == "item" and loop.has_batches is False
-            if not is_one:  # of a permutation, say, which is gone through by its examples
+            if isinstance(index, Count) and not index.key and not isinstance(node.slice, ast.Slice):
+                loop.rounds.add(base.key)  # `x[i]`: one for each round
+            elif not is_one:  # of a permutation, say, which is gone through by its examples
                 loop.examples.setdefault(base.key, True)
             return Batch(loop, "array", about=about_named(base.name))
         if loop is not None and isinstance(base, Run):
@@ -314,14 +331,62 @@ class Expressions(Rounds):
 
     def _dictionary_of_each(self, node: ast.DictComp) -> Value:
         """`{key: value.to(device) for key, value in batch.items()}` is the batch."""
-        over = node.generators[0].iter
+        generator = node.generators[0]
+        if len(node.generators) != 1:
+            return self.unknown()
+        if not generator.ifs and isinstance(generator.target, ast.Name) and isinstance(node.key, ast.Name):
+            if node.key.id == generator.target.id:
+                return self._one_for_each(node, generator.target.id)
+        over = generator.iter
         is_items = (
             isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and over.func.attr == "items"
         )
-        if len(node.generators) != 1 or not is_items:
+        if not is_items:
             return self.unknown()
+        if rounds := self.rounds_of(over, [node.value, *generator.ifs]):
+            outer, items = self.names, list[tuple[object, Value]]()
+            self.names = self.names_within(outer)
+            for key, item in rounds:
+                self.bind(generator.target, item)
+                items.append((key, self.evaluate(node.value)))
+            self.names = outer
+            return Table(tuple(items))
         batch = self.evaluate(over.func.value)  # type: ignore[attr-defined]
         return self._of_each(batch) if isinstance(batch, Batch) and batch.form == "item" else self.unknown()
+
+    def _one_for_each(self, node: ast.DictComp, name: str) -> Value:
+        """`{x: len(sets[x]) for x in phases}`."""
+        outer = self.names
+        self.names = self.names_within(outer)
+        self.names[name] = self.unknown(name)
+        item = self.evaluate(node.value)
+        self.names = outer
+        if isinstance(item, Loader) or (isinstance(item, Count) and item.of == "length"):
+            return Each(item, name)
+        return self.unknown()
+
+    def rounds_of(self, over: ast.expr, body: Sequence[ast.AST]) -> list[tuple[object, Value]]:
+        """The rounds of a loop through a dictionary of totals: its keys, and what each gives the loop's target.
+
+        Nothing, where the loop does not do the same with all of them.
+        """
+        method = ""
+        if isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and not over.args:
+            method, over = over.func.attr, over.func.value
+        path = path_of(over)
+        table = self.names.find(path) if path and method in ("", "items", "keys") else None
+        if not isinstance(table, Table) or any(
+            isinstance(part, _CHOICES) for each in body for part in nodes(each)
+        ):
+            return []
+        items = dict(table.items) | self.names.stored_in(path)
+        if len(items) > _MOST_ITEMS or not any(isinstance(value, Figure) for value in items.values()):
+            return []
+        if not all(isinstance(key, str) for key in items):
+            return []
+        if method == "items":
+            return [(key, Several((Text(str(key)), value))) for key, value in items.items()]
+        return [(key, Text(str(key))) for key in items]
 
     def _lambda(self, node: ast.Lambda) -> Value:
         return Function(node, self.names)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from batchmean.engine.domain.names import Branched
 from batchmean.engine.epochs.values import Batch, Value
+
+_CONSTANT: Final = re.compile(r"""\[('[^'"\\]*'|\d+)\]""")
 
 
 class Names(Branched[str, Value]):
@@ -32,6 +37,18 @@ class Names(Branched[str, Value]):
         """Take out what is stored in the attributes and the items of a name."""
         for name in [*self._below.get(path, ())]:
             self._change(name, None)
+
+    def stored_in(self, path: str) -> dict[object, Value]:
+        """What is stored under constant keys of a name, here or around: `totals["loss"]`, `totals[0]`."""
+        found: dict[object, Value] = {}
+        names: Names | None = self
+        while names is not None:
+            for name in names._below.get(path, ()):
+                rest = name[len(path) :]
+                if _CONSTANT.fullmatch(rest) and (value := names.get(name)) is not None:
+                    found.setdefault(ast.literal_eval(rest[1:-1]), value)
+            names = names.outer
+        return found
 
     def batches(self) -> list[tuple[str, Batch]]:
         """What is there of batches, in the order in which it came."""

@@ -10,7 +10,7 @@ from typing import Final
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.arithmetic import Arithmetic
 from batchmean.engine.epochs.names import Names
-from batchmean.engine.epochs.spelling import REDUCTIONS, last_name, path_of
+from batchmean.engine.epochs.spelling import BATCHES, REDUCTIONS, last_name, path_of
 from batchmean.engine.epochs.syntax import steps_of
 from batchmean.engine.epochs.values import (
     About,
@@ -21,6 +21,8 @@ from batchmean.engine.epochs.values import (
     Number,
     Run,
     Several,
+    Table,
+    Text,
     Unknown,
     Value,
     key_of,
@@ -31,8 +33,6 @@ MAX_WORK: Final = 50_000
 """How many expressions and statements of a module are read before the walk stops."""
 MAX_DEPTH: Final = 10
 """How deep calls are followed."""
-_BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
-"""What people call that which gives batches."""
 _PARTS: Final = frozenset("split array_split chunk".split())
 """What cuts an array into parts."""
 _READS: Final = frozenset("load loads safe_load".split())
@@ -107,8 +107,8 @@ class Rounds(Arithmetic):
             return iterable.items[0]
         if isinstance(iterable, Loader):
             loop.rounds.add(iterable.key)
-            loop.examples.update(dict.fromkeys((*iterable.data, f"{iterable.key}.dataset"), True))
-            loop.examples[f"{iterable.key}.sampler"] = True
+            keys = (*iterable.data, f"{iterable.key}.dataset", f"{iterable.key}.sampler")
+            loop.examples.update(dict.fromkeys(keys, iterable.shown))
             loop.name = iterable.name or "loader"
             loop.has_batches = iterable.may_count
             loop.may_count &= iterable.may_count
@@ -118,9 +118,9 @@ class Rounds(Arithmetic):
             loop.rounds.add(iterable.key)
             loop.name = iterable.name
             is_named = (
-                _BATCHES.search(iterable.name)
+                BATCHES.search(iterable.name)
                 or iterable.by in _PARTS
-                or (iterable.by not in _READS and _BATCHES.search(iterable.by))
+                or (iterable.by not in _READS and BATCHES.search(iterable.by))
             )
             loop.has_batches = None if is_named else False
             if iterable.of and "batch" in iterable.by.lower():
@@ -193,6 +193,18 @@ class Rounds(Arithmetic):
         labels = [name for name in held if _LABELS.search(name)]
         return f"len({(labels or held)[-1]})" if held else ""
 
+    def path(self, node: ast.expr) -> str:
+        """The name that something is stored under, where an index that is known stands for itself: `totals[key]`."""
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name):
+            index = self.names.find(node.slice.id)
+            if isinstance(index, Text) and (base := path_of(node.value)):
+                return f"{base}[{index.value!r}]"
+        return path_of(node)
+
+    def _begun(self, item: Value) -> Value:
+        """What stands in a list or a dictionary: a number begins in the loops in which that is made."""
+        return Number(item.value, self.loops) if isinstance(item, Number) else item
+
     def bind(self, target: ast.expr, value: Value) -> None:
         """Store a value under a name, or its items under several."""
         if isinstance(target, ast.Tuple | ast.List):
@@ -200,7 +212,7 @@ class Rounds(Arithmetic):
             for element, item in zip(target.elts, items, strict=True):
                 self.bind(element.value if isinstance(element, ast.Starred) else element, item)
             return
-        path = path_of(target)
+        path = self.path(target)
         if isinstance(target, ast.Subscript) and getattr(value, "value", None) == IGNORED:
             base = self.names.find(path_of(target.value))
             if isinstance(base, Batch):
@@ -212,6 +224,10 @@ class Rounds(Arithmetic):
         self.names.drop_below(path)
         if isinstance(value, Number):
             value = Number(value.value, self.loops)
+        elif isinstance(value, Several):
+            value = Several(tuple(map(self._begun, value.items)))
+        elif isinstance(value, Table):
+            value = altered(value, items=tuple((key, self._begun(item)) for key, item in value.items))
         elif isinstance(value, Unknown) and not value.name:
             value = Unknown(value.key, path.rpartition(".")[2], value.of, value.by)
         elif isinstance(value, Batch):

@@ -13,6 +13,8 @@ RANKS: Final = re.compile(
     re.I,
 )
 """What people call the number of ranks."""
+BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
+"""What people call that which gives batches."""
 REDUCTIONS: Final = frozenset("reduction size_average reduce ignore_index".split())
 """The attributes of a criterion that say how it reduces."""
 ITEMS: Final = "num_items_in_batch"
@@ -20,7 +22,7 @@ ITEMS: Final = "num_items_in_batch"
 
 
 def path_of(node: ast.expr) -> str:
-    """`a.b`, `a["b"]` or `a[b]` as the name that something is stored under; empty for anything else."""
+    """`a.b`, `a["b"]`, `a[0]` or `a[b]` as the name that something is stored under; empty for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -29,7 +31,7 @@ def path_of(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript):
         base = path_of(node.value)
         index = node.slice
-        if base and isinstance(index, ast.Constant) and isinstance(index.value, str):
+        if base and isinstance(index, ast.Constant) and type(index.value) in (str, int):
             return f"{base}[{index.value!r}]"
         if base and isinstance(index, ast.Name):
             return f"{base}[{index.id}]"

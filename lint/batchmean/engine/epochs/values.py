@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from batchmean.engine.domain.tensors import Place, altered
+from batchmean.engine.epochs.spelling import BATCHES
 
 
 @dataclass(eq=False, slots=True)
@@ -179,6 +180,8 @@ class Loader:
     name: str = ""
     has_dataset: bool = False
     """Does its `dataset` hold the examples that it gives, each of them once?"""
+    shown: bool = True
+    """Does the code show which data it gives batches of?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,24 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """`{x: DataLoader(sets[x]) for x in phases}`: a dictionary with one such value for each name."""
+
+    item: Loader | Count
+    name: str
+
+    def at(self, index: str) -> Loader | Count:
+        """The one for another name. Nothing shows that the name means the same everywhere."""
+        if isinstance(self.item, Count):
+            return altered(self.item, key=self._of(self.item.key, index), shown=False)
+        data = frozenset(self._of(key, index) for key in self.item.data)
+        return altered(self.item, key=f"{self.item.key}[{index}]", data=data, shown=False)
+
+    def _of(self, key: str, index: str) -> str:
+        return key.replace(f"[{self.name}]", f"[{index}]")
+
+
+@dataclass(frozen=True, slots=True)
 class Inverse:
     """1 over a count."""
 
@@ -313,10 +334,19 @@ Value: TypeAlias = (
     | Several
     | Text
     | Table
+    | Each
     | Inverse
     | Method
     | Meter
 )
+
+
+def are_lengths(table: Table) -> bool:
+    """Has it the lengths of data, and not of what gives batches of them?"""
+    return bool(table.items) and all(
+        isinstance(value, Count) and value.of == "length" and not BATCHES.search(value.name)
+        for _, value in table.items
+    )
 
 
 def key_of(value: Value) -> str:

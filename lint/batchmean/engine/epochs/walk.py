@@ -358,7 +358,7 @@ class Walk(Classes):
         self.names[path] = value
 
     def _augmented(self, node: ast.AugAssign) -> None:
-        path = path_of(node.target)
+        path = self.path(node.target)
         before, value = self.evaluate(node.target), self.evaluate(node.value)
         if not path:
             return
@@ -402,6 +402,12 @@ class Walk(Classes):
         return True
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        if rounds := self.rounds_of(node.iter, node.body):
+            for _, item in rounds:
+                self.bind(node.target, item)
+                self._block(node.body)
+            self._block(node.orelse)
+            return
         before = self.loops
         loop = self.enter(node, node.target, self.evaluate(node.iter))
         self.loops = before

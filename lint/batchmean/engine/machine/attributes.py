@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Final
 
 from batchmean import operations
 from batchmean.effects import Effect, effect_of
 from batchmean.engine.context import MAX_DEPTH
-from batchmean.engine.domain.broadcasting import relabelled
+from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import altered
@@ -26,6 +27,8 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.machine import calls
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.heirs import gives_another, sets_any
+from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.primitives.distributions import parameter
 
 _BOUND: Final = (
@@ -48,12 +51,15 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
     if isinstance(base, InstanceValue):
         return instance_attribute(machine, base, name, node)
     if isinstance(base, ClassValue):
-        return base.scope.names.get(name) or machine.opaque((name,))
+        found = find_method(machine, base, name)
+        return found if found is not None else machine.opaque((name,))
     if isinstance(base, DistributionValue):
         return parameter(machine, base, name, node)
     if isinstance(base, Const) and name == "value":
         return base  # of a member of an Enum, which is taken for its value
     tensor = machine.as_tensor(base)
+    if is_anything(tensor) and name not in ("shape", "size", "ndim"):
+        return machine.anything()
     if name == "shape":
         return ShapeValue(tensor.shape)
     if name == "size":
@@ -74,15 +80,22 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
     atom = tensor.single()
     if atom is not None:
         shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
-        return machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)
+        part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)
+        return map_atoms(part, lambda of: altered(of, is_of_counts=atom.is_of_counts))
     return machine.opaque((name,))
 
 
 def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: ast.expr) -> Value:
     value = machine.attributes.get((base, name))
+    if base.is_any and gives_another(machine, base.cls, name):
+        return machine.anything()  # an heir may have set it, or have a method of its own
     if value is not None:
+        if isinstance(value, Const) and sets_any(base.cls.node):
+            return machine.anything()
         return machine.lift(lambda one: _as_set(base, name, one), value)
     found = find_method(machine, base.cls, name)
+    if isinstance(found, Const) and sets_any(base.cls.node):
+        return machine.anything()
     if isinstance(found, FunctionValue):
         bound = altered(found, receiver=base)
         if _has_decorator(found.node, ("property", "cached_property")):
@@ -108,23 +121,41 @@ def _as_set(base: InstanceValue, name: str, value: Value) -> Value:
 
 def find_method(machine: Machine, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
     """A class attribute, looked up through the local base classes."""
+    if name in cls.scope.names and not skip_own:
+        own: Value = cls.scope.names[name]
+        return own
+    return next((base.scope.names[name] for base in bases_of(machine, cls) if name in base.scope.names), None)
+
+
+def bases_of(machine: Machine, cls: ClassValue) -> Iterator[ClassValue]:
+    """The classes of the code that a class is derived from, the nearest first."""
     todo, seen = [(cls, 0)], {cls}
     while todo:
         current, depth = todo.pop()
-        if name in current.scope.names and not (skip_own and current is cls):
-            found: Value = current.scope.names[name]
-            return found
+        if current is not cls:
+            yield current
         for base in reversed(current.node.bases if depth < MAX_DEPTH else ()):
             machine.spend()
-            value = current.scope.find(base.id) if isinstance(base, ast.Name) else None
-            if value is None and isinstance(base, ast.Name):
-                value = starred(machine, current.scope, base.id)
-            if isinstance(value, ModuleValue):
-                value = machine.imported(value.name)
+            value = _base(machine, current.scope, base)
             if isinstance(value, ClassValue) and value not in seen:
                 seen.add(value)
                 todo.append((value, depth + 1))
-    return None
+
+
+def _base(machine: Machine, scope: Scope, node: ast.expr) -> Value | None:
+    """What a class is derived from: `Base`, `module.Base`."""
+    dotted: list[str] = []
+    while isinstance(node, ast.Attribute):
+        dotted.insert(0, node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    value = scope.find(node.id)
+    if value is None and not dotted:
+        value = starred(machine, scope, node.id)
+    if isinstance(value, ModuleValue):
+        return machine.imported(".".join((value.name, *dotted)))
+    return None if dotted else value
 
 
 def starred(machine: Machine, scope: Scope, name: str) -> Value | None:

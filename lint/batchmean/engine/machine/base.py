@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain.values import ClassValue, FunctionValue, Scope, Value
@@ -21,6 +22,10 @@ class Machine(Context):
         """A class attribute, looked up through the local base classes."""
 
     @abstractmethod
+    def bases_of(self, cls: ClassValue) -> Iterator[ClassValue]:
+        """The classes of the code that a class is derived from, the nearest first."""
+
+    @abstractmethod
     def call_function(
         self,
         function: FunctionValue,
@@ -31,11 +36,23 @@ class Machine(Context):
     ) -> Value:
         """Follow a call into a function whose code is at hand."""
 
+    @abstractmethod
+    def classes(self) -> Sequence[ClassValue]:
+        """The classes of the module."""
+
+    @abstractmethod
+    def heirs(self, cls: ClassValue) -> Sequence[ClassValue]:
+        """The classes of the module that inherit from a class, and their other bases in it."""
+
     @property
     @abstractmethod
     def follows_imports(self) -> bool:
         """Are other modules of the project read?"""
 
     @abstractmethod
-    def imported(self, name: str) -> Value | None:
+    def imported(self, name: str, *, always: bool = False) -> Value | None:
         """What a dotted name stands for in another module of the project; None where that is not known."""
+
+    @abstractmethod
+    def changes(self, name: str) -> bool:
+        """Does a function of the module that is linted change a table of this name?"""

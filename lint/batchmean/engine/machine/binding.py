@@ -10,16 +10,27 @@ from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.axes import AxesSpec
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Place, Role, Tensor, altered, atom_of, from_atom, is_unknown
+from batchmean.engine.domain.tensors import (
+    PLAIN,
+    Place,
+    Role,
+    Tensor,
+    altered,
+    atom_of,
+    from_atom,
+    is_unknown,
+)
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
     Alternatives,
     BuiltinValue,
     Case,
+    ClassValue,
     Const,
     DictValue,
     InstanceValue,
     ListValue,
+    ModuleValue,
     ShapeValue,
     TupleValue,
     Value,
@@ -27,7 +38,9 @@ from batchmean.engine.domain.values import (
     named,
 )
 from batchmean.engine.evidence.names import is_plain_loss_name
+from batchmean.engine.machine.memory import change
 from batchmean.engine.uses import note_uses
+from batchmean.nodes import nodes
 
 _SCALINGS: Final = ("multiply", "mul")
 
@@ -46,6 +59,8 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
         base = context.evaluate(target.value)
         if isinstance(base, InstanceValue):
             context.attributes[base, target.attr] = named(value, target.attr)
+        elif isinstance(base, ClassValue):
+            base.scope.names[target.attr] = value if context.scope is context.module else context.anything()
         elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
             bind(context, target.value, context.opaque())  # criterion.reduction = "none"
     elif isinstance(target, ast.Subscript):
@@ -111,17 +126,24 @@ def _item_of(context: Context, value: Tensor, index: int) -> Tensor:
     """An item of something unknown: what that is called says nothing about it."""
     shape = Shape()
     item = relabelled(value, shape, ("item", index))
-    return map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind="", shape=shape))
+    item = map_atoms(item, lambda atom: altered(atom, names=(), hint=(), kind="", shape=shape))
+    return Tensor(item.terms, shape, stack=item.stack)  # of a tuple, as likely: no part of one array
 
 
 def _store_item(context: Context, target: ast.Subscript, value: Value) -> None:
     base = context.evaluate(target.value)
     index = context.evaluate(target.slice)
     note_uses(context.ledger, (index,), base)
+    change(context, base)
     if isinstance(target.value, ast.Name):
         name = target.value.id
         stored = context.lift(lambda one, at: _with_item(context, name, target, one, at, value), base, index)
         context.scope.names[name] = stored
+    elif isinstance(base, DictValue) and isinstance(target.value, ast.Attribute):
+        owner = context.evaluate(target.value.value)
+        if isinstance(owner, InstanceValue):  # self.criteria["kl"] = ...
+            name = target.value.attr
+            context.attributes[owner, name] = _with_item(context, name, target, base, index, value)
 
 
 def stored_at(context: Context, call: ast.Call) -> Value | None:
@@ -147,9 +169,22 @@ def _with_item(
     context: Context, name: str, target: ast.expr, base: Value, index: Value, value: Value
 ) -> Value:
     """What an array or a dictionary is after something was stored in it."""
+    if isinstance(base, ModuleValue) or (isinstance(base, DictValue) and not isinstance(index, Const)):
+        return context.opaque((name,))
     if isinstance(base, DictValue) and isinstance(index, Const):
         items = tuple((k, v) for k, v in base.items if k != index.value)
         return context.opaque() if len(items) >= MAX_ITEMS else DictValue((*items, (index.value, value)))
+    if isinstance(base, DictValue | ListValue | TupleValue):
+        number = index.value if isinstance(index, Const) else None
+        if (
+            isinstance(base, TupleValue)
+            and type(number) is int
+            and -len(base.items) <= number < len(base.items)
+        ):
+            row = list(base.items)
+            row[number] = value
+            return TupleValue(tuple(row), base.is_list)
+        return context.anything()  # any of its items
     if not isinstance(base, Tensor):
         return base
     number = value.value if isinstance(value, Const) else None
@@ -164,6 +199,28 @@ def _with_item(
         # A condition as an index lies over the first axes, whatever follows them.
         kept = relabelled(kept, base.shape)
         return context.placed(algebra.multiply(base, kept), (base, kept), target)
-    if type(number) in (int, float) and number != 1:
-        return context.computed(base.shape)  # weights that sum to something else, whatever they are called
+    is_all = isinstance(index, Const) and (index.value is ... or index.value == slice(None, None))
+    if is_all and type(number) in (int, float):
+        return altered(context.as_tensor(Const(number)), shape=base.shape)
+    if isinstance(number, int | float) and type(number) is not bool and number != 1:
+        # Weights that sum to something else, whatever they are called.
+        numbers = (
+            frozenset((int(number),)) if number == abs(number) // 1 and number > max(PLAIN) else frozenset()
+        )
+        return map_atoms(context.computed(base.shape), lambda atom: altered(atom, numbers=numbers))
+    if is_all and isinstance(value, Tensor) and algebra.may_hold_a_count(value):
+        return context.anything(base.shape)
     return context.opaque((name,), shape=base.shape)
+
+
+def bind_patterns(context: Context, node: ast.Match, subject: Value) -> None:
+    """Bind what the patterns of a `match` capture: all of the subject, or something of it."""
+    for case in node.cases:
+        pattern = case.pattern
+        if isinstance(pattern, ast.MatchAs) and pattern.pattern is None and pattern.name:
+            context.scope.names[pattern.name] = subject
+            continue
+        for part in nodes(pattern):
+            name = getattr(part, "name", None)
+            if isinstance(name, str):
+                context.scope.names[name] = context.opaque((name,))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchmean import operations
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.join import something
 from batchmean.engine.domain.masks import mask_of, moved
-from batchmean.engine.domain.tensors import Place, Tensor, altered, from_atom, is_unknown
+from batchmean.engine.domain.tensors import Place, Tensor, altered
 from batchmean.engine.domain.values import (
     ANY_KEYWORDS,
     Alternatives,
@@ -30,25 +29,31 @@ from batchmean.engine.domain.values import (
     SpreadValue,
     TupleValue,
     Value,
-    hinted,
     named,
 )
-from batchmean.engine.evidence import comments
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
+from batchmean.engine.machine import dictionaries
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.binding import stored_at
+from batchmean.engine.machine.binding import bind, stored_at
+from batchmean.engine.machine.class_loops import listed_classes
+from batchmean.engine.machine.heirs import gives_another
+from batchmean.engine.machine.items import primitive_of
+from batchmean.engine.machine.memory import change, is_anything
+from batchmean.engine.machine.objects import instantiate
 from batchmean.engine.primitives import PRIMITIVES, Call
-from batchmean.engine.primitives.choosing import chosen_by_default
+from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
+from batchmean.engine.syntax import written_to
 from batchmean.engine.uses import note_handed_over, note_uses
-from batchmean.nodes import nodes
 from batchmean.operations.table import Operation
 
 _OBJECTS: Final = (InstanceValue, ClassValue)
 _SEQUENCES: Final = (TupleValue, ListValue)
 _DECIDING: Final = frozenset("axis reduction size_average reduce weights where".split())
 """Arguments without which nobody knows what is reduced, and how."""
-_TAKING: Final = frozenset("pop popitem clear update setdefault".split())
-"""Methods after which a dictionary holds something else."""
+_FILLING: Final = frozenset("fill put partition".split())
+"""Methods of NumPy's arrays that change them."""
+_STACKING: Final = frozenset("stack mean sum array".split())
+"""The primitives that make one array of a list."""
 
 
 def evaluate_call(context: Machine, node: ast.Call) -> Value:
@@ -58,7 +63,7 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
         if (stored := stored_at(context, node)) is not None:
             return stored
         receiver = something(context.evaluate(function.value))
-        args, kwargs = _arguments(context, node)
+        args, kwargs = arguments(context, node)
         if _is_super(function.value):
             result = _call_super(context, function.attr, args, kwargs, node)
         else:
@@ -67,17 +72,40 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
             )
     else:
         callee = context.evaluate(function)
-        args, kwargs = _arguments(context, node)
+        args, kwargs = arguments(context, node)
         result = call(context, callee, args, kwargs, node)
+    _change_arguments(context, node, args, result)
     if not (isinstance(result, Tensor) and result.reductions):  # a loss whose making was followed
         note_uses(context.ledger, (*args, *kwargs.values()), result)
     return result
 
 
-def _arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], result: Value) -> None:
+    """`np.multiply(x, y, out=x)`, `F.relu_(x)`, `np.copyto(x, y)`: what a function writes to."""
+    if (out := written_to(node)) is not None:
+        change(context, context.evaluate(out))
+        bind(context, out, result)
+    elif changes_first(node) and args:
+        change(context, args[0])
+        if isinstance(args[0], InstanceValue) and len(args) == 3 and isinstance(args[1], Const):
+            context.attributes[args[0], str(args[1].value)] = args[2]  # setattr(x, "name", value)
+
+
+def _classes_in(context: Machine, call: ast.Call, argument: ast.expr) -> Value | None:
+    """The columns that a call stacks, or takes the mean or the sum of, where they are all the classes of a loss."""
+    if not isinstance(argument, ast.List | ast.Tuple) or argument is not call.args[0]:
+        return None
+    primitive = primitive_of(context, call)
+    has_axis = len(call.args) > 1 or bool(call.keywords)
+    is_first = primitive in _STACKING and not (primitive == "stack" and has_axis)  # the classes come first
+    return listed_classes(context, argument) if is_first else None
+
+
+def arguments(context: Machine, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+    """The arguments of a call, those by position and those by keyword."""
     args: list[Value] = []
     for argument in node.args:
-        value = context.evaluate(argument)
+        value = _classes_in(context, node, argument) or context.evaluate(argument)
         if isinstance(argument, ast.Starred):
             if isinstance(value, TupleValue):
                 args.extend(value.items)
@@ -109,6 +137,8 @@ def call(
     """Call any value."""
     if isinstance(function, Alternatives):
         return context.lift(lambda f: call(context, f, args, kwargs, node), function)
+    if is_anything(function):
+        return context.anything()
     if isinstance(function, FunctionValue):
         return context.call_function(function, args, kwargs, node)
     if isinstance(function, BuiltinValue):
@@ -118,6 +148,8 @@ def call(
     if isinstance(function, InstanceValue):
         for name in ("forward", "__call__", "call"):
             method = context.find_method(function.cls, name)
+            if method is not None and function.is_any and gives_another(context, function.cls, name):
+                break
             if isinstance(method, FunctionValue):
                 bound = altered(method, receiver=function)
                 return context.call_function(bound, args, kwargs, node)
@@ -128,11 +160,21 @@ def call(
         if operation is None:
             operation = _compatibility(context, function.name)
         if operation is not None:
-            return apply(context, operation, args, kwargs, node)
+            result = apply(context, operation, args, kwargs, node)
+            if len(args) > len(operation.parameters) and function.name.startswith("numpy."):
+                _write_last(context, node, args[len(operation.parameters) :], result)
+            return result
         own = context.imported(function.name)
         if own is not None and not isinstance(own, ModuleValue | Tensor):
             return call(context, own, args, kwargs, node)
     return _unknown_result(context, args, kwargs, node)
+
+
+def _write_last(context: Machine, node: ast.AST, rest: Sequence[Value], result: Value) -> None:
+    """`np.multiply(x, y, x)`: NumPy's functions take the array that they write to last, too."""
+    if isinstance(rest[0], Tensor) and isinstance(node, ast.Call) and len(rest) == 1:
+        change(context, rest[0])
+        bind(context, node.args[-1], result)
 
 
 def _compatibility(context: Machine, name: str) -> Operation | None:
@@ -164,7 +206,7 @@ def _unknown_result(context: Machine, args: list[Value], kwargs: dict[str, Value
         place = Place(node, "asked for no reduction, this gives a loss per element")
         loss = context.computed()
         return map_atoms(loss, lambda atom: altered(atom, kind="error", place=place))
-    return context.unknown_of(args, (name,) if makes_masks(name) else ())
+    return context.unknown_of(args, (name,) if makes_masks(name) else (), kwargs.values())
 
 
 def _is_none(value: Value) -> bool:
@@ -182,42 +224,48 @@ def call_method(
     """Call `receiver.name(...)`."""
     if isinstance(receiver, ModuleValue):
         return call(context, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
+    if (
+        isinstance(receiver, InstanceValue)
+        and name in REGISTERING
+        and len(args) > 1
+        and isinstance(args[0], Const)
+    ):
+        context.attributes[receiver, str(args[0].value)] = named(args[1], str(args[0].value))
+        return Const(None)
     if isinstance(receiver, _OBJECTS):
         method = context.attribute(receiver, name, node.func)
         if not isinstance(method, Tensor):
             return call(context, method, args, kwargs, node)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.unknown_of(args, (name,))
+        return (
+            context.anything() if is_anything(method) else context.unknown_of(args, (name,), kwargs.values())
+        )
     if isinstance(receiver, BuiltinValue) and name == "apply":
         return receiver.call(args, kwargs, node)
-    if isinstance(receiver, DictValue) and name == "get" and args and isinstance(args[0], Const):
-        return receiver.get(args[0].value) or context.opaque()
-    if isinstance(receiver, DictValue) and name == "get" and args:
-        return chosen_by_default(context, receiver, args[0]) or context.opaque()
-    if isinstance(receiver, DictValue) and name in ("values", "items"):
-        if name == "values":
-            return TupleValue(tuple(value for _, value in receiver.items))
-        return TupleValue(tuple(TupleValue((Const(k), v)) for k, v in receiver.items))
-    if isinstance(receiver, DictValue) and name in _TAKING:
-        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-            context.scope.names[node.func.value.id] = context.opaque()
-        return (
-            receiver.get(args[0].value) if args and isinstance(args[0], Const) else None
-        ) or context.opaque()
+    if isinstance(receiver, DictValue) and (
+        taken := dictionaries.call(context, receiver, name, args, kwargs, node)
+    ):
+        return taken
     if name == "append" and args and isinstance(receiver, _SEQUENCES):
         return _append(context, receiver, args[0], node)
     if isinstance(receiver, DistributionValue):
         operation = operations.method(f"distribution.{name}")
         return apply(context, operation, [receiver, *args], kwargs, node) if operation else context.opaque()
-    in_place = name.endswith("_") and not name.endswith("__")
+    in_place = changes_in_place(name)
+    if in_place or (
+        name in MUTATORS and (name in _FILLING or isinstance(receiver, DictValue | ListValue | TupleValue))
+    ):
+        change(context, receiver)
     operation = operations.method(name) or (operations.method(name[:-1]) if in_place else None)
     if operation is None:
         context.as_tensor(receiver)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.unknown_of(args)
+        return context.unknown_of(args, beside=(receiver, *kwargs.values()))
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         context.scope.names[node.func.value.id] = named(result, node.func.value.id)
+    elif in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Attribute):
+        bind(context, node.func.value, result)
     return result
 
 
@@ -274,43 +322,6 @@ def _fits(primitive: Callable[..., Value], args: list[object], kwargs: dict[str,
     return True
 
 
-def instantiate(
-    context: Machine, cls: ClassValue, args: list[Value], kwargs: dict[str, Value], node: ast.AST
-) -> Value:
-    """An object of a local class, its attributes set by its `__init__`."""
-    instance = InstanceValue(cls)
-    init = context.find_method(cls, "__init__")
-    if isinstance(init, FunctionValue):
-        context.call_function(altered(init, receiver=instance), args, kwargs, node)
-    return instance
-
-
-def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
-    """An object of a local class built with unknown arguments."""
-    instance = InstanceValue(cls)
-    init = context.find_method(cls, "__init__")
-    if isinstance(init, FunctionValue):
-        context.call_function(altered(init, receiver=instance), [], {}, init.node, standalone=True)
-    for name in sorted(set_elsewhere(cls.node)):
-        # What starts as None and is set by another method later is not None where it is used.
-        value = context.attributes.get((instance, name))
-        if isinstance(value, Const) and value.value is None:
-            context.attributes[instance, name] = context.opaque((name,))
-    return instance
-
-
-@lru_cache(maxsize=64)
-def set_elsewhere(cls: ast.ClassDef) -> frozenset[str]:
-    """The attributes of `self` that a class sets outside of its `__init__`."""
-    return frozenset(
-        node.attr
-        for method in cls.body
-        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name != "__init__"
-        for node in nodes(method)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    )
-
-
 def _is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
@@ -328,86 +339,3 @@ def _call_super(
         if isinstance(method, FunctionValue):
             return context.call_function(altered(method, receiver=receiver), args, kwargs, node)
     return context.opaque()
-
-
-def bind_parameters(
-    context: Machine,
-    function: FunctionValue,
-    args: list[Value],
-    kwargs: dict[str, Value],
-    scope: Scope,
-) -> None:
-    """Bind the parameters of a local function; what is not given is unknown or its default."""
-    spec = function.node.args
-    positional = [*spec.posonlyargs, *spec.args]
-    given = list(args)
-    if function.receiver is not None and positional:
-        given.insert(0, function.receiver)
-    is_open = ANY_KEYWORDS in kwargs
-    called = bool(args or kwargs) and not is_open
-    defaults: dict[str, ast.expr] = {}
-    for parameter, default in zip(reversed(positional), reversed(spec.defaults), strict=False):
-        defaults[parameter.arg] = default
-    for parameter, maybe in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-        if maybe is not None:
-            defaults[parameter.arg] = maybe
-    for index, parameter in enumerate([*positional, *spec.kwonlyargs]):
-        name = parameter.arg
-        value: Value
-        if index < len(given) and index < len(positional):
-            value = given[index]
-            if isinstance(value, SpreadValue):
-                value = value.element
-        elif name in kwargs:
-            value = kwargs[name]
-        elif name in defaults and called:
-            value = context.evaluate_in(function.scope, defaults[name])
-        elif name in defaults:
-            value = default_or_unknown(context, function, name, defaults[name])
-        else:
-            value = context.opaque()
-        hint = comments.from_annotation(parameter.annotation)
-        if not hint and len(context.lines) and parameter.lineno != function.node.lineno:
-            hint = comments.from_comment(context.lines, parameter.lineno)
-        if hint:
-            scope.annotated[name] = hint
-        if name in defaults and _is_whole(defaults[name]):
-            value = _as_whole(value)
-        scope.names[name] = hinted(named(value, name, parameter), hint)
-    if spec.vararg is not None:
-        scope.names[spec.vararg.arg] = (
-            context.sequence(given[len(positional) :]) if called else ListValue(context.opaque())
-        )
-    if spec.kwarg is not None:
-        own = {parameter.arg for parameter in (*spec.args, *spec.kwonlyargs)}
-        more = tuple((name, value) for name, value in kwargs.items() if name not in own)
-        scope.names[spec.kwarg.arg] = DictValue(more) if called else context.opaque()
-
-
-def _is_whole(default: ast.expr) -> bool:
-    """Is a default a whole number above 1?"""
-    return isinstance(default, ast.Constant) and type(default.value) is int and default.value > 1
-
-
-def _as_whole(value: Value) -> Value:
-    """What a parameter with such a default is given, if nothing else is known of it."""
-    atom = value.single() if isinstance(value, Tensor) and is_unknown(value) else None
-    if atom is None or not isinstance(value, Tensor):
-        return value
-    return from_atom(altered(atom, is_whole=True), value.shape, value.stack)
-
-
-def default_or_unknown(context: Machine, function: FunctionValue, name: str, default: ast.expr) -> Value:
-    """A parameter that a caller may leave out: a switch is open, a callable is the default itself."""
-    value = context.evaluate_in(function.scope, default)
-    if isinstance(value, Const):
-        unknown = context.opaque()
-        atom = unknown.single()
-        if atom is not None:
-            context.ledger.defaults[atom.key] = value
-        return unknown
-    if isinstance(value, BuiltinValue):
-        return BuiltinValue(
-            value.name, lambda args, kwargs, node: context.as_likely(value.call(args, kwargs, node))
-        )
-    return value

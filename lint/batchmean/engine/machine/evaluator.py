@@ -6,7 +6,7 @@ Everything unknown is an opaque tensor, and an opaque tensor never becomes a fin
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from batchmean import operations
@@ -21,8 +21,18 @@ from batchmean.engine.domain.paths import (
     Path,
     extended,
 )
-from batchmean.engine.domain.tensors import SCALAR, Tensor, altered, atom_of, constant, from_atom, is_unknown
+from batchmean.engine.domain.tensors import (
+    PLAIN,
+    SCALAR,
+    Tensor,
+    altered,
+    atom_of,
+    constant,
+    from_atom,
+    is_unknown,
+)
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     MAX_ITEMS,
     MAX_TOLD_APART,
     UNKNOWN_END,
@@ -43,10 +53,12 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 from batchmean.engine.evidence.names import is_class_count_name
-from batchmean.engine.machine import binding, calls, conditions, whole_sums
-from batchmean.engine.machine.attributes import attribute_of, find_method, starred
+from batchmean.engine.machine import binding, calls, conditions, rounds, whole_sums
+from batchmean.engine.machine.attributes import attribute_of, bases_of, find_method, starred
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.machine.class_loops import classes_of
 from batchmean.engine.machine.items import Total
+from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.indexing import subscript
 from batchmean.engine.primitives.masking import comparison
@@ -111,19 +123,28 @@ class Evaluator(Machine):
     def find_method(self, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:
         return find_method(self, cls, name, skip_own)
 
+    def bases_of(self, cls: ClassValue) -> Iterator[ClassValue]:
+        return bases_of(self, cls)
+
     def _attribute(self, node: ast.Attribute) -> Value:
         base = something(self.evaluate(node.value))
         return self.lift(lambda one: self.attribute(one, node.attr, node), base)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.evaluate(node.value)
+        if isinstance(base, ModuleValue) and (table := self.imported(base.name)) is not None:
+            # Of another module of the project.
+            base = table if not self.changes(base.name.rpartition(".")[2]) else self.opaque()
         index = self.evaluate(node.slice)
-        result = self.lift(lambda b, i: subscript(self, b, i, node), base, index)
+        result = self.lift(lambda b, i: self._item(b, i, node), base, index)
         note_uses(self.ledger, (base, index), result)
         if isinstance(base, Tensor) and not any(tensor.atoms() for tensor in tensors_in((result,), 1)):
             # A part of a mask may be laid on something that is not seen.
             note_handed_over(self.ledger, (base,))
         return result
+
+    def _item(self, base: Value, index: Value, node: ast.Subscript) -> Value:
+        return self.anything() if is_anything(base) else subscript(self, base, index, node)
 
     def _slice(self, node: ast.Slice) -> Value:
         parts = [self.evaluate(p) if p is not None else Const(None) for p in (node.lower, node.upper)]
@@ -171,7 +192,14 @@ class Evaluator(Machine):
             shown = self.evaluate(key) if key is not None else None
             item = self.evaluate(value)
             if isinstance(shown, Const):
+                items = [each for each in items if each[0] != shown.value]
                 items.append((shown.value, item))
+            elif key is None and isinstance(item, DictValue):
+                items = [each for each in items if item.get(each[0]) is None]
+                items += item.items
+            elif key is None:  # it may hold any key
+                items = [(name, self.opaque()) for name, _ in items]
+                items.append((ANY_KEYWORDS, item))
         return DictValue(tuple(items))
 
     def _binary(self, node: ast.BinOp) -> Value:
@@ -186,19 +214,26 @@ class Evaluator(Machine):
 
     def _as_the_caller_sets(self, value: Value, node: ast.expr) -> Value:
         """A class count that is an attribute is what the caller sets; its default says nothing about this product."""
-        if isinstance(node, ast.Attribute) and isinstance(value, Const) and not value.is_fixed:
-            is_whole = type(value.value) is int and value.value > 1
-            if is_whole or is_class_count_name((node.attr,)):
-                return from_atom(
-                    atom_of(
-                        ("attribute", node.attr, repr(value.value)),
-                        names=(node.attr,),
-                        shape=SCALAR,
-                        is_whole=is_whole,
-                    ),
-                    SCALAR,
-                )
-        return value
+        number = value.value if isinstance(node, ast.Attribute) and isinstance(value, Const) else None
+        if not isinstance(node, ast.Attribute) or type(number) not in (int, float):
+            return value
+        assert isinstance(number, int | float) and isinstance(value, Const)
+        given = self.numbers_given((node.attr,))
+        own = frozenset((int(number),)) if number > max(PLAIN) and number % 1 == 0 else frozenset[int]()
+        is_whole = not value.is_fixed and type(number) is int and number > 1
+        is_count = not value.is_fixed and is_class_count_name((node.attr,))
+        if not (is_whole or is_count or given - own):
+            return value
+        return from_atom(
+            atom_of(
+                ("attribute", node.attr, repr(number)),
+                names=(node.attr,),
+                shape=SCALAR,
+                is_whole=is_whole,
+                numbers=given | own,
+            ),
+            SCALAR,
+        )
 
     def binary_values(self, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
         result = self.lift(
@@ -318,6 +353,8 @@ class Evaluator(Machine):
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         if not isinstance(node, ast.SetComp) and (whole := whole_sums.array_of(self, node)) is not None:
             return whole
+        if not isinstance(node, ast.SetComp) and (each := classes_of(self, node)) is not None:
+            return each
         outer = self.scope
         path = self.path
         first = node.generators[0]
@@ -330,7 +367,11 @@ class Evaluator(Machine):
             if isinstance(items, TupleValue) and 0 < len(items.items) <= MAX_TOLD_APART:
                 return TupleValue(tuple(self._element_for(node.elt, first.target, i) for i in items.items))
             self._generators(node.generators, items)
-            return ListValue(self.evaluate(node.elt))
+            element = self.evaluate(node.elt)
+            numbers = rounds.numbers_in(self, [generator.iter for generator in node.generators])
+            if numbers and isinstance(element, Tensor) and element.reductions:
+                element = self.binary_values(ast.Mult, element, rounds.times(self, numbers), node)
+            return ListValue(element)
         finally:
             self.scope, self.path = outer, path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean.engine import bounds
@@ -11,9 +12,19 @@ from batchmean.engine.context import MAX_DEPTH
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.paths import Path, excludes
 from batchmean.engine.domain.tensors import Tensor, altered
-from batchmean.engine.domain.values import Alternatives, Case, Const, FunctionValue, Scope, TupleValue, Value
-from batchmean.engine.machine import calls
+from batchmean.engine.domain.values import (
+    Alternatives,
+    Case,
+    ClassValue,
+    Const,
+    FunctionValue,
+    Scope,
+    TupleValue,
+    Value,
+)
+from batchmean.engine.machine import effects
 from batchmean.engine.machine.modules import Importing
+from batchmean.engine.machine.parameters import bind_parameters
 from batchmean.engine.machine.summaries import (
     given_to,
     hands_on,
@@ -22,10 +33,27 @@ from batchmean.engine.machine.summaries import (
     says_nothing,
     unknown_call,
 )
+from batchmean.engine.selection.changes import NO_CHANGES, Changes, may_yield
 from batchmean.engine.selection.relevance import Relevance, Slice
+from batchmean.nodes import DEFINITIONS, FUNCTIONS
 
 if TYPE_CHECKING:
     from batchmean.project import Project
+
+
+@lru_cache(maxsize=1024)
+def is_generator(function: ast.AST) -> bool:
+    """Does a function yield?"""
+    if not (isinstance(function, FUNCTIONS) and may_yield(function)):
+        return False
+    inner = list(getattr(function, "body", ())) if not isinstance(function, ast.Lambda) else []
+    while inner:
+        node = inner.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, (*DEFINITIONS, ast.Lambda)):
+            inner += ast.iter_child_nodes(node)
+    return False
 
 
 class _Followed(NamedTuple):
@@ -53,6 +81,9 @@ class Following(Importing):
         self._relevant: Slice | None = None
         self._active: list[ast.AST] = []
         self._class_scopes: list[Scope] = []
+        self._heirs: tuple[int, dict[ClassValue, list[ClassValue]]] = 0, {}
+        self._ancestry: dict[ClassValue, dict[ClassValue, None]] = {}
+        """The classes of the module, each with those that it inherits from."""
         self._returns: list[tuple[Path, Value]] = []
         self._returned: dict[tuple[object, ...], Value] = {}
         """Calls that know nothing of their arguments and give nothing to know: they need not be followed again."""
@@ -70,7 +101,52 @@ class Following(Importing):
         node: ast.AST,
         standalone: bool = False,
     ) -> Value:
-        """Follow a call into a function of this module."""
+        """Follow a call into a function of this module, and what it changes in place."""
+        if not standalone and is_generator(function.node):
+            return self.unsure([*args, *kwargs.values()])  # what it gives, and how often, is not followed
+        if standalone or isinstance(function.node, ast.Lambda):
+            return self._follow(function, args, kwargs, node, standalone)
+        before = effects.before_call(self, self._changes_of(function), function)
+        result = self._follow(function, args, kwargs, node, standalone)
+        effects.after_call(self, self._changes_of(function), function, (args, kwargs), before)
+        return result
+
+    def classes(self) -> Sequence[ClassValue]:
+        """The classes of the module."""
+        return [scope.owner for scope in self._class_scopes if scope.owner is not None]
+
+    def heirs(self, cls: ClassValue) -> Sequence[ClassValue]:
+        """The classes of the module that inherit from a class, and their other bases in it."""
+        if len(self._class_scopes) != self._heirs[0]:
+            self._heirs = len(self._class_scopes), {}
+            self._ancestry = _ancestry_of(self.classes())
+        found = self._heirs[1]
+        if cls not in found:
+            mine = {cls, *self._ancestry.get(cls, ())}
+            theirs = [(one, *line) for one, line in self._ancestry.items() if cls in line]
+            found[cls] = list(dict.fromkeys(one for line in theirs for one in line if one not in mine))
+        return found[cls]
+
+    def note_changes(self, function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> None:
+        """Take down what a call changes that is not followed."""
+        effects.after_call(self, self._changes_of(function), function, (args, kwargs), {})
+
+    def _changes_of(self, function: FunctionValue) -> Changes:
+        relevance = self._relevance_of(function)
+        return relevance.changes.of(function.node) if relevance is not None else NO_CHANGES
+
+    def _relevance_of(self, function: FunctionValue) -> Relevance | None:
+        number = function.scope.file_number
+        return self._relevances[number] if number else self._relevance
+
+    def _follow(
+        self,
+        function: FunctionValue,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        standalone: bool,
+    ) -> Value:
         if len(self._active) >= MAX_DEPTH or function.node in self._active:
             given_up = [*args, *kwargs.values()]
             if function.node not in self._active:
@@ -80,7 +156,7 @@ class Following(Importing):
         by_itself = (function.node, id(function.receiver))
         relevant: Slice | None = None
         number = function.scope.file_number
-        relevance = self._relevances[number] if number else self._relevance
+        relevance = self._relevance_of(function)
         if relevance is not None and not isinstance(function.node, ast.Lambda):
             relevant = relevance.of(function.node, is_used)
         given = None if standalone else given_to(function, args, kwargs, relevant)
@@ -105,11 +181,13 @@ class Following(Importing):
         reports, lines = self.reports, self.lines
         self.lines = () if number else self._lines
         scope = Scope(function.scope)
-        calls.bind_parameters(self, function, args, kwargs, scope)
+        rounds, self.rounds = self.rounds, []
+        bind_parameters(self, function, args, kwargs, scope)
         self.scope, self._returns = scope, []
         if not standalone:
             self.stack = (*self.stack, node)
         self._active.append(function.node)
+        self.callers.append(outer[0])
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
@@ -129,6 +207,8 @@ class Following(Importing):
             return result
         finally:
             self._active.pop()
+            self.callers.pop()
+            self.rounds = rounds
             self.scope, self.stack, self._returns, self.path, self._relevant = outer
             self.reports, self.lines = reports, lines
 
@@ -147,3 +227,22 @@ class Following(Importing):
             return value
         fresh = self.computed()
         return map_atoms(fresh, lambda new: altered(new, names=atom.names, kind=atom.kind))
+
+
+def _ancestry_of(classes: Sequence[ClassValue]) -> dict[ClassValue, dict[ClassValue, None]]:
+    """What each class inherits from, by the names of the bases, so many steps up."""
+    by_name: dict[str, list[ClassValue]] = {}
+    for cls in classes:
+        by_name.setdefault(cls.node.name, []).append(cls)
+    ancestry: dict[ClassValue, dict[ClassValue, None]] = {}
+    for cls in classes:
+        line = ancestry[cls] = {}
+        todo = [(cls, 0)]
+        while todo:
+            current, depth = todo.pop()
+            for base in current.node.bases if depth < MAX_DEPTH else ():
+                for one in by_name.get(getattr(base, "id", getattr(base, "attr", "")), ()):
+                    if one is not cls and one not in line:
+                        line[one] = None
+                        todo.append((one, depth + 1))
+    return ancestry

@@ -14,11 +14,10 @@ from batchmean.engine import bounds
 from batchmean.engine.context import TooDeep
 from batchmean.engine.domain.names import Branched
 from batchmean.engine.domain.paths import TRUTHY, Decision, Path
-from batchmean.engine.domain.tensors import Tensor
+from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import (
     MAX_TOLD_APART,
     Alternatives,
-    BuiltinValue,
     Case,
     Changes,
     ClassValue,
@@ -34,14 +33,17 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine import binding, conditions, whole_sums
+from batchmean.engine.machine import binding, conditions, effects, memory, rounds, whole_sums
+from batchmean.engine.machine.calls import arguments
+from batchmean.engine.machine.class_loops import add_up_classes
+from batchmean.engine.machine.decorators import decorated, functions_around
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
 from batchmean.engine.primitives.reducing import is_an_item
+from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import acts, ends_path
-from batchmean.engine.syntax import discarded_dividend, written_to
-from batchmean.nodes import nodes
+from batchmean.engine.syntax import added_to, discarded_dividend
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
 _End: TypeAlias = tuple[Path, tuple[Changes, _AttributeChanges]]
@@ -73,6 +75,8 @@ class Interpreter(Following):
             scope.names.clear()
             scope.owner = None
         self.attributes.clear()
+        self.ledger.decorated.clear()
+        self._heirs = 0, {}
         self.forget_modules()
         self._followed.clear()
         self._returned.clear()
@@ -81,11 +85,38 @@ class Interpreter(Following):
         """Run the statements of the module itself."""
         self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
         self._block(body)
+        effects.forget_changed(self)
 
     def run_function(self, function: FunctionValue) -> None:
         """Run a function by itself, its parameters unknown."""
         self.scope, self.stack, self.path = self.module, (), ()
         self.call_function(function, [], {}, function.node, standalone=True)
+
+    def run_object(self, instance: InstanceValue, wanted: Candidates) -> None:
+        """Run the methods of an object that the module makes."""
+        held = (value for (one, _), value in self.attributes.items() if one is instance)
+        holds_a_loss = any(isinstance(value, FunctionValue) and value.node in wanted for value in held)
+        for name, method in list(instance.cls.scope.names.items()):
+            if not isinstance(method, FunctionValue) or name == "__init__":
+                continue
+            if holds_a_loss or any(f.node in wanted for f in functions_around(method)):
+                self.run_decorated(method, altered(method, receiver=instance), None)
+            elif method.node in wanted:
+                self.run_function(altered(method, receiver=instance))
+                self.entered.add(method.node)
+
+    def run_decorated(self, function: FunctionValue, value: Value, receiver: InstanceValue | None) -> None:
+        """Run what a decorator made of a function, its parameters unknown."""
+        spec = function.node.args
+        required = len(spec.posonlyargs) + len(spec.args) - len(spec.defaults)
+        args: list[Value] = [self.opaque() for _ in range(required)]
+        if receiver is not None and args:
+            args[0] = receiver
+        names = [
+            p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None
+        ]
+        self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
+        self.call(value, args, {name: self.opaque() for name in names}, function.node)
 
     def run_apart(self, scope: Scope, body: Sequence[ast.stmt]) -> None:
         outer = (self.scope, self.stack, self._returns, self.path, self._relevant, self.lines)
@@ -128,18 +159,10 @@ class Interpreter(Following):
         self.ledger.defined.append(function)
         value: Value = function
         for decorator in reversed(node.decorator_list):
-            value = self._decorated(value, decorator)
+            value = decorated(self, value, decorator)
+        if value is not function and node.decorator_list:
+            self.ledger.decorated[id(function)] = value
         self.scope.names[node.name] = value
-
-    def _decorated(self, value: Value, decorator: ast.expr) -> Value:
-        applied = self.evaluate(decorator)
-        if isinstance(applied, FunctionValue | BuiltinValue | ModuleValue):
-            result = self.call(applied, [value], {}, decorator)
-            if isinstance(result, FunctionValue | BuiltinValue):
-                return result
-            if isinstance(applied, FunctionValue):
-                return self.opaque()
-        return value
 
     def _class_def(self, node: ast.ClassDef) -> None:
         outer = self.scope
@@ -165,6 +188,8 @@ class Interpreter(Following):
 
     def _assign(self, node: ast.Assign) -> None:
         value = self.evaluate(node.value)
+        if self.rounds and added_to(node) is not None:
+            value = self._in_each_round(value, node)
         value = hinted(value, comments.from_comment(self.lines, node.end_lineno or 0))
         for target in node.targets:
             for name in target.elts if isinstance(target, ast.Tuple) else (target,):
@@ -178,13 +203,24 @@ class Interpreter(Following):
 
     def _aug_assign(self, node: ast.AugAssign) -> None:
         before = self.evaluate(node.target)
-        after = self.binary_values(type(node.op), before, self.evaluate(node.value), node)
+        value = self.evaluate(node.value)
+        if isinstance(node.op, ast.Add | ast.Sub):
+            value = self._in_each_round(value, node)
+        after = self.binary_values(type(node.op), before, value, node)
         cases = after.values if isinstance(after, Alternatives) else (after,)
         if any(type(case) is Tensor and is_an_item(case) for case in cases) and not _is_of_items(before):
             after = (
                 self.computed()
             )  # the items may be numbers, and then no axis of theirs is left in the total
+        memory.change(self, before)
         binding.bind(self, node.target, after)
+
+    def _in_each_round(self, value: Value, node: ast.AST) -> Value:
+        """What is added up in each round of the loops around it."""
+        for numbers in self.rounds:
+            if numbers and isinstance(value, Tensor) and value.reductions:
+                value = self.binary_values(ast.Mult, value, rounds.times(self, numbers), node)
+        return value
 
     def _if(self, node: ast.If) -> bool:
         true, false = conditions.ways_of(self, node, node.body)
@@ -267,6 +303,8 @@ class Interpreter(Following):
         relevant = None if self._relevant is None else self._relevant.statements
         if isinstance(node, ast.For) and whole_sums.add_up(self, node, relevant):
             return True
+        if isinstance(node, ast.For) and add_up_classes(self, node, relevant):
+            return True
         iterable = self.evaluate(node.iter)
         if is_product_over_shape(self, node, iterable):
             return True
@@ -276,7 +314,11 @@ class Interpreter(Following):
                 self._round(node, ())
             return self._block(node.orelse)
         binding.bind(self, node.target, self.element_of(iterable))
+        before = rounds.counters(self)
+        self.rounds.append(rounds.numbers_in(self, [node.iter]))
         self._round(node, (Decision((node, self.stack), TRUTHY, True, node),))
+        self.rounds.pop()
+        rounds.forget_counters(self, before)
         return self._block(node.orelse)
 
     def _round(self, node: ast.For | ast.AsyncFor, decided: Path) -> None:
@@ -287,7 +329,11 @@ class Interpreter(Following):
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)
+        before = rounds.counters(self)
+        self.rounds.append(rounds.numbers_in(self, [node.test]))
         self._either_way(node, node.body)
+        self.rounds.pop()
+        rounds.forget_counters(self, before)
         return self._block(node.orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> bool:
@@ -324,19 +370,14 @@ class Interpreter(Following):
         return (Decision((node, self.stack), index, True, node),)
 
     def _match(self, node: ast.Match) -> bool:
-        self.evaluate(node.subject)
-        for case in node.cases:
-            for part in nodes(case.pattern):
-                name = getattr(part, "name", None)
-                if isinstance(name, str):
-                    self.scope.names[name] = self.opaque((name,))
+        binding.bind_patterns(self, node, self.evaluate(node.subject))
         bodies = [*(case.body for case in node.cases), []]
         return self._fork([(self._outcome(node, index), body) for index, body in enumerate(bodies)])
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
-        if isinstance(node.value, ast.Call) and (out := written_to(node.value)) is not None:
-            binding.bind(self, out, value)
+        if isinstance(node.value, ast.Call):
+            self._note_elsewhere(node.value)
         # At the end of a notebook's cell a value is shown: only what stands deeper is thrown away for sure.
         is_inside = bool(self._active or self.path)
         if not is_inside or discarded_dividend(node.value) is None:
@@ -348,6 +389,13 @@ class Interpreter(Following):
             self.ledger.accounts[:] = [
                 account for account in self.ledger.accounts if id(account) not in thrown_away
             ]
+
+    def _note_elsewhere(self, node: ast.Call) -> None:
+        """What a function of another module changes in place, if it is followed for no other reason."""
+        callee = self.scope.find(node.func.id) if isinstance(node.func, ast.Name) else None
+        own = self.imported(callee.name, always=True) if isinstance(callee, ModuleValue) else None
+        if isinstance(own, FunctionValue):
+            self.note_changes(own, *arguments(self, node))
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:

@@ -18,12 +18,12 @@ _MOST_NODES: Final = 100
 """So many in one statement."""
 _MOST_PARTS: Final = 64
 """So many in all that is added up, with what the names in it stand for."""
-_ELEMENTWISE: Final = frozenset(
+ELEMENTWISE: Final = frozenset(
     "log log1p exp clip extremum at_least number identity add subtract multiply divide negative xlogy"
     " entropy_terms relative_entropy_terms".split()
 )
 """The primitives that do to an array what they do to each of its numbers."""
-_METHODS: Final = frozenset("log item float clip clamp".split())
+METHODS: Final = frozenset("log item float clip clamp".split())
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 
 
@@ -152,7 +152,7 @@ class Items:
     def _call(self, node: ast.Call) -> ast.expr:
         function = node.func
         if isinstance(function, ast.Attribute) and self._varies(function.value):
-            if function.attr not in _METHODS:
+            if function.attr not in METHODS:
                 raise NotRead
             function = ast.copy_location(
                 ast.Attribute(self.elements(function.value), function.attr, ast.Load()), function
@@ -161,7 +161,7 @@ class Items:
             primitive = self._primitive(node)
             if primitive == "smallest" and sum(map(self._varies, node.args)) == 1 and len(node.args) == 2:
                 return self.elements(next(a for a in node.args if self._varies(a)))  # clipped from above
-            if primitive not in _ELEMENTWISE:
+            if primitive not in ELEMENTWISE:
                 raise NotRead
             self.reading.is_of_numbers |= self._full_name(node).startswith("math.")
         return ast.copy_location(ast.Call(function, [self.elements(a) for a in node.args], []), node)
@@ -176,7 +176,7 @@ class Items:
             base = base.value
         if isinstance(base, ast.Name) and base.id in self._items:
             array, depth = self._items[base.id]
-        elif _is_plain(base) and (indices or self._level == 0) and not self._varies(base):
+        elif is_plain(base) and (indices or self._level == 0) and not self._varies(base):
             array, depth = self._same(base), 0
         else:
             return None
@@ -224,18 +224,10 @@ class Items:
         return node.func.id
 
     def _full_name(self, node: ast.Call) -> str:
-        function = node.func
-        if isinstance(function, ast.Name) and self._called(node):
-            return f"builtins.{function.id}"
-        if not isinstance(function, ast.Name | ast.Attribute) or self._varies(function):
-            return ""
-        value = self._context.evaluate(function)
-        return value.name if isinstance(value, ModuleValue) else ""
+        return "" if self._varies(node.func) else full_name_of(self._context, node)
 
     def _primitive(self, node: ast.Call) -> str:
-        name = self._full_name(node)
-        operation = operations.function(name) if name else None
-        return operation.primitive if operation is not None else ""
+        return "" if self._varies(node.func) else primitive_of(self._context, node)
 
     def _reduces(self, node: ast.Call) -> str:
         """The primitive that is called, if it sums or multiplies rows."""
@@ -247,7 +239,23 @@ class Items:
         return isinstance(node.func, ast.Attribute) and node.func.attr in names
 
 
-def _is_plain(node: ast.expr) -> bool:
+def full_name_of(context: Machine, node: ast.Call) -> str:
+    """The function of a framework, or of Python's own, that is called; empty for all others."""
+    function = node.func
+    if not is_plain(function):
+        return ""
+    value = context.evaluate(function)
+    return value.name if isinstance(value, ModuleValue) else ""
+
+
+def primitive_of(context: Machine, node: ast.Call) -> str:
+    """The primitive that a call is; empty for what is no known function."""
+    name = full_name_of(context, node)
+    operation = operations.function(name) if name else None
+    return operation.primitive if operation is not None else ""
+
+
+def is_plain(node: ast.expr) -> bool:
     """Is it a name, or an attribute of one, which gives the same array each time?"""
     while isinstance(node, ast.Attribute):
         node = node.value

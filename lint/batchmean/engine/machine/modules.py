@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from batchmean import operations
 from batchmean.engine import bounds
-from batchmean.engine.domain.values import ClassValue, Const, FunctionValue, ModuleValue, Scope, Value
+from batchmean.engine.domain.values import (
+    ClassValue,
+    Const,
+    DictValue,
+    FunctionValue,
+    ModuleValue,
+    Scope,
+    Value,
+)
 from batchmean.engine.machine.attributes import starred
+from batchmean.engine.machine.dictionaries import TAKING
 from batchmean.engine.machine.evaluator import Evaluator
 from batchmean.engine.selection.imports import is_followed, relevance_of
 from batchmean.engine.selection.relevance import Relevance
@@ -31,7 +42,7 @@ class Importing(Evaluator):
         self._project = project
         self._files = [project.path] if project is not None else []
         """The modules that are read, by the number that names imported in them carry."""
-        self._imported: dict[str, Value | None] = {}
+        self._imported: dict[tuple[str, bool], Value | None] = {}
         self._foreign: dict[str, Scope] = {}
         self._relevances: dict[int, Relevance] = {}
         """Of the modules of the project that are read, by their numbers."""
@@ -51,16 +62,19 @@ class Importing(Evaluator):
         """Are other modules of the project read?"""
         return self._project is not None
 
-    def imported(self, name: str) -> Value | None:
-        """What a dotted name stands for in another module of the project; None where that is not known."""
+    def imported(self, name: str, *, always: bool = False) -> Value | None:
+        """What a dotted name stands for in another module of the project; None where that is not known.
+
+        `always` follows what gives no loss, too.
+        """
         if self._project is None:
             return None
-        if name not in self._imported:
-            self._imported[name] = None  # modules that import each other
-            self._imported[name] = self._found(name)
-        return self._imported[name]
+        if (name, always) not in self._imported:
+            self._imported[name, always] = None  # modules that import each other
+            self._imported[name, always] = self._found(name, always)
+        return self._imported[name, always]
 
-    def _found(self, name: str) -> Value | None:
+    def _found(self, name: str, always: bool) -> Value | None:
         number, dotted = _numbered(name)
         found = self._project.find(dotted, self._files[number]) if self._project is not None else None
         if found is None or not found[1]:
@@ -71,7 +85,7 @@ class Importing(Evaluator):
         module, (first, *rest) = found
         scope = self._foreign_scope(module)
         value = scope.names.get(first)
-        if isinstance(value, FunctionValue | ClassValue) and not is_followed(module, first):
+        if isinstance(value, FunctionValue | ClassValue) and not (always or is_followed(module, first)):
             return None
         if value is None:
             value = starred(self, scope, first)
@@ -81,8 +95,18 @@ class Importing(Evaluator):
             else:
                 value = value.scope.names.get(attribute) if isinstance(value, ClassValue) else None
         if isinstance(value, ModuleValue) and operations.function(value.name) is None:
-            return self.imported(value.name)
+            return self.imported(value.name, always=always)
         return value
+
+    def forget_changed(self, scope: Scope, text: str) -> None:
+        """Forget the tables of a module that its functions change: `TABLE[name] = criterion`."""
+        for name, value in list(scope.names.items()):
+            if isinstance(value, DictValue) and _is_changed(name, text):
+                scope.names[name] = self.opaque((name,))
+
+    def changes(self, name: str) -> bool:
+        """Does a function of the module that is linted change a table of this name?"""
+        return _is_changed(name, "\n".join(self.lines))
 
     def _imported_elsewhere(self) -> dict[str, str]:
         """The names of frameworks in the modules that were read."""
@@ -100,6 +124,7 @@ class Importing(Evaluator):
         defined, recorded = len(self.ledger.defined), len(self.ledger.accounts)
         try:
             self.run_apart(scope, [s for s in module.tree.body if isinstance(s, _DEFINING)])
+            self.forget_changed(scope, module.text)
         finally:
             del self.ledger.defined[defined:]  # they are judged where they stand
             del self.ledger.accounts[recorded:]
@@ -127,6 +152,15 @@ class Importing(Evaluator):
                 full = full_name(module, alias.name)
                 value = Const(None) if operations.is_new_axis(full) else ModuleValue(full)
                 self.scope.names[alias.asname or alias.name] = value
+
+
+@lru_cache(maxsize=64)
+def _is_changed(name: str, text: str) -> bool:
+    """Is something stored in a table below the top of a module, or does a method change it?"""
+    if f"{name}[" not in text and f"{name}." not in text:
+        return False
+    item, method = rf"^[ \t]+{name}\[[^\]\n]*\]\s*=(?!=)", rf"^[ \t]*{name}\.(?:{'|'.join(sorted(TAKING))})\("
+    return re.search(f"{item}|{method}", text, re.M) is not None
 
 
 def _numbered(name: str) -> tuple[int, str]:

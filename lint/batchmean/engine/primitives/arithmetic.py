@@ -15,7 +15,15 @@ from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.literals import fold
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import SCALAR, Atom, Reduction, Role, Tensor, altered, atom_of, from_atom
-from batchmean.engine.domain.values import Const, ListValue, ShapeValue, SizesValue, TupleValue, Value
+from batchmean.engine.domain.values import (
+    MAX_ITEMS,
+    Const,
+    ListValue,
+    ShapeValue,
+    SizesValue,
+    TupleValue,
+    Value,
+)
 from batchmean.engine.evidence.masks import is_mask_name
 from batchmean.engine.evidence.names import is_loss_name
 from batchmean.engine.ledger import Addition
@@ -37,6 +45,9 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         if isinstance(left, TupleValue) and isinstance(right, TupleValue):
             return context.sequence(left.items + right.items)
         return ListValue(context.one_of([context.element_of(left), context.element_of(right)]))
+    for items, number in ((left, right), (right, left)):
+        if op is ast.Mult and isinstance(items, TupleValue | ListValue) and isinstance(number, Const):
+            return _repeated(context, items, number)
     if op is ast.Add and isinstance(left, ShapeValue) and isinstance(right, TupleValue):
         return SizesValue(context.element_of(left), (left, *right.items))  # `x.shape + (V,)`
     a, b = context.as_tensor(left), context.as_tensor(right)
@@ -63,6 +74,16 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
     if op is ast.MatMult:
         return matmul(context, a, b, node)
     return context.computed(joint_shape(a, b))
+
+
+def _repeated(context: Context, items: TupleValue | ListValue, times: Const) -> Value:
+    """`[x] * 3`: few items are told apart, of many nobody says what becomes of them."""
+    if type(times.value) is not int or times.value < 0:
+        return context.opaque()
+    is_plain = isinstance(items, TupleValue) and all(isinstance(item, Const) for item in items.items)
+    if isinstance(items, TupleValue) and is_plain and len(items.items) * times.value <= MAX_ITEMS:
+        return TupleValue(items.items * times.value, items.is_list)
+    return ListValue(context.unsure([items]))
 
 
 def _goes_into(length: Tensor, count: Tensor) -> bool:

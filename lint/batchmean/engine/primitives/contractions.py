@@ -28,6 +28,8 @@ def contracted(context: Context, a: Tensor, b: Tensor, axes: AxesSpec, node: ast
 
 def matmul(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     """a @ b: a contraction over one axis, whose result is something new."""
+    if a.shape.is_scalar or b.shape.is_scalar:  # np.dot(loss, weight)
+        return context.placed(context.formed(algebra.multiply(a, b), a, b), (a, b), node)
     rank = a.shape.rank
     if rank == 1 and b.shape.rank == 1:
         return contracted(context, a, b, ALL_AXES, node)

@@ -12,6 +12,7 @@ from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Place, Role, altered, atom_of, from_atom
 from batchmean.engine.domain.values import DistributionValue, Value
 from batchmean.engine.primitives.registry import Call, integer, primitive
+from batchmean.engine.recognise.sampled import SAMPLE
 
 
 @primitive
@@ -124,6 +125,8 @@ def distribution_entropy(call: Call, x: Value) -> Value:
 def distribution_log_prob(call: Call, x: Value, value: Value | None = None) -> Value:
     """log_prob: per example; of a Normal per element, without a support of its own."""
     shape = x.shape if isinstance(x, DistributionValue) and not x.event_summed else None
+    if shape is not None and shape.rank == 0 and value is not None:
+        shape = call.tensor(value).shape
     if isinstance(x, DistributionValue) and x.family == "Categorical" and value is not None:
         given = call.tensor(value).shape
         shape = given if given.rank is not None else None
@@ -133,7 +136,12 @@ def distribution_log_prob(call: Call, x: Value, value: Value | None = None) -> V
         return result
     # Where a quantity is zero its density may be meant to be left out: a mask made of it is no padding.
     of = call.tensor(value) if value is not None and not _is_categorical(x) else None
-    return map_atoms(result, lambda atom: altered(atom, kind="log_prob", source=key, argument=of))
+    place = None
+    if isinstance(x, DistributionValue) and x.family == "Normal":
+        place = call.place("the log-density of a Normal is elementwise: its dimensions are not summed")
+    return map_atoms(
+        result, lambda atom: altered(atom, kind="log_prob", source=key, argument=of, place=place)
+    )
 
 
 def _is_categorical(x: Value) -> bool:
@@ -150,5 +158,10 @@ def _key(call: Call, x: Value | None) -> int:
 
 @primitive
 def sample(call: Call, x: Value) -> Value:
-    shape = x.shape if isinstance(x, DistributionValue) else None
-    return call.opaque(shape)
+    """A sample, of a Normal one number for each of its elements."""
+    if not isinstance(x, DistributionValue):
+        return call.opaque()
+    drawn = call.opaque(x.shape)
+    if x.family != "Normal" or x.event_summed:
+        return drawn
+    return map_atoms(drawn, lambda atom: altered(atom, kind=SAMPLE, source=x.key))

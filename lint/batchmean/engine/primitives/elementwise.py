@@ -87,7 +87,7 @@ def extremum_along(call: Call, x: Value, axis: Value | None = None, keepdims: Va
     tensor = call.tensor(x)
     position = integer(axis)
     if position is None:
-        return call.opaque(Shape.of([]) if axis is None else tensor.shape)
+        return call.context.anything(Shape.of([])) if axis is None else call.opaque(tensor.shape)
     return call.opaque(tensor.shape.without(AxesSpec.at(position), bool(literal(keepdims))))
 
 
@@ -139,7 +139,7 @@ def add(call: Call, x: Value, y: Value, alpha: Value | None = None) -> Value:
     return arithmetic.added(
         call.context,
         call.tensor(x),
-        algebra.multiply(call.tensor(alpha), b) if alpha is not None else b,
+        arithmetic.multiplied(call.context, call.tensor(alpha), b, call.node) if alpha is not None else b,
         call.node,
     )
 

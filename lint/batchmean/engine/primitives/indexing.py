@@ -13,6 +13,7 @@ from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.masks import has_classes, is_shown, mask_of, tells_classes_apart, unmasked
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
+    Atom,
     Integrand,
     Place,
     Reduction,
@@ -37,6 +38,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence.names import is_log_name, is_loss_name
 from batchmean.engine.primitives.choosing import chosen_by_default
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
+from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.syntax import spelled_out
 
 
@@ -175,7 +177,8 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         if atom is None:
             return context.opaque((key,))
         shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
-        return context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
+        item = context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
+        return map_atoms(item, lambda of: altered(of, is_of_counts=atom.is_of_counts))
     return _indexed(context, tensor, index, node)
 
 
@@ -234,7 +237,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     atom = tensor.single()
     if len(items) == 2 and _is_whole_slice(items[0]) and atom is not None and atom.role is Role.ONE_HOT:
         # The columns of the identity: classes down, examples across.
-        if isinstance(items[1], Tensor) and atom.axis is not None:
+        if isinstance(items[1], Tensor) and _is_identity(tensor, atom) and atom.axis is not None:
             columns = items[1].shape.with_axis(0, atom.axis)
             return relabelled(tensor, columns, ("columns", *items[1].terms))
     if len(items) > 1 and arrays:
@@ -242,12 +245,13 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
         return _dropped(context, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
         return by_array(context, tensor, items[0], node)
-    if _is_cut_short(items):
+    if _is_cut_short(items, is_regrouped=tensor.shape.original is not tensor.shape):
         tensor = chosen(context, tensor)
     shape = tensor.shape
     changed = False
     ellipsis = next((i for i, item in enumerate(items) if literal(item) is ...), len(items))
     drop: list[int] = []
+    cuts: list[int] = []
     new_axes: list[int] = []
     position = 0
     for item in items[:ellipsis]:
@@ -259,6 +263,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            cuts.append(position)
             shape = _cut_at(shape, position)
         position += 1
     if drop and ellipsis == len(items) and _is_whole_slice(items[-1]):
@@ -274,8 +279,11 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             changed = True
         elif not _is_whole_slice(item):
             changed = True
+            cuts.append(position)
             shape = _cut_at(shape, position)
         position -= 1
+    if any(_may_cut_the_support(tensor, at) for at in cuts) and recognise(tensor) is not None:
+        return context.computed(shape)  # the rest of the expectation is elsewhere
     if drop and tensor.reductions:
         if drop == [0] and all(r.support == "averaged" for r in tensor.reductions):
             return altered(tensor, shape=shape.without(AxesSpec.at(0)))  # one example's mean over its support
@@ -298,6 +306,22 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
     return result
 
 
+def _may_cut_the_support(tensor: Tensor, position: int) -> bool:
+    """Is it the axis that an expectation is over? The first one has the examples."""
+    supports = [a.axis for a in tensor.atoms() if a.axis is not None and a.role is not Role.COUNT]
+    there = tensor.shape.axis(position)
+    if position == 0 or there is None:
+        return False
+    return any(there.is_same(axis) or tensor.shape.may_be_one(there, axis) for axis in supports)
+
+
+def _is_identity(tensor: Tensor, atom: Atom) -> bool:
+    """Is it a whole identity matrix? Of other one-hot arrays a column is one class."""
+    rows = atom.shape.axis(0) if atom.shape is not None else None
+    own = tensor.shape.axis(0)
+    return rows is not None and own is not None and rows.is_same(own)
+
+
 def _cut_at(shape: Shape, position: int) -> Shape:
     """A part of an axis has another length; one whose length nothing shows may be any."""
     axis = shape.axis(position)
@@ -306,13 +330,15 @@ def _cut_at(shape: Shape, position: int) -> Shape:
     return shape.without(AxesSpec.at(position)).with_axis(position, Axis())
 
 
-def _is_cut_short(items: tuple[Value, ...]) -> bool:
+def _is_cut_short(items: tuple[Value, ...], *, is_regrouped: bool) -> bool:
     """`row[start:end]`: one sequence is cut where a number says that it ends, which may be where its padding begins.
 
-    Cut along another axis, all rows of an array lose the same positions, and the padding of the shorter ones stays.
+    Cut along another axis, all rows of an array lose the same positions, and the padding of the shorter ones stays;
+    but where one sequence was cut into rows, all that is masked may lie in the same place of each.
     """
     cuts = [(place, cut) for place, item in enumerate(items) if isinstance(cut := literal(item), slice)]
     is_row = any(integer(item) is not None for item in items)
+    is_row = is_row or is_regrouped
     return any(cut.stop == UNKNOWN_END and (place == 0 or is_row) for place, cut in cuts)
 
 

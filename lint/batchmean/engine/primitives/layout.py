@@ -139,6 +139,9 @@ def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
             if end is not None and last.size != 1 and (last.size is None or end.size in (None, last.size)):
                 gone = [a for a in gone if not a.is_same(end)]
                 new[1 - position] = end
+        if any(a is not None and a.size != 1 and not any(o.holds(a) for o in old) for a in new):
+            # view(n, -1, d): lengths that are nobody's do not tell which of the axes hold those of before.
+            return Shape([a or Axis() for a in new], rank=len(new), unsure=gone)
         new[position] = Axis(parts=tuple(gone))
     elif gone:
         unknown = [i for i, a in enumerate(new) if a is not None and not any(a.is_same(o) for o in old)]
@@ -146,6 +149,10 @@ def _reshaped(call: Call, shape: Shape, sizes: tuple[Value, ...]) -> Shape:
             return Shape(unsure=old)
         new[unknown[0]] = Axis(parts=tuple(gone))
     return Shape.of([a if a is not None else Axis() for a in new])
+
+
+def _is_among(axis: Axis, old: Sequence[Axis]) -> bool:
+    return any(axis.is_same(one) for one in old)
 
 
 def _known_again(axis: Axis, old: Sequence[Axis]) -> Axis:

@@ -11,7 +11,7 @@ from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, relabelled
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Labels, Place, Role, Tensor, atom_of, constant, from_atom
-from batchmean.engine.domain.values import Const, Value
+from batchmean.engine.domain.values import Const, ModuleValue, Value
 from batchmean.engine.evidence.masks import is_id_name, is_length_name, is_padding_name
 from batchmean.engine.primitives.registry import Call, primitive
 
@@ -54,6 +54,10 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
     if x is None or y is None:
         return call.opaque()
     a, b = call.tensor(x), call.tensor(y)
+    if any(isinstance(one, ModuleValue) and one.name.lower().endswith("nan") for one in (x, y)):
+        return call.opaque(a.shape)  # for a mean that leaves these out
+    if a.terms != b.terms and {t.factors for t in a.terms} == {t.factors for t in b.terms} and a.atoms():
+        return call.context.unsure([a, b])  # weighted here and there
     chosen = call.tensor(condition)
     if _is_zero(b) and _is_one_hot(chosen):
         return call.context.formed(algebra.multiply(chosen, a))

@@ -7,8 +7,10 @@ from batchmean.engine.domain.axes import MAX_RANK
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_atom
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     MAX_TOLD_APART,
     Const,
+    DictValue,
     ListValue,
     ShapeValue,
     TupleValue,
@@ -62,7 +64,7 @@ def length(call: Call, x: Value) -> Value:
         return _rank(call, x.shape) if x.start == 0 and x.stop is None else call.opaque(Shape.of([]))
     if isinstance(x, Tensor) and x.terms:
         return call.context.axis_length(x.shape, 0)
-    return call.opaque(Shape.of([]))
+    return call.context.anything(SCALAR)
 
 
 @primitive
@@ -103,6 +105,15 @@ def sequence(call: Call, x: Value | None = None) -> Value:
 
 
 @primitive
+def dictionary(call: Call, x: Value | None = None, **items: Value) -> Value:
+    """dict(x, kl=y), ModuleDict(x)."""
+    if ANY_KEYWORDS in items or (x is not None and not isinstance(x, DictValue)):
+        return call.opaque()
+    before = () if x is None else tuple((key, value) for key, value in x.items if key not in items)
+    return DictValue((*before, *items.items()))
+
+
+@primitive
 def reversed_(call: Call, x: Value) -> Value:
     """reversed(x)."""
     if isinstance(x, TupleValue):
@@ -137,16 +148,23 @@ def map_call(call: Call, function: Value, *rows: Value) -> Value:
 
 @primitive
 def fold(call: Call, function: Value, x: Value, initial: Value | None = None) -> Value:
-    """functools.reduce(operator.mul, x.shape): a count."""
+    """functools.reduce(operator.mul, x.shape): a count; or of a few things that are written out."""
     if isinstance(x, ShapeValue):
         result = call.context.count_of(x)
         return algebra.multiply(result, call.tensor(initial)) if initial is not None else result
+    if isinstance(x, TupleValue) and x.items:
+        first, *others = x.items if initial is None else (initial, *x.items)
+        for item in others:
+            first = call.context.call(function, [first, item], {}, call.node)
+        return first
     return call.opaque()
 
 
 @primitive
 def number(call: Call, x: Value | None = None) -> Value:
     """float(x), int(x)."""
+    if isinstance(x, Const) and isinstance(x.value, str):
+        return call.context.anything(SCALAR)
     return x if x is not None else Const(0)
 
 

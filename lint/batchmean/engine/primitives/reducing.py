@@ -25,6 +25,7 @@ from batchmean.engine.domain.tensors import (
     atom_of,
     derived,
     from_atom,
+    is_unknown,
 )
 from batchmean.engine.domain.values import Alternatives, Const, ListValue, ShapeValue, TupleValue, Value
 from batchmean.engine.primitives.registry import Call, axes_spec, literal, primitive
@@ -69,7 +70,9 @@ def _common_number(terms: tuple[Term, ...]) -> float:
 
 
 def _is_a_size(atom: Atom, power: float) -> bool:
-    return atom.role is Role.OPAQUE and atom.shape is not None and may_be_a_size(atom, power)
+    if atom.role is not Role.OPAQUE or atom.shape is None:
+        return False
+    return may_be_a_size(atom, power) or (bool(atom.numbers) and power > 0)
 
 
 def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> Tensor:
@@ -80,6 +83,8 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
     accounts = opened(x, call.context.stack)
     has_support = any(r.integrand.symbol for r in accounts)
     result = call.context.computed(shape) if has_support else _reduced(call, x, axes, shape, how)
+    if how == "sum" and not accounts and result.shape.is_scalar and is_unknown(result):
+        result = map_atoms(result, lambda atom: altered(atom, is_anything=True))  # of ones it is a count
     if not accounts:
         return result
     if not follows(accounts):
@@ -194,13 +199,20 @@ def builtin_sum(call: Call, x: Value) -> Value:
         return call.context.lift(lambda *items: _sum_of(call, items), *x.items)
     if isinstance(x, ListValue):
         return _added_up(call, x.element)
-    return reduce(call, call.tensor(x), AxesSpec.at(0), False, "sum")
+    tensor = call.tensor(x)
+    if tensor.shape.item_of is not None and tensor.shape.rank is None:
+        return call.context.unsure([altered(tensor, reductions=opened(tensor, call.context.stack))])
+    return reduce(call, tensor, AxesSpec.at(0), False, "sum")
 
 
 def _sum_of(call: Call, items: Sequence[Value]) -> Tensor:
     total = call.tensor(items[0])
+    known = {id(r) for item in items for r in call.tensor(item).reductions}
     for item in items[1:]:
         total = algebra.add(total, call.tensor(item))
+        for account in total.reductions:
+            if id(account) not in known:
+                known.add(id(call.context.record(account)))
     return total
 
 

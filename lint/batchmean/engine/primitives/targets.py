@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ast
 
+from batchmean.engine.domain import algebra
 from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Role, Tensor, altered, atom_of, constant, from_atom
+from batchmean.engine.domain.tensors import PLAIN, SCALAR, Role, Tensor, altered, atom_of, constant, from_atom
 from batchmean.engine.domain.values import Const, Value
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 
 
 @primitive
-def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value | None = None) -> Value:
+def one_hot(
+    call: Call,
+    labels: Value,
+    classes: Value | None = None,
+    axis: Value | None = None,
+    value: Value | None = None,
+) -> Value:
     """A one-hot target: a new class axis behind those of the labels."""
     tensor = call.tensor(labels)
     call.context.note_labels(tensor, each=True)
@@ -23,7 +30,7 @@ def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value
     position = integer(axis)
     shape = tensor.shape.with_axis(-1 if position is None else position, support)
     place = call.place(f"{call.name} gives a one-hot target")
-    return from_atom(
+    target = from_atom(
         atom_of(
             ("one_hot", tensor.terms, call.tensor(classes).terms if classes is not None else ()),
             Role.ONE_HOT,
@@ -32,6 +39,7 @@ def one_hot(call: Call, labels: Value, classes: Value | None = None, axis: Value
         ),
         shape,
     )
+    return _times(call, target, value)
 
 
 def length_of(count: Tensor, axis: Axis) -> None:
@@ -97,9 +105,23 @@ def zeros_like(call: Call, x: Value) -> Value:
 @primitive
 def filled_like(call: Call, x: Value, value: Value | None = None) -> Value:
     """An array filled with one number."""
-    number = literal(value)
-    filled = constant(float(number) if isinstance(number, int | float) else 1.0)
-    return altered(filled, shape=call.tensor(x).shape)
+    return _filled(call, call.tensor(x).shape, value)
+
+
+@primitive
+def full(call: Call, shape: Value, value: Value | None = None) -> Value:
+    """An array of a shape that is given, filled with one number."""
+    from batchmean.engine.primitives.layout import shape_from
+
+    filled = _filled(call, shape_from(call, (shape,)), value)
+    number = filled.number()
+    # No count, then it stands for any array, as ones do: people try their losses with such.
+    return call.context.opaque() if number is not None and 0 < abs(number) <= max(PLAIN) else filled
+
+
+def _filled(call: Call, shape: Shape, value: Value | None) -> Tensor:
+    number = constant(1.0) if value is None else call.tensor(value)
+    return Tensor(number.terms, shape)
 
 
 @primitive
@@ -114,10 +136,25 @@ def scatter(
     support = tensor.shape.axis(position)
     place = call.place(f"{call.name} writes a one-hot target along axis {position}")
     labels = call.tensor(index).terms if index is not None else ()
-    return from_atom(
+    target = from_atom(
         atom_of(("scatter", labels, support.root() if support else None), Role.ONE_HOT, support, place=place),
         tensor.shape,
     )
+    return _times(call, target, value)
+
+
+def _times(call: Call, target: Tensor, value: Value | None) -> Tensor:
+    """A target in which another number than 1 stands for the label: a count, or what smoothing leaves of 1."""
+    number = call.tensor(value) if value is not None else constant(1.0)
+    shown = number.number()
+    if (shown is None or abs(shown) <= 1) and not any(
+        a.role is Role.COUNT or a.numbers for a in number.atoms()
+    ):
+        return target
+    atom = target.single()
+    if shown is not None and (atom is None or atom.axis is None or atom.axis.size is None):
+        number = call.context.anything()  # it may well be how many there are
+    return altered(algebra.multiply(target, altered(number, shape=SCALAR)), shape=target.shape)
 
 
 @primitive

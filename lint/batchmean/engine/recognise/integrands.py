@@ -26,6 +26,7 @@ from batchmean.engine.recognise.latent import latent_kl
 from batchmean.engine.recognise.likelihoods import is_squared_difference, likelihood_of
 from batchmean.engine.recognise.pairs import _is_chosen
 from batchmean.engine.recognise.places import last_axis
+from batchmean.engine.recognise.sampled import sampled_kl
 
 _SHOWN = (Role.PROBS, Role.ONE_HOT)
 _LOGS = (Role.LOG, Role.LOG_PROBS)
@@ -39,6 +40,8 @@ def recognise(tensor: Tensor) -> Integrand | None:
     if alone is not None and alone.role is Role.OPAQUE:
         return None
     atoms = tensor.atoms()
+    if (sampled := sampled_kl(tensor)) is not None:
+        return sampled
     roles = {atom.role for atom in atoms}
     if Role.MASK in roles:
         tensor = unmasked(tensor)

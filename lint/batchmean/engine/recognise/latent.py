@@ -44,7 +44,9 @@ def latent_kl(tensor: Tensor) -> Integrand | None:
             evidence = (Place(first.node, "the variance and log-variance of a Gaussian KL"),) if first else ()
             stack = tensor.stack or ()
             key = tensor.key
-            return Integrand("latent KL", axis, "D", True, evidence, tensor.shape, stack, key=key)
+            rest = [other for other in tensor.terms if other is not term and other is not variance]
+            alone = not any(map(_is_another_spread, rest))
+            return Integrand("latent KL", axis, "D", alone, evidence, tensor.shape, stack, key=key)
     return None
 
 
@@ -53,6 +55,12 @@ def _bare_atom(term: Term) -> Atom | None:
     if len(atoms) == 1 and atoms[0][1] == 1 and atoms[0][0].role in (Role.LOG, Role.OPAQUE):
         return atoms[0][0]
     return None
+
+
+def _is_another_spread(term: Term) -> bool:
+    """Is it the log-variance of a prior that was learned? What has two of these need be no code: a Gaussian each."""
+    atom = _bare_atom(term)
+    return atom is not None and not atom.shape_is_scalar
 
 
 def _variance_of(log: Atom, tensor: Tensor, sign: float) -> Term | None:

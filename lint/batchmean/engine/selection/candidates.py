@@ -21,6 +21,8 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _TRANSFORM: Final = re.compile(r"map\(|partial\(|jit\(|grad\(|checkpoint\(")
 _HANDED_ON: Final = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[,)]")
 """The first argument, if it is a name."""
+_RENAMED: Final = re.compile(r"= self\.(\w+)$", re.M)
+"""An attribute that is called under another name."""
 _MANY: Final = 200
 """More names than these are not looked for one by one."""
 _TURNS: Final = 6
@@ -54,6 +56,7 @@ class Candidates:
         text = "\n".join(lines)
         self._marks = _line_numbers(text, losses(text))
         functions: list[Function] = []
+        by_name: dict[str, list[Function]] = {}
         inert: list[ast.stmt] = []
         takers: set[str] = set()
         reducers: set[str] = set()
@@ -62,9 +65,16 @@ class Candidates:
         lasting = {id(node) for node in own}
         place: tuple[int, int | None] | None = None
         does = False
+        kept: list[tuple[str, set[str]]] = []
         for node in _notable(tree):
+            if isinstance(node, ast.Assign) and (source := _taken_from(node.value)):
+                # `self.criterion = make_criterion(how)`, `CRITERIA[how]()`
+                names = {n for target in node.targets for n in _target_names(target, id(node) in lasting)}
+                if names:
+                    kept.append((source, names))
             if isinstance(node, FUNCTIONS):
                 functions.append(node)
+                by_name.setdefault(node.name, []).append(node)
                 inert.append(node)
             elif isinstance(node, _IMPORTS):
                 if ";" not in lines[node.lineno - 1] + lines[(node.end_lineno or node.lineno) - 1]:
@@ -133,6 +143,10 @@ class Candidates:
         reducers.update(
             f.name for f, text in texts.items() if f in reduces_it or sums(text) or makes_means(text)
         )
+        for source, names in kept:
+            if source in takers:
+                takers |= names
+                reducers |= names if source in reducers else set()
         self._nodes: set[ast.AST] = set()
         found: set[str] = set()
         self._read_calls(texts, takers | reducers)
@@ -154,9 +168,10 @@ class Candidates:
         self._read_calls(texts, {f.name for f in texts if f in self._nodes})
         self.called: set[str] = set().union(*self.calls.values())
         """Every name that some function calls, as far as it is the name of a function here that is in."""
+        self.called |= {name for name in found if _is_handed_on(name, text)}
 
-        self.functions: Final = frozenset(f.name for f in functions)
-        """Names of the functions."""
+        self.functions: Final[Mapping[str, Sequence[Function]]] = by_name
+        """The functions by their names."""
 
         self.is_empty = not self._nodes and not self._module_takes(inert)
         """Is there nothing to look at, in functions and outside them?"""
@@ -188,7 +203,13 @@ class Candidates:
             if function in self.calls:
                 continue
             if names is None or len(names) > _MANY or any(name in text for name in names):
-                calls = self.calls[function] = _called(text) - {function.name}
+                calls = _called(text)
+                calls |= {
+                    name for name in (names or set()) - calls if name in text and _is_handed_on(name, text)
+                }
+                if f"super().{function.name}(" not in text:
+                    calls.discard(function.name)
+                self.calls[function] = calls
                 for name in calls:
                     self._callers.setdefault(name, []).append(function.name)
 
@@ -219,9 +240,21 @@ class Candidates:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
 
 
+def _is_handed_on(name: str, text: str) -> bool:
+    """Is a function an argument of a call, or an item of a list or a dictionary?"""
+    return re.search(rf"[(,=:\[]\s*{re.escape(name)}\s*[,)\]}}]", text) is not None
+
+
 def _is_of_a_table(node: ast.expr) -> bool:
     """Is it a dictionary, or one of its items?"""
     return isinstance(node.value if isinstance(node, ast.Subscript) else node, ast.Dict)
+
+
+def _taken_from(node: ast.expr) -> str:
+    """The name of the function that is called, or of the table that an item is taken from."""
+    while isinstance(node, ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _makes_a_reducer(text: str) -> bool:
@@ -242,12 +275,13 @@ def _mentions(names: Set[str], text: str) -> bool:
 
 
 def _called(text: str) -> set[str]:
-    """The names before a bracket or a dot, and those that a transform calls: `vmap(f)(x)`.
+    """The names before a bracket or a dot, those that a transform calls, `vmap(f)(x)`, and those that get others.
 
     Looking backwards from these takes a third of what matching `name(` does.
     """
     ends = {part[-_LONG:].rstrip()[::-1] for part in text.replace(".", "(").replace("[", "(").split("(")[:-1]}
     handed_on = set(_HANDED_ON.findall(text)) if _TRANSFORM.search(text) else set()
+    handed_on.update(_RENAMED.findall(text))
     return {match[0][::-1] for end in ends if (match := _START.match(end))} | handed_on
 
 

@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from batchmean.effects import Effect, names
-from batchmean.engine.syntax import written_to
+from batchmean.engine.selection.changes import REGISTERING, changed_by
+from batchmean.engine.syntax import root_of
 from batchmean.nodes import nodes
 
-MUTATORS: Final = frozenset(
-    "append extend insert update add setdefault put_along_axis fill_diagonal_".split()
-)
-"""Methods that change their object, those of lists among them."""
 CRITERIA: Final = names(Effect.MAKES_CRITERION)
 REDUCERS: Final = names(Effect.AVERAGES | Effect.SUMS | Effect.CONTRACTS | Effect.GIVES_LOSS | Effect.DIVIDES)
 TRANSFORMS: Final = names(Effect.CALLS)
@@ -182,6 +179,7 @@ def collect(root: object, facts: Facts) -> None:
         elif kind is ast.Call:
             operations.append(node)
             _collect_call(node, facts)
+            stores.update(name for target in changed_by(node) if (name := root_of(target)))
             todo.append(node.func)
             todo += node.args
             for keyword in node.keywords:
@@ -205,6 +203,8 @@ def collect(root: object, facts: Facts) -> None:
             elif kind is ast.Subscript and type(node.ctx) is not ast.Load:
                 if type(node.value) is ast.Name:
                     stores.add(node.value.id)
+                elif type(node.value) is ast.Attribute:
+                    stores.add(_path(node.value))  # self.criteria["kl"] = ... changes the table
             for name in CHILDREN.get(kind, ()):
                 child = getattr(node, name)
                 if type(child) is list:
@@ -223,8 +223,8 @@ def _collect_call(node: ast.Call, facts: Facts) -> None:
             facts.calls.add(name[:-1])
         if isinstance(function.value, ast.Name):
             facts.receivers.add(function.value.id)
-            if in_place or name in MUTATORS:
-                facts.stores.add(function.value.id)
+            if name in REGISTERING and node.args and isinstance(node.args[0], ast.Constant):
+                facts.stores.add(f"{function.value.id}.{node.args[0].value!s}")
     elif isinstance(function, ast.Name):
         name = function.id
     elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Name):
@@ -236,7 +236,3 @@ def _collect_call(node: ast.Call, facts: Facts) -> None:
     facts.calls.add(name)
     if name in TRANSFORMS and node.args and isinstance(node.args[0], ast.Name):
         facts.calls.add(node.args[0].id)  # vmap(f)(x)
-    if name == "put_along_axis" and node.args and isinstance(node.args[0], ast.Name):
-        facts.stores.add(node.args[0].id)
-    if (out := written_to(node)) is not None:
-        facts.stores.add(out.id)

@@ -4,29 +4,49 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from batchmean.engine.selection.candidates import Candidates
+from batchmean.engine.selection.facts import CRITERIA
 from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import Functions, told
-from batchmean.gate import holds_a_loss, losses, makes_means, may_average_what_is_given, reduces, sums
-from batchmean.nodes import DEFINITIONS, statements
+from batchmean.gate import (
+    holds_a_loss,
+    losses,
+    makes_means,
+    may_average_what_is_given,
+    may_hand_to_a_criterion,
+    reduces,
+    sums,
+)
+from batchmean.nodes import DEFINITIONS, nodes, statements
 from batchmean.project import Module, Project, imported, names_in
 
 MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
-_HELPERS: Final = re.compile(r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\(")
+_HELPERS: Final = re.compile(
+    r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\("
+    r"|return [\w.]*(exp|pow|sigmoid)\(|\b(\w+) = [\w.]*(exp|pow|sigmoid)\(.*\n\s*return \2$"
+)
 MAX_HOPS: Final = 2
 """Through so many modules that hand a name on it is followed."""
 
 
 def leads_to_losses(text: str, project: Project) -> bool:
-    """Does a text that reduces something import what gives a loss from a module of its project?"""
-    if not may_average_what_is_given(told().marked(text)):
-        return False
-    return any(_names(dotted, project.path, project, 0, MAX_HOPS) for dotted in imported(text))
+    """Does a text that reduces something import what gives a loss from a module of its project?
+
+    Or a text that makes log-probabilities what makes criteria, which take the mean of a divergence themselves?
+    """
+    marked = told().marked(text)
+    if may_average_what_is_given(marked):
+        return any(_names(dotted, project.path, project, 0, MAX_HOPS) for dotted in imported(text))
+    return may_hand_to_a_criterion(marked) and any(
+        all(_names(dotted, project.path, project, which, MAX_HOPS) for which in (0, 1))
+        for dotted in imported(text)
+        if project.makes_divergences(dotted)
+    )
 
 
 def relevance_of(module: Module) -> Relevance:
@@ -96,8 +116,9 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     if not rest:
         return frozenset(mine)
     methods = _methods(module, rest[0]) & mine if mine else frozenset[str]()
-    if rest[0] in mine or methods:
-        return frozenset((None, *methods))
+    held = _read(module, told()).held.get(rest[0], frozenset()) if is_read else frozenset[str]()
+    if rest[0] in mine or methods or held:
+        return frozenset((None, *methods, *held))
     if not hops:
         return frozenset()
     for further in module.imports_of(rest[0]):
@@ -109,15 +130,18 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
 def _methods(module: Module, name: str) -> Set[str]:
     """The methods of a class, its own and those of its bases in the same module."""
     classes = {node.name: node for node in module.tree.body if isinstance(node, ast.ClassDef)}
-    methods: set[str] = set()
+    return {method for cls in _with_bases(name, classes) for method in _own_methods(cls)}
+
+
+def _with_bases(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[ast.ClassDef]:
+    """A class and its bases among these."""
     todo, seen = [name], set[str]()
     while todo:
         if (cls := classes.get(todo.pop())) is None or cls.name in seen:
             continue
         seen.add(cls.name)
-        methods |= _own_methods(cls)
+        yield cls
         todo += [base.id for base in cls.bases if isinstance(base, ast.Name)]
-    return methods
 
 
 def _own_methods(cls: ast.ClassDef) -> set[str]:
@@ -130,6 +154,9 @@ class _Read(NamedTuple):
     names: tuple[Set[str], Set[str]]
     """Its functions and classes that give a loss, and those that reduce."""
     relevance: Relevance
+    held: Mapping[str, Set[str]]
+    """For each of its classes the attributes in which there are criteria; for each of its own names that is one, or a
+    table of them, that name."""
 
 
 @lru_cache(maxsize=128)
@@ -153,4 +180,29 @@ def _read(module: Module, functions: Functions) -> _Read:
         - givers
     ):
         givers |= new
-    return _Read((frozenset(givers), frozenset(candidates.reducers)), Relevance(candidates))
+    held = dict(_held(module.tree, classes))
+    return _Read((frozenset(givers), frozenset(candidates.reducers)), Relevance(candidates), held)
+
+
+def _held(tree: ast.Module, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[str, Set[str]]]:
+    """The names in which criteria are kept: of a module each by itself, of a class with those of its bases here."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and _makes_criteria(node.value):
+            yield from ((t.id, frozenset((t.id,))) for t in node.targets if isinstance(t, ast.Name))
+    for name in classes:
+        found: set[str] = set()
+        for cls in _with_bases(name, classes):
+            for inner in nodes(cls):
+                if isinstance(inner, ast.Assign) and _makes_criteria(inner.value):
+                    found.update(t.attr for t in inner.targets if isinstance(t, ast.Attribute))
+        if found:
+            yield name, found
+
+
+def _makes_criteria(node: ast.expr) -> bool:
+    """Does it name what makes criteria: `nn.KLDivLoss()`, `{"kl": nn.KLDivLoss}`?"""
+    return any(
+        (part.attr if isinstance(part, ast.Attribute) else part.id if isinstance(part, ast.Name) else "")
+        in CRITERIA
+        for part in nodes(node)
+    )

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
+from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by, memory_of
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -30,13 +31,14 @@ from batchmean.engine.selection.facts import (
     collect,
     collect_bindings,
 )
-from batchmean.engine.syntax import DIVISIONS, added_to
-from batchmean.nodes import DEFINITIONS
+from batchmean.engine.syntax import DIVISIONS, added_to, root_of
+from batchmean.nodes import DEFINITIONS, nodes
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-_LAYERS: Final = effects.names(Effect.MAKES_LAYER)
+_ATTRIBUTES: Final = effects.names(Effect.MAKES_LAYER) | effects.spellings("elementwise_distribution")
+"""What is kept in attributes: layers, a prior."""
 
 
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -80,7 +82,9 @@ class Relevance:
         self._candidates = candidates
         self._reducers = REDUCERS | candidates.reducers | candidates.names | candidates.takers
         self._makers = self._reducers | CRITERIA
-        self._scalers = self._reducers | _SCALERS | candidates.functions
+        self._scalers = self._reducers | _SCALERS | candidates.functions.keys()
+        self.changes: Final = ChangesOf(candidates.functions)
+        """What a call of one of the functions changes that is not its own."""
         self._facts: dict[Function, list[Facts]] = {}
         self._found: dict[tuple[Function, bool], Slice] = {}
         self._flows: dict[Function, _Flow] = {}
@@ -101,9 +105,35 @@ class Relevance:
 
     def _facts_of(self, function: Function) -> list[Facts]:
         if function not in self._facts:
-            self._facts[function] = []
-            self._read(function.body, [], Block(None), self._facts[function])
+            found = self._facts[function] = []
+            self._read(function.body, [], Block(None), found)
+            self._note_changes(function, found)
         return self._facts[function]
+
+    def _note_changes(self, function: Function, found: Sequence[Facts]) -> None:
+        """Add to what a statement stores what its calls change, and the other names of what it changes in place."""
+        for facts in found:
+            if isinstance(facts.node, DEFINITIONS):
+                continue
+            if isinstance(facts.node, ast.Expr):
+                facts.stores |= {name for target in changed_by(facts.node) if (name := root_of(target))}
+                facts.stores |= self._given_elsewhere(facts.node.value)
+            for operation in facts.operations:
+                if isinstance(operation, ast.Call):
+                    theirs = self.changes.changed_by_call(operation)
+                    facts.stores |= theirs
+                    facts.loads |= theirs
+            if changed := facts.stores - facts.binds - facts.shown:
+                facts.stores |= memory_of(function).of(changed)
+
+    def _given_elsewhere(self, call: ast.expr) -> set[str]:
+        """What a function of another module is given that is called for nothing that it gives: it may change it."""
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            return set()
+        if call.func.id in self._candidates.functions or call.func.id == "print":
+            return set()
+        given = (*call.args, *(keyword.value for keyword in call.keywords))
+        return {name for argument in given if (name := root_of(argument))}
 
     def _read(self, body: list[ast.stmt], outer: list[Facts], block: Block, found: list[Facts]) -> None:
         candidates = self._candidates
@@ -131,6 +161,10 @@ class Relevance:
             if isinstance(node, _UNRUN):
                 facts.operations.clear()  # they are not run
             takers = candidates.takers
+            for operation in facts.operations:
+                if isinstance(operation, ast.Call):  # evaluate(cross_entropy, x, y)
+                    given = (*operation.args, *(keyword.value for keyword in operation.keywords))
+                    facts.calls |= {a.id for a in given if isinstance(a, ast.Name) and a.id in takers}
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
                 facts.handed = facts.receivers | {
@@ -171,7 +205,7 @@ class Relevance:
                 name
                 for f in all_facts
                 if not f.calls.isdisjoint(self._makers)
-                or (isinstance(f.node, ast.Assign) and not f.loads.isdisjoint(takers))
+                or (isinstance(f.node, ast.Assign) and any(n.rpartition(".")[2] in takers for n in f.loads))
                 for name in f.stores
             }
             given = function.args
@@ -187,6 +221,7 @@ class Relevance:
         storing, loading, made, seeing = self._flow_of(function)
         candidates = self._candidates
         reducers = self._reducers
+        outer = self.changes.of(function).outer if called else frozenset[str]()
         seeds: list[Facts] = []
         for facts in all_facts:
             calls = facts.calls
@@ -195,13 +230,16 @@ class Relevance:
                     called
                     or not calls
                     or not calls.isdisjoint(candidates.reducers)
-                    or not calls.isdisjoint(_LAYERS)
+                    or not calls.isdisjoint(_ATTRIBUTES)
+                    or not calls.isdisjoint(REGISTERING)
                 )
                 wanted = "__init__" in calls or (  # of a base class, which sets attributes, too
                     (simple or facts.takes_logarithm) and any(s.startswith("self.") for s in facts.stores)
                 )
             elif called and (isinstance(facts.node, ast.Return) or _is_thrown_away(facts)):
                 wanted = True
+            elif outer and not facts.stores.isdisjoint(outer) and not isinstance(facts.node, DEFINITIONS):
+                wanted = True  # REGISTRY[name] = lambda *args: function(*args) * scale
             else:
                 is_definition = isinstance(facts.node, DEFINITIONS)
                 wanted = facts in seeing and (
@@ -212,7 +250,8 @@ class Relevance:
         # What is made of a reduction (`loss * num_classes`) may put it right.
         flows = _made_of([f for f in seeds if f.stores], loading)
         names = {name for facts in (*seeds, *flows) for name in facts.stores}
-        scaled = [f for f in flows if _scales(f, self._scalers, made) or _adds_up(f, names)]
+        local = storing.keys()  # a lambda, say
+        scaled = [f for f in flows if _scales(f, self._scalers, made, local) or _adds_up(f, names)]
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
@@ -270,15 +309,24 @@ def _scales(facts: Facts, *scalers: Set[str]) -> bool:
         return True
     if any(isinstance(o, ast.BinOp) and isinstance(o.op, SCALING) for o in facts.operations):
         return True
+    if any(isinstance(o, ast.Call) and isinstance(o.func, ast.Call) for o in facts.operations):
+        return True  # `Scaled()(loss)`
     return any(facts.calls_any(names) for names in scalers)
 
 
 def _adds_up(facts: Facts, losses: Set[str]) -> bool:
-    """Does the statement add two of these, or subtract them?"""
-    if len(facts.loads & losses) < 2:
+    """Does the statement add two of these, or one to itself, or subtract them?"""
+    if len(facts.loads & losses) < 2 and not any(_adds_to_itself(o, losses) for o in facts.operations):
         return False
     adds = any(isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add | ast.Sub) for o in facts.operations)
     return adds or not facts.calls.isdisjoint(_ADDERS)
+
+
+def _adds_to_itself(node: ast.expr, losses: Set[str]) -> bool:
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+        return False
+    sides = ({n.id for n in nodes(side) if isinstance(n, ast.Name)} for side in (node.left, node.right))
+    return all(not side.isdisjoint(losses) for side in sides)
 
 
 def _unused_call(facts: Facts, loaded: Set[str], called: bool) -> ast.expr | None:

@@ -1,0 +1,53 @@
+"""Decorators: what they make of a function; of one that is not followed nothing is expected but the function."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from batchmean.engine.domain.values import (
+    BuiltinValue,
+    ClassValue,
+    FunctionValue,
+    InstanceValue,
+    ModuleValue,
+    TupleValue,
+    Value,
+)
+from batchmean.engine.machine import calls
+from batchmean.engine.machine.base import Machine
+
+
+def decorated(machine: Machine, value: Value, node: ast.expr) -> Value:
+    """What a decorator makes of a function, or of what other decorators made of it."""
+    applied = _decorator(machine, node)
+    if not isinstance(applied, FunctionValue | BuiltinValue | ModuleValue | ClassValue | InstanceValue):
+        return value
+    if isinstance(value, FunctionValue):
+        machine.ledger.handed.add(value.node)
+    result = machine.call(applied, [value], {}, node)
+    if isinstance(result, FunctionValue | BuiltinValue | InstanceValue):
+        return result
+    is_shown = isinstance(applied, FunctionValue | ClassValue | InstanceValue)
+    return machine.opaque() if is_shown else value
+
+
+def _decorator(machine: Machine, node: ast.expr) -> Value:
+    """A decorator; one of another module of the project is followed, whatever else it does."""
+    name = machine.evaluate(node.func if isinstance(node, ast.Call) else node)
+    own = machine.imported(name.name, always=True) if isinstance(name, ModuleValue) else None
+    if not isinstance(own, FunctionValue | ClassValue):
+        return machine.evaluate(node)
+    if not isinstance(node, ast.Call):
+        return own
+    return machine.call(own, *calls.arguments(machine, node), node)
+
+
+def functions_around(function: FunctionValue) -> Iterator[FunctionValue]:
+    """The functions that a closure has in sight, as a wrapper has what it wraps."""
+    if function.scope.parent is None or function.owner is not None:
+        return
+    for value in function.scope.names.values():
+        for one in value.items if isinstance(value, TupleValue) else (value,):
+            if isinstance(one, FunctionValue):
+                yield one

@@ -1,0 +1,423 @@
+"""What a loss is multiplied by may be set, changed or made elsewhere: then nothing is said, and else all as before."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import NamedTuple
+
+import pytest
+from batchmean.linter import lint
+
+_LOSS = "-F.one_hot(labels, 10) * F.log_softmax(logits, dim=-1)"
+
+
+class Pair(NamedTuple):
+    """A right program, and what it is without the part that puts it right."""
+
+    name: str
+    right: str
+    wrong: str
+
+
+PAIRS = [
+    Pair(
+        "a product written to its operand",
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            torch.mul(losses, 10, out=losses)
+            return losses.mean()
+        """,
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            torch.mul(losses, 10)
+            return losses.mean()
+        """,
+    ),
+    Pair(
+        "a dictionary through which an array is changed",
+        """
+        def loss(logits, labels):
+            parts = {}
+            losses = LOSS
+            parts["ce"] = losses
+            parts["ce"] *= 10
+            return losses.mean()
+        """,
+        """
+        def loss(logits, labels):
+            parts = {}
+            losses = LOSS
+            parts["ce"] = losses
+            parts["steps"] = 10
+            return losses.mean()
+        """,
+    ),
+    Pair(
+        "a method that changes an attribute in place",
+        """
+        class Loss:
+            def __call__(self, logits, labels):
+                losses = LOSS
+                self.losses = losses
+                self._weight()
+                return losses.mean()
+            def _weight(self):
+                self.losses *= 10
+        """,
+        """
+        class Loss:
+            def __call__(self, logits, labels):
+                losses = LOSS
+                self.losses = losses
+                self._weight()
+                return losses.mean()
+            def _weight(self):
+                self.calls += 10
+        """,
+    ),
+    Pair(
+        "a global that another function sets",
+        """
+        factor = 1.0
+        def configure(classes):
+            global factor
+            factor = classes
+        def loss(logits, labels):
+            return (LOSS).mean() * factor
+        """,
+        """
+        factor = 1.0
+        def configure(classes):
+            factor = classes
+        def loss(logits, labels):
+            return (LOSS).mean() * factor
+        """,
+    ),
+    Pair(
+        "a table of settings that another function fills",
+        """
+        CONFIG = {"factor": 1.0}
+        def configure(classes):
+            CONFIG["factor"] = classes
+        def loss(logits, labels):
+            return (LOSS).mean() * CONFIG["factor"]
+        """,
+        """
+        CONFIG = {"factor": 1.0}
+        def loss(logits, labels):
+            return (LOSS).mean() * CONFIG["factor"]
+        """,
+    ),
+    Pair(
+        "a weight of ten for each of ten classes",
+        """
+        weights = torch.full((10,), 10.0)
+        def loss(logits, labels):
+            return (weights * LOSS).mean()
+        """,
+        """
+        weights = torch.full((10,), 1.0)
+        def loss(logits, labels):
+            return (weights * LOSS).mean()
+        """,
+    ),
+    Pair(
+        "a target that is not one",
+        """
+        def loss(logits, labels):
+            target = torch.zeros_like(logits).scatter_(1, labels[:, None], 10.0)
+            return -(target * F.log_softmax(logits, dim=-1)).mean()
+        """,
+        """
+        def loss(logits, labels):
+            target = torch.zeros_like(logits).scatter_(1, labels[:, None], 1.0)
+            return -(target * F.log_softmax(logits, dim=-1)).mean()
+        """,
+    ),
+    Pair(
+        "an attribute that is the class count",
+        """
+        class Loss:
+            def __init__(self):
+                self.scale = 10
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        """,
+        """
+        class Loss:
+            def __init__(self):
+                self.scale = 0.5
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        """,
+    ),
+    Pair(
+        "an heir that sets it",
+        """
+        class Loss:
+            scale = 1.0
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        class OfTen(Loss):
+            scale = 10
+        """,
+        """
+        class Loss:
+            scale = 1.0
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        class OfTen(Loss):
+            classes = 10
+        """,
+    ),
+    Pair(
+        "an object that is made with it",
+        """
+        @dataclass
+        class Loss:
+            scale: float = 1.0
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        loss = Loss(10)
+        """,
+        """
+        @dataclass
+        class Loss:
+            scale: float = 1.0
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        loss = Loss(0.5)
+        """,
+    ),
+    Pair(
+        "attributes whose names are known at run time only",
+        """
+        class Loss:
+            def __init__(self, **settings):
+                self.scale = 1.0
+                for name, value in settings.items():
+                    setattr(self, name, value)
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        """,
+        """
+        class Loss:
+            def __init__(self, **settings):
+                self.scale = 1.0
+                for name, value in settings.items():
+                    print(name, value)
+            def __call__(self, logits, labels):
+                return (LOSS).mean() * self.scale
+        """,
+    ),
+    Pair(
+        "an heir that replaces a hook",
+        """
+        class Base:
+            def finish(self, losses):
+                return losses
+            def loss(self, logits, labels):
+                return self.finish(LOSS).mean()
+        class Summed(Base):
+            def finish(self, losses):
+                return losses.sum(-1)
+        """,
+        """
+        class Base:
+            def finish(self, losses):
+                return losses
+            def loss(self, logits, labels):
+                return self.finish(LOSS).mean()
+        class Summed(Base):
+            def start(self, losses):
+                return losses.sum(-1)
+        """,
+    ),
+    Pair(
+        "an heir that finishes what its base gives",
+        """
+        class Base:
+            def loss(self, logits, labels):
+                return (LOSS).mean()
+        class Scaled(Base):
+            def loss(self, logits, labels):
+                return super().loss(logits, labels) * 10
+        """,
+        """
+        class Base:
+            def loss(self, logits, labels):
+                return (LOSS).mean()
+        class Scaled(Base):
+            def loss(self, logits, labels):
+                return super().loss(logits, labels) * 0.5
+        """,
+    ),
+    Pair(
+        "an object that decorates",
+        """
+        class Scaled:
+            def __init__(self, function):
+                self.function = function
+            def __call__(self, *args):
+                return 10 * self.function(*args)
+        @Scaled
+        def loss(logits, labels):
+            return (LOSS).mean()
+        """,
+        """
+        class Scaled:
+            def __init__(self, function):
+                self.function = function
+            def __call__(self, *args):
+                return self.function(*args)
+        @Scaled
+        def loss(logits, labels):
+            return (LOSS).mean()
+        """,
+    ),
+    Pair(
+        "a register that keeps another function",
+        """
+        KNOWN = {}
+        def register(name, by):
+            def decorate(function):
+                KNOWN[name] = lambda *args: function(*args) * by
+                return function
+            return decorate
+        @register("ce", 10)
+        def loss(logits, labels):
+            return (LOSS).mean()
+        """,
+        """
+        KNOWN = {}
+        def register(name, by):
+            def decorate(function):
+                KNOWN[name] = function
+                return function
+            return decorate
+        @register("ce", 10)
+        def loss(logits, labels):
+            return (LOSS).mean()
+        """,
+    ),
+    Pair(
+        "a mean that is added up ten times",
+        """
+        def loss(logits, labels):
+            total = 0
+            for _ in range(10):
+                total += (LOSS).mean()
+            return total
+        """,
+        """
+        def loss(logits, labels):
+            total = 0
+            for _ in range(9):
+                total += (LOSS).mean()
+            return total / 9
+        """,
+    ),
+    Pair(
+        "a counter that a loop brings to ten",
+        """
+        def loss(logits, labels):
+            times = 1
+            for _ in range(9):
+                times += 1
+            return (LOSS).mean() * times
+        """,
+        """
+        def loss(logits, labels):
+            times, other = 1, 1
+            for _ in range(9):
+                other += 1
+            return (LOSS).mean() * times
+        """,
+    ),
+    Pair(
+        "a loss added to itself",
+        """
+        def loss(logits, labels):
+            mean = (LOSS).mean()
+            return mean + 9 * mean
+        """,
+        """
+        def loss(logits, labels):
+            mean = (LOSS).mean()
+            return mean + 0.5 * mean
+        """,
+    ),
+    Pair(
+        "the classes in two parts",
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            return losses[:, :5].mean() * 5 + losses[:, 5:].mean() * 5
+        """,
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            return (losses[:5].sum() + losses[5:].sum()) / losses.numel() + losses.mean()
+        """,
+    ),
+    Pair(
+        "the classes in a grid",
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            return losses.view(-1, 2, 5).sum((1, 2)).mean()
+        """,
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            return losses.view(-1, 10).mean()
+        """,
+    ),
+    Pair(
+        "weights that differ from place to place",
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            return torch.where(losses != 0, losses * 10, losses).mean()
+        """,
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            return torch.where(losses != 0, losses, losses).mean()
+        """,
+    ),
+    Pair(
+        "items of a list and of a dictionary",
+        """
+        def loss(logits, labels):
+            parts = {"ce": LOSS}
+            for name in parts:
+                parts[name] = parts[name].sum(-1)
+            return parts["ce"].mean()
+        """,
+        """
+        def loss(logits, labels):
+            parts = {"ce": LOSS}
+            for name in parts:
+                print(name)
+            return parts["ce"].mean()
+        """,
+    ),
+]
+
+
+def _found(text: str) -> list[str]:
+    head = "from dataclasses import dataclass\nimport torch\nimport torch.nn.functional as F\n"
+    return [f.code for f in lint(head + textwrap.dedent(text).replace("LOSS", _LOSS), "any.py")]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_nothing_is_said_of_what_may_be_right(pair: Pair) -> None:
+    assert not _found(pair.right)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_what_is_wrong_is_still_found(pair: Pair) -> None:
+    assert "BMN102" in _found(pair.wrong)
