@@ -63,7 +63,10 @@ def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, P
     condition = condition_of(context, value, test)
     if not (condition.true and condition.false):
         own = _as_written(context, test)
-        return extended(condition.true, own.true), extended(condition.false, own.false)
+        condition = Condition(extended(condition.true, own.true), extended(condition.false, own.false))
+    decided = truth(context, condition)  # the same test, made on the way here
+    if decided is not None:
+        return ((), None) if decided else (None, ())
     return condition.true, condition.false
 
 
