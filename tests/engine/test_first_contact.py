@@ -837,28 +837,3 @@ def test_a_loss_that_refuses_two_shapes_has_no_pairs(loss: str, codes: list[str]
     """
     assert _codes(source) == codes
     assert _codes(source.replace(" / size", "")) == []
-
-
-@pytest.mark.parametrize(
-    ("used", "codes"),
-    [
-        ("total, mean = divergence(mu, logvar)\n        return rebuilt + total", []),
-        ("total, mean = divergence(mu, logvar)\n        return rebuilt + mean", ["BMN104"]),
-        ("total, mean = divergence(mu, logvar)\n        return rebuilt + beta * mean", ["BMN104"]),
-    ],
-)
-def test_a_mean_that_is_given_back_beside_its_sum_is_a_statistic(used: str, codes: list[str]) -> None:
-    source = f"""
-    def divergence(mu, logvar):
-        mu, logvar = mu.view(mu.size(0), -1), logvar.view(mu.size(0), -1)
-        terms = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp())
-        total = terms.sum(1).mean(0, True)
-        mean = terms.mean(1).mean(0, True)
-        return total, mean
-
-    def loss(rebuilt, mu, logvar, beta):
-        {used}
-    """
-    assert _all_codes(source) == codes
-    alone = source.replace("return total, mean", "print(total); return mean")
-    assert _all_codes(alone) == ["BMN104"]

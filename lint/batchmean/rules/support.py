@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.axes import AxesSpec
@@ -141,7 +140,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             spells_dim = _spells_dim(imported, of_torch, step.node)
             node = report_node(reduction, _first_of_two(reduction, step))
             wrong.append(SupportEvent(node, reduction, factor, step, spells_dim))
-    silence = _Silence(ledger, right)
+    silence = _Silence(right)
     yield from (event for event in wrong if not silence.covers(event))
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
@@ -176,8 +175,7 @@ def _is_weight_of_a_term(ledger: Ledger, reduction: Reduction, step: Step) -> bo
 class _Silence:
     """The reductions that show that a wrong-looking one is meant, undecided or put right."""
 
-    def __init__(self, ledger: Ledger, right: Sequence[Reduction]) -> None:
-        self._ledger = ledger
+    def __init__(self, right: Sequence[Reduction]) -> None:
         right = [r for r in right if not r.is_reported]
         self._by_origin: dict[int, list[Reduction]] = {}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
@@ -200,66 +198,14 @@ class _Silence:
             # Another way leads to the same place: was it chosen by a switch?
             if not _is_chosen(other, event.step):
                 return True
+        if not reduction.is_reported:
+            return False
         for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
             if other.support != "summed" or any(s.node is event.step.node for s in other.steps):
-                continue
-            if not reduction.is_reported and not self._are_given_back(reduction, other):
                 continue
             if set(other.steps[0].path) <= set(event.step.path):
                 return True  # the same values are summed beside it: the mean is another statistic
         return False
-
-    def _are_given_back(self, one: Reduction, other: Reduction) -> bool:
-        """Does a function give both back side by side, and does nobody in sight use the first?"""
-        mine, theirs = id(one.steps[-1].node), id(other.steps[-1].node)
-        calls = one.steps[-1].stack
-        return any(
-            any(theirs in value for value in values)
-            and any(
-                mine in value and not (calls and self._takes(calls[-1], at))
-                for at, value in enumerate(values)
-            )
-            for values in self._given_back
-        )
-
-    @cached_property
-    def _given_back(self) -> list[list[Set[int]]]:
-        """What each `return` of several names lists, as the nodes of what was assigned to each of them."""
-        found: list[list[Set[int]]] = []
-        for inside in self._functions:
-            made: dict[str, set[int]] = {}
-            for node in inside:
-                if (
-                    isinstance(node, ast.Assign)
-                    and len(node.targets) == 1
-                    and isinstance(node.targets[0], ast.Name)
-                ):
-                    made.setdefault(node.targets[0].id, set()).update(map(id, nodes(node.value)))
-            for node in inside:
-                if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-                    names = [e.id if isinstance(e, ast.Name) else "" for e in node.value.elts]
-                    found.append([made.get(name, set()) for name in names])
-        return found
-
-    @cached_property
-    def _functions(self) -> list[list[ast.AST]]:
-        return [list(nodes(node)) for node in {function.node: None for function in self._ledger.defined}]
-
-    def _takes(self, call: ast.AST, position: int) -> bool:
-        """Is what a call gives at a position used? Where that cannot be seen, it is."""
-        for inside in self._functions:
-            for node in inside:
-                if not isinstance(node, ast.Assign) or node.value is not call:
-                    continue
-                target = node.targets[0]
-                if not isinstance(target, ast.Tuple) or position >= len(target.elts):
-                    return True
-                name = target.elts[position]
-                return not isinstance(name, ast.Name) or any(
-                    isinstance(n, ast.Name) and n.id == name.id and isinstance(n.ctx, ast.Load)
-                    for n in inside
-                )
-        return True
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:
