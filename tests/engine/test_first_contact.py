@@ -837,3 +837,40 @@ def test_a_loss_that_refuses_two_shapes_has_no_pairs(loss: str, codes: list[str]
     """
     assert _codes(source) == codes
     assert _codes(source.replace(" / size", "")) == []
+
+
+def test_what_a_trainer_of_another_module_shows_is_told_there(tmp_path: Path) -> None:
+    trainer = """
+    import torch
+
+    class Trainer:
+        def __init__(self, model, loader, optimizer, args):
+            self.model, self.loader, self.optimizer, self.args = model, loader, optimizer, args
+
+        def train(self):
+            for step, batch in enumerate(self.loader):
+                token_mask = batch["token_mask"].to(self.device)
+                losses = self.criterion(self.model(batch["x"]), batch["y"])
+                loss = (losses * token_mask).sum() / token_mask.sum()
+                loss = loss / self.args.gradient_accumulation_steps
+                loss.backward()
+                if (step + 1) % self.args.gradient_accumulation_steps == 0:
+                    self.optimizer.step()
+                    self.optimizer.zero_grad()
+    """
+    main = """
+    from trainer import Trainer
+
+    def main(model, loader, optimizer, args):
+        trainer = Trainer(model, loader, optimizer, args)
+        print(args.gradient_accumulation_steps)
+        trainer.train()
+    """
+    (tmp_path / "pyproject.toml").write_text("[tool.batchmean]\npreview = true\n")
+    (tmp_path / "trainer.py").write_text(textwrap.dedent(trainer))
+    (tmp_path / "main.py").write_text(textwrap.dedent(main))
+    told = {}
+    for name in ("main.py", "trainer.py"):
+        (result,) = batchmean.check_files(tmp_path / name, select=["BMN503"])
+        told[name] = [finding.code for finding in result.findings]
+    assert told == {"main.py": [], "trainer.py": ["BMN503"]}
