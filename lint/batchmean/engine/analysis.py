@@ -16,7 +16,7 @@ from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine.decorators import functions_around
+from batchmean.engine.machine.decorators import functions_in, scope_around
 from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.interpreter import Interpreter
 from batchmean.engine.machine.objects import blank_instance
@@ -131,6 +131,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
         interpreter.run_module(tree.body)
     instances: dict[ast.ClassDef, InstanceValue] = {}
     done: set[int] = set()
+    wrapping: dict[int, bool] = {}
 
     def run(function: FunctionValue) -> None:
         done.add(id(function))
@@ -191,7 +192,10 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
         """Is it a lambda, or a function that another one makes around a loss that it was given?"""
         if isinstance(function.node, ast.Lambda):
             return True
-        return any(one.node in wanted for one in functions_around(function))
+        scope = scope_around(function)
+        if scope is not None and id(scope) not in wrapping:  # it has all its names: what makes them has ended
+            wrapping[id(scope)] = any(one.node in wanted for one in functions_in(scope))
+        return scope is not None and wrapping[id(scope)]
 
     # Callers first, so that a helper is seen with the values it is really called with.
     for value in list(interpreter.module.names.values()):

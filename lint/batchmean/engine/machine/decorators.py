@@ -11,6 +11,7 @@ from batchmean.engine.domain.values import (
     FunctionValue,
     InstanceValue,
     ModuleValue,
+    Scope,
     TupleValue,
     Value,
 )
@@ -43,11 +44,14 @@ def _decorator(machine: Machine, node: ast.expr) -> Value:
     return machine.call(own, *calls.arguments(machine, node), node)
 
 
-def functions_around(function: FunctionValue) -> Iterator[FunctionValue]:
-    """The functions that a closure has in sight, as a wrapper has what it wraps."""
-    if function.scope.parent is None or function.owner is not None:
-        return
-    for value in function.scope.names.values():
+def scope_around(function: FunctionValue) -> Scope | None:
+    """The scope that a closure has in sight, as a wrapper has that of what it wraps."""
+    return function.scope if function.scope.parent is not None and function.owner is None else None
+
+
+def functions_in(scope: Scope) -> Iterator[FunctionValue]:
+    """The functions among the names of a scope, such as what a wrapper wraps."""
+    for value in scope.names.values():
         for one in value.items if isinstance(value, TupleValue) else (value,):
             if isinstance(one, FunctionValue):
                 yield one

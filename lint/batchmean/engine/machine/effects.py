@@ -73,8 +73,9 @@ def forget_changed(machine: Machine) -> None:
     rebound, changed = names_changed_inside(machine.module_lines)
     for name in rebound & names.keys():
         names[name] = machine.anything()
-    for cls in machine.classes():
-        for name in class_attributes_set(machine.module_lines) & cls.scope.names.keys():
+    attributes = class_attributes_set(machine.module_lines)
+    for cls in machine.classes() if attributes else ():
+        for name in attributes & cls.scope.names.keys():
             if not isinstance(cls.scope.names[name], _NO_ARRAYS):
                 cls.scope.names[name] = machine.anything()
     for name in changed & names.keys():

@@ -18,7 +18,7 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 
-_NAMES_PER_NODE: Final = 32
+_NAMES_PER_NODE: Final = 256
 """How many names are looked at in the time in which one node is read."""
 _CONTAINERS: Final = (DictValue, ListValue, TupleValue)
 _NESTED: Final = (Alternatives, *_CONTAINERS)

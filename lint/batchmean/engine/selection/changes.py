@@ -147,6 +147,12 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
+class _Group(NamedTuple):
+    sign: str
+    """What stands for it; that of an attribute is one itself."""
+    names: Set[str]
+
+
 class SharedMemory:
     """Which names may stand for the same memory: those of pairs, and of pairs that hang together."""
 
@@ -155,7 +161,7 @@ class SharedMemory:
         for one, other in pairs:
             self._beside.setdefault(one, []).append(other)
             self._beside.setdefault(other, []).append(one)
-        self._together: dict[str, set[str]] = {}
+        self._groups: dict[str, _Group] = {}
 
     def of(self, names: Iterable[str]) -> set[str]:
         """The names that may stand for the same memory as one of these, and these."""
@@ -164,20 +170,26 @@ class SharedMemory:
             if name not in self._beside:
                 found.add(name)
             elif name not in found:
-                found |= self._group(name)
+                found |= self._group(name).names
         return found
 
-    def _group(self, name: str) -> set[str]:
-        if name not in self._together:
-            group: set[str] = set()
+    def signs_of(self, names: Iterable[str]) -> set[str]:
+        """One name for each group that shares the memory of one of these: many names would be as many for each."""
+        return {self._group(name).sign for name in names if name in self._beside}
+
+    def _group(self, name: str) -> _Group:
+        if name not in self._groups:
+            names: set[str] = set()
             waiting = [name]
             while waiting:
                 one = waiting.pop()
-                if one not in group:
-                    group.add(one)
+                if one not in names:
+                    names.add(one)
                     waiting += self._beside[one]
-            self._together.update(dict.fromkeys(group, group))
-        return self._together[name]
+            is_of_object = any(one.startswith("self.") for one in names)
+            group = _Group(f"{'self.' if is_of_object else ''}&{len(self._groups)}", names)
+            self._groups.update(dict.fromkeys(names, group))
+        return self._groups[name]
 
 
 class _Call(NamedTuple):

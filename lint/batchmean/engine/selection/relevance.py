@@ -123,8 +123,10 @@ class Relevance:
                     theirs = self.changes.changed_by_call(operation)
                     facts.stores |= theirs
                     facts.loads |= theirs
+            memory = memory_of(function)
+            facts.loads |= memory.signs_of(facts.loads)
             if changed := facts.stores - facts.binds - facts.shown:
-                facts.stores |= memory_of(function).of(changed)
+                facts.stores |= memory.signs_of(changed)
 
     def _given_elsewhere(self, call: ast.expr) -> set[str]:
         """What a function of another module is given that is called for nothing that it gives: it may change it."""
@@ -213,6 +215,7 @@ class Relevance:
             takes = self._candidates.takes_logarithm
             made.update(parameter.arg for parameter, default in pairs if takes(default))
             seeing = _made_of([f for f in all_facts if f.takes_logarithm], loading)
+            made = memory_of(function).of(made)
             self._flows[function] = _Flow(storing, loading, made, seeing)
         return self._flows[function]
 
@@ -221,7 +224,9 @@ class Relevance:
         storing, loading, made, seeing = self._flow_of(function)
         candidates = self._candidates
         reducers = self._reducers
-        outer = self.changes.of(function).outer if called else frozenset[str]()
+        memory = memory_of(function)
+        outer = set(self.changes.of(function).outer) if called else set[str]()
+        outer |= memory.signs_of(outer)
         seeds: list[Facts] = []
         for facts in all_facts:
             calls = facts.calls
@@ -249,7 +254,7 @@ class Relevance:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
         flows = _made_of([f for f in seeds if f.stores], loading)
-        names = {name for facts in (*seeds, *flows) for name in facts.stores}
+        names = memory.of({name for facts in (*seeds, *flows) for name in facts.stores})
         local = storing.keys()  # a lambda, say
         scaled = [f for f in flows if _scales(f, self._scalers, made, local) or _adds_up(f, names)]
         relevant = _needed([*seeds, *scaled], storing)
