@@ -132,6 +132,12 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     instances: dict[ast.ClassDef, InstanceValue] = {}
     done: set[int] = set()
     wrapping: dict[int, bool] = {}
+    defined: dict[ast.AST, list[FunctionValue]] = {}
+    placed = 0
+    callers: dict[str, list[ast.AST]] = {}
+    for caller, names in wanted.calls.items():
+        for name in names:
+            callers.setdefault(name, []).append(caller)
 
     def run(function: FunctionValue) -> None:
         done.add(id(function))
@@ -182,11 +188,16 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
 
     def is_awaited(function: FunctionValue) -> bool:
         """Is it called, or handed on, by another one that is still to be run?"""
+        nonlocal placed
+        for one in ledger.defined[placed:]:
+            defined.setdefault(one.node, []).append(one)
+        placed = len(ledger.defined)
         name = getattr(function.node, "name", "")
-        waiting = {
-            f.node for f in ledger.defined if id(f) not in done and f.node not in interpreter.entered
-        } - {function.node}
-        return any(name in calls for node, calls in wanted.calls.items() if node in waiting)
+        others = (node for node in callers.get(name, ()) if node is not function.node)
+        return any(
+            node not in interpreter.entered and any(id(one) not in done for one in defined.get(node, ()))
+            for node in others
+        )
 
     def is_closure(function: FunctionValue) -> bool:
         """Is it a lambda, or a function that another one makes around a loss that it was given?"""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from batchmean.engine.syntax import root_of, written_to
@@ -223,17 +222,6 @@ _OF_INTEREST: Final = frozenset(
 """The nodes that bind, change or call something."""
 
 
-def memory_of(function: Function) -> SharedMemory:
-    """Which names of a function may stand for the same memory."""
-    return _read(function).shared_memory
-
-
-def may_yield(function: Function) -> bool:
-    """Does a function yield, or one in it?"""
-    return _read(function).yields
-
-
-@lru_cache(maxsize=1024)
 def _read(function: Function) -> _Read:
     """What a function changes itself, and what it calls."""
     spec = function.args
@@ -309,6 +297,20 @@ class ChangesOf:
         self._functions = functions
         self._known: dict[str, Changes] = {}
         self._of: dict[Function, Changes] = {}
+        self._texts: dict[Function, _Read] = {}
+
+    def memory_of(self, function: Function) -> SharedMemory:
+        """Which names of a function may stand for the same memory."""
+        return self._read(function).shared_memory
+
+    def may_yield(self, function: Function) -> bool:
+        """Does a function yield, or one in it?"""
+        return self._read(function).yields
+
+    def _read(self, function: Function) -> _Read:
+        if function not in self._texts:
+            self._texts[function] = _read(function)
+        return self._texts[function]
 
     def by_name(self, name: str) -> Changes:
         """What a call of this name changes."""
@@ -342,7 +344,7 @@ class ChangesOf:
             if one in group or one in self._known or one not in self._functions:
                 continue
             group.add(one)
-            waiting += [call.name for f in self._functions[one] for call in _read(f).calls]
+            waiting += [call.name for f in self._functions[one] for call in self._read(f).calls]
         self._known.update(dict.fromkeys(group, NO_CHANGES))
         is_new = True
         while is_new:
@@ -355,7 +357,7 @@ class ChangesOf:
                 self._known[one] = found
 
     def _with_calls(self, function: Function) -> Changes:
-        changes, calls, own, given, shared_memory, _ = _read(function)
+        changes, calls, own, given, shared_memory, _ = self._read(function)
         for call in calls:
             theirs = self._known.get(call.name) or self.by_name(call.name)
             if not theirs:
@@ -385,11 +387,6 @@ class ChangesOf:
                 if parameter in changes.parameters:
                     seen.add(name)
         return seen
-
-
-def outer_names(functions: Iterable[Function], names: Set[str]) -> set[str]:
-    """Those of the names of a module that one of its functions changes."""
-    return {name for function in functions for name in _read(function).changes.outer if name in names}
 
 
 _OF_CLASSES: Final = re.compile(r"(?:cls|__class__|type\(self\)|[A-Z]\w*)\.(\w+)\s*[-+*/]?=(?!=)")

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
-from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by, memory_of
+from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -112,6 +112,7 @@ class Relevance:
 
     def _note_changes(self, function: Function, found: Sequence[Facts]) -> None:
         """Add to what a statement stores what its calls change, and the other names of what it changes in place."""
+        memory = self.changes.memory_of(function)
         for facts in found:
             if isinstance(facts.node, DEFINITIONS):
                 continue
@@ -123,7 +124,6 @@ class Relevance:
                     theirs = self.changes.changed_by_call(operation)
                     facts.stores |= theirs
                     facts.loads |= theirs
-            memory = memory_of(function)
             facts.loads |= memory.signs_of(facts.loads)
             if changed := facts.stores - facts.binds - facts.shown:
                 facts.stores |= memory.signs_of(changed)
@@ -215,7 +215,7 @@ class Relevance:
             takes = self._candidates.takes_logarithm
             made.update(parameter.arg for parameter, default in pairs if takes(default))
             seeing = _made_of([f for f in all_facts if f.takes_logarithm], loading)
-            made = memory_of(function).of(made)
+            made = self.changes.memory_of(function).of(made)
             self._flows[function] = _Flow(storing, loading, made, seeing)
         return self._flows[function]
 
@@ -224,7 +224,7 @@ class Relevance:
         storing, loading, made, seeing = self._flow_of(function)
         candidates = self._candidates
         reducers = self._reducers
-        memory = memory_of(function)
+        memory = self.changes.memory_of(function)
         outer = set(self.changes.of(function).outer) if called else set[str]()
         outer |= memory.signs_of(outer)
         seeds: list[Facts] = []
