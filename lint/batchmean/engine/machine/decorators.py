@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from batchmean.engine.domain.values import (
     BuiltinValue,
@@ -17,12 +18,16 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.machine import calls
 from batchmean.engine.machine.base import Machine
+from batchmean.nodes import DEFINITIONS, nodes
 
 
 def decorated(machine: Machine, value: Value, node: ast.expr) -> Value:
     """What a decorator makes of a function, or of what other decorators made of it."""
     applied = _decorator(machine, node)
     if not isinstance(applied, FunctionValue | BuiltinValue | ModuleValue | ClassValue | InstanceValue):
+        return value
+    if isinstance(applied, FunctionValue) and _gives_it_back(applied.node, applied.receiver is not None):
+        machine.note_changes(applied, [value], {})
         return value
     if isinstance(value, FunctionValue):
         machine.ledger.handed.add(value.node)
@@ -42,6 +47,29 @@ def _decorator(machine: Machine, node: ast.expr) -> Value:
     if not isinstance(node, ast.Call):
         return own
     return machine.call(own, *calls.arguments(machine, node), node)
+
+
+@lru_cache(maxsize=64)
+def _gives_it_back(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, is_method: bool) -> bool:
+    """Does a decorator, whatever else it does, give back the very function that it is given, as a registry does?"""
+    given = [*node.args.posonlyargs, *node.args.args][is_method:]
+    if isinstance(node, ast.Lambda) or not given:
+        return False
+    is_given_back = False
+    inner: list[ast.AST] = list(node.body)
+    while inner:
+        part = inner.pop()
+        if isinstance(part, ast.Return):
+            if not (isinstance(part.value, ast.Name) and part.value.id == given[0].arg):
+                return False
+            is_given_back = True
+        elif isinstance(part, ast.Name) and part.id == given[0].arg and not isinstance(part.ctx, ast.Load):
+            return False
+        elif not isinstance(part, (*DEFINITIONS, ast.Lambda)):
+            inner += ast.iter_child_nodes(part)
+        elif any(isinstance(one, ast.Nonlocal) for one in nodes(part)):
+            return False
+    return is_given_back
 
 
 def scope_around(function: FunctionValue) -> Scope | None:

@@ -22,7 +22,7 @@ from batchmean.engine.domain.values import (
     Value,
 )
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.memory import change
+from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.selection.changes import Changes, class_attributes_set, names_changed_inside
 
 _Attributes: TypeAlias = Mapping[str, Value | None]
@@ -48,7 +48,9 @@ def after_call(
     """Take down what a call has changed, whether it was followed or not."""
     for name in changes.outer:
         scope = _scope_of(function.scope, name)
-        if scope is not None and (name in changes.rebound or not isinstance(scope.names[name], _NO_ARRAYS)):
+        if scope is None or is_anything(scope.names[name]):
+            continue
+        if name in changes.rebound or not isinstance(scope.names[name], _NO_ARRAYS):
             change(machine, scope.names[name], contents=True)
             scope.names[name] = machine.anything()
     for name, value in _parameters(function, *given):

@@ -162,11 +162,12 @@ class Relevance:
                 collect_bindings(node, facts)
             if isinstance(node, _UNRUN):
                 facts.operations.clear()  # they are not run
-            takers = candidates.takers
+            takers, idle = candidates.takers, candidates.idle
             for operation in facts.operations:
                 if isinstance(operation, ast.Call):  # evaluate(cross_entropy, x, y)
                     given = (*operation.args, *(keyword.value for keyword in operation.keywords))
-                    facts.calls |= {a.id for a in given if isinstance(a, ast.Name) and a.id in takers}
+                    named = (a.id for a in given if isinstance(a, ast.Name))
+                    facts.calls |= {name for name in named if name in takers and name not in idle}
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
                 facts.handed = facts.receivers | {
