@@ -51,7 +51,7 @@ def _decorator(machine: Machine, node: ast.expr) -> Value:
 
 @lru_cache(maxsize=64)
 def _gives_it_back(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, is_method: bool) -> bool:
-    """Does a decorator, whatever else it does, give back the very function that it is given, as a registry does?"""
+    """Does a decorator give back the very function that it is given, and make no other of it, as a registry does?"""
     given = [*node.args.posonlyargs, *node.args.args][is_method:]
     if isinstance(node, ast.Lambda) or not given:
         return False
@@ -67,8 +67,8 @@ def _gives_it_back(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, is
             return False
         elif not isinstance(part, (*DEFINITIONS, ast.Lambda)):
             inner += ast.iter_child_nodes(part)
-        elif any(isinstance(one, ast.Nonlocal) for one in nodes(part)):
-            return False
+        elif any(given[0].arg in (getattr(one, "id", ""), *getattr(one, "names", ())) for one in nodes(part)):
+            return False  # it keeps another function, which calls this one
     return is_given_back
 
 
