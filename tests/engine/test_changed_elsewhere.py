@@ -389,6 +389,40 @@ PAIRS = [
         """,
     ),
     Pair(
+        "rows of a batch, which share no memory",
+        """
+        def loss(batch):
+            labels, logits, factors = batch[0], batch[1], batch[2]
+            losses = LOSS
+            rows = [losses, factors]
+            rows[0] *= 10
+            return losses.mean()
+        """,
+        """
+        def loss(batch):
+            labels, logits, factors = batch[0], batch[1], batch[2]
+            factors *= 10
+            return (LOSS).mean()
+        """,
+    ),
+    Pair(
+        "a square, which has memory of its own",
+        """
+        def loss(logits, labels, noise):
+            losses = LOSS
+            same = losses.view(-1)
+            same.mul_(10)
+            return losses.mean()
+        """,
+        """
+        def loss(logits, labels, noise):
+            losses = LOSS
+            squares = losses.pow(2)
+            squares.mul_(10)
+            return losses.mean()
+        """,
+    ),
+    Pair(
         "items of a list and of a dictionary",
         """
         def loss(logits, labels):

@@ -363,11 +363,19 @@ def is_class_loss(reduction: Reduction) -> bool:
 
 def may_be_right(reduction: Reduction) -> bool:
     """Is it right, or multiplied by what may be the class count? Of two wrong counts one may have been put right."""
-    factor = factor_of(reduction)
-    if is_right(reduction) or (factor is not None and factor.support == 0 and reduction.scale):
+    if is_right(reduction) or _is_put_right(reduction):
         return True
     numbers = (atom for atom, power in reduction.scale if power > 0 and atom.role is Role.OPAQUE)
     return any(may_be_a_size(atom) or may_be_length(atom, reduction) for atom in numbers)
+
+
+def _is_put_right(reduction: Reduction) -> bool:
+    """Was it divided by its support, and is it no longer?"""
+    factor = factor_of(reduction)
+    if factor is None or factor.support != 0 or not reduction.scale:
+        return False
+    before = (factor_of(earlier) for earlier in reduction.line() if earlier.support != "alive")
+    return any(earlier is None or earlier.support != 0 for earlier in before)
 
 
 def may_be_length(number: Atom, reduction: Reduction) -> bool:

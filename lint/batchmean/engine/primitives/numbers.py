@@ -188,8 +188,7 @@ def smallest(call: Call, x: Value, y: Value | None = None) -> Value:
 @primitive
 def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -> Value:
     """getattr(x, "name"), or the name that a parameter has by default."""
-    atom = name.single() if isinstance(name, Tensor) else None
-    usual = call.context.ledger.defaults.get(atom.key) if atom is not None else None
+    usual = call.context.usual(name)
     if usual is not None and isinstance(usual.value, str):
         method = call.context.attribute(x, usual.value, call.node)  # type: ignore[arg-type]
         if (usually := by_default(call.context, method)) is not None:

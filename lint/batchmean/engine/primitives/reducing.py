@@ -188,7 +188,7 @@ def sum_(
             return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
         elements = call.tensor(x)
         kept = algebra.multiply(elements, from_atom(mask, call.tensor(where).shape))
-        x = call.context.placed(kept, (elements,), call.node)
+        x = call.context.placed(call.context.formed(kept, elements), (elements,), call.node)
     return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "sum")
 
 

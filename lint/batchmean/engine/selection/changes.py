@@ -43,6 +43,8 @@ _CONTAINERS: Final = (
     ast.BoolOp,
 )
 
+_MAKING: Final = frozenset("dict list tuple".split())
+"""What makes a container of its arguments."""
 
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _STORES: Final = re.compile(
@@ -141,8 +143,8 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
             if isinstance(child, ast.expr):
                 yield from _parts(child)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        for argument in node.args:  # zip(a, b), reversed(x), list(x)
-            yield from _parts(argument)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from _parts(argument)  # zip(a, b), reversed(x), list(x), dict(key=x)
     else:
         yield node
 
@@ -178,6 +180,10 @@ class SharedMemory:
                     waiting += self._beside[one]
             self._together.update(dict.fromkeys(group, group))
         return self._together[name]
+
+
+_ANY: Final = "*"
+"""The place of an argument that may be any of the parameters: `*items`, `**options`."""
 
 
 class _Call(NamedTuple):
@@ -285,9 +291,26 @@ def _call_of(node: ast.Call) -> _Call | None:
         name = function.id
     else:
         return None
-    given: list[tuple[int | str, str]] = [(i, root_of(a)) for i, a in enumerate(node.args)]
-    given += [(keyword.arg or "", root_of(keyword.value)) for keyword in node.keywords]
+    given: list[tuple[int | str, str]] = []
+    place: int | str = 0
+    for argument in node.args:
+        items: Sequence[ast.expr] = (argument,)
+        if isinstance(argument, ast.Starred):
+            if isinstance(argument.value, ast.Tuple | ast.List):
+                items = argument.value.elts
+            else:
+                place = _ANY
+        for item in items:
+            given += [(place, root_of(part)) for part in _held(item)]
+            place = place + 1 if isinstance(place, int) else place
+    given += [(k.arg or _ANY, root_of(part)) for k in node.keywords for part in _held(k.value)]
     return _Call(name, tuple(pair for pair in given if pair[1]), is_own)
+
+
+def _held(node: ast.expr) -> Iterable[ast.expr]:
+    """What an argument hands over: itself, or what a container holds that is made there."""
+    is_made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKING
+    return _parts(node) if is_made or isinstance(node, _CONTAINERS) else (node,)
 
 
 class ChangesOf:
@@ -370,7 +393,7 @@ class ChangesOf:
             more = spec.vararg.arg if spec.vararg is not None else ""
             for place, name in call.arguments:
                 parameter = place if isinstance(place, str) else (*names, *[more] * (place + 1))[place]
-                if parameter in changes.parameters:
+                if parameter in changes.parameters or place == _ANY:
                     seen.add(name)
         return seen
 
