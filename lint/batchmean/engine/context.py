@@ -105,8 +105,6 @@ class Context(ABC):
         """The shapes of what is taken out of tuples, dictionaries and objects, by its key: the same each time."""
         self.defaults: list[dict[int, Const]] = []
         """For each call that is being followed: the defaults of parameters for which it is given what nobody knows."""
-        self.rounds: list[frozenset[int]] = []
-        """How often the loops may go round that stand around a statement, in the function that is read."""
         self._serial = 0
         self.module_lines = lines
         self._numbers: Mapping[str, Set[int]] | None = None

@@ -69,10 +69,15 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
         other = algebra.add(constant(1.0), algebra.negate(chosen))
         return call.context.formed(algebra.multiply(other, b))
     if a.number() is not None and not b.shape.is_scalar:
-        return b
+        return _laid_over(chosen, b)
     if b.number() is not None or b.shape.is_scalar:
-        return a
+        return _laid_over(chosen, a)
     return call.context.one_of([a, b])
+
+
+def _laid_over(condition: Tensor, x: Tensor) -> Tensor:
+    """The elements of an array, each as often as the condition asks for it."""
+    return relabelled(x, joint_shape(condition, x)) if x.reductions else x
 
 
 @primitive

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from typing import Final
+
 from batchmean.engine.domain import algebra
 from batchmean.engine.domain.axes import MAX_RANK
 from batchmean.engine.domain.shapes import Shape
@@ -9,15 +12,22 @@ from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_
 from batchmean.engine.domain.values import (
     ANY_KEYWORDS,
     MAX_TOLD_APART,
+    ClassValue,
     Const,
     DictValue,
+    InstanceValue,
     ListValue,
+    Scope,
     ShapeValue,
     TupleValue,
     Value,
 )
 from batchmean.engine.primitives.choosing import by_default
 from batchmean.engine.primitives.registry import Call, integer, primitive
+
+_NAMESPACE: Final = ast.ClassDef(
+    "SimpleNamespace", bases=[], keywords=[], body=[ast.Pass()], decorator_list=[]
+)
 
 
 @primitive
@@ -111,6 +121,17 @@ def dictionary(call: Call, x: Value | None = None, **items: Value) -> Value:
         return call.opaque()
     before = () if x is None else tuple((key, value) for key, value in x.items if key not in items)
     return DictValue((*before, *items.items()))
+
+
+@primitive
+def namespace(call: Call, x: Value | None = None, **items: Value) -> Value:
+    """SimpleNamespace(kl=y): an object of a class that has nothing but these attributes."""
+    if ANY_KEYWORDS in items or x is not None:
+        return call.opaque()
+    made = InstanceValue(ClassValue(_NAMESPACE, Scope()))
+    for name, value in items.items():
+        call.context.attributes[made, name] = value
+    return made
 
 
 @primitive
