@@ -46,6 +46,7 @@ class Module:
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
+        self._asked: tuple[Functions, bool] | None = None
 
     @cached_property
     def lines(self) -> list[str]:
@@ -55,7 +56,11 @@ class Module:
     @property
     def holds_a_loss(self) -> bool:
         """Is there a loss in it?"""
-        return _holds_a_loss(self.text, told())
+        functions = told()
+        if self._asked is None or self._asked[0] != functions:
+            marked = functions.marked(self.text)
+            self._asked = functions, gate.speaks_of_losses(marked) and gate.holds_a_loss(marked)
+        return self._asked[1]
 
     @property
     def may_give_a_loss(self) -> bool:
@@ -100,12 +105,6 @@ class Module:
         for node in nodes(tree):
             node._is_foreign = True  # type: ignore[attr-defined]
         return tree
-
-
-@lru_cache(maxsize=512)
-def _holds_a_loss(text: str, functions: Functions) -> bool:
-    marked = functions.marked(text)
-    return gate.speaks_of_losses(marked) and gate.holds_a_loss(marked)
 
 
 def is_foreign(node: ast.AST) -> bool:

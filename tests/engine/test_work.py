@@ -12,8 +12,9 @@ import pytest
 from batchmean.engine.analysis import work
 from batchmean.engine.context import MAX_WORK
 from batchmean.engine.selection import imports
+from batchmean.functions import Functions
 from batchmean.memory import Kept
-from batchmean.project import Project
+from batchmean.project import Module, Project
 
 from benchmarks.speed import branches_of, file_of, functions_of, helpers_of
 
@@ -87,7 +88,9 @@ def test_a_long_display_is_not_read_to_its_end() -> None:
     assert nodes_read(with_display(1000)) <= nodes_read(with_display(64))
 
 
-def test_of_a_package_that_imports_everything_only_what_is_named_is_read(tmp_path: Path) -> None:
+def test_of_a_package_that_imports_everything_only_what_is_named_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every file that imported from such a package had hundreds of modules parsed for it."""
     (tmp_path / "pyproject.toml").touch()
     package = tmp_path / "acme"
@@ -98,9 +101,18 @@ def test_of_a_package_that_imports_everything_only_what_is_named_is_read(tmp_pat
         (package / f"part{n}.py").write_text(terms)
     text = "import torch\nfrom acme import entropy7of\n\n\ndef f(x):\n    p = torch.softmax(x, -1)\n"
     text += "    return entropy7of(p).mean()\n"
-    before = imports._read.cache_info().misses
-    assert imports.leads_to_losses(text, Project(str(tmp_path / "train.py")))
-    assert imports._read.cache_info().misses == before + 1
+    read: list[str] = []
+    anew = imports._read_anew
+
+    def watched(module: Module, functions: Functions) -> object:
+        read.append(module.path)
+        return anew(module, functions)
+
+    monkeypatch.setattr(imports, "_read_anew", watched)
+    project = Project(str(tmp_path / "train.py"))
+    assert imports.leads_to_losses(text, project)
+    assert imports.leads_to_losses(text, project)
+    assert [Path(path).name for path in read] == ["part7.py"]
 
 
 def test_what_is_kept_for_other_files_is_set_aside_once_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from batchmean.engine.domain.values import FunctionValue, InstanceValue
 from batchmean.engine.events import Miscount
 from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
-from batchmean.engine.machine.decorators import functions_around
+from batchmean.engine.machine.decorators import functions_in, scope_around
 from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.interpreter import Interpreter
 from batchmean.engine.machine.objects import blank_instance
@@ -131,6 +131,13 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
         interpreter.run_module(tree.body)
     instances: dict[ast.ClassDef, InstanceValue] = {}
     done: set[int] = set()
+    wrapping: dict[int, bool] = {}
+    defined: dict[ast.AST, list[FunctionValue]] = {}
+    placed = 0
+    callers: dict[str, list[ast.AST]] = {}
+    for caller, names in wanted.calls.items():
+        for name in names:
+            callers.setdefault(name, []).append(caller)
 
     def run(function: FunctionValue) -> None:
         done.add(id(function))
@@ -181,17 +188,25 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
 
     def is_awaited(function: FunctionValue) -> bool:
         """Is it called, or handed on, by another one that is still to be run?"""
+        nonlocal placed
+        for one in ledger.defined[placed:]:
+            defined.setdefault(one.node, []).append(one)
+        placed = len(ledger.defined)
         name = getattr(function.node, "name", "")
-        waiting = {
-            f.node for f in ledger.defined if id(f) not in done and f.node not in interpreter.entered
-        } - {function.node}
-        return any(name in calls for node, calls in wanted.calls.items() if node in waiting)
+        others = (node for node in callers.get(name, ()) if node is not function.node)
+        return any(
+            node not in interpreter.entered and any(id(one) not in done for one in defined.get(node, ()))
+            for node in others
+        )
 
     def is_closure(function: FunctionValue) -> bool:
         """Is it a lambda, or a function that another one makes around a loss that it was given?"""
         if isinstance(function.node, ast.Lambda):
             return True
-        return any(one.node in wanted for one in functions_around(function))
+        scope = scope_around(function)
+        if scope is not None and id(scope) not in wrapping:  # it has all its names: what makes them has ended
+            wrapping[id(scope)] = any(one.node in wanted for one in functions_in(scope))
+        return scope is not None and wrapping[id(scope)]
 
     # Callers first, so that a helper is seen with the values it is really called with.
     for value in list(interpreter.module.names.values()):

@@ -97,7 +97,7 @@ class Ledger:
         ancestors: set[int] = set()
         for account in self.accounts:
             parent = account.parent
-            while parent is not None and id(parent) not in ancestors:
-                ancestors.add(id(parent))
+            while parent is not None and (its_id := id(parent)) not in ancestors:
+                ancestors.add(its_id)
                 parent = parent.parent
         return [account for account in self.accounts if id(account) not in ancestors]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from typing import Final
 
 from batchmean.engine.domain import masks
@@ -110,7 +110,7 @@ def add(a: Tensor, b: Tensor) -> Tensor:
         among_its_kind = None if is_negligible(a) or is_negligible(b) else mine & theirs
         reductions = tuple(
             _beside(_mixed(r, among_its_kind), binary, "element mean" in kinds or binary)
-            for r in (_with_itself(r, a, b) for r in reductions)
+            for r in _with_themselves(reductions, a, b)
         )
     if (others := _other_positions(a, b) or _other_positions(b, a)) is not None:
         return others
@@ -144,16 +144,18 @@ def _less_the_valid(all_of_them: Tensor, minus_valid: Tensor) -> Tensor | None:
     return masks.count_of_others(valid) if is_all else None
 
 
-def _with_itself(reduction: Reduction, a: Tensor, b: Tensor) -> Reduction:
-    """`loss + 9 * loss`: an account of a loss that is added to itself."""
-    if not reduction.integrand.symbol:
-        return reduction
-    sides = [[r for r in side.reductions if r.integrand.key == reduction.integrand.key] for side in (a, b)]
-    if not all(sides):
-        return reduction
-    numbers = [side[0].coefficient for side in sides]
-    both = None if None in numbers else numbers[0] + numbers[1]  # type: ignore[operator]
-    return altered(reduction, coefficient=both, parent=reduction)
+def _with_themselves(reductions: Iterable[Reduction], a: Tensor, b: Tensor) -> Iterator[Reduction]:
+    """`loss + 9 * loss`: the accounts of a loss that is added to itself have the sum of its coefficients."""
+    mine, theirs = ({r.integrand.key: r.coefficient for r in reversed(side.reductions)} for side in (a, b))
+    both = mine.keys() & theirs.keys()
+    for reduction in reductions:
+        key = reduction.integrand.key
+        if key not in both or not reduction.integrand.symbol:
+            yield reduction
+            continue
+        one, other = mine[key], theirs[key]
+        coefficient = one + other if one is not None and other is not None else None
+        yield altered(reduction, coefficient=coefficient, parent=reduction)
 
 
 def _mixed(reduction: Reduction, symbols: Set[str] | None) -> Reduction:

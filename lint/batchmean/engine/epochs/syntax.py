@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from batchmean.engine.epochs.spelling import REDUCTIONS, STEPS, last_name, path_of
-from batchmean.nodes import nodes
+from batchmean.nodes import children, nodes
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
 _RANGES: Final = frozenset("range trange".split())
@@ -57,7 +57,7 @@ def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
         if not isinstance(
             node, ast.For | ast.AsyncFor | ast.While | ast.ClassDef | ast.expr | ast.FunctionDef
         ):
-            todo += ast.iter_child_nodes(node)
+            todo += children(node)
 
 
 def steps_of(loop: ast.For) -> ast.expr | None:
@@ -138,9 +138,9 @@ def statements_of(body: Sequence[ast.stmt], path: Path) -> Iterator[tuple[ast.st
 
 def calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
     """The calls in a statement without its blocks."""
-    todo: list[ast.AST] = [node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.stmt)]
+    todo = [node for node in children(statement) if not isinstance(node, ast.stmt)]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Call):
             yield node
-        todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
+        todo += [child for child in children(node) if not isinstance(child, ast.stmt)]

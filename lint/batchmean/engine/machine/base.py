@@ -49,6 +49,10 @@ class Machine(Context):
         """Follow a call into a function whose code is at hand."""
 
     @abstractmethod
+    def note_changes(self, function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> None:
+        """Take down what a call changes that is not followed."""
+
+    @abstractmethod
     def classes(self) -> Sequence[ClassValue]:
         """The classes of the module."""
 

@@ -22,7 +22,7 @@ from batchmean.engine.domain.values import (
     Value,
 )
 from batchmean.engine.machine.base import Machine
-from batchmean.engine.machine.memory import change
+from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.selection.changes import Changes, class_attributes_set, names_changed_inside
 
 _Attributes: TypeAlias = Mapping[str, Value | None]
@@ -48,7 +48,9 @@ def after_call(
     """Take down what a call has changed, whether it was followed or not."""
     for name in changes.outer:
         scope = _scope_of(function.scope, name)
-        if scope is not None and (name in changes.rebound or not isinstance(scope.names[name], _NO_ARRAYS)):
+        if scope is None or is_anything(scope.names[name]):
+            continue
+        if name in changes.rebound or not isinstance(scope.names[name], _NO_ARRAYS):
             change(machine, scope.names[name], contents=True)
             scope.names[name] = machine.anything()
     for name, value in _parameters(function, *given):
@@ -73,8 +75,9 @@ def forget_changed(machine: Machine) -> None:
     rebound, changed = names_changed_inside(machine.module_lines)
     for name in rebound & names.keys():
         names[name] = machine.anything()
-    for cls in machine.classes():
-        for name in class_attributes_set(machine.module_lines) & cls.scope.names.keys():
+    attributes = class_attributes_set(machine.module_lines)
+    for cls in machine.classes() if attributes else ():
+        for name in attributes & cls.scope.names.keys():
             if not isinstance(cls.scope.names[name], _NO_ARRAYS):
                 cls.scope.names[name] = machine.anything()
     for name in changed & names.keys():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchmean.engine import bounds
@@ -33,20 +32,17 @@ from batchmean.engine.machine.summaries import (
     says_nothing,
     unknown_call,
 )
-from batchmean.engine.selection.changes import NO_CHANGES, Changes, may_yield
+from batchmean.engine.selection.changes import NO_CHANGES, Changes, Function
 from batchmean.engine.selection.relevance import Relevance, Slice
-from batchmean.nodes import DEFINITIONS, FUNCTIONS
+from batchmean.nodes import DEFINITIONS
 
 if TYPE_CHECKING:
     from batchmean.project import Project
 
 
-@lru_cache(maxsize=1024)
-def is_generator(function: ast.AST) -> bool:
-    """Does a function yield?"""
-    if not (isinstance(function, FUNCTIONS) and may_yield(function)):
-        return False
-    inner = list(getattr(function, "body", ())) if not isinstance(function, ast.Lambda) else []
+def _yields(function: Function) -> bool:
+    """Does a function yield, not one in it?"""
+    inner: list[ast.AST] = list(function.body)
     while inner:
         node = inner.pop()
         if isinstance(node, ast.Yield | ast.YieldFrom):
@@ -102,7 +98,7 @@ class Following(Importing):
         standalone: bool = False,
     ) -> Value:
         """Follow a call into a function of this module, and what it changes in place."""
-        if not standalone and is_generator(function.node):
+        if not standalone and self._is_generator(function):
             return self.unsure([*args, *kwargs.values()])  # what it gives, and how often, is not followed
         if standalone or isinstance(function.node, ast.Lambda):
             return self._follow(function, args, kwargs, node, standalone)
@@ -130,6 +126,12 @@ class Following(Importing):
     def note_changes(self, function: FunctionValue, args: list[Value], kwargs: dict[str, Value]) -> None:
         """Take down what a call changes that is not followed."""
         effects.after_call(self, self._changes_of(function), function, (args, kwargs), {})
+
+    def _is_generator(self, function: FunctionValue) -> bool:
+        relevance, node = self._relevance_of(function), function.node
+        if isinstance(node, ast.Lambda) or (relevance is not None and not relevance.changes.may_yield(node)):
+            return False
+        return _yields(node)
 
     def _changes_of(self, function: FunctionValue) -> Changes:
         relevance = self._relevance_of(function)

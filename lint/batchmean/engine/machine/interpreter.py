@@ -36,7 +36,7 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import binding, conditions, effects, memory, rounds, whole_sums
 from batchmean.engine.machine.calls import arguments
 from batchmean.engine.machine.class_loops import add_up_classes
-from batchmean.engine.machine.decorators import decorated, functions_around
+from batchmean.engine.machine.decorators import decorated
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
@@ -99,7 +99,7 @@ class Interpreter(Following):
         for name, method in list(instance.cls.scope.names.items()):
             if not isinstance(method, FunctionValue) or name == "__init__":
                 continue
-            if holds_a_loss or any(f.node in wanted for f in functions_around(method)):
+            if holds_a_loss:
                 self.run_decorated(method, altered(method, receiver=instance), None)
             elif method.node in wanted:
                 self.run_function(altered(method, receiver=instance))

@@ -18,7 +18,7 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 
-_NAMES_PER_NODE: Final = 32
+_NAMES_PER_NODE: Final = 256
 """How many names are looked at in the time in which one node is read."""
 _CONTAINERS: Final = (DictValue, ListValue, TupleValue)
 _NESTED: Final = (Alternatives, *_CONTAINERS)
@@ -74,7 +74,11 @@ def _changed(context: Context, names: Mapping[Key, Value], changed: _Changed) ->
     return {
         name: _now(context, held, changed, 0)
         for name, held in names.items()
-        if type(held) in _WITH_MEMORY and _is_touched(held, changed, 0)
+        if (
+            held.storage in changed.storages  # type: ignore[union-attr]
+            if (kind := type(held)) is Tensor
+            else kind in _WITH_MEMORY and _is_touched(held, changed, 0)
+        )
     }
 
 

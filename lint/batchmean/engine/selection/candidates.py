@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import count
 from typing import Final, TypeAlias
 
+from batchmean.engine.selection.facts import CALLING
 from batchmean.gate import losses, makes_means, means_what_it_is_given, reduces, sums
 from batchmean.nodes import BLOCKS, FUNCTIONS
 
@@ -61,6 +62,7 @@ class Candidates:
         takers: set[str] = set()
         reducers: set[str] = set()
         owners: dict[str, list[str]] = {}
+        called: dict[str, list[Function]] = {}
         own = list(_own_statements(tree))
         lasting = {id(node) for node in own}
         place: tuple[int, int | None] | None = None
@@ -94,6 +96,8 @@ class Candidates:
                 for inner in node.body:
                     if isinstance(inner, FUNCTIONS):
                         owners.setdefault(inner.name, []).append(node.name)
+                        if inner.name in CALLING:
+                            called.setdefault(node.name, []).append(inner)
                 if self.takes_logarithm(node):
                     takers.add(node.name)
             elif isinstance(node, ast.Assign) and self.takes_logarithm(node):
@@ -143,8 +147,15 @@ class Candidates:
         reducers.update(
             f.name for f, text in texts.items() if f in reduces_it or sums(text) or makes_means(text)
         )
+        self.idle: Final = {
+            name
+            for name, runs in called.items()
+            if name in takers
+            and not any(f in takes_it or not takers.isdisjoint(_called(texts[f]) - {f.name}) for f in runs)
+        }
+        """Classes among them that do so in other methods than in what runs when one of their objects is called."""
         for source, names in kept:
-            if source in takers:
+            if source in takers and source not in self.idle:
                 takers |= names
                 reducers |= names if source in reducers else set()
         self._nodes: set[ast.AST] = set()
@@ -207,7 +218,7 @@ class Candidates:
                 calls |= {
                     name for name in (names or set()) - calls if name in text and _is_handed_on(name, text)
                 }
-                if f"super().{function.name}(" not in text:
+                if function.name == "__init__" or f"super().{function.name}(" not in text:
                     calls.discard(function.name)
                 self.calls[function] = calls
                 for name in calls:

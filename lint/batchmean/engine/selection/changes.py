@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from batchmean.engine.syntax import root_of, written_to
@@ -149,6 +148,12 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
+class _Group(NamedTuple):
+    sign: str
+    """What stands for it; that of an attribute is one itself."""
+    names: Set[str]
+
+
 class SharedMemory:
     """Which names may stand for the same memory: those of pairs, and of pairs that hang together."""
 
@@ -157,7 +162,7 @@ class SharedMemory:
         for one, other in pairs:
             self._beside.setdefault(one, []).append(other)
             self._beside.setdefault(other, []).append(one)
-        self._together: dict[str, set[str]] = {}
+        self._groups: dict[str, _Group] = {}
 
     def of(self, names: Iterable[str]) -> set[str]:
         """The names that may stand for the same memory as one of these, and these."""
@@ -166,20 +171,26 @@ class SharedMemory:
             if name not in self._beside:
                 found.add(name)
             elif name not in found:
-                found |= self._group(name)
+                found |= self._group(name).names
         return found
 
-    def _group(self, name: str) -> set[str]:
-        if name not in self._together:
-            group: set[str] = set()
+    def signs_of(self, names: Iterable[str]) -> set[str]:
+        """One name for each group that shares the memory of one of these: many names would be as many for each."""
+        return {self._group(name).sign for name in names if name in self._beside}
+
+    def _group(self, name: str) -> _Group:
+        if name not in self._groups:
+            names: set[str] = set()
             waiting = [name]
             while waiting:
                 one = waiting.pop()
-                if one not in group:
-                    group.add(one)
+                if one not in names:
+                    names.add(one)
                     waiting += self._beside[one]
-            self._together.update(dict.fromkeys(group, group))
-        return self._together[name]
+            is_of_object = any(one.startswith("self.") for one in names)
+            group = _Group(f"{'self.' if is_of_object else ''}&{len(self._groups)}", names)
+            self._groups.update(dict.fromkeys(names, group))
+        return self._groups[name]
 
 
 _ANY: Final = "*"
@@ -217,17 +228,6 @@ _OF_INTEREST: Final = frozenset(
 """The nodes that bind, change or call something."""
 
 
-def memory_of(function: Function) -> SharedMemory:
-    """Which names of a function may stand for the same memory."""
-    return _read(function).shared_memory
-
-
-def may_yield(function: Function) -> bool:
-    """Does a function yield, or one in it?"""
-    return _read(function).yields
-
-
-@lru_cache(maxsize=1024)
 def _read(function: Function) -> _Read:
     """What a function changes itself, and what it calls."""
     spec = function.args
@@ -320,6 +320,20 @@ class ChangesOf:
         self._functions = functions
         self._known: dict[str, Changes] = {}
         self._of: dict[Function, Changes] = {}
+        self._texts: dict[Function, _Read] = {}
+
+    def memory_of(self, function: Function) -> SharedMemory:
+        """Which names of a function may stand for the same memory."""
+        return self._read(function).shared_memory
+
+    def may_yield(self, function: Function) -> bool:
+        """Does a function yield, or one in it?"""
+        return self._read(function).yields
+
+    def _read(self, function: Function) -> _Read:
+        if function not in self._texts:
+            self._texts[function] = _read(function)
+        return self._texts[function]
 
     def by_name(self, name: str) -> Changes:
         """What a call of this name changes."""
@@ -353,7 +367,7 @@ class ChangesOf:
             if one in group or one in self._known or one not in self._functions:
                 continue
             group.add(one)
-            waiting += [call.name for f in self._functions[one] for call in _read(f).calls]
+            waiting += [call.name for f in self._functions[one] for call in self._read(f).calls]
         self._known.update(dict.fromkeys(group, NO_CHANGES))
         is_new = True
         while is_new:
@@ -366,7 +380,7 @@ class ChangesOf:
                 self._known[one] = found
 
     def _with_calls(self, function: Function) -> Changes:
-        changes, calls, own, given, shared_memory, _ = _read(function)
+        changes, calls, own, given, shared_memory, _ = self._read(function)
         for call in calls:
             theirs = self._known.get(call.name) or self.by_name(call.name)
             if not theirs:
@@ -396,11 +410,6 @@ class ChangesOf:
                 if parameter in changes.parameters or place == _ANY:
                     seen.add(name)
         return seen
-
-
-def outer_names(functions: Iterable[Function], names: Set[str]) -> set[str]:
-    """Those of the names of a module that one of its functions changes."""
-    return {name for function in functions for name in _read(function).changes.outer if name in names}
 
 
 _OF_CLASSES: Final = re.compile(r"(?:cls|__class__|type\(self\)|[A-Z]\w*)\.(\w+)\s*[-+*/]?=(?!=)")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.facts import CRITERIA
@@ -159,8 +160,18 @@ class _Read(NamedTuple):
     table of them, that name."""
 
 
-@lru_cache(maxsize=128)
+_KEPT: Final[WeakKeyDictionary[Module, tuple[Functions, _Read]]] = WeakKeyDictionary()
+"""As long as its module is kept, for the settings that it was read with."""
+
+
 def _read(module: Module, functions: Functions) -> _Read:
+    kept = _KEPT.get(module)
+    if kept is None or kept[0] != functions:
+        kept = _KEPT[module] = functions, _read_anew(module, functions)
+    return kept[1]
+
+
+def _read_anew(module: Module, functions: Functions) -> _Read:
     lines = functions.marked_lines(module.lines)
     given_by = partial(_told, functions=functions) if functions else None
     candidates = Candidates(module.tree, lines, imported=given_by)

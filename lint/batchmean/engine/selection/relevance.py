@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from batchmean import effects
 from batchmean.effects import Effect
 from batchmean.engine.selection.candidates import Candidates
-from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by, memory_of
+from batchmean.engine.selection.changes import REGISTERING, ChangesOf, changed_by
 from batchmean.engine.selection.facts import (
     BLOCKS,
     COMPOUND,
@@ -112,6 +112,7 @@ class Relevance:
 
     def _note_changes(self, function: Function, found: Sequence[Facts]) -> None:
         """Add to what a statement stores what its calls change, and the other names of what it changes in place."""
+        memory = self.changes.memory_of(function)
         for facts in found:
             if isinstance(facts.node, DEFINITIONS):
                 continue
@@ -123,8 +124,9 @@ class Relevance:
                     theirs = self.changes.changed_by_call(operation)
                     facts.stores |= theirs
                     facts.loads |= theirs
+            facts.loads |= memory.signs_of(facts.loads)
             if changed := facts.stores - facts.binds - facts.shown:
-                facts.stores |= memory_of(function).of(changed)
+                facts.stores |= memory.signs_of(changed)
 
     def _given_elsewhere(self, call: ast.expr) -> set[str]:
         """What a function of another module is given that is called for nothing that it gives: it may change it."""
@@ -160,11 +162,12 @@ class Relevance:
                 collect_bindings(node, facts)
             if isinstance(node, _UNRUN):
                 facts.operations.clear()  # they are not run
-            takers = candidates.takers
+            takers, idle = candidates.takers, candidates.idle
             for operation in facts.operations:
                 if isinstance(operation, ast.Call):  # evaluate(cross_entropy, x, y)
                     given = (*operation.args, *(keyword.value for keyword in operation.keywords))
-                    facts.calls |= {a.id for a in given if isinstance(a, ast.Name) and a.id in takers}
+                    named = (a.id for a in given if isinstance(a, ast.Name))
+                    facts.calls |= {name for name in named if name in takers and name not in idle}
             if not facts.calls.isdisjoint(takers) or not facts.receivers.isdisjoint(takers):
                 facts.takes_logarithm = True
                 facts.handed = facts.receivers | {
@@ -213,6 +216,7 @@ class Relevance:
             takes = self._candidates.takes_logarithm
             made.update(parameter.arg for parameter, default in pairs if takes(default))
             seeing = _made_of([f for f in all_facts if f.takes_logarithm], loading)
+            made = self.changes.memory_of(function).of(made)
             self._flows[function] = _Flow(storing, loading, made, seeing)
         return self._flows[function]
 
@@ -221,7 +225,9 @@ class Relevance:
         storing, loading, made, seeing = self._flow_of(function)
         candidates = self._candidates
         reducers = self._reducers
-        outer = self.changes.of(function).outer if called else frozenset[str]()
+        memory = self.changes.memory_of(function)
+        outer = set(self.changes.of(function).outer) if called else set[str]()
+        outer |= memory.signs_of(outer)
         seeds: list[Facts] = []
         for facts in all_facts:
             calls = facts.calls
@@ -249,7 +255,7 @@ class Relevance:
                 seeds.append(facts)
         # What is made of a reduction (`loss * num_classes`) may put it right.
         flows = _made_of([f for f in seeds if f.stores], loading)
-        names = {name for facts in (*seeds, *flows) for name in facts.stores}
+        names = memory.of({name for facts in (*seeds, *flows) for name in facts.stores})
         local = storing.keys()  # a lambda, say
         scaled = [f for f in flows if _scales(f, self._scalers, made, local) or _adds_up(f, names)]
         relevant = _needed([*seeds, *scaled], storing)
