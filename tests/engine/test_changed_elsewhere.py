@@ -613,6 +613,19 @@ PAIRS = [
         """,
     ),
     Pair(
+        "a mean for each class beside a temperature",
+        """
+        def loss(logits, labels, heat):
+            losses = -F.one_hot(labels, 10) * F.log_softmax(logits / heat, dim=-1)
+            return (losses.mean(-1, keepdim=True).expand(-1, logits.shape[-1]) * heat**2).sum(-1).mean()
+        """,
+        """
+        def loss(logits, labels, heat):
+            losses = -F.one_hot(labels, 10) * F.log_softmax(logits / heat, dim=-1)
+            return (losses.mean(-1) * heat**2).mean()
+        """,
+    ),
+    Pair(
         "items of a list and of a dictionary",
         """
         def loss(logits, labels):

@@ -87,7 +87,7 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
         result = map_atoms(result, lambda atom: altered(atom, is_anything=True))  # of ones it is a count
     if not accounts:
         return result
-    if not follows(accounts) or any(_is_broadcast(r, x.shape) for r in x.reductions):
+    if not follows(accounts) or (how == "sum" and any(_is_broadcast(r, x.shape) for r in x.reductions)):
         return call.context.unsure([altered(x, reductions=accounts)])
     step = call.context.step(call.node, how)
     updated = tuple(
