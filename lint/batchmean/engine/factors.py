@@ -50,7 +50,8 @@ def factor_of(account: Reduction) -> Factor | None:
     if not exponents.take_counts() or not _is_plain(account, exponents):
         return None
     support, units = exponents.support, exponents.units()
-    if support == -2 and account.support == "averaged" and integrand.proved and not integrand.assumed:
+    is_mean = account.support == "averaged" or exponents.counted_whole
+    if support == -2 and is_mean and integrand.proved and not integrand.assumed:
         support, exponents.is_partial = -1, True  # averaged, and divided by its length too
     if support < -1 or any(power > 0 for power in units.values()):
         return None  # divided by the support twice, or a sum times a length: more likely something is misread

@@ -123,9 +123,8 @@ def multiplied(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
             pairs = differences.pairs  # times an array they are no differences of two means any more
     if pairs is None:
         return product
-    return altered(
-        product, reductions=(*product.reductions, context.record(Reduction(pairs, support="summed")))
-    )
+    accounts = (*product.reductions, context.record(Reduction(pairs, support="summed")))
+    return altered(product, shape=pairs.shape, reductions=accounts)
 
 
 def added(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
