@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import Final
+from typing import Any, Final
 
 from batchmean.effects import Effect, names
 
@@ -50,21 +50,21 @@ def written_to(node: ast.Call) -> ast.expr | None:
 
 def root_of(node: ast.AST) -> str:
     """The name that an expression takes its array from, `x` of `x.view(-1)[0]`; of `self` the attribute, `self.x`."""
-    inner: ast.AST | None = node
+    inner: Any = node  # asked of every node that binds or changes something
     attribute = ""
-    while inner is not None:
-        if isinstance(inner, ast.Attribute):
+    while True:
+        kind = type(inner)
+        if kind is ast.Name:
+            return f"self.{attribute}" if attribute and inner.id == "self" else inner.id
+        if kind is ast.Attribute:
             attribute = inner.attr
             inner = inner.value
-        elif isinstance(inner, ast.Subscript | ast.Starred):
+        elif kind is ast.Subscript or kind is ast.Starred:
             attribute, inner = "", inner.value
-        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+        elif kind is ast.Call and type(inner.func) is ast.Attribute:
             attribute, inner = "", inner.func.value
-        elif isinstance(inner, ast.Name):
-            return f"self.{attribute}" if inner.id == "self" and attribute else inner.id
         else:
             return ""
-    return ""
 
 
 def added_to(node: ast.stmt) -> tuple[str, type[ast.operator], ast.expr] | None:

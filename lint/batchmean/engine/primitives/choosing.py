@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from batchmean.engine.context import Context
-from batchmean.engine.domain.values import BuiltinValue, DictValue, FunctionValue, ModuleValue, Value
+from batchmean.engine.domain.values import (
+    MAX_TOLD_APART,
+    BuiltinValue,
+    DictValue,
+    FunctionValue,
+    ModuleValue,
+    Value,
+)
+
+_CALLED: Final = (BuiltinValue, FunctionValue, ModuleValue)
+
+
+def one_of_table(context: Context, table: DictValue, key: Value) -> Value | None:
+    """`{"mse": nn.MSELoss(), "l1": nn.L1Loss()}[how]`: the one that is meant by default, else any of these."""
+    values = [value for _, value in table.items]
+    are_called = all(isinstance(value, _CALLED) for value in values) and 0 < len(values) <= MAX_TOLD_APART
+    return chosen_by_default(context, table, key) or (context.one_of(values) if are_called else None)
 
 
 def chosen_by_default(context: Context, table: DictValue, key: Value) -> Value | None:
@@ -14,7 +32,7 @@ def chosen_by_default(context: Context, table: DictValue, key: Value) -> Value |
 
 def by_default(context: Context, function: Value | None) -> Value | None:
     """The function, whose results are likely and no more; None where it is none that can be called."""
-    if not isinstance(function, BuiltinValue | ModuleValue | FunctionValue):
+    if not isinstance(function, _CALLED):
         return None
     return BuiltinValue(
         "the default",

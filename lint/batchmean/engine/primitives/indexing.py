@@ -36,7 +36,7 @@ from batchmean.engine.domain.values import (
     Value,
 )
 from batchmean.engine.evidence.names import is_log_name, is_loss_name
-from batchmean.engine.primitives.choosing import chosen_by_default
+from batchmean.engine.primitives.choosing import one_of_table
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.syntax import spelled_out
@@ -151,7 +151,7 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         return context.opaque()
     if isinstance(base, DictValue):
         if not isinstance(index, Const):
-            return chosen_by_default(context, base, index) or context.opaque(_hint(index))
+            return one_of_table(context, base, index) or context.opaque(_hint(index))
         found = base.get(literal(index))
         return found if found is not None else context.opaque(_hint(index))
     if isinstance(base, ShapeValue):

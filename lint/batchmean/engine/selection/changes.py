@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from batchmean.engine.syntax import root_of, written_to
-from batchmean.nodes import FUNCTIONS, nodes
+from batchmean.nodes import FUNCTIONS, children, nodes
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -31,16 +31,11 @@ _NUMPY: Final = frozenset("np numpy".split())
 """What NumPy is imported as: its functions take the array that they write to last, if at all."""
 _KEEPING: Final = frozenset("requires_grad_ retain_grad_ detach_ share_memory_ _ __".split())
 """Methods that look like others that change the values of an array."""
-_CONTAINERS: Final = (
-    ast.Tuple,
-    ast.List,
-    ast.Set,
-    ast.IfExp,
-    ast.Starred,
-    ast.NamedExpr,
-    ast.Dict,
-    ast.BoolOp,
+_CONTAINERS: Final = frozenset(
+    (ast.Tuple, ast.List, ast.Set, ast.IfExp, ast.Starred, ast.NamedExpr, ast.Dict, ast.BoolOp)
 )
+_ITERATING: Final = frozenset((ast.For, ast.AsyncFor, ast.comprehension))
+_OF_SHAPES: Final = frozenset("shape size ndim dim".split())
 
 _MAKING: Final = frozenset("dict list tuple".split())
 """What makes a container of its arguments."""
@@ -87,21 +82,22 @@ def changes_first(node: ast.Call) -> bool:
     return bool(node.args) and (name in _WRITERS or changes_in_place(name))
 
 
-def changed_by(node: ast.AST) -> Iterator[ast.expr]:
+def changed_by(node: Any) -> Iterator[ast.expr]:
     """What one node of the syntax tree changes without giving a name a new value: arrays, containers, objects."""
-    if isinstance(node, ast.AugAssign):
+    kind = type(node)
+    if kind is ast.AugAssign:
         yield node.target
-    elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
-        yield node
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+    elif kind is ast.Subscript or kind is ast.Attribute:
+        if type(node.ctx) is not ast.Load:
+            yield node
+    elif kind is ast.Expr and type(node.value) is ast.Call:
         function = node.value.func
-        of = function.value if isinstance(function, ast.Attribute) else None
-        if len(node.value.args) > 1 and isinstance(of, ast.Name) and of.id in _NUMPY:
+        of = function.value if type(function) is ast.Attribute else None
+        if len(node.value.args) > 1 and type(of) is ast.Name and of.id in _NUMPY:
             yield node.value.args[-1]  # np.multiply(x, y, x)
-    elif isinstance(node, ast.Call):
+    elif kind is ast.Call:
         function = node.func
-        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-        if isinstance(function, ast.Attribute) and (name in MUTATORS or changes_in_place(name)):
+        if type(function) is ast.Attribute and (function.attr in MUTATORS or changes_in_place(function.attr)):
             yield function.value
         if changes_first(node):
             yield node.args[0]
@@ -109,18 +105,18 @@ def changed_by(node: ast.AST) -> Iterator[ast.expr]:
             yield out
 
 
-def same_memory(node: ast.AST) -> Iterator[tuple[str, str]]:
+def same_memory(node: Any) -> Iterator[tuple[str, str]]:
     """The pairs of names that may stand for one array, or a part of one, by what one node of the syntax tree binds."""
-    targets: Sequence[ast.expr] = ()
-    if isinstance(node, ast.Assign):
+    kind = type(node)
+    if kind is ast.Assign:
         targets, value = node.targets, node.value
-    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+    elif kind is ast.AnnAssign or kind is ast.NamedExpr:
         targets, value = (node.target,), node.value
-    elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+    elif kind in _ITERATING:
         targets, value = (node.target,), node.iter
-    elif isinstance(node, ast.NamedExpr):
-        targets, value = (node.target,), node.value
-    if not targets or _asks_shapes(value):
+    else:
+        return
+    if value is None or _asks_shapes(value):
         return
     there = {name for part in _parts(value) if (name := root_of(part))}
     for target in targets if there else ():
@@ -128,20 +124,20 @@ def same_memory(node: ast.AST) -> Iterator[tuple[str, str]]:
         yield from ((one, other) for one in here for other in there if one != other)
 
 
-def _asks_shapes(node: ast.expr) -> bool:
+def _asks_shapes(node: Any) -> bool:
     """`x.shape`, `x.size()`, `x.shape[0]`: numbers, which share no memory with the array."""
-    while isinstance(node, ast.Subscript | ast.Call):
-        node = node.value if isinstance(node, ast.Subscript) else node.func
-    return isinstance(node, ast.Attribute) and node.attr in ("shape", "size", "ndim", "dim")
+    while (kind := type(node)) is ast.Subscript or kind is ast.Call:
+        node = node.value if kind is ast.Subscript else node.func
+    return kind is ast.Attribute and node.attr in _OF_SHAPES
 
 
-def _parts(node: ast.expr) -> Iterator[ast.expr]:
+def _parts(node: Any) -> Iterator[ast.expr]:
     """The expressions whose arrays an expression hands on: itself, or what a container or an iteration holds."""
-    if isinstance(node, _CONTAINERS):
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                yield from _parts(child)
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+    kind = type(node)
+    if kind in _CONTAINERS:
+        for child in children(node):
+            yield from _parts(child)
+    elif kind is ast.Call and type(node.func) is ast.Name:
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             yield from _parts(argument)  # zip(a, b), reversed(x), list(x), dict(key=x)
     else:
@@ -310,7 +306,7 @@ def _call_of(node: ast.Call) -> _Call | None:
 def _held(node: ast.expr) -> Iterable[ast.expr]:
     """What an argument hands over: itself, or what a container holds that is made there."""
     is_made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKING
-    return _parts(node) if is_made or isinstance(node, _CONTAINERS) else (node,)
+    return _parts(node) if is_made or type(node) in _CONTAINERS else (node,)
 
 
 class ChangesOf:
