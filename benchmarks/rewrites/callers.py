@@ -59,8 +59,8 @@ def _one_batch(tree: ast.Module, program: Program, template: str) -> ast.Module 
     """The case takes its arguments in one parameter `batch`."""
     entry = program.entry(tree)
     given = parameters(entry)
-    if len(given) < 2 or not is_simple(entry) or entry.decorator_list:
-        return None
+    if len(given) < 2 or not is_simple(entry) or entry.decorator_list or entry.args.defaults:
+        return None  # what is in a batch has no default
     batch = Names(tree).new("batch")
     entry.args = ast.arguments([], [ast.arg(batch)], None, [], [], None, [])
     entry.body[:0] = block(template.format(names=", ".join(given), batch=batch))
@@ -108,7 +108,7 @@ def _loop_over_loader(tree: ast.Module, program: Program) -> ast.Module | None:
     returns = [n for n in ast.walk(entry) if isinstance(n, ast.Return)]
     if len(given) < 2 or not is_simple(entry) or len(returns) != 1 or entry.body[-1] is not returns[0]:
         return None
-    if not returns_value(returns[0]) or entry.decorator_list:
+    if not returns_value(returns[0]) or entry.decorator_list or entry.args.defaults:
         return None
     fresh = Names(tree)
     loader, losses = fresh.new("loader"), fresh.new("losses")

@@ -8,6 +8,13 @@ from typing import NamedTuple
 import pytest
 from batchmean.linter import lint
 
+_HEAD = """
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import torch
+import torch.nn.functional as F
+"""
 _LOSS = "-F.one_hot(labels, 10) * F.log_softmax(logits, dim=-1)"
 
 
@@ -389,6 +396,236 @@ PAIRS = [
         """,
     ),
     Pair(
+        "rows of a batch, which share no memory",
+        """
+        def loss(batch):
+            labels, logits, factors = batch[0], batch[1], batch[2]
+            losses = LOSS
+            rows = [losses, factors]
+            rows[0] *= 10
+            return losses.mean()
+        """,
+        """
+        def loss(batch):
+            labels, logits, factors = batch[0], batch[1], batch[2]
+            factors *= 10
+            return (LOSS).mean()
+        """,
+    ),
+    Pair(
+        "a square, which has memory of its own",
+        """
+        def loss(logits, labels, noise):
+            losses = LOSS
+            same = losses.view(-1)
+            same.mul_(10)
+            return losses.mean()
+        """,
+        """
+        def loss(logits, labels, noise):
+            losses = LOSS
+            squares = losses.pow(2)
+            squares.mul_(10)
+            return losses.mean()
+        """,
+    ),
+    Pair(
+        "copies of one loss in a list",
+        """
+        def loss(logits, labels):
+            one = (LOSS).mean()
+            return sum([one] * logits.shape[-1])
+        """,
+        """
+        def loss(logits, labels):
+            one = (LOSS).mean()
+            return sum([one])
+        """,
+    ),
+    Pair(
+        "a loss that is added up for each class",
+        """
+        def loss(logits, labels):
+            one = (LOSS).mean()
+            total = 0.0
+            for _ in range(logits.shape[-1]):
+                total += one
+            return total
+        """,
+        """
+        def loss(batches, others):
+            total = 0.0
+            for logits, labels in batches:
+                one = (LOSS).mean()
+                total += one
+            return total
+        """,
+    ),
+    Pair(
+        "a loss that is kept for each class",
+        """
+        def loss(logits, labels):
+            one = (LOSS).mean()
+            kept = []
+            for _ in range(logits.shape[-1]):
+                kept.append(one)
+            return sum(kept)
+        """,
+        """
+        def loss(batches):
+            kept = []
+            for logits, labels in batches:
+                kept.append((LOSS).mean())
+            return sum(kept)
+        """,
+    ),
+    Pair(
+        "a loss in a comprehension over the classes",
+        """
+        def loss(logits, labels):
+            one = (LOSS).mean()
+            return sum(one for _ in range(logits.size(-1)))
+        """,
+        """
+        def loss(logits, labels):
+            kept = [(LOSS).mean(), (logits - labels).square().mean()]
+            return sum(one for one in kept)
+        """,
+    ),
+    Pair(
+        "a loop whose end is not shown",
+        """
+        def loss(logits, labels):
+            one = (LOSS).mean()
+            total = one
+            left = logits.shape[-1] - 1
+            while left:
+                total = total + one
+                left -= 1
+            return total
+        """,
+        """
+        def loss(logits, labels, left):
+            total = 0.0
+            while left:
+                one = (LOSS).mean()
+                total = total + one
+                left -= 1
+            return total
+        """,
+    ),
+    Pair(
+        "a product of two numbers by their letters",
+        """
+        def loss(logits, labels):
+            one = (LOSS).mean()
+            return torch.einsum(",->", one, torch.tensor(float(logits.shape[-1])))
+        """,
+        """
+        def loss(logits, labels, weight):
+            one = (LOSS).mean()
+            return torch.einsum(",->", one, weight)
+        """,
+    ),
+    Pair(
+        "a number beside arrays by their letters",
+        """
+        def loss(logits, labels):
+            probs, count = F.one_hot(labels, 10), torch.tensor(10.0)
+            return -torch.einsum("bv,bv,->", probs, F.log_softmax(logits, dim=-1), count) / logits.numel()
+        """,
+        """
+        def loss(logits, labels):
+            probs = F.one_hot(labels, 10)
+            return -torch.einsum("bv,bv->", probs, F.log_softmax(logits, dim=-1)) / logits.numel()
+        """,
+    ),
+    Pair(
+        "an attribute of a namespace",
+        """
+        def loss(logits, labels):
+            parts = SimpleNamespace(ce=LOSS)
+            parts.ce *= 10
+            return parts.ce.mean()
+        """,
+        """
+        def loss(logits, labels):
+            parts = SimpleNamespace(ce=LOSS, steps=2)
+            parts.steps *= 10
+            return parts.ce.mean()
+        """,
+    ),
+    Pair(
+        "an array that is scaled as an attribute of a namespace",
+        """
+        def loss(logits, labels):
+            parts = SimpleNamespace()
+            losses = LOSS
+            parts.ce = losses
+            parts.ce.mul_(10)
+            return losses.mean()
+        """,
+        """
+        def loss(logits, labels):
+            parts = SimpleNamespace()
+            losses = LOSS
+            parts.ce = losses
+            return losses.mean()
+        """,
+    ),
+    Pair(
+        "a mean for each class that is summed over them",
+        """
+        def loss(logits, labels):
+            means = (LOSS).mean(-1, keepdim=True)
+            return (means * torch.ones_like(logits)).sum(-1).mean()
+        """,
+        """
+        def loss(logits, labels):
+            means = (LOSS).mean(-1, keepdim=True)
+            return (means * torch.ones_like(means)).sum(-1).mean()
+        """,
+    ),
+    Pair(
+        "a mean that is chosen for each class",
+        """
+        def loss(logits, labels):
+            mean = (LOSS).mean()
+            return torch.where(logits > -1e9, mean, 0.0).sum() / logits.shape[0]
+        """,
+        """
+        def loss(logits, labels):
+            mean = (LOSS).mean()
+            return torch.where(mean > -1e9, mean, 0.0).sum()
+        """,
+    ),
+    Pair(
+        "a mean that is repeated for each class",
+        """
+        def loss(logits, labels):
+            mean = (LOSS).mean()
+            return mean.expand(logits.shape[-1]).sum()
+        """,
+        """
+        def loss(logits, labels):
+            mean = (LOSS).mean()
+            return mean.reshape(1).sum()
+        """,
+    ),
+    Pair(
+        "a mean for each class beside a temperature",
+        """
+        def loss(logits, labels, heat):
+            losses = -F.one_hot(labels, 10) * F.log_softmax(logits / heat, dim=-1)
+            return (losses.mean(-1, keepdim=True).expand(-1, logits.shape[-1]) * heat**2).sum(-1).mean()
+        """,
+        """
+        def loss(logits, labels, heat):
+            losses = -F.one_hot(labels, 10) * F.log_softmax(logits / heat, dim=-1)
+            return (losses.mean(-1) * heat**2).mean()
+        """,
+    ),
+    Pair(
         "items of a list and of a dictionary",
         """
         def loss(logits, labels):
@@ -409,8 +646,7 @@ PAIRS = [
 
 
 def _found(text: str) -> list[str]:
-    head = "from dataclasses import dataclass\nimport torch\nimport torch.nn.functional as F\n"
-    return [f.code for f in lint(head + textwrap.dedent(text).replace("LOSS", _LOSS), "any.py")]
+    return [f.code for f in lint(_HEAD + textwrap.dedent(text).replace("LOSS", _LOSS), "any.py")]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)

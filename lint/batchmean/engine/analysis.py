@@ -221,7 +221,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     run_all(is_wanted)
     run_all(is_closure)
     # A helper's other branches, which no caller in this module asks for: others may.
-    known, first = frozenset(ledger.seen), len(ledger.accounts)
+    known, first, added = frozenset(ledger.seen), len(ledger.accounts), len(ledger.additions)
     before = ledger.final()
     put_right: dict[ast.AST, set[ast.AST]] = {}
     for reduction in filter(may_be_right, before):
@@ -240,8 +240,19 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
             if node.name in unseen or (is_own and node.name in wanted.names) or wanted.calls[node] & unseen:
                 run(function)
     # What a function shows by itself holds although a caller, with concrete values say, shows less.
-    ledger.accounts[first:] = [
-        r for r in ledger.accounts[first:] if _holds_by_itself(r, known, put_right, ledger.mapped)
+    # One that goes leaves none of those that it goes on from: these are no end of anything.
+    lasting = {
+        id(account)
+        for last in Ledger(ledger.accounts[first:]).final()
+        if _holds_by_itself(last, known, put_right, ledger.mapped)
+        for account in last.line()
+    }
+    gone = {id(r) for r in ledger.accounts[first:]} - lasting
+    ledger.accounts[first:] = [r for r in ledger.accounts[first:] if id(r) in lasting]
+    ledger.additions[added:] = [
+        addition
+        for addition in ledger.additions[added:]
+        if all(id(r) not in gone for side in addition.sides for r in side)
     ]
 
 

@@ -107,8 +107,8 @@ class Context(ABC):
         self.allow(sum(map(len, lines)))
         self.items: dict[int, Shape] = {}
         """The shapes of what is taken out of tuples, dictionaries and objects, by its key: the same each time."""
-        self.rounds: list[frozenset[int]] = []
-        """How often the loops may go round that stand around a statement, in the function that is read."""
+        self.defaults: list[dict[int, Const]] = []
+        """For each call that is being followed: the defaults of parameters for which it is given what nobody knows."""
         self._serial = 0
         self.module_lines = lines
         self._numbers: Mapping[str, Set[int]] | None = None
@@ -333,6 +333,14 @@ class Context(ABC):
             for r in value.reductions
         )
         return altered(value, reductions=weaker)
+
+    def usual(self, value: Value | None) -> Const | None:
+        """The default of an unknown parameter."""
+        atom = value.single() if isinstance(value, Tensor) else None
+        if atom is None:
+            return None
+        given = (defaults[atom.key] for defaults in reversed(self.defaults) if atom.key in defaults)
+        return next(given, self.ledger.defaults.get(atom.key))
 
     def one_of(self, values: Sequence[Value]) -> Value:
         """One of several values, and nothing in sight says which."""

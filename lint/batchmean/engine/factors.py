@@ -50,7 +50,8 @@ def factor_of(account: Reduction) -> Factor | None:
     if not exponents.take_counts() or not _is_plain(account, exponents):
         return None
     support, units = exponents.support, exponents.units()
-    if support == -2 and account.support == "averaged" and integrand.proved and not integrand.assumed:
+    is_mean = account.support == "averaged" or exponents.counted_whole
+    if support == -2 and is_mean and integrand.proved and not integrand.assumed:
         support, exponents.is_partial = -1, True  # averaged, and divided by its length too
     if support < -1 or any(power > 0 for power in units.values()):
         return None  # divided by the support twice, or a sum times a length: more likely something is misread
@@ -363,11 +364,19 @@ def is_class_loss(reduction: Reduction) -> bool:
 
 def may_be_right(reduction: Reduction) -> bool:
     """Is it right, or multiplied by what may be the class count? Of two wrong counts one may have been put right."""
-    factor = factor_of(reduction)
-    if is_right(reduction) or (factor is not None and factor.support == 0 and reduction.scale):
+    if is_right(reduction) or _is_put_right(reduction):
         return True
     numbers = (atom for atom, power in reduction.scale if power > 0 and atom.role is Role.OPAQUE)
     return any(may_be_a_size(atom) or may_be_length(atom, reduction) for atom in numbers)
+
+
+def _is_put_right(reduction: Reduction) -> bool:
+    """Was it divided by its support, and is it no longer?"""
+    factor = factor_of(reduction)
+    if factor is None or factor.support != 0 or not reduction.scale:
+        return False
+    before = (factor_of(earlier) for earlier in reduction.line() if earlier.support != "alive")
+    return any(earlier is None or earlier.support != 0 for earlier in before)
 
 
 def may_be_length(number: Atom, reduction: Reduction) -> bool:

@@ -13,6 +13,8 @@ FRAMEWORK = Framework(
         "builtins.list": "sequence(x)",
         "builtins.tuple": "sequence(x)",
         "builtins.dict": "dictionary(x; keywords=all)",
+        "types.SimpleNamespace": "namespace(x; keywords=all)",
+        "argparse.Namespace": "namespace(x; keywords=all)",
         "builtins.reversed": "reversed(x)",
         "builtins.zip": "zip(*rows)",
         "builtins.enumerate": "enumerate(x)",

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from batchmean.engine.domain.accounts import Choices, may_count, report_node
+from batchmean.engine.domain.counting import over_everything
 from batchmean.engine.domain.masks import EVERYTHING, are_opposite, is_shown, meaning
 from batchmean.engine.domain.tensors import Atom, Factors, Labels, Mask, Place, Reduction, Role, Step
 from batchmean.engine.events import Miscount, fraction
@@ -118,8 +119,9 @@ def _mismatched(ledger: Ledger, reduction: Reduction, choices: Choices) -> Misco
         if choices.has(reduction, lambda other: not _is_masked_as_a_number(other, reduction.steps[-1])):
             return None
         return _on_a_number(reduction, reduction.spread)
-    valid = _divisor(reduction)
-    is_by_rows = reduction.rest == "mean" and bool(reduction.units)
+    rest, counts = over_everything(reduction)
+    is_by_rows = rest == "mean" and bool(reduction.units)
+    valid = _divisor(counts if is_by_rows else reduction.counts())
     if valid is None or any(how == "mean" for _, how in reduction.units):
         return None
     if is_by_rows and reduction.mask is not None and are_opposite(reduction.mask.key, valid.source):
@@ -142,10 +144,10 @@ def _is_masked_as_a_number(reduction: Reduction, last: Step) -> bool:
     )
 
 
-def _divisor(reduction: Reduction, before: Factors = ()) -> Atom | None:
+def _divisor(counts: Iterable[tuple[Atom, int]], before: Factors = ()) -> Atom | None:
     """The sum of a mask, where that is the only count in sight, but for those that were there `before`."""
     valid: Atom | None = None
-    for atom, power in reduction.counts():
+    for atom, power in counts:
         if (atom, float(power)) in before:
             continue
         if atom.role is Role.VALID and power == -1 and valid is None:
@@ -224,7 +226,7 @@ def _on_a_number(reduction: Reduction, mask: Mask) -> Miscount | None:
     if first is None or not mask.on_number or not after or not after[-1].whole:
         return None
     hows = {step.how for step in after}
-    valid = _divisor(reduction, mask.scale)
+    valid = _divisor(reduction.counts(), mask.scale)
     cancels = hows == {"sum"} and valid is not None and valid.source == mask.key
     is_share = hows == {"mean"} and reduction.scale == mask.scale
     if not (cancels or is_share):

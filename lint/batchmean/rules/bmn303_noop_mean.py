@@ -127,11 +127,12 @@ def _averages_an_array(ledger: Ledger, step: Step) -> bool:
 
 
 def _is_asked_for(ledger: Ledger, step: Step, summed: Step) -> bool:
-    """Does the mean stand under a test of its own, as under `if average:`?"""
+    """Does the mean stand under a test of its own, as under `if average:`, or a call that leads to it?"""
+    mean, total = {step.node, *step.stack}, {summed.node, *summed.stack}
     return any(
         isinstance(test, ast.If | ast.IfExp)
-        and step.node in (inside := list(nodes(test)))
-        and summed.node not in inside
+        and not mean.isdisjoint(inside := list(nodes(test)))
+        and total.isdisjoint(inside)
         for function in ledger.defined
         for test in nodes(function.node)
     )

@@ -50,9 +50,18 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     if plays_a_role(a) and plays_a_role(b):
         a.shape.unite(b.shape)
         return a.shape
+    for loss, other in ((a, b), (b, a)):
+        if loss.reductions and not other.reductions and _may_be_a_number(other):
+            return loss.shape
     return (
         max(a.shape, b.shape, key=lambda s: (len(s.shown), s.rank or 0)) if not plays_a_role(a) else a.shape
     )
+
+
+def _may_be_a_number(tensor: Tensor) -> bool:
+    """Is nothing known of it but what it is called, a temperature or a weight say?"""
+    atoms = tensor.atoms()
+    return bool(atoms) and all(atom.role is Role.OPAQUE and not atom.kind for atom in atoms)
 
 
 def _lies_over_classes(row: Tensor, other: Tensor) -> bool:

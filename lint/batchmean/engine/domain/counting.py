@@ -161,7 +161,9 @@ def _is_batch(account: Reduction, axis: Axis) -> bool:
 def _without(counts: list[tuple[Atom, int]], shape: Shape) -> list[tuple[Atom, int]] | None:
     """The counts without the number of elements of an array, or None where that does not divide."""
     for index, (atom, power) in enumerate(counts):
-        if atom.role is Role.COUNT and power == -1 and atom.shape is not None and shape.is_flat(atom.shape):
+        flattened = atom.axis.root().whole if atom.axis is not None else None
+        counted = flattened if isinstance(flattened, Shape) else atom.shape
+        if atom.role is Role.COUNT and power == -1 and counted is not None and shape.is_flat(counted):
             return [*counts[:index], *counts[index + 1 :]]
     left = counts
     for axis in shape.axes or ():

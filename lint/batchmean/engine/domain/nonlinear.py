@@ -71,7 +71,7 @@ def power(a: Tensor, exponent: float | None) -> Tensor:
         coefficient = None
     coefficient = shown_number(coefficient) if isinstance(coefficient, (int, float)) else None
     factors = product_of((atom, p * exponent) for atom, p in term.factors)
-    return altered(a, terms=(Term(coefficient, factors),))
+    return Tensor((Term(coefficient, factors),), a.shape, a.reductions, a.stack, a.pairs)
 
 
 def divide(a: Tensor, b: Tensor) -> Tensor:

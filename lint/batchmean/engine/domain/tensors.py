@@ -372,6 +372,10 @@ class Reduction:
             yield atom, round(power)
 
 
+Storage: TypeAlias = "int | tuple[Storage, int]"
+"""The memory of an array: a number, or a row of another's, which shares nothing with its other rows."""
+
+
 @dataclass(unsafe_hash=True, slots=True)
 class Tensor:
     """An array, or a number: a sum of terms with a shape, and the account of its reductions so far."""
@@ -383,7 +387,7 @@ class Tensor:
     """The calls in which it became an integrand, outermost first."""
     pairs: Integrand | None = None
     """For a difference of (B,) and (B, 1): the pairs that a square of it is over."""
-    storage: int = field(default_factory=count(1).__next__, compare=False)
+    storage: Storage = field(default_factory=count(1).__next__, compare=False)
     """Its memory: an array has that of another under other names, and as a view of it."""
 
     @property

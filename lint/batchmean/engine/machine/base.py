@@ -8,10 +8,22 @@ from collections.abc import Iterator, Sequence
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain.values import ClassValue, FunctionValue, Scope, Value
+from batchmean.engine.machine.rounds import Rounds
 
 
 class Machine(Context):
     """A context that knows the functions and classes of the code."""
+
+    def __init__(self, lines: Sequence[str] = ()) -> None:
+        super().__init__(lines)
+        self.rounds: list[Rounds] = []
+        """The loops that stand around a statement, in the function that is read."""
+
+    @abstractmethod
+    def in_each_round(
+        self, value: Value, added: ast.expr, node: ast.AST, loops: Sequence[Rounds] = ()
+    ) -> Value:
+        """What is added up in each round of `loops`, or of those around it, as the expression `added`."""
 
     @abstractmethod
     def evaluate_in(self, scope: Scope, node: ast.expr) -> Value:

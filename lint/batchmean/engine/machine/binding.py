@@ -198,7 +198,8 @@ def _with_item(
             return base
         # A condition as an index lies over the first axes, whatever follows them.
         kept = relabelled(kept, base.shape)
-        return context.placed(algebra.multiply(base, kept), (base, kept), target)
+        masked = context.formed(algebra.multiply(base, kept), base)
+        return context.placed(masked, (base, kept), target)
     is_all = isinstance(index, Const) and (index.value is ... or index.value == slice(None, None))
     if is_all and type(number) in (int, float):
         return altered(context.as_tensor(Const(number)), shape=base.shape)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchmean import operations
+from batchmean.engine.domain.algebra import may_hold_a_count
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.join import something
 from batchmean.engine.domain.masks import mask_of, moved
@@ -30,6 +31,7 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
     named,
+    tensors_in,
 )
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
 from batchmean.engine.machine import dictionaries
@@ -271,6 +273,7 @@ def call_method(
 
 def _append(context: Machine, receiver: TupleValue | ListValue, item: Value, node: ast.Call) -> Value:
     """`items.append(x)`: from now on the list holds things like x."""
+    item = context.in_each_round(item, node.args[0], node)
     holder = node.func.value if isinstance(node.func, ast.Attribute) else None
     if isinstance(holder, ast.Name):
         elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
@@ -309,8 +312,20 @@ def apply(
 
     values = list(bound.values())
     result = context.lift(run, *(something(v) for v in values[:1]), *values[1:], *rest)
+    if isinstance(result, Tensor) and not result.reductions:
+        _give_up_what_may_be_scaled(context, (*values, *rest))
     note_uses(context.ledger, (*values, *rest), result)
     return result
+
+
+def _give_up_what_may_be_scaled(context: Machine, given: Sequence[Value]) -> None:
+    """A loss beside a count, of which an operation makes what is not followed: it may be their product."""
+    if not any((isinstance(v, Tensor) and v.reductions) or isinstance(v, _SEQUENCES) for v in given):
+        return
+    arrays = list(tensors_in(given, 2))
+    losses = [array for array in arrays if array.reductions]
+    if losses and any(may_hold_a_count(array) for array in arrays if not array.reductions):
+        context.unsure(losses)
 
 
 def _fits(primitive: Callable[..., Value], args: list[object], kwargs: dict[str, Value]) -> bool:

@@ -367,11 +367,8 @@ class Evaluator(Machine):
             if isinstance(items, TupleValue) and 0 < len(items.items) <= MAX_TOLD_APART:
                 return TupleValue(tuple(self._element_for(node.elt, first.target, i) for i in items.items))
             self._generators(node.generators, items)
-            element = self.evaluate(node.elt)
-            numbers = rounds.numbers_in(self, [generator.iter for generator in node.generators])
-            if numbers and isinstance(element, Tensor) and element.reductions:
-                element = self.binary_values(ast.Mult, element, rounds.times(self, numbers), node)
-            return ListValue(element)
+            loops = [rounds.of_loop(self, node, generator.iter, items) for generator in node.generators]
+            return ListValue(self.in_each_round(self.evaluate(node.elt), node.elt, node, loops))
         finally:
             self.scope, self.path = outer, path
 

@@ -184,14 +184,15 @@ class Following(Importing):
         self.lines = () if number else self._lines
         scope = Scope(function.scope)
         rounds, self.rounds = self.rounds, []
-        bind_parameters(self, function, args, kwargs, scope)
-        self.scope, self._returns = scope, []
         entered, self.entered_after = self.entered_after, len(self.path)
-        if not standalone:
-            self.stack = (*self.stack, node)
         self._active.append(function.node)
         self.callers.append(outer[0])
+        self.defaults.append({})
         try:
+            bind_parameters(self, function, args, kwargs, scope)
+            self.scope, self._returns = scope, []
+            if not standalone:
+                self.stack = (*self.stack, node)
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
             self._relevant = relevant
@@ -212,6 +213,7 @@ class Following(Importing):
         finally:
             self._active.pop()
             self.callers.pop()
+            self.defaults.pop()
             self.rounds, self.entered_after = rounds, entered
             self.scope, self.stack, self._returns, self.path, self._relevant = outer
             self.reports, self.lines = reports, lines

@@ -188,8 +188,8 @@ class Interpreter(Following):
 
     def _assign(self, node: ast.Assign) -> None:
         value = self.evaluate(node.value)
-        if self.rounds and added_to(node) is not None:
-            value = self._in_each_round(value, node)
+        if self.rounds and (added := added_to(node)) is not None:
+            value = self.in_each_round(value, added[2], node)
         value = hinted(value, comments.from_comment(self.lines, node.end_lineno or 0))
         for target in node.targets:
             for name in target.elts if isinstance(target, ast.Tuple) else (target,):
@@ -205,7 +205,7 @@ class Interpreter(Following):
         before = self.evaluate(node.target)
         value = self.evaluate(node.value)
         if isinstance(node.op, ast.Add | ast.Sub):
-            value = self._in_each_round(value, node)
+            value = self.in_each_round(value, node.value, node)
         after = self.binary_values(type(node.op), before, value, node)
         cases = after.values if isinstance(after, Alternatives) else (after,)
         if any(type(case) is Tensor and is_an_item(case) for case in cases) and not _is_of_items(before):
@@ -215,11 +215,12 @@ class Interpreter(Following):
         memory.change(self, before)
         binding.bind(self, node.target, after)
 
-    def _in_each_round(self, value: Value, node: ast.AST) -> Value:
+    def in_each_round(
+        self, value: Value, added: ast.expr, node: ast.AST, loops: Sequence[rounds.Rounds] = ()
+    ) -> Value:
         """What is added up in each round of the loops around it."""
-        for numbers in self.rounds:
-            if numbers and isinstance(value, Tensor) and value.reductions:
-                value = self.binary_values(ast.Mult, value, rounds.times(self, numbers), node)
+        for number in rounds.factors(self, value, added, loops or self.rounds):
+            value = self.binary_values(ast.Mult, value, number, node)
         return value
 
     def _if(self, node: ast.If) -> bool:
@@ -315,7 +316,7 @@ class Interpreter(Following):
             return self._block(node.orelse)
         binding.bind(self, node.target, self.element_of(iterable))
         before = rounds.counters(self)
-        self.rounds.append(rounds.numbers_in(self, [node.iter]))
+        self.rounds.append(rounds.of_loop(self, node, node.iter, iterable))
         self._round(node, (Decision((node, self.stack), TRUTHY, True, node),))
         self.rounds.pop()
         rounds.forget_counters(self, before)
@@ -330,7 +331,7 @@ class Interpreter(Following):
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)
         before = rounds.counters(self)
-        self.rounds.append(rounds.numbers_in(self, [node.test]))
+        self.rounds.append(rounds.of_while(self, node))
         self._either_way(node, node.body)
         self.rounds.pop()
         rounds.forget_counters(self, before)

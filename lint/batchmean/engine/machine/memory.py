@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Final, NamedTuple, TypeVar
 
 from batchmean.engine.context import MAX_DEPTH, Context
-from batchmean.engine.domain.tensors import Role, Tensor
+from batchmean.engine.domain.tensors import Role, Storage, Tensor
 from batchmean.engine.domain.values import (
     Alternatives,
     Case,
@@ -27,8 +27,10 @@ Key = TypeVar("Key")
 
 
 class _Changed(NamedTuple):
-    storages: Set[int]
+    storages: Set[Storage]
     """The memory of arrays."""
+    around: Set[Storage]
+    """That of the arrays of which these are rows."""
     containers: Set[int]
     """The identities of lists and dictionaries."""
 
@@ -44,13 +46,27 @@ def change(context: Context, value: Value, *, contents: bool = False) -> None:
     containers = {id(one) for one in cases if isinstance(one, _CONTAINERS)}
     if not storages and not containers:
         return
-    changed = _Changed(storages, containers)
+    around = {outer for storage in storages for outer in _around(storage)}
+    changed = _Changed(storages, around, containers)
     for scope in _scopes(context):
         context.spend(len(scope.names) // _NAMES_PER_NODE)
         for name, now in _changed(context, scope.names, changed).items():
             scope.names[name] = now
     for key, value in _changed(context, context.attributes, changed).items():
         context.attributes[key] = value
+
+
+def _around(storage: Storage) -> Iterator[Storage]:
+    while isinstance(storage, tuple):
+        storage = storage[0]
+        yield storage
+
+
+def _is_in(storage: Storage, changed: _Changed) -> bool:
+    """Was it changed, or a row of it, or what it is a row of?"""
+    if storage in changed.storages or storage in changed.around:
+        return True
+    return isinstance(storage, tuple) and not changed.storages.isdisjoint(_around(storage))
 
 
 def _changed(context: Context, names: Mapping[Key, Value], changed: _Changed) -> dict[Key, Value]:
@@ -70,7 +86,7 @@ def _is_touched(value: Value, changed: _Changed, depth: int) -> bool:
     """Does it hold something that was changed? Asked of every name at each change, so without any copy."""
     kind = type(value)
     if kind is Tensor:
-        return value.storage in changed.storages  # type: ignore[union-attr]
+        return _is_in(value.storage, changed)  # type: ignore[union-attr]
     if depth > MAX_DEPTH or kind not in _WITH_MEMORY:
         return False
     if id(value) in changed.containers:
@@ -108,7 +124,7 @@ def _scopes(context: Context) -> Iterator[Scope]:
 def _now(context: Context, value: Value, changed: _Changed, depth: int) -> Value:
     """What a name means after the change; the value itself if it has nothing to do with it."""
     if isinstance(value, Tensor):
-        return context.anything(value.shape) if value.storage in changed.storages else value
+        return context.anything(value.shape) if _is_in(value.storage, changed) else value
     if depth > MAX_DEPTH or not isinstance(value, _NESTED):
         return value
     if id(value) in changed.containers:

@@ -51,8 +51,10 @@ def bind_parameters(
             value = given[index]
             if isinstance(value, SpreadValue):
                 value = value.element
+            _note_default(context, value, defaults.get(name))
         elif name in kwargs:
             value = kwargs[name]
+            _note_default(context, value, defaults.get(name))
         elif name in defaults and called:
             value = context.evaluate_in(function.scope, defaults[name])
         elif name in defaults:
@@ -77,6 +79,13 @@ def bind_parameters(
         own = {parameter.arg for parameter in (*spec.args, *spec.kwonlyargs)}
         more = tuple((name, value) for name, value in kwargs.items() if name not in own)
         scope.names[spec.kwarg.arg] = DictValue(more) if called else context.opaque()
+
+
+def _note_default(context: Machine, value: Value, default: ast.expr | None) -> None:
+    """A call that gives a parameter what nobody knows says no more of it than its default does."""
+    atom = value.single() if isinstance(value, Tensor) and is_unknown(value) else None
+    if atom is not None and isinstance(default, ast.Constant):
+        context.defaults[-1][atom.key] = Const(default.value)
 
 
 def _with_numbers(value: Tensor, numbers: frozenset[int]) -> Tensor:

@@ -23,6 +23,7 @@ from batchmean.engine.domain.values import (
     SizesValue,
     TupleValue,
     Value,
+    tensors_in,
 )
 from batchmean.engine.evidence.masks import is_mask_name
 from batchmean.engine.evidence.names import is_loss_name
@@ -46,8 +47,11 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
             return context.sequence(left.items + right.items)
         return ListValue(context.one_of([context.element_of(left), context.element_of(right)]))
     for items, number in ((left, right), (right, left)):
-        if op is ast.Mult and isinstance(items, TupleValue | ListValue) and isinstance(number, Const):
-            return _repeated(context, items, number)
+        if op is ast.Mult and isinstance(items, TupleValue | ListValue):
+            if isinstance(number, Const):
+                return _repeated(context, items, number)
+            if any(tensor.reductions for tensor in tensors_in((items,), 1)):
+                return ListValue(context.unsure([items]))  # `[loss] * n`
     if op is ast.Add and isinstance(left, ShapeValue) and isinstance(right, TupleValue):
         return SizesValue(context.element_of(left), (left, *right.items))  # `x.shape + (V,)`
     a, b = context.as_tensor(left), context.as_tensor(right)
@@ -119,9 +123,8 @@ def multiplied(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
             pairs = differences.pairs  # times an array they are no differences of two means any more
     if pairs is None:
         return product
-    return altered(
-        product, reductions=(*product.reductions, context.record(Reduction(pairs, support="summed")))
-    )
+    accounts = (*product.reductions, context.record(Reduction(pairs, support="summed")))
+    return altered(product, shape=pairs.shape, reductions=accounts)
 
 
 def added(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:

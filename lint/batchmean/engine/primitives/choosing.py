@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from batchmean.engine.context import Context
-from batchmean.engine.domain.tensors import Tensor
 from batchmean.engine.domain.values import (
     MAX_TOLD_APART,
     BuiltinValue,
@@ -27,8 +26,7 @@ def one_of_table(context: Context, table: DictValue, key: Value) -> Value | None
 
 def chosen_by_default(context: Context, table: DictValue, key: Value) -> Value | None:
     """`{"mean": np.mean, "sum": np.sum}[how]`: the function for the default of `how`."""
-    atom = key.single() if isinstance(key, Tensor) else None
-    usual = context.ledger.defaults.get(atom.key) if atom is not None else None
+    usual = context.usual(key)
     return by_default(context, table.get(usual.value)) if usual is not None else None
 
 

@@ -82,10 +82,11 @@ def einsum(call: Call, equation: Value, *operands: Value) -> Value:
     for tensor in full[1:]:
         full[0].shape.unite(tensor.shape)
     product = full[0]
-    for tensor in full[1:]:
+    numbers = [t for t, letters_of in zip(tensors, inputs, strict=True) if not letters_of and letters]
+    for tensor in (*full[1:], *numbers):
         product = algebra.multiply(product, tensor)
     gone = [i for i, letter in enumerate(letters) if letter not in right]
-    product = call.context.formed(product)
+    product = call.context.placed(call.context.formed(product), tensors, call.node)
     accounts = opened(product)
     if not follows(accounts):
         return call.context.unsure([altered(product, reductions=accounts)])

@@ -179,7 +179,14 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
         item = context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
         return map_atoms(item, lambda of: altered(of, is_of_counts=atom.is_of_counts))
-    return _indexed(context, tensor, index, node)
+    return _row_of(tensor, _indexed(context, tensor, index, node), key)
+
+
+def _row_of(tensor: Tensor, item: Value, index: object) -> Value:
+    """`x[0]` shares no memory with `x[1]`, nor with the other items of a tuple."""
+    if type(index) is not int or index < 0 or not isinstance(item, Tensor) or item is tensor:
+        return item
+    return altered(item, storage=(tensor.storage, index)) if item.storage == tensor.storage else item
 
 
 def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:

@@ -62,17 +62,22 @@ def where(call: Call, condition: Value, x: Value | None = None, y: Value | None 
     if _is_zero(b) and _is_one_hot(chosen):
         return call.context.formed(algebra.multiply(chosen, a))
     if _is_zero(b) and (kept := masks.mask_of(chosen)) is not None and masks.is_valid(kept):
-        return call.context.placed(algebra.multiply(chosen, a), (a,), call.node)
+        return _masked(call, a, chosen)
     if _is_zero(a) and (others := masks.complement(chosen)) is not None:
-        return call.context.placed(algebra.multiply(others, b), (b,), call.node)
+        return _masked(call, b, others)
     if _is_zero(a) and _is_one_hot(chosen):
         other = algebra.add(constant(1.0), algebra.negate(chosen))
         return call.context.formed(algebra.multiply(other, b))
     if a.number() is not None and not b.shape.is_scalar:
-        return b
+        return _laid_over(chosen, b)
     if b.number() is not None or b.shape.is_scalar:
-        return a
+        return _laid_over(chosen, a)
     return call.context.one_of([a, b])
+
+
+def _laid_over(condition: Tensor, x: Tensor) -> Tensor:
+    """The elements of an array, each as often as the condition asks for it."""
+    return relabelled(x, joint_shape(condition, x)) if x.reductions else x
 
 
 @primitive
@@ -90,9 +95,14 @@ def masked_fill(call: Call, x: Value, mask: Value | None = None, value: Value | 
     if mask is not None and value is not None and _is_zero(call.tensor(value)):
         others = masks.kept_by_filling(call.tensor(mask))
         if others is not None:
-            a = call.tensor(x)
-            return call.context.placed(algebra.multiply(a, others), (a,), call.node)
+            return _masked(call, call.tensor(x), others)
     return x
+
+
+def _masked(call: Call, x: Tensor, mask: Tensor) -> Tensor:
+    """What a mask keeps of an array: an integrand where that was one."""
+    kept = call.context.formed(algebra.multiply(x, mask), x)
+    return call.context.placed(kept, (x,), call.node)
 
 
 def _is_zero(tensor: Tensor) -> bool:

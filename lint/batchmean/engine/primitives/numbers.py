@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from typing import Final
+
 from batchmean.engine.domain import algebra
 from batchmean.engine.domain.axes import MAX_RANK
 from batchmean.engine.domain.shapes import Shape
@@ -9,15 +12,22 @@ from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_
 from batchmean.engine.domain.values import (
     ANY_KEYWORDS,
     MAX_TOLD_APART,
+    ClassValue,
     Const,
     DictValue,
+    InstanceValue,
     ListValue,
+    Scope,
     ShapeValue,
     TupleValue,
     Value,
 )
 from batchmean.engine.primitives.choosing import by_default
 from batchmean.engine.primitives.registry import Call, integer, primitive
+
+_NAMESPACE: Final = ast.ClassDef(
+    "SimpleNamespace", bases=[], keywords=[], body=[ast.Pass()], decorator_list=[]
+)
 
 
 @primitive
@@ -114,6 +124,17 @@ def dictionary(call: Call, x: Value | None = None, **items: Value) -> Value:
 
 
 @primitive
+def namespace(call: Call, x: Value | None = None, **items: Value) -> Value:
+    """SimpleNamespace(kl=y): an object of a class that has nothing but these attributes."""
+    if ANY_KEYWORDS in items or x is not None:
+        return call.opaque()
+    made = InstanceValue(ClassValue(_NAMESPACE, Scope()))
+    for name, value in items.items():
+        call.context.attributes[made, name] = value
+    return made
+
+
+@primitive
 def reversed_(call: Call, x: Value) -> Value:
     """reversed(x)."""
     if isinstance(x, TupleValue):
@@ -188,8 +209,7 @@ def smallest(call: Call, x: Value, y: Value | None = None) -> Value:
 @primitive
 def attribute(call: Call, x: Value, name: Value, default: Value | None = None) -> Value:
     """getattr(x, "name"), or the name that a parameter has by default."""
-    atom = name.single() if isinstance(name, Tensor) else None
-    usual = call.context.ledger.defaults.get(atom.key) if atom is not None else None
+    usual = call.context.usual(name)
     if usual is not None and isinstance(usual.value, str):
         method = call.context.attribute(x, usual.value, call.node)  # type: ignore[arg-type]
         if (usually := by_default(call.context, method)) is not None:

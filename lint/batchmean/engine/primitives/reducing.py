@@ -87,7 +87,7 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
         result = map_atoms(result, lambda atom: altered(atom, is_anything=True))  # of ones it is a count
     if not accounts:
         return result
-    if not follows(accounts):
+    if not follows(accounts) or (how == "sum" and any(_is_broadcast(r, x.shape) for r in x.reductions)):
         return call.context.unsure([altered(x, reductions=accounts)])
     step = call.context.step(call.node, how)
     updated = tuple(
@@ -95,6 +95,12 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
         for r in accounts
     )
     return altered(result, reductions=updated, stack=x.stack)
+
+
+def _is_broadcast(account: Reduction, shape: Shape) -> bool:
+    """Was what is left after the support was reduced repeated along an axis of its length?"""
+    is_gone = account.support in ("summed", "averaged") and account.integrand.symbol
+    return bool(is_gone) and shape.has(account.integrand.support) is True
 
 
 def _flattened(x: Tensor, axes: AxesSpec) -> Shape | None:
@@ -188,7 +194,7 @@ def sum_(
             return call.opaque(call.tensor(x).shape.without(axes_spec(axis), bool(literal(keepdims))))
         elements = call.tensor(x)
         kept = algebra.multiply(elements, from_atom(mask, call.tensor(where).shape))
-        x = call.context.placed(kept, (elements,), call.node)
+        x = call.context.placed(call.context.formed(kept, elements), (elements,), call.node)
     return reduce(call, _array(call, x), axes_spec(axis), bool(literal(keepdims)), "sum")
 
 

@@ -37,6 +37,8 @@ _CONTAINERS: Final = frozenset(
 _ITERATING: Final = frozenset((ast.For, ast.AsyncFor, ast.comprehension))
 _OF_SHAPES: Final = frozenset("shape size ndim dim".split())
 
+_MAKING: Final = frozenset("dict list tuple".split())
+"""What makes a container of its arguments."""
 
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _STORES: Final = re.compile(
@@ -136,8 +138,8 @@ def _parts(node: Any) -> Iterator[ast.expr]:
         for child in children(node):
             yield from _parts(child)
     elif kind is ast.Call and type(node.func) is ast.Name:
-        for argument in node.args:  # zip(a, b), reversed(x), list(x)
-            yield from _parts(argument)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from _parts(argument)  # zip(a, b), reversed(x), list(x), dict(key=x)
     else:
         yield node
 
@@ -185,6 +187,10 @@ class SharedMemory:
             group = _Group(f"{'self.' if is_of_object else ''}&{len(self._groups)}", names)
             self._groups.update(dict.fromkeys(names, group))
         return self._groups[name]
+
+
+_ANY: Final = "*"
+"""The place of an argument that may be any of the parameters: `*items`, `**options`."""
 
 
 class _Call(NamedTuple):
@@ -281,9 +287,26 @@ def _call_of(node: ast.Call) -> _Call | None:
         name = function.id
     else:
         return None
-    given: list[tuple[int | str, str]] = [(i, root_of(a)) for i, a in enumerate(node.args)]
-    given += [(keyword.arg or "", root_of(keyword.value)) for keyword in node.keywords]
+    given: list[tuple[int | str, str]] = []
+    place: int | str = 0
+    for argument in node.args:
+        items: Sequence[ast.expr] = (argument,)
+        if isinstance(argument, ast.Starred):
+            if isinstance(argument.value, ast.Tuple | ast.List):
+                items = argument.value.elts
+            else:
+                place = _ANY
+        for item in items:
+            given += [(place, root_of(part)) for part in _held(item)]
+            place = place + 1 if isinstance(place, int) else place
+    given += [(k.arg or _ANY, root_of(part)) for k in node.keywords for part in _held(k.value)]
     return _Call(name, tuple(pair for pair in given if pair[1]), is_own)
+
+
+def _held(node: ast.expr) -> Iterable[ast.expr]:
+    """What an argument hands over: itself, or what a container holds that is made there."""
+    is_made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKING
+    return _parts(node) if is_made or type(node) in _CONTAINERS else (node,)
 
 
 class ChangesOf:
@@ -380,7 +403,7 @@ class ChangesOf:
             more = spec.vararg.arg if spec.vararg is not None else ""
             for place, name in call.arguments:
                 parameter = place if isinstance(place, str) else (*names, *[more] * (place + 1))[place]
-                if parameter in changes.parameters:
+                if parameter in changes.parameters or place == _ANY:
                     seen.add(name)
         return seen
 
