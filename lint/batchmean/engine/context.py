@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from batchmean.engine import bounds
 from batchmean.engine.domain import algebra, nonlinear
@@ -105,6 +105,8 @@ class Context(ABC):
         self.most = min(BASE_WORK, MAX_WORK)
         """How many may be read."""
         self.allow(sum(map(len, lines)))
+        self.held: dict[int, tuple[Value, Any]] = {}
+        """What values hold, by their identities: for `machine.memory`."""
         self.items: dict[int, Shape] = {}
         """The shapes of what is taken out of tuples, dictionaries and objects, by its key: the same each time."""
         self.defaults: list[dict[int, Const]] = []

@@ -22,17 +22,35 @@ _NAMES_PER_NODE: Final = 256
 """How many names are looked at in the time in which one node is read."""
 _CONTAINERS: Final = (DictValue, ListValue, TupleValue)
 _NESTED: Final = (Alternatives, *_CONTAINERS)
-_WITH_MEMORY: Final = frozenset((Tensor, *_NESTED))
+_NESTING: Final = frozenset(_NESTED)
+_MOST_HELD: Final = 2048
+"""What so many values hold is kept."""
 Key = TypeVar("Key")
 
 
 class _Changed(NamedTuple):
     storages: Set[Storage]
     """The memory of arrays."""
-    around: Set[Storage]
-    """That of the arrays of which these are rows."""
+    meeting: Set[Storage]
+    """The same, and that of the arrays of which these are rows."""
     containers: Set[int]
     """The identities of lists and dictionaries."""
+
+
+class _Held(NamedTuple):
+    """What a value holds, however deep."""
+
+    storages: set[Storage]
+    around: set[Storage]
+    """The memory of the arrays of which some are rows."""
+    containers: set[int]
+
+    def is_touched(self, changed: _Changed) -> bool:
+        return not (
+            self.storages.isdisjoint(changed.meeting)
+            and self.around.isdisjoint(changed.storages)
+            and self.containers.isdisjoint(changed.containers)
+        )
 
 
 def change(context: Context, value: Value, *, contents: bool = False) -> None:
@@ -46,8 +64,7 @@ def change(context: Context, value: Value, *, contents: bool = False) -> None:
     containers = {id(one) for one in cases if isinstance(one, _CONTAINERS)}
     if not storages and not containers:
         return
-    around = {outer for storage in storages for outer in _around(storage)}
-    changed = _Changed(storages, around, containers)
+    changed = _Changed(storages, {*storages, *(o for one in storages for o in _around(one))}, containers)
     for scope in _scopes(context):
         context.spend(len(scope.names) // _NAMES_PER_NODE)
         for name, now in _changed(context, scope.names, changed).items():
@@ -62,44 +79,55 @@ def _around(storage: Storage) -> Iterator[Storage]:
         yield storage
 
 
-def _is_in(storage: Storage, changed: _Changed) -> bool:
-    """Was it changed, or a row of it, or what it is a row of?"""
-    if storage in changed.storages or storage in changed.around:
-        return True
-    return isinstance(storage, tuple) and not changed.storages.isdisjoint(_around(storage))
-
-
 def _changed(context: Context, names: Mapping[Key, Value], changed: _Changed) -> dict[Key, Value]:
-    """What means something else after the change."""
+    """What means something else after the change; every name is asked at each change, so most of it costs little."""
     return {
         name: _now(context, held, changed, 0)
         for name, held in names.items()
         if (
-            held.storage in changed.storages  # type: ignore[union-attr]
+            _is_in(held.storage, changed)  # type: ignore[union-attr]
             if (kind := type(held)) is Tensor
-            else kind in _WITH_MEMORY and _is_touched(held, changed, 0)
+            else kind in _NESTING and _held(context, held).is_touched(changed)
         )
     }
 
 
-def _is_touched(value: Value, changed: _Changed, depth: int) -> bool:
-    """Does it hold something that was changed? Asked of every name at each change, so without any copy."""
-    kind = type(value)
-    if kind is Tensor:
-        return _is_in(value.storage, changed)  # type: ignore[union-attr]
-    if depth > MAX_DEPTH or kind not in _WITH_MEMORY:
-        return False
-    if id(value) in changed.containers:
+def _is_in(storage: Storage, changed: _Changed) -> bool:
+    """Was it changed, or a row of it, or what it is a row of?"""
+    if storage in changed.meeting:
         return True
-    if isinstance(value, TupleValue):
-        items: Iterable[Value] = value.items
-    elif isinstance(value, Alternatives):
-        items = [case.value for case in value.cases]
-    elif isinstance(value, DictValue):
-        items = [item for _, item in value.items]
+    return isinstance(storage, tuple) and not changed.storages.isdisjoint(_around(storage))
+
+
+def _held(context: Context, value: Value) -> _Held:
+    """What a tuple, a list, a dictionary or one of several values holds; none of these is ever changed itself."""
+    kept: tuple[Value, _Held] | None = context.held.get(id(value))
+    if kept is not None and kept[0] is value:
+        return kept[1]
+    if len(context.held) > _MOST_HELD:
+        context.held.clear()
+    held = _Held(set(), set(), set())
+    _collect(value, held, 0)
+    context.held[id(value)] = value, held
+    return held
+
+
+def _collect(value: Value, held: _Held, depth: int) -> None:
+    if isinstance(value, Tensor):
+        held.storages.add(value.storage)
+        held.around.update(_around(value.storage))
+    if depth > MAX_DEPTH or not isinstance(value, _NESTED):
+        return
+    if isinstance(value, Alternatives):
+        items: Iterable[Value] = value.values
     else:
-        items = (value.element,) if isinstance(value, ListValue) else ()
-    return any(_is_touched(item, changed, depth + 1) for item in items)
+        held.containers.add(id(value))
+        if isinstance(value, TupleValue):
+            items = value.items
+        else:
+            items = (value.element,) if isinstance(value, ListValue) else (item for _, item in value.items)
+    for item in items:
+        _collect(item, held, depth + 1)
 
 
 def _is_a_number(array: Tensor) -> bool:
