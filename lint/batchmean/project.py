@@ -138,6 +138,11 @@ class Project:
         found = self.find(name, self.path)
         return found is not None and (found[0].hands_on or gate.makes_divergences(found[0].text))
 
+    def holding(self, node: ast.AST) -> Module | None:
+        """The module of those that were found in which a node stands."""
+        modules = dict.fromkeys(found[0] for found in self._found.values() if found is not None)
+        return next((m for m in modules if any(node is own for own in nodes(m.tree))), None)
+
     def find(self, name: str, importer: str) -> tuple[Module, tuple[str, ...]] | None:
         """The module that a dotted name leads into, and what is left of the name."""
         key = (name, importer)

@@ -750,3 +750,127 @@ def test_what_another_module_makes_is_not_what_its_name_says(tmp_path: Path) -> 
         (tmp_path / "loss.py").write_text(source.replace("from pairs", f"from {module}"))
         (result,) = batchmean.check_files(tmp_path / "loss.py")
         assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("stored", "codes"),
+    [
+        ("chosen[:length, i]", []),
+        ("chosen[i, :length]", []),
+        ("chosen[start:, i]", []),
+        ("chosen[i, length]", ["BMN102"]),
+        ("chosen[:, length]", ["BMN102"]),
+        ("chosen[..., length]", ["BMN102"]),
+    ],
+)
+def test_ones_that_are_stored_in_a_range_are_no_one_hot_target(stored: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+
+    def loss(probs, lengths, start):
+        chosen = torch.zeros(probs.size(0), probs.size(1))
+        for i, length in enumerate(lengths):
+            {stored} = 1
+        total = chosen * torch.log(probs)
+        return -total.sum(dim=0).mean()
+    """
+    source = source.replace("total.sum(dim=0).mean()", "total.mean()") if codes else source
+    assert _all_codes(source) == codes
+
+
+@pytest.mark.parametrize(("given", "codes"), [("loss / count", []), ("loss", ["BMN306"])])
+def test_a_sum_over_what_was_chosen_may_be_the_divisor(given: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(logits, labels, hot, threshold):
+        scores = torch.sigmoid(logits)
+        chosen = torch.zeros_like(scores)
+        chosen[scores > threshold] = 1
+        count = sum(sum(chosen))
+        loss = torch.sum(chosen * F.binary_cross_entropy(scores, hot, reduction="none"))
+        return F.cross_entropy(logits, labels) + {given}
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(("divided", "codes"), [("kl /= logvar.numel()", []), ("pass", ["BMN306"])])
+def test_a_test_that_was_made_by_the_caller_is_decided(divided: str, codes: list[str]) -> None:
+    source = f"""
+    def losses(model, x, mu, logvar, out):
+        if isinstance(model, Quantised):
+            return 0, 0
+        else:
+            kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp()).sum()
+            {divided}
+            return (out - x).pow(2).mean(dim=(0, -1)), kl
+
+    def step(model, x, mu, logvar, out, beta):
+        if isinstance(model, Quantised):
+            rebuilt, kl = losses(model, x, mu, logvar, out)
+        else:
+            rebuilt, kl = losses(model, x, mu, logvar, out)
+        return rebuilt + kl
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        ("F.binary_cross_entropy", ["BMN301"]),
+        ("F.binary_cross_entropy_with_logits", ["BMN301"]),
+        ("nn.BCELoss()", ["BMN301"]),
+        ("F.mse_loss", []),  # of (B,) and (B, 1) it would be over pairs
+    ],
+)
+def test_a_loss_that_refuses_two_shapes_has_no_pairs(loss: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    def loss(model, x):
+        size = x.size(0)
+        return {loss}(model(x), torch.ones(size, 1)) / size
+    """
+    assert _codes(source) == codes
+    assert _codes(source.replace(" / size", "")) == []
+
+
+def test_what_a_trainer_of_another_module_shows_is_told_there(tmp_path: Path) -> None:
+    trainer = """
+    import torch
+
+    class Trainer:
+        def __init__(self, model, loader, optimizer, args):
+            self.model, self.loader, self.optimizer, self.args = model, loader, optimizer, args
+
+        def train(self):
+            for step, batch in enumerate(self.loader):
+                token_mask = batch["token_mask"].to(self.device)
+                losses = self.criterion(self.model(batch["x"]), batch["y"])
+                loss = (losses * token_mask).sum() / token_mask.sum()
+                loss = loss / self.args.gradient_accumulation_steps
+                loss.backward()
+                if (step + 1) % self.args.gradient_accumulation_steps == 0:
+                    self.optimizer.step()
+                    self.optimizer.zero_grad()
+    """
+    main = """
+    from trainer import Trainer
+
+    def main(model, loader, optimizer, args):
+        trainer = Trainer(model, loader, optimizer, args)
+        print(args.gradient_accumulation_steps)
+        trainer.train()
+    """
+    (tmp_path / "pyproject.toml").write_text("[tool.batchmean]\npreview = true\n")
+    (tmp_path / "trainer.py").write_text(textwrap.dedent(trainer))
+    (tmp_path / "main.py").write_text(textwrap.dedent(main))
+    told = {}
+    for name in ("main.py", "trainer.py"):
+        (result,) = batchmean.check_files(tmp_path / name, select=["BMN503"])
+        told[name] = [finding.code for finding in result.findings]
+    assert told == {"main.py": [], "trainer.py": ["BMN503"]}

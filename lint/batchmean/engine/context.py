@@ -92,6 +92,10 @@ class Context(ABC):
         """The calls that are being followed, outermost first."""
         self.path: Path = ()
         """The undecided branches taken to get here."""
+        self.entered_after = 0
+        """How many of its decisions were made before the call of the function that is read."""
+        self.answered = 0
+        """How many tests were decided by what had been decided before the call."""
         self.reports = False
         """Does the statement only print, log or show what it works out?"""
         self.attributes: Branched[tuple[InstanceValue, str], Value] = Branched()

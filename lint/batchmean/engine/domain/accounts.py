@@ -23,6 +23,7 @@ from batchmean.engine.domain.tensors import (
     Tensor,
     Term,
     altered,
+    derived,
     product_of,
 )
 from batchmean.engine.evidence.masks import is_bare_mask_name
@@ -157,7 +158,10 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
             spread = altered(spread, on_number=True, scale=account.scale)
         return scaled(altered(account, spread=spread, parent=account), altered(by, terms=(rest,)))
     scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
-    counted = ((_valid_of_each(atom) or atom, power) for atom, power in term.factors)
+    counted = (
+        (_valid_of_each(atom) or (_some_divisor(atom) if power < 0 and account.rest else atom), power)
+        for atom, power in term.factors
+    )
     factors = tuple(f for f in counted if f[0].role in scalars)
     if not factors and term.coefficient in (1.0, -1.0):
         return account
@@ -253,6 +257,11 @@ def report_node(reduction: Reduction, step: Step) -> ast.AST:
             break
         common += 1
     return step.stack[common] if len(step.stack) > common else step.node
+
+
+def _some_divisor(atom: Atom) -> Atom:
+    """A sum of what is no mask for sure, `sum(sum(chosen))`: a divisor of which no more is known."""
+    return derived(atom, "divisor", role=Role.OPAQUE) if atom.role is Role.SUM else atom
 
 
 def _valid_of_each(atom: Atom) -> Atom | None:

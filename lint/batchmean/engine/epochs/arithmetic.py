@@ -51,6 +51,8 @@ class Arithmetic:
         """The divisions of sums over the examples by their number."""
         self.call: ast.Call | None = None
         """The call in the file that is read, inside which the walk is."""
+        self.moved: dict[ast.AST, ast.AST] = {}
+        """Where in another file that stands which is told at a call."""
         self._lengths: dict[Loop, str] = {}
         self._right: set[ast.AST] = set()
         self._serial = 0
@@ -296,6 +298,7 @@ class Arithmetic:
         """
         places = (*figure.places, Place(node, text))
         if is_foreign(node) and self.call is not None:
+            self.moved.setdefault(self.call, node)
             node = self.call
         if node in self._right:
             return figure

@@ -12,6 +12,7 @@ from batchmean.engine.epochs.rounds import OutOfWork
 from batchmean.engine.epochs.walk import Walk
 from batchmean.engine.epochs.wanted import Wanted
 from batchmean.engine.events import Miscount
+from batchmean.functions import told
 from batchmean.project import Project, is_foreign
 
 
@@ -33,11 +34,30 @@ def epochs(
         return
     for bound in walk.reached:
         on_bound(bound)
-    yield from (event for event in walk.found.values() if not is_foreign(event.node))
+    for event in walk.found.values():
+        if not is_foreign(event.node) and not _is_told_elsewhere(walk, project, event):
+            yield event
     if wanted.trains:
         yield from accumulations(tree, walk, wanted.steps, on_bound)
         if wanted.wraps:
             yield from rank_means(tree, walk)
+
+
+def _is_told_elsewhere(walk: Walk, project: Project | None, event: Miscount) -> bool:
+    """Is it told at a call, and where it stands, too, in a module that shows all of it?"""
+    node = walk.moved.get(event.node)
+    module = project.holding(node) if project is not None and node is not None else None
+    if module is None:
+        return False
+    tree = ast.parse(module.text)  # the module's own is marked as that of another file
+    lines = told().marked_lines(module.lines)
+    there = _walked(tree, Wanted(tree, lines), Project(module.path))
+    place = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+    return there is not None and any(
+        e.kind == event.kind and (getattr(n, "lineno", -1), getattr(n, "col_offset", -1)) == place
+        for n, e in there.found.items()
+        if not is_foreign(n)
+    )
 
 
 def right_totals(tree: ast.Module, lines: Sequence[str]) -> set[ast.AST]:

@@ -76,6 +76,8 @@ ABOUT_SHAPE: Final = Pattern(
 _GIVEN: Final = re.compile(
     r"\b([A-Za-z_]\w*)[\"']?(?:\s*:\s*[A-Za-z][\w. |]*)?\s*[=:]\s*(\d+)(?:\.0*)?(?![\w.])(?!\s*[-+*/%<>=])"
 )
+_BEFORE_A_DIGIT: Final = re.compile(r"[=:]\s*\d")
+"""What few lines have: the rest need not be searched for names."""
 _SMALL: Final = 2
 
 
@@ -85,7 +87,7 @@ def numbers_given(lines: Sequence[str]) -> Mapping[str, Set[int]]:
     Used to silence only: what has such a name may be such a number.
     """
     found: dict[str, set[int]] = {}
-    for line in lines:
+    for line in filter(_BEFORE_A_DIGIT.search, lines):
         for match in _GIVEN.finditer(line.partition("#")[0]):
             if len(match[2]) < 10 and (number := int(match[2])) > _SMALL:
                 found.setdefault(match[1], set()).add(number)

@@ -188,7 +188,7 @@ def _with_item(
     if not isinstance(base, Tensor):
         return base
     number = value.value if isinstance(value, Const) else None
-    if isinstance(index, TupleValue) and number == 1 and not base.terms:
+    if isinstance(index, TupleValue) and number == 1 and not base.terms and not _holds_a_range(index):
         axis = base.shape.axis(-1)
         place = Place(target, "a one-hot target is written here")
         return from_atom(atom_of(("one_hot", id(target)), Role.ONE_HOT, axis, place=place), base.shape)
@@ -212,6 +212,12 @@ def _with_item(
     if is_all and isinstance(value, Tensor) and algebra.may_hold_a_count(value):
         return context.anything(base.shape)
     return context.opaque((name,), shape=base.shape)
+
+
+def _holds_a_range(index: TupleValue) -> bool:
+    """`mask[:length, i] = 1`: ones are stored at more than one class of a row, or not in every row."""
+    slices = [i.value if isinstance(i, Const) and isinstance(i.value, slice) else None for i in index.items]
+    return slices[-1:] != [None] or any(one not in (None, slice(None, None)) for one in slices)
 
 
 def bind_patterns(context: Context, node: ast.Match, subject: Value) -> None:

@@ -32,16 +32,23 @@ def truth(context: Context, value: Value) -> bool | None:
     if isinstance(value, Const) and not isinstance(value.value, slice):
         return bool(value.value) if value.is_fixed else None
     if isinstance(value, Condition):
-        if value.true and all(implies(context.path, d) for d in value.true):
-            return True
-        if value.false and all(implies(context.path, d) for d in value.false):
-            return False
-        if excludes(value.true, context.path):
-            return False
-        return True if excludes(value.false, context.path) else None
+        decided = _on_path(context.path, value)
+        if decided is not None and _on_path(context.path[context.entered_after :], value) is None:
+            context.answered += 1
+        return decided
     if isinstance(value, FunctionValue | ClassValue | InstanceValue | BuiltinValue | DistributionValue):
         return True
     return None
+
+
+def _on_path(path: Path, test: Condition) -> bool | None:
+    if test.true and all(implies(path, d) for d in test.true):
+        return True
+    if test.false and all(implies(path, d) for d in test.false):
+        return False
+    if excludes(test.true, path):
+        return False
+    return True if excludes(test.false, path) else None
 
 
 def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:
@@ -63,7 +70,10 @@ def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, P
     condition = condition_of(context, value, test)
     if not (condition.true and condition.false):
         own = _as_written(context, test)
-        return extended(condition.true, own.true), extended(condition.false, own.false)
+        condition = Condition(extended(condition.true, own.true), extended(condition.false, own.false))
+    decided = truth(context, condition)  # the same test, made on the way here
+    if decided is not None:
+        return ((), None) if decided else (None, ())
     return condition.true, condition.false
 
 

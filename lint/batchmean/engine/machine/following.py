@@ -180,10 +180,11 @@ class Following(Importing):
         if not standalone:
             self.entered.add(function.node)
         outer = (self.scope, self.stack, self._returns, self.path, self._relevant)
-        reports, lines = self.reports, self.lines
+        reports, lines, answered = self.reports, self.lines, self.answered
         self.lines = () if number else self._lines
         scope = Scope(function.scope)
         rounds, self.rounds = self.rounds, []
+        entered, self.entered_after = self.entered_after, len(self.path)
         self._active.append(function.node)
         self.callers.append(outer[0])
         self.defaults.append({})
@@ -201,18 +202,19 @@ class Following(Importing):
             result: Value = Const(None)
             if self._returns and not standalone:  # nobody takes what a function gives that is run by itself
                 result = self.joined([Case(path[known:], value) for path, value in self._returns])
-            if memo is not None and says_nothing(result):
+            is_the_same_anywhere = self.answered == answered
+            if memo is not None and is_the_same_anywhere and says_nothing(result):
                 self._returned[memo] = result
             if standalone:
                 self._run_alone.add(by_itself)
-            if same is not None:
+            if same is not None and is_the_same_anywhere:
                 self._followed.setdefault(same, []).append(_Followed(outer[3], result, (args, kwargs)))
             return result
         finally:
             self._active.pop()
             self.callers.pop()
             self.defaults.pop()
-            self.rounds = rounds
+            self.rounds, self.entered_after = rounds, entered
             self.scope, self.stack, self._returns, self.path, self._relevant = outer
             self.reports, self.lines = reports, lines
 

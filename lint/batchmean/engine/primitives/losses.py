@@ -32,6 +32,13 @@ from batchmean.engine.recognise.pairs import pairing
 
 _DEFAULT: Final = -100
 """The label that the losses of PyTorch, and of those who follow it, leave out unasked."""
+_OF_ONE_SHAPE: Final = (
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+)
+"""They refuse arrays of two shapes, so that nothing is broadcast to pairs."""
 
 
 def _reduction_name(
@@ -377,13 +384,16 @@ def elementwise_loss(
     elements = call.tensor(x)
     other = call.tensor(target) if target is not None else None
     place = call.place(f"{call.name} gives a loss per element")
-    pairs = pairing(elements, other, call.node, call.context.stack) if other is not None else None
+    may_pair = call.name not in _OF_ONE_SHAPE
+    pairs = (
+        pairing(elements, other, call.node, call.context.stack) if may_pair and other is not None else None
+    )
     zeroing = masks.common_masks(elements)
     zeroing = [mask for mask in zeroing if other is not None and mask in masks.common_masks(other)]
     if isinstance(weight, Tensor):
         zeroing += masks.common_masks(weight)
     if other is not None and not (
-        elements.shape.is_stretched or other.shape.is_stretched or elements.shape.is_scalar
+        (may_pair and (elements.shape.is_stretched or other.shape.is_stretched)) or elements.shape.is_scalar
     ):
         if not other.shape.is_scalar:
             elements.shape.unite(other.shape)
@@ -404,7 +414,7 @@ def elementwise_loss(
     account = Reduction(integrand, support="summed", mask=mask_fact(zeroing[0]) if zeroing else None)
     if pairs is not None:
         account = Reduction(pairs, support="summed")
-    elif shape.may_be_pairs:
+    elif may_pair and shape.may_be_pairs:
         account = account.withdrawn()
     account = reduced(account, shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
     result = call.opaque(Shape.of([]))
