@@ -59,8 +59,6 @@ KNOWN: Mapping[str, Allowed] = {
     "summed-over-loader": Allowed(likely=12),
     # Beside a decorator four helpers are one call more than is followed.
     "reduction-through-helpers": Allowed(proved=1),
-    # What a loop adds up item by item is read where each item is one expression, and what is looked up by a default
-    # where that stands in the signature.
+    # What a loop adds up item by item is read where each item is one expression.
     "subexpressions-named": Allowed(likely=15),
-    "none-default-statement": Allowed(likely=9),
 }

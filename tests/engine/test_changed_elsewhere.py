@@ -626,6 +626,31 @@ PAIRS = [
         """,
     ),
     Pair(
+        "another name, beside an inner function",
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            same = losses.view(-1)
+            same *= 10
+
+            def reduced():
+                return losses.mean()
+
+            return reduced()
+        """,
+        """
+        def loss(logits, labels):
+            losses = LOSS
+            other = logits.view(-1)
+            print(other * 10)
+
+            def reduced():
+                return losses.mean()
+
+            return reduced()
+        """,
+    ),
+    Pair(
         "items of a list and of a dictionary",
         """
         def loss(logits, labels):

@@ -115,6 +115,9 @@ class Relevance:
         memory = self.changes.memory_of(function)
         for facts in found:
             if isinstance(facts.node, DEFINITIONS):
+                facts.loads |= memory.signs_of(
+                    facts.loads
+                )  # what is read inside may be changed under another name
                 continue
             if isinstance(facts.node, ast.Expr):
                 facts.stores |= {name for target in changed_by(facts.node) if (name := root_of(target))}
