@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from batchmean.engine.analysis import work
 from batchmean.engine.context import MAX_WORK
+from batchmean.engine.domain.values import Itself, TupleValue
 from batchmean.engine.selection import imports
 from batchmean.functions import Functions
 from batchmean.memory import Kept
 from batchmean.project import Module, Project
 
 from benchmarks.speed import branches_of, file_of, functions_of, helpers_of
+from tests.robustness.hostile import GROWING
 
 
 def nodes_read(text: str) -> int:
@@ -128,3 +130,22 @@ def test_what_is_kept_for_other_files_is_set_aside_once_it_is_much(monkeypatch: 
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()
+
+
+def test_what_is_read_does_not_depend_on_what_was_read_before() -> None:
+    """Memories of calls went by the `id` of their objects, which others get when these are gone."""
+
+    def read(count: int) -> int:
+        text = GROWING["criteria that call the next"](count)
+        return work(ast.parse(text), text.split("\n"))
+
+    first = read(40)
+    assert [read(count) for count in (7, 40, 90, 40)][1::2] == [first, first]
+
+
+def test_a_value_as_a_key_equals_itself_alone() -> None:
+    one, other = TupleValue(()), TupleValue(())
+    assert one == other
+    assert Itself(one) == Itself(one) != Itself(other)
+    keys = {Itself(TupleValue(())) for _ in range(100)}  # they stay, so that none gets the place of another
+    assert len(keys) == 100

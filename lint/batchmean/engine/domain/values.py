@@ -156,6 +156,19 @@ class DistributionValue:
     key: int = 0
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Itself:
+    """A value as a key that equals itself alone. It is kept as long as the key: another may get a dead one's `id`."""
+
+    value: Value | None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
 class Case(NamedTuple):
     """One of several values, and the decisions that lead to it."""
 

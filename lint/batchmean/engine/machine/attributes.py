@@ -115,7 +115,7 @@ def _as_set(base: InstanceValue, name: str, value: Value) -> Value:
     be set from outside.
     """
     if isinstance(value, Const) and not isinstance(value.value, str):
-        return Const(value.value, ("attribute", id(base), name, repr(value.value)))
+        return Const(value.value, ("attribute", base, name, repr(value.value)))
     return value
 
 

@@ -19,6 +19,7 @@ from batchmean.engine.domain.values import (
     DistributionValue,
     FunctionValue,
     InstanceValue,
+    Itself,
     ModuleValue,
     TupleValue,
     Value,
@@ -222,7 +223,7 @@ def identity_of(value: Value) -> Hashable:
         return repr(value.value), value.subject
     if isinstance(value, Tensor):
         return value.terms
-    return value if isinstance(value, ModuleValue | Condition) else id(value)
+    return value if isinstance(value, ModuleValue | Condition) else Itself(value)
 
 
 _OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {

@@ -17,6 +17,7 @@ from batchmean.engine.domain.values import (
     ClassValue,
     Const,
     FunctionValue,
+    Itself,
     Scope,
     TupleValue,
     Value,
@@ -71,7 +72,7 @@ class Following(Importing):
         self._lines = lines
         self.entered: set[ast.AST] = set()
         """The functions that another one called."""
-        self._run_alone: set[tuple[ast.AST, int]] = set()
+        self._run_alone: set[tuple[ast.AST, Itself]] = set()
         """The functions that were run by themselves, to the end, and the identity of their receivers."""
         self._relevance = relevance
         self._relevant: Slice | None = None
@@ -155,7 +156,7 @@ class Following(Importing):
                 self.reach(bounds.CALLS, given_up)
             return self.unsure(given_up)
         is_used = not standalone and (self._is_used(node) or hands_on(function, args, kwargs))
-        by_itself = (function.node, id(function.receiver))
+        by_itself = (function.node, Itself(function.receiver))
         relevant: Slice | None = None
         number = function.scope.file_number
         relevance = self._relevance_of(function)
