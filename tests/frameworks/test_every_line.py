@@ -104,7 +104,7 @@ NONE_ALONE = {
     "unsqueeze": "changes the axes alone", "expand": "changes the axes alone", "flip": "changes the order alone",
     "repeat": "repeats rows", "repeat_method": "repeats rows", "tile": "repeats rows", "ones": "makes constants",
     "zeros": "makes constants", "zeros_like": "makes constants", "filled_like": "makes constants",
-    "full": "makes constants", "dictionary": "makes a table",
+    "full": "makes constants", "dictionary": "makes a table", "namespace": "makes an object",
 }  # fmt: skip
 """The primitives that make no wrong count by themselves, and why."""
 

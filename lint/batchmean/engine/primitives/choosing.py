@@ -19,9 +19,11 @@ _CALLED: Final = (BuiltinValue, FunctionValue, ModuleValue)
 
 def one_of_table(context: Context, table: DictValue, key: Value) -> Value | None:
     """`{"mse": nn.MSELoss(), "l1": nn.L1Loss()}[how]`: the one that is meant by default, else any of these."""
-    values = [value for _, value in table.items]
-    are_called = all(isinstance(value, _CALLED) for value in values) and 0 < len(values) <= MAX_TOLD_APART
-    return chosen_by_default(context, table, key) or (context.one_of(values) if are_called else None)
+    if (usual := chosen_by_default(context, table, key)) is not None:
+        return usual
+    values = [likely for _, value in table.items if (likely := by_default(context, value)) is not None]
+    are_all = len(values) == len(table.items) and 0 < len(values) <= MAX_TOLD_APART
+    return context.one_of(values) if are_all else None
 
 
 def chosen_by_default(context: Context, table: DictValue, key: Value) -> Value | None:
