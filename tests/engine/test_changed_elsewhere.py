@@ -682,3 +682,39 @@ def test_nothing_is_said_of_what_may_be_right(pair: Pair) -> None:
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 def test_what_is_wrong_is_still_found(pair: Pair) -> None:
     assert "BMN102" in _found(pair.wrong)
+
+
+def test_a_default_of_a_function_in_a_function_is_no_more_than_a_default() -> None:
+    """Closures that nobody calls were run with their defaults, as if nobody could give them anything else."""
+    source = """
+    import torch.nn.functional as F
+
+    def make():
+        def divergence(student, teacher, how="mean"):
+            return F.kl_div(F.log_softmax(student, dim=1), F.softmax(teacher, dim=1), reduction=how)
+
+        return divergence
+    """
+    assert [finding.confidence for finding in lint(textwrap.dedent(source), "closures.py")] == ["likely"]
+
+
+def test_a_function_in_a_function_is_seen_with_what_is_made_of_it() -> None:
+    """A closure was run before the one beside it that finishes what it gives."""
+    source = """
+    import torch.nn.functional as F
+
+    def make():
+        def mean_divergence(student, teacher):
+            return F.kl_div(F.log_softmax(student, dim=1), F.softmax(teacher, dim=1))
+
+        def finished(function, student, teacher):
+            return function(student, teacher) * student.shape[1]
+
+        def step(student, teacher):
+            return finished(mean_divergence, student, teacher)
+
+        return step
+    """
+    assert lint(textwrap.dedent(source), "closures.py") == []
+    alone = source.replace(" * student.shape[1]", "")
+    assert [finding.code for finding in lint(textwrap.dedent(alone), "closures.py")] == ["BMN103"]

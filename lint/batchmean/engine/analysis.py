@@ -176,11 +176,14 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
     def is_wanted(function: FunctionValue) -> bool:
         return function.node in wanted and not isinstance(function.node, ast.Lambda)
 
-    def is_root(function: FunctionValue) -> bool:
+    def is_called(function: FunctionValue) -> bool:
+        """Is it called, or handed on, by its name?"""
         name = getattr(function.node, "name", "")
-        is_called = name in wanted.called and name != "forward"
-        is_given = function.node in ledger.handed or id(function) in ledger.decorated
-        return is_wanted(function) and not (is_called or is_given or is_extended(function))
+        return (name in wanted.called and name != "forward") or function.node in ledger.handed
+
+    def is_root(function: FunctionValue) -> bool:
+        is_made_another = id(function) in ledger.decorated
+        return is_wanted(function) and not (is_called(function) or is_made_another or is_extended(function))
 
     def is_extended(function: FunctionValue) -> bool:
         owner, name = function.owner, getattr(function.node, "name", "")
@@ -215,7 +218,7 @@ def _run(interpreter: Interpreter, tree: ast.Module, wanted: Candidates, relevan
                 interpreter.run_object(value, wanted)
     run_all(is_root)
     run_all(lambda function: id(function) in ledger.decorated and is_wanted(function))
-    run_all(is_closure)
+    run_all(lambda function: is_closure(function) and not is_called(function))
     run_all(lambda function: is_wanted(function) and not (is_extended(function) or is_awaited(function)))
     run_all(lambda function: is_wanted(function) and not is_extended(function))
     run_all(is_wanted)

@@ -106,14 +106,17 @@ class Interpreter(Following):
                 self.entered.add(method.node)
 
     def run_decorated(self, function: FunctionValue, value: Value, receiver: InstanceValue | None) -> None:
-        """Run what a decorator made of a function, its parameters unknown."""
+        """Run what a decorator made of a function, or a closure itself, its parameters unknown."""
         spec = function.node.args
-        required = len(spec.posonlyargs) + len(spec.args) - len(spec.defaults)
-        args: list[Value] = [self.opaque() for _ in range(required)]
+        is_itself = value is function  # others may give another argument than its default
+        number = len(spec.posonlyargs) + len(spec.args) - (0 if is_itself else len(spec.defaults))
+        args: list[Value] = [self.opaque() for _ in range(number)]
         if receiver is not None and args:
             args[0] = receiver
         names = [
-            p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None
+            p.arg
+            for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+            if is_itself or default is None
         ]
         self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
         self.call(value, args, {name: self.opaque() for name in names}, function.node)
