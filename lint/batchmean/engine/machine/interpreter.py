@@ -16,6 +16,7 @@ from batchmean.engine.domain.names import Branched
 from batchmean.engine.domain.paths import TRUTHY, Decision, Path
 from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import (
+    ANY_KEYWORDS,
     MAX_TOLD_APART,
     Alternatives,
     Case,
@@ -108,18 +109,18 @@ class Interpreter(Following):
     def run_decorated(self, function: FunctionValue, value: Value, receiver: InstanceValue | None) -> None:
         """Run what a decorator made of a function, or a closure itself, its parameters unknown."""
         spec = function.node.args
-        is_itself = value is function  # others may give another argument than its default
-        number = len(spec.posonlyargs) + len(spec.args) - (0 if is_itself else len(spec.defaults))
-        args: list[Value] = [self.opaque() for _ in range(number)]
+        required = len(spec.posonlyargs) + len(spec.args) - len(spec.defaults)
+        args: list[Value] = [self.opaque() for _ in range(required)]
         if receiver is not None and args:
             args[0] = receiver
         names = [
-            p.arg
-            for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
-            if is_itself or default is None
+            p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None
         ]
+        kwargs: dict[str, Value] = {name: self.opaque() for name in names}
+        if value is function:
+            kwargs[ANY_KEYWORDS] = self.opaque()  # others may give it another argument than its default
         self.scope, self.stack, self._returns, self.path = self.module, (), [], ()
-        self.call(value, args, {name: self.opaque() for name in names}, function.node)
+        self.call(value, args, kwargs, function.node)
 
     def run_apart(self, scope: Scope, body: Sequence[ast.stmt]) -> None:
         outer = (self.scope, self.stack, self._returns, self.path, self._relevant, self.lines)
