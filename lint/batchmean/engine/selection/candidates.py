@@ -22,6 +22,7 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _TRANSFORM: Final = re.compile(r"map\(|partial\(|jit\(|grad\(|checkpoint\(")
 _HANDED_ON: Final = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[,)]")
 """The first argument, if it is a name."""
+_GIVEN: Final = re.compile(r"[(,=:\[]\s*([A-Za-z_]\w*)(?=\s*[,)\]}])")
 _RENAMED: Final = re.compile(r"= self\.(\w+)$", re.M)
 """An attribute that is called under another name."""
 _MANY: Final = 200
@@ -179,7 +180,7 @@ class Candidates:
         self._read_calls(texts, {f.name for f in texts if f in self._nodes})
         self.called: set[str] = set().union(*self.calls.values())
         """Every name that some function calls, as far as it is the name of a function here that is in."""
-        self.called |= {name for name in found if _is_handed_on(name, text)}
+        self.called |= found & _handed_on(text)
 
         self.functions: Final[Mapping[str, Sequence[Function]]] = by_name
         """The functions by their names."""
@@ -215,9 +216,8 @@ class Candidates:
                 continue
             if names is None or len(names) > _MANY or any(name in text for name in names):
                 calls = _called(text)
-                calls |= {
-                    name for name in (names or set()) - calls if name in text and _is_handed_on(name, text)
-                }
+                if names:
+                    calls |= names & _handed_on(text)
                 if function.name == "__init__" or f"super().{function.name}(" not in text:
                     calls.discard(function.name)
                 self.calls[function] = calls
@@ -251,9 +251,9 @@ class Candidates:
         return "\n".join(self._lines[node.lineno - 1 : node.end_lineno])
 
 
-def _is_handed_on(name: str, text: str) -> bool:
-    """Is a function an argument of a call, or an item of a list or a dictionary?"""
-    return re.search(rf"[(,=:\[]\s*{re.escape(name)}\s*[,)\]}}]", text) is not None
+def _handed_on(text: str) -> set[str]:
+    """The names that are an argument of a call, or an item of a list or a dictionary."""
+    return set(_GIVEN.findall(text))
 
 
 def _is_of_a_table(node: ast.expr) -> bool:
