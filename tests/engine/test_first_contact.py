@@ -872,3 +872,24 @@ def test_what_a_trainer_of_another_module_shows_is_told_there(tmp_path: Path) ->
         (result,) = batchmean.check_files(tmp_path / name, select=["BMN503"])
         told[name] = [finding.code for finding in result.findings]
     assert told == {"main.py": [], "trainer.py": ["BMN503"]}
+
+
+@pytest.mark.parametrize(
+    ("advantages", "factor"), [("advantages", {"B": 1}), ("advantages.unsqueeze(1)", None)]
+)
+def test_a_division_of_pairs_that_is_thrown_away_has_no_factor(
+    advantages: str, factor: dict[str, int] | None
+) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(logits, labels, advantages):
+        chosen = F.log_softmax(logits, dim=-1)[torch.arange(len(labels)), labels]
+        total = -(chosen * {advantages}).sum()
+        total.div(logits.shape[0])
+        return total
+    """
+    result = batchmean.check_source(textwrap.dedent(source))
+    found = [finding for finding in result.findings if finding.code == "BMN304"]
+    assert [finding.factor for finding in found] == [factor]

@@ -9,6 +9,7 @@ from batchmean.engine.domain.values import Value
 from batchmean.engine.events import Miscount
 from batchmean.engine.evidence.names import is_loss_name
 from batchmean.engine.factors import divided_by, factor_of
+from batchmean.engine.recognise.pairs import PAIRS
 from batchmean.engine.syntax import discarded_dividend
 from batchmean.rules.base import MiscountRule
 from batchmean.rules.docket import Docket
@@ -91,7 +92,10 @@ def _discarded_division(node: ast.expr, value: Value) -> Miscount | None:
             Place(node, "this division gives a new value, which nothing takes"),
         )
         is_shown = reduction.integrand.proved
-        return Miscount(node, "discarded division", because, is_shown, _undone(reduction), reduction)
+        # Of pairs of examples there are more than is divided by.
+        is_of_pairs = any(account.integrand.kind == PAIRS for account in value.reductions)
+        factor = _undone(reduction) if not is_of_pairs else None
+        return Miscount(node, "discarded division", because, is_shown, factor, reduction)
     names = (dividend.id,) if isinstance(dividend, ast.Name) else ()
     if not names or not is_loss_name(names) or not isinstance(node, ast.Call):
         return None
