@@ -18,7 +18,7 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.machine import calls
 from batchmean.engine.machine.base import Machine
-from batchmean.nodes import DEFINITIONS, nodes
+from batchmean.nodes import DEFINITIONS, children, nodes
 
 
 def decorated(machine: Machine, value: Value, node: ast.expr) -> Value:
@@ -66,7 +66,7 @@ def _gives_it_back(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, is
         elif isinstance(part, ast.Name) and part.id == given[0].arg and not isinstance(part.ctx, ast.Load):
             return False
         elif not isinstance(part, (*DEFINITIONS, ast.Lambda)):
-            inner += ast.iter_child_nodes(part)
+            inner += children(part)
         elif any(given[0].arg in (getattr(one, "id", ""), *getattr(one, "names", ())) for one in nodes(part)):
             return False  # it keeps another function, which calls this one
     return is_given_back

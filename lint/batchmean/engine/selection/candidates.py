@@ -23,6 +23,7 @@ _TRANSFORM: Final = re.compile(r"map\(|partial\(|jit\(|grad\(|checkpoint\(")
 _HANDED_ON: Final = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[,)]")
 """The first argument, if it is a name."""
 _GIVEN: Final = re.compile(r"[(,=:\[]\s*([A-Za-z_]\w*)(?=\s*[,)\]}])")
+"""A name that is an argument, or an item of a list or a dictionary."""
 _RENAMED: Final = re.compile(r"= self\.(\w+)$", re.M)
 """An attribute that is called under another name."""
 _MANY: Final = 200

@@ -114,15 +114,11 @@ class Relevance:
         """Add to what a statement stores what its calls change, and the other names of what it changes in place."""
         memory = self.changes.memory_of(function)
         for facts in found:
-            if isinstance(facts.node, DEFINITIONS):
-                facts.loads |= memory.signs_of(
-                    facts.loads
-                )  # what is read inside may be changed under another name
-                continue
             if isinstance(facts.node, ast.Expr):
                 facts.stores |= {name for target in changed_by(facts.node) if (name := root_of(target))}
                 facts.stores |= self._given_elsewhere(facts.node.value)
-            for operation in facts.operations:
+            is_run = not isinstance(facts.node, DEFINITIONS)
+            for operation in facts.operations if is_run else ():
                 if isinstance(operation, ast.Call):
                     theirs = self.changes.changed_by_call(operation)
                     facts.stores |= theirs
