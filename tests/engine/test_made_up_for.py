@@ -36,6 +36,9 @@ def _found(statement: str) -> list[tuple[str, str]]:
         "return np.mean(x, where=hot > 0)",
         "for axis in axes:\n    x = x.sum(axis)\nreturn x.mean()",
         "for _ in range(1):\n    x = x.sum(-1)\nreturn x.mean()",
+        "x = -F.log_softmax(logits, -1) * (hot * 0.9 + 0.1 / logits.size(-1))\nreturn (x * logits.size(-1)).mean()",
+        "return (x * logits.size(-1) + mask).mean()",
+        "even = torch.ones(logits.size(-1))\nx = x / (even / even.sum())\nreturn sum([row.mean() for row in x]) / len(x)",
     ],
 )
 def test_what_is_made_up_for_is_right(statement: str) -> None:
@@ -51,6 +54,14 @@ def test_what_is_made_up_for_is_right(statement: str) -> None:
         ("return torch.masked_select(x, mask.unsqueeze(-1)).mean()", "proved"),
         ("return np.mean(x, where=mask[:, None])", "proved"),
         ("for axis in axes:\n    print(axis)\nreturn x.mean()", "proved"),
+        (
+            "x = -F.log_softmax(logits, -1) * (hot * 0.9 + 0.1 / logits.size(-1))\nreturn x.mean()",
+            "proved",
+        ),
+        (
+            "even = torch.ones(logits.size(-1))\nx = x / even\nreturn sum([row.mean() for row in x]) / len(x)",
+            "proved",
+        ),
     ],
 )
 def test_what_is_not_is_wrong(statement: str, confidence: str) -> None:
@@ -71,3 +82,26 @@ def test_a_sum_of_merged_axes_is_divided_by_those_beside_the_classes() -> None:
     for count, codes in (("(h * w)", []), ("n", ["BMN301"])):
         result = check_source(source.replace("        ", "").format(count=count), select=["BMN301"])
         assert [finding.code for finding in result.findings] == codes
+
+
+MAPPED = """\
+import jax
+
+
+def loss_of_one(logits, labels):
+    hot = jax.nn.one_hot(labels, logits.shape[-1])
+    return -(hot * jax.nn.log_softmax(logits)).sum() / logits.size{more}
+
+
+def loss(logits, labels):
+    losses = jax.vmap(loss_of_one)(logits, labels)
+    return losses.sum() / losses.shape[-1]
+"""
+
+
+@pytest.mark.parametrize(("more", "expected"), [(" * logits.shape[-1]", []), ("", [("BMN101", "{'V': -1}")])])
+def test_of_one_example_the_number_of_elements_holds_no_batch(
+    more: str, expected: list[tuple[str, str]]
+) -> None:
+    found = check_source(MAPPED.format(more=more)).findings
+    assert [(finding.code, str(finding.factor)) for finding in found] == expected

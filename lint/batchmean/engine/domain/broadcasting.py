@@ -157,12 +157,20 @@ _SUPPORTED = (Role.PROBS, Role.ONE_HOT, Role.LOG_PROBS, Role.INTEGRAND)
 
 
 def relabelled(a: Tensor, shape: Shape, tag: Hashable = None) -> Tensor:
-    """The same terms in another shape; with a `tag`, other elements of them (a slice, a shift)."""
+    """The same terms in another shape; with a `tag`, other elements of them (a slice, a shift).
+
+    A number among their factors is the same number for all elements.
+    """
     if tag is None:
         return altered(a, shape=shape)
     alone = a.single()
     own = shape if alone is not None and alone.role is Role.OPAQUE else None
-    return altered(map_atoms(a, lambda atom: altered(_tagged(atom, tag), shape=own)), shape=shape)
+
+    def other(atom: Atom) -> Atom:
+        is_a_number = alone is None and atom.shape_is_scalar
+        return atom if is_a_number else altered(_tagged(atom, tag), shape=own)
+
+    return altered(map_atoms(a, other), shape=shape)
 
 
 def _tagged(atom: Atom, tag: Hashable) -> Atom:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from batchmean.engine.domain import algebra, masks, nonlinear
 from batchmean.engine.domain.accounts import follows, mask_fact, may_be_a_size, reduced
@@ -31,6 +32,8 @@ from batchmean.engine.domain.values import Alternatives, Const, ListValue, Shape
 from batchmean.engine.primitives.registry import Call, axes_spec, literal, primitive
 from batchmean.engine.recognise.integrands import loss_per_position, recognise
 
+_DISTRIBUTIONS: Final = (Role.PROBS, Role.ONE_HOT)
+
 
 def opened(tensor: Tensor, stack: Stack = ()) -> tuple[Reduction, ...]:
     """The accounts of an array: those it carries, or a new one if it is an integrand or a loss per position."""
@@ -41,25 +44,37 @@ def opened(tensor: Tensor, stack: Stack = ()) -> tuple[Reduction, ...]:
     integrand = integrand or loss_per_position(tensor, stack)
     if integrand is None:
         return ()
+    scale = _common_counts(tensor.terms)
+    if scale is None:
+        return ()
     zeroing = common_masks(tensor)
     return (
         Reduction(
             integrand,
             support="summed" if is_summed else "alive",
-            scale=_common_counts(tensor.terms),
+            scale=scale,
             coefficient=_common_number(tensor.terms) if integrand.symbol == "V" else 1.0,
             mask=mask_fact(zeroing[0]) if zeroing else None,
         ),
     )
 
 
-def _common_counts(terms: tuple[Term, ...]) -> Factors:
-    """Counts that every term was divided by before the reduction."""
-    common = None
-    for term in terms:
+def _common_counts(terms: tuple[Term, ...]) -> Factors | None:
+    """Counts that every term was divided by before the reduction, or multiplied by; None where only some were.
+
+    Beside terms with a distribution those without are its even part, `eps / V`, or something else: the counts in
+    them are not asked.
+    """
+    weighted = [t for t in terms if any(atom.role in _DISTRIBUTIONS for atom, _ in t.factors)]
+    common: Factors | None = None
+    several: list[Factors] = []
+    for term in weighted or terms:
         counts = tuple(f for f in term.factors if f[0].role in algebra.NUMBERS or _is_a_size(*f))
+        several.append(counts)
         common = counts if common is None else tuple(f for f in common if f in counts)
-    return common or ()
+    common = common or ()
+    apart = [factor for counts in several for factor in counts if factor not in common]
+    return None if weighted and any(power > 0 for _, power in apart) else common
 
 
 def _common_number(terms: tuple[Term, ...]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from batchmean.engine.domain.axes import AxesSpec, Axis
-from batchmean.engine.domain.tensors import Tensor, altered
+from batchmean.engine.domain.tensors import Reduction, Role, Tensor, altered, atom_of, product_of
 from batchmean.engine.domain.values import (
     Alternatives,
     BuiltinValue,
@@ -69,14 +69,37 @@ def _with_batch(call: Call, value: Value, batch: Axis) -> Value:
         return value
     accounts = []
     for account in value.reductions:
+        own = _by_the_support(account)
         # Per example there was no batch axis to reduce: it is still to come.
         call.context.ledger.mapped.update(step.node for step in account.steps)
         integrand = altered(account.integrand, shape=account.integrand.shape.with_axis(0, batch))
         steps = tuple(altered(step, of_scalar=False) for step in account.steps)
-        outer = altered(account, integrand=integrand, rest=None, steps=steps, parent=account)
+        outer = altered(own or account, integrand=integrand, rest=None, steps=steps, parent=account)
         # One example may well have one axis: the first may be the last.
-        accounts.append(outer.withdrawn() if account.assumes_rank else outer)
+        accounts.append(outer.withdrawn() if account.assumes_rank or own is None else outer)
     return altered(value, shape=value.shape.with_axis(0, batch), reductions=tuple(accounts))
+
+
+def _by_the_support(account: Reduction) -> Reduction | None:
+    """The account of one example without the number of its elements; None where it cannot do without.
+
+    A sum over all elements, over their number, is the mean over what is no support, over the length of the support:
+    the batch axis is none of these elements.
+    """
+    powers = dict(account.scale)
+    sizes = [atom for atom in powers if atom.role is Role.COUNT and atom.axis is None]
+    if not sizes:
+        return account
+    integrand = account.integrand
+    is_whole = account.rest == "sum" and account.support == "summed" and not account.units
+    counted = sizes[0].shape if len(sizes) == 1 and powers[sizes[0]] == -1 else None
+    if not (is_whole and integrand.symbol and counted is not None and integrand.shape.is_flat(counted)):
+        return None
+    length = atom_of(("length", integrand.support), Role.COUNT, integrand.support)
+    powers[length] = powers.get(length, 0) - 1
+    return altered(
+        account, scale=product_of((atom, p) for atom, p in powers.items() if p and atom not in sizes)
+    )
 
 
 @primitive
