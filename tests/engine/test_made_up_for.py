@@ -38,7 +38,7 @@ def _found(statement: str) -> list[tuple[str, str]]:
         "for _ in range(1):\n    x = x.sum(-1)\nreturn x.mean()",
         "x = -F.log_softmax(logits, -1) * (hot * 0.9 + 0.1 / logits.size(-1))\nreturn (x * logits.size(-1)).mean()",
         "return (x * logits.size(-1) + mask).mean()",
-        "even = torch.ones(logits.size(-1))\nx = x / (even / even.sum())\nreturn sum([row.mean() for row in x]) / len(x)",
+        "even = torch.ones(10)\nx = x / (even / even.sum())\nreturn sum([row.mean() for row in x]) / len(x)",
     ],
 )
 def test_what_is_made_up_for_is_right(statement: str) -> None:
