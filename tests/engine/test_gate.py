@@ -29,6 +29,8 @@ FIXTURES = sorted((Path(__file__).parents[2] / "fixtures").rglob("*.py"))
         "return -torch.mean(y_onehot * logp)",
         "return F.mse_loss(x, y) / x.size(0)",
         "return F.cross_entropy(x, y, reduction='sum') / x.numel()",
+        "return (optax.l2_loss(x, y) * (y > 0)).mean()",
+        "return (optax.l2_loss(x, y) * (jnp.arange(x.shape[1]) < steps[:, None])).mean()",
     ],
 )
 def test_a_loss_is_let_through(line: str) -> None:
