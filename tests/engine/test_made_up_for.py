@@ -105,3 +105,39 @@ def test_of_one_example_the_number_of_elements_holds_no_batch(
 ) -> None:
     found = check_source(MAPPED.format(more=more)).findings
     assert [(finding.code, str(finding.factor)) for finding in found] == expected
+
+
+BY_LATENT = """\
+import torch
+from torch import distributions
+
+
+def loss(mu, log_variance):
+    posterior = distributions.Normal(mu, (0.5 * log_variance).exp())
+    prior = distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    scale = torch.zeros(mu.shape[-1])
+    scale[:] = {number}
+    losses = distributions.kl_divergence(posterior, prior) * scale
+    return torch.stack([each.mean() for each in losses]).mean()
+"""
+
+
+def test_what_was_stored_in_an_array_may_be_a_count_in_its_rows_too() -> None:
+    assert not check_source(BY_LATENT.format(number="mu.shape[-1]")).findings
+
+
+IMAGES = """\
+import torch.nn.functional as F
+
+
+def loss(logits, labels):
+    images = labels.shape[-3]
+    hot = F.one_hot(labels.clamp(min=0), logits.shape[1]).movedim(-1, 1)
+    valid = labels != -100
+    total = (hot * F.log_softmax(logits, 1) * valid.unsqueeze(1)).sum()
+    return -total / valid.sum() / images
+"""
+
+
+def test_an_axis_in_between_moves_those_to_its_left_when_counted_from_the_right() -> None:
+    assert "V" not in str([finding.factor for finding in check_source(IMAGES).findings])

@@ -270,14 +270,18 @@ class Shape(Ends):
             axes.insert(position if position >= 0 else shape._rank + 1 + position, axis)
             return Shape.of(axes)
         front, back = list(shape._front), list(shape._back)
+        least = max(shape._least, len(front), len(back))
         if position >= 0:
             while len(front) < position:
                 front.append(Axis())
             front.insert(position, axis)
+            # What is counted from the right stays there where it is to the right of the new axis for sure.
+            back = back[max(len(back) - max(least - position, 0), 0) :]
         else:
             while len(back) < -position - 1:
                 back.insert(0, Axis())
             back.insert(len(back) + 1 + position, axis)
+            front = front[: max(least + 1 + position, 0)]
         result = Shape(front, back, None, shape._unsure)
         result._least = max(shape._least, abs(position) - (position < 0)) + 1
         result._widened = self, position

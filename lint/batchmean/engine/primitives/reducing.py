@@ -85,7 +85,7 @@ def _common_number(terms: tuple[Term, ...]) -> float:
 
 
 def _is_a_size(atom: Atom, power: float) -> bool:
-    if atom.role is not Role.OPAQUE or atom.shape is None:
+    if atom.role is not Role.OPAQUE or (atom.shape is None and not atom.is_anything):
         return False
     return may_be_a_size(atom, power) or (bool(atom.numbers) and power > 0)
 
