@@ -140,4 +140,4 @@ def loss(logits, labels):
 
 
 def test_an_axis_in_between_moves_those_to_its_left_when_counted_from_the_right() -> None:
-    assert [finding.code for finding in check_source(IMAGES).findings] == ["BMN301"]
+    assert [finding.code for finding in check_source(IMAGES, preview=True).findings] == ["BMN301"]
