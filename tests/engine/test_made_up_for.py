@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from batchmean import check_source
+from batchmean.linter import lint
 
 LOSS = """\
 import numpy as np
@@ -140,4 +141,4 @@ def loss(logits, labels):
 
 
 def test_an_axis_in_between_moves_those_to_its_left_when_counted_from_the_right() -> None:
-    assert [finding.code for finding in check_source(IMAGES, preview=True).findings] == ["BMN301"]
+    assert [finding.code for finding in lint(IMAGES, "any.py")] == ["BMN301"]
