@@ -87,3 +87,48 @@ def loss(prediction, target):
     return torch.mean(half_of_the_sum({given}))
 """
     assert [finding.code for finding in lint(text, "a.py")] == codes
+
+
+OF_A_CLASS = """\
+import torch.nn.functional as F
+
+
+class Loss:
+    classes = 11
+
+    @classmethod
+    def reduced(cls, losses):
+        return losses.mean()
+
+    @classmethod
+    def times(cls, loss):
+        return loss * cls.classes
+
+    @classmethod
+    def made(cls, losses):
+        return cls().averaged(losses)
+
+    def averaged(self, losses):
+        return losses.mean()
+
+
+def loss(logits, labels):
+    losses = -F.one_hot(labels, 11) * F.log_softmax(logits, -1)
+    return {result}
+"""
+
+
+@pytest.mark.parametrize(
+    ("result", "is_wrong"),
+    [
+        ("Loss.reduced(losses)", True),
+        ("Loss().reduced(losses)", True),
+        ("Loss.made(losses)", True),
+        ("Loss.times(losses.mean())", False),
+        ("Loss().times(losses.mean())", False),
+        ("Loss.times(losses.sum(-1).mean())", False),
+    ],
+)
+def test_a_method_of_the_class_is_given_the_class_first(result: str, is_wrong: bool) -> None:
+    found = lint(OF_A_CLASS.format(result=result), "any.py")
+    assert [(f.code, f.confidence) for f in found] == [("BMN102", "proved")] * is_wrong

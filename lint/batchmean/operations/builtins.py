@@ -25,7 +25,7 @@ FRAMEWORK = Framework(
         "builtins.min": "smallest(x, y)",
         "builtins.abs": "map(x)",
         "builtins.getattr": "attribute(x, name, default)",
-        "builtins.staticmethod": "same_function(x)",
+        **dict.fromkeys(("builtins.staticmethod", "builtins.classmethod"), "same_function(x)"),
         "math.prod": "prod(x)",
         "math.log": "log(x)",
         "math.exp": "exp(x)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeGuard
 
 from batchmean import operations
 from batchmean.effects import Effect, effect_of
@@ -52,6 +52,8 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
         return instance_attribute(machine, base, name, node)
     if isinstance(base, ClassValue):
         found = find_method(machine, base, name)
+        if _is_of_class(found):
+            return altered(found, receiver=base)
         return found if found is not None else machine.opaque((name,))
     if isinstance(base, DistributionValue):
         return parameter(machine, base, name, node)
@@ -100,6 +102,8 @@ def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: a
         bound = altered(found, receiver=base)
         if _has_decorator(found.node, ("property", "cached_property")):
             return machine.call_function(bound, [], {}, node)
+        if _is_of_class(found):  # which of its heirs' it is, is not known of what may be any object
+            return altered(found, receiver=machine.opaque() if base.is_any else base.cls)
         return found if _has_decorator(found.node, ("staticmethod",)) else bound
     if found is not None:
         return found
@@ -164,6 +168,11 @@ def starred(machine: Machine, scope: Scope, name: str) -> Value | None:
         return None
     found = (machine.imported(f"{module}.{name}") for module in scope.all_project_stars())
     return next((value for value in found if value is not None), None)
+
+
+def _is_of_class(value: Value | None) -> TypeGuard[FunctionValue]:
+    """Is it a method whose first argument is the class?"""
+    return isinstance(value, FunctionValue) and _has_decorator(value.node, ("classmethod",))
 
 
 def _has_decorator(node: ast.AST, names: tuple[str, ...]) -> bool:
