@@ -893,3 +893,38 @@ def test_a_division_of_pairs_that_is_thrown_away_has_no_factor(
     result = batchmean.check_source(textwrap.dedent(source))
     found = [finding for finding in result.findings if finding.code == "BMN304"]
     assert [finding.factor for finding in found] == [factor]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "codes"),
+    [
+        ('self.config.how == "sum"', 'self.config.how == "mean"', []),
+        ("self.config.summed", "not self.config.summed", []),
+        ('self.config.how == "sum"', 'self.config.other == "mean"', ["BMN303"]),
+    ],
+)
+def test_two_tests_in_a_row_decide_alike_where_anything_may_have_changed_the_configuration(
+    first: str, second: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def prepare(config):
+        hook(config)
+        config["prepared"] = True
+
+    class Model:
+        def __init__(self, config):
+            self.config = config
+
+        def forward(self, logits, labels):
+            prepare(self.config)
+            loss = F.cross_entropy(logits, labels, reduction="none")
+            if {first}:
+                loss = loss.sum()
+            if {second}:
+                loss = loss.mean()
+            return loss
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes

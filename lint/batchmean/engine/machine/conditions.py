@@ -24,6 +24,7 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
+from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.syntax import divisor, spelled_out
 from batchmean.nodes import nodes
 
@@ -96,7 +97,7 @@ def _one_way(ways: list[Path], otherwise: Path) -> Path | None:
 def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
     if isinstance(value, Condition):
         return value
-    subject = subject_of(value)
+    subject = _read_again(context, value, test) or subject_of(value)
     if subject is None or isinstance(test, ast.Compare | ast.Call):
         return _as_written(context, test)
     return Condition.of(Decision(subject, TRUTHY, True, test))
@@ -126,7 +127,7 @@ def _subject_by_form(context: Context, test: ast.expr, positive: ast.expr) -> Ha
         if isinstance(node, ast.Name | ast.Attribute):
             context.spend()
             if isinstance(node, ast.Name) or _is_dotted(node):
-                form.append(identity_of(context.evaluate(node)))
+                form.append(_identity_of(context, node))
                 continue
         if isinstance(node, ast.NamedExpr | ast.Lambda | ast.Await):
             return test, context.stack
@@ -138,9 +139,28 @@ def _subject_by_form(context: Context, test: ast.expr, positive: ast.expr) -> Ha
     return "test", *form
 
 
-def answer_of(context: Context, op: ast.cmpop, value: Value, other: Value) -> Condition | Const | None:
+def _identity_of(context: Context, node: ast.expr) -> Hashable:
+    value = context.evaluate(node)
+    return _read_again(context, value, node) or identity_of(value)
+
+
+def _read_again(context: Context, value: Value, node: ast.expr) -> Hashable:
+    """What a test of `self.config.how` asks about where anything may have changed the configuration: each read of it
+    is a value of its own, but two tests in a row decide alike.
+    """
+    if not is_anything(value) or not isinstance(node, ast.Attribute) or not _is_dotted(node):
+        return None
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    return "anything", ast.unparse(node), identity_of(context.evaluate(root))
+
+
+def answer_of(
+    context: Context, op: ast.cmpop, value: Value, other: Value, node: ast.expr
+) -> Condition | Const | None:
     """`value is None`, `value == "sum"`, `value in ("sum", "mean")`: what is decided there."""
-    subject = subject_of(value)
+    subject = _read_again(context, value, node) or subject_of(value)
     if isinstance(op, ast.In | ast.NotIn) and isinstance(other, TupleValue) and subject is not None:
         answers = [Answer.of(item.value) if isinstance(item, Const) else None for item in other.items]
         none = tuple(Decision(subject, answer, False) for answer in answers if answer is not None)
