@@ -928,3 +928,33 @@ def test_two_tests_in_a_row_decide_alike_where_anything_may_have_changed_the_con
     """
     result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
     assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(("axis", "codes"), [(0, []), (1, ["BMN102"]), (-1, ["BMN102"])])
+def test_probabilities_over_the_rows_and_over_the_columns_have_no_axis_in_common(
+    axis: int, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def entropy(logits):
+        probs = F.softmax(logits, dim={axis})
+        return -(probs * F.log_softmax(logits, dim=1)).mean()
+    """
+    result = batchmean.check_source(textwrap.dedent(source))
+    assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(("weight", "codes"), [("agent.outDim", []), ("agent.beta", ["BMN102"])])
+def test_a_mean_over_the_classes_times_their_number_is_right_whatever_its_spelling(
+    weight: str, codes: list[str]
+) -> None:
+    source = f"""
+    import jax
+    import jax.numpy as jnp
+
+    def entropy(logits, agent):
+        return jnp.mean(-jax.nn.softmax(logits) * jax.nn.log_softmax(logits) * {weight})
+    """
+    result = batchmean.check_source(textwrap.dedent(source))
+    assert [finding.code for finding in result.findings] == codes
