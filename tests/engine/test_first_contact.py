@@ -958,3 +958,47 @@ def test_a_mean_over_the_classes_times_their_number_is_right_whatever_its_spelli
     """
     result = batchmean.check_source(textwrap.dedent(source))
     assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "codes"),
+    [
+        ('config["how"] == "sum"', 'config["how"] == "mean"', []),
+        ('config.get("how") == "sum"', 'config.get("how") == "mean"', []),
+        ('config.how.lower() == "sum"', 'config.how.lower() == "mean"', []),
+        ('str(config.how) == "sum"', 'str(config.how) == "mean"', []),
+        ('getattr(config, "how", None) == "sum"', 'getattr(config, "how", None) == "mean"', []),
+        ('config.how in ("sum", "total")', 'config.how in ("mean", "average")', []),
+        ('config.how in ("sum", "total")', 'config.how == "mean"', []),
+        ("config.how is How.SUM", "config.how is How.MEAN", []),
+        ("config.level == 0", "config.level == 1", []),
+        ("config.level == 0", "config.level != 0", []),
+        ('config.how in ("sum", "both")', 'config.how in ("mean", "both")', ["BMN303"]),
+        ('config.how in ("sum", "both")', 'config.how == "both"', ["BMN303"]),
+        ('config.get("how") == "sum"', 'config.get("other") == "mean"', ["BMN303"]),
+        ("config.level == 0", "config.other == 1", ["BMN303"]),
+        ("config.how == one", "config.how == other", ["BMN303"]),
+    ],
+)
+@pytest.mark.parametrize("before", ["pass", "prepare(config)"])
+def test_two_answers_to_one_question_exclude_each_other(
+    before: str, first: str, second: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def prepare(config):
+        hook(config)
+        config["prepared"] = True
+
+    def loss(logits, labels, config):
+        {before}
+        loss = F.cross_entropy(logits, labels, reduction="none")
+        if {first}:
+            loss = loss.sum()
+        if {second}:
+            loss = loss.mean()
+        return loss
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes
