@@ -893,3 +893,112 @@ def test_a_division_of_pairs_that_is_thrown_away_has_no_factor(
     result = batchmean.check_source(textwrap.dedent(source))
     found = [finding for finding in result.findings if finding.code == "BMN304"]
     assert [finding.factor for finding in found] == [factor]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "codes"),
+    [
+        ('self.config.how == "sum"', 'self.config.how == "mean"', []),
+        ("self.config.summed", "not self.config.summed", []),
+        ('self.config.how == "sum"', 'self.config.other == "mean"', ["BMN303"]),
+    ],
+)
+def test_two_tests_in_a_row_decide_alike_where_anything_may_have_changed_the_configuration(
+    first: str, second: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def prepare(config):
+        hook(config)
+        config["prepared"] = True
+
+    class Model:
+        def __init__(self, config):
+            self.config = config
+
+        def forward(self, logits, labels):
+            prepare(self.config)
+            loss = F.cross_entropy(logits, labels, reduction="none")
+            if {first}:
+                loss = loss.sum()
+            if {second}:
+                loss = loss.mean()
+            return loss
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(("axis", "codes"), [(0, []), (1, ["BMN102"]), (-1, ["BMN102"])])
+def test_probabilities_over_the_rows_and_over_the_columns_have_no_axis_in_common(
+    axis: int, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def entropy(logits):
+        probs = F.softmax(logits, dim={axis})
+        return -(probs * F.log_softmax(logits, dim=1)).mean()
+    """
+    result = batchmean.check_source(textwrap.dedent(source))
+    assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(("weight", "codes"), [("agent.outDim", []), ("agent.beta", ["BMN102"])])
+def test_a_mean_over_the_classes_times_their_number_is_right_whatever_its_spelling(
+    weight: str, codes: list[str]
+) -> None:
+    source = f"""
+    import jax
+    import jax.numpy as jnp
+
+    def entropy(logits, agent):
+        return jnp.mean(-jax.nn.softmax(logits) * jax.nn.log_softmax(logits) * {weight})
+    """
+    result = batchmean.check_source(textwrap.dedent(source))
+    assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "codes"),
+    [
+        ('config["how"] == "sum"', 'config["how"] == "mean"', []),
+        ('config.get("how") == "sum"', 'config.get("how") == "mean"', []),
+        ('config.how.lower() == "sum"', 'config.how.lower() == "mean"', []),
+        ('str(config.how) == "sum"', 'str(config.how) == "mean"', []),
+        ('getattr(config, "how", None) == "sum"', 'getattr(config, "how", None) == "mean"', []),
+        ('config.how in ("sum", "total")', 'config.how in ("mean", "average")', []),
+        ('config.how in ("sum", "total")', 'config.how == "mean"', []),
+        ("config.how is How.SUM", "config.how is How.MEAN", []),
+        ("config.level == 0", "config.level == 1", []),
+        ("config.level == 0", "config.level != 0", []),
+        ('config.how in ("sum", "both")', 'config.how in ("mean", "both")', ["BMN303"]),
+        ('config.how in ("sum", "both")', 'config.how == "both"', ["BMN303"]),
+        ('config.get("how") == "sum"', 'config.get("other") == "mean"', ["BMN303"]),
+        ("config.level == 0", "config.other == 1", ["BMN303"]),
+        ("config.how == one", "config.how == other", ["BMN303"]),
+    ],
+)
+@pytest.mark.parametrize("before", ["pass", "prepare(config)"])
+def test_two_answers_to_one_question_exclude_each_other(
+    before: str, first: str, second: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def prepare(config):
+        hook(config)
+        config["prepared"] = True
+
+    def loss(logits, labels, config):
+        {before}
+        loss = F.cross_entropy(logits, labels, reduction="none")
+        if {first}:
+            loss = loss.sum()
+        if {second}:
+            loss = loss.mean()
+        return loss
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes

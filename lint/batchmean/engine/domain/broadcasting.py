@@ -146,7 +146,10 @@ def unite_supports(a: Tensor, b: Tensor) -> None:
     mine = [x.axis for x in a.atoms() if x.axis is not None and x.role in _SUPPORTED]
     theirs = [x.axis for x in b.atoms() if x.axis is not None and x.role in _SUPPORTED]
     if mine and theirs and a.shape.has(mine[0]) and b.shape.has(theirs[0]):
+        is_one_shape = a.shape.is_same(b.shape)
         for axis in (*mine[1:], *theirs):
+            if is_one_shape and not axis.is_same(mine[0]) and not a.shape.may_be_one(mine[0], axis):
+                continue  # over the rows of an array, and over its columns
             if a.shape.has(axis) or b.shape.has(axis):
                 mine[0].unite(axis)
         for side in (a, b):

@@ -1,8 +1,9 @@
 """Branch decisions: which of the ways through a function a value belongs to.
 
 A path is a conjunction of decisions, and a decision says that a *subject* has an *answer*, or has it not: that the
-value `mask` is None, that `how` is "sum", that a test is true. The subject is what was tested, not where: two tests
-of the same value are one decision, wherever they stand, and two answers of one subject exclude each other.
+value `mask` is None, that `how` is "sum" or one of several strings, that a test is true. The subject is what was
+tested, not where: two tests of the same value are one decision, wherever they stand, and two answers of one subject
+exclude each other.
 """
 
 from __future__ import annotations
@@ -70,9 +71,17 @@ class Decision:
             return False
         if self.answer == other.answer:
             return self.holds != other.holds
-        if self.holds and other.holds and TRUTHY not in (self.answer, other.answer):
-            return True
+        if TRUTHY not in (self.answer, other.answer):
+            mine, theirs = _listed(self.answer), _listed(other.answer)
+            if self.holds and other.holds:
+                return mine.isdisjoint(theirs)
+            return (self.holds and mine <= theirs) or (other.holds and theirs <= mine)
         return _contradicts_truth(self, other) or _contradicts_truth(other, self)
+
+
+def _listed(answer: Hashable) -> frozenset[Hashable]:
+    """The answers of which it has one: those of `how in ("sum", "batchmean")`."""
+    return answer if isinstance(answer, frozenset) else frozenset((answer,))
 
 
 def _contradicts_truth(truth: Decision, equal: Decision) -> bool:

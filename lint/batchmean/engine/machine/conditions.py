@@ -24,6 +24,7 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
+from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.syntax import divisor, spelled_out
 from batchmean.nodes import nodes
 
@@ -96,7 +97,7 @@ def _one_way(ways: list[Path], otherwise: Path) -> Path | None:
 def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
     if isinstance(value, Condition):
         return value
-    subject = subject_of(value)
+    subject = _asked(context, value, test)
     if subject is None or isinstance(test, ast.Compare | ast.Call):
         return _as_written(context, test)
     return Condition.of(Decision(subject, TRUTHY, True, test))
@@ -111,25 +112,40 @@ def _as_written(context: Context, test: ast.expr) -> Condition:
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
         node = ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
         negated = not negated
-    subject = _subject_by_form(context, test, node)
-    condition = Condition.of(Decision(subject, TRUTHY, True, test))
+    asked, answer = _literal_answer(node)
+    subject = _form(context, asked) or (test, context.stack)
+    condition = Condition.of(Decision(subject, answer, True, test))
     return condition.negated() if negated else condition
 
 
-def _subject_by_form(context: Context, test: ast.expr, positive: ast.expr) -> Hashable:
+def _literal_answer(test: ast.expr) -> tuple[ast.expr, Hashable]:
+    """`level == 1`, `how is How.MEAN`: what is asked about, and the answer. Two answers exclude each other."""
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq | ast.Is):
+        by = test.comparators[0]
+        if isinstance(by, ast.Constant) and type(by.value) in (int, float):
+            return test.left, Answer(type(by.value), by.value)
+        if isinstance(by, ast.Attribute) and _is_dotted(by):
+            of = by.value.attr if isinstance(by.value, ast.Attribute) else getattr(by.value, "id", "")
+            if of[:1].isupper():  # a member of an Enum, by the names that people give to classes
+                return test.left, Answer(ast.Attribute, ast.unparse(by))
+    return test, TRUTHY
+
+
+def _form(context: Context, test: ast.expr) -> Hashable:
+    """The form of what is tested, and the values in it; None where it may give something else the next time."""
     form: list[Hashable] = []
-    todo: list[ast.AST] = [positive]
+    todo: list[ast.AST] = [test]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Call) and not _is_pure(node):
-            return test, context.stack  # another call may give something else
+            return None
         if isinstance(node, ast.Name | ast.Attribute):
             context.spend()
             if isinstance(node, ast.Name) or _is_dotted(node):
-                form.append(identity_of(context.evaluate(node)))
+                form.append(_identity_of(context, node))
                 continue
         if isinstance(node, ast.NamedExpr | ast.Lambda | ast.Await):
-            return test, context.stack
+            return None
         children = list(ast.iter_child_nodes(node))
         own = getattr(node, "attr", getattr(node, "arg", None))
         leaf = node.value if isinstance(node, ast.Constant) else None
@@ -138,15 +154,41 @@ def _subject_by_form(context: Context, test: ast.expr, positive: ast.expr) -> Ha
     return "test", *form
 
 
-def answer_of(context: Context, op: ast.cmpop, value: Value, other: Value) -> Condition | Const | None:
-    """`value is None`, `value == "sum"`, `value in ("sum", "mean")`: what is decided there."""
+def _identity_of(context: Context, node: ast.expr) -> Hashable:
+    """Of what is spelled with dots: where anything may have changed the configuration, each read of
+    `self.config.how` is a value of its own, but two tests in a row decide alike.
+    """
+    value = context.evaluate(node)
+    if not is_anything(value) or not isinstance(node, ast.Attribute):
+        return identity_of(value)
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    return "anything", ast.unparse(node), identity_of(context.evaluate(root))
+
+
+def _asked(context: Context, value: Value, node: ast.expr) -> Hashable:
+    """What a test of an expression asks about: what `config.get("how")` gives is known by its form alone."""
     subject = subject_of(value)
+    if subject is None or isinstance(value, Const) or isinstance(node, ast.Name):
+        return subject
+    if is_anything(value) or any(isinstance(each, ast.Call) for each in nodes(node)):
+        return _form(context, node) or subject
+    return subject
+
+
+def answer_of(
+    context: Context, op: ast.cmpop, value: Value, other: Value, node: ast.expr
+) -> Condition | Const | None:
+    """`value is None`, `value == "sum"`, `value in ("sum", "mean")`: what is decided there."""
+    subject = _asked(context, value, node)
     if isinstance(op, ast.In | ast.NotIn) and isinstance(other, TupleValue) and subject is not None:
         answers = [Answer.of(item.value) if isinstance(item, Const) else None for item in other.items]
         none = tuple(Decision(subject, answer, False) for answer in answers if answer is not None)
         if len(none) != len(answers):
             return None
-        inside = Condition((none[0].negated(),) if len(none) == 1 else (), none)
+        one = answers[0] if len(none) == 1 else frozenset(answers)
+        inside = Condition((Decision(subject, one, True),), none)
         return inside if isinstance(op, ast.In) else inside.negated()
     if not isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) or not isinstance(other, Const):
         return None
@@ -235,10 +277,14 @@ _OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
 }
 
 
-_PURE_FUNCTIONS: Final = frozenset("isinstance issubclass hasattr len callable type bool int float".split())
+_PURE_FUNCTIONS: Final = frozenset(
+    "isinstance issubclass hasattr getattr len callable type bool int float str".split()
+)
 
 
-_PURE_METHODS: Final = frozenset("dim size ndimension numel get startswith endswith keys lower".split())
+_PURE_METHODS: Final = frozenset(
+    "dim size ndimension numel get startswith endswith keys lower upper strip".split()
+)
 
 
 def _is_pure(node: ast.Call) -> bool:

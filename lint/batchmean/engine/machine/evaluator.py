@@ -291,8 +291,8 @@ class Evaluator(Machine):
             decided = compare(op, left, right)
             if decided is not None:
                 return Const(decided)
-        for one, other in ((left, right), (right, left)):
-            condition = conditions.answer_of(self, op, one, other)
+        for one, other, at in ((left, right, node.left), (right, left, node.comparators[0])):
+            condition = conditions.answer_of(self, op, one, other, at)
             if condition is not None:
                 return condition
         return comparison(self, op, left, right, node)

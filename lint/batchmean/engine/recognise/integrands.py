@@ -273,6 +273,8 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
     shown = [a for a in others if a.role in _SHOWN and a.axis is not None and tensor.shape.has(a.axis)]
     if shown and shown[0].axis is not None:
         weight = shown[0]
+        if log.axis is not None and _are_of_two_axes(shown[0].axis, log.axis, tensor.shape):
+            return None
         if log.role is Role.OPAQUE:
             return weight, log, shown[0].axis, False
         if log.role is Role.LOG and _is_width_one(log):
@@ -315,6 +317,11 @@ def _weight_and_log(term: Term, tensor: Tensor) -> tuple[Atom, Atom, Axis, bool]
         if log.role is Role.OPAQUE and is_probability_name(weight.names):
             return weight, log, axis, False
     return None
+
+
+def _are_of_two_axes(one: Axis, other: Axis, shape: Shape) -> bool:
+    """Do the weights sum to one over one axis, and the probabilities over another? Nobody knows which one is meant."""
+    return bool(shape.has(other)) and not one.is_same(other) and not shape.may_be_one(one, other)
 
 
 def _is_taken_from_another(weight: Atom, log: Atom, tensor: Tensor) -> bool:
