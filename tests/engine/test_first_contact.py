@@ -1002,3 +1002,54 @@ def test_two_answers_to_one_question_exclude_each_other(
     """
     result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
     assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "codes"),
+    [
+        ("total, dims, mean", "total", []),
+        ("dims, mean", "dims.sum()", []),
+        ("mean, mu", "mean", ["BMN104"]),
+        ("2.0 * mean, total", "total", ["BMN104"]),
+    ],
+)
+def test_a_latent_mean_that_is_given_back_beside_its_sum_is_a_statistic(
+    given: str, used: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def divergences(mu, logvar):
+        if mu.data.ndimension() == 4:
+            mu = mu.view(mu.size(0), mu.size(1))
+        terms = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp())
+        total = terms.sum(1).mean(0, True)
+        dims = terms.mean(0)
+        mean = terms.mean(1).mean(0, True)
+        return {given}
+
+    for x, y, model in rounds:
+        mu, logvar, output = model(x)
+        {given.replace("2.0 * ", "")} = divergences(mu, logvar)
+        loss = F.binary_cross_entropy_with_logits(output, y, reduction="sum") / len(x) + 4 * {used}
+        loss.backward()
+        print(total.item())
+    """
+    assert _all_codes(source) == codes
+
+
+def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
+    source = """
+    import torch.nn.functional as F
+
+    def divergences(mu, logvar):
+        terms = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp())
+        total = terms.sum(1).mean()
+        mean = terms.mean()
+        return total, mean
+
+    def loss(mu, logvar, output, labels):
+        total, mean = divergences(mu, logvar)
+        return F.cross_entropy(output, labels) + mean
+    """
+    assert _all_codes(source) == ["BMN104"]

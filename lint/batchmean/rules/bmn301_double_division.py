@@ -52,7 +52,7 @@ class DoubleDivision(MiscountRule):
     precedence = 100
     name = "double-division"
     law = "duplication"
-    first_contact = (20, 30)
+    first_contact = (21, 31)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"

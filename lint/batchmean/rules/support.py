@@ -18,6 +18,7 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.nodes import nodes
 from batchmean.operations import has_functions
+from batchmean.rules.given_back import are_given_back_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             spells_dim = _spells_dim(imported, of_torch, step.node)
             node = report_node(reduction, _first_of_two(reduction, step))
             wrong.append(SupportEvent(node, reduction, factor, step, spells_dim))
-    silence = _Silence(right)
+    silence = _Silence(ledger, right)
+    silence.note_given_back(wrong)
     yield from (event for event in wrong if not silence.covers(event))
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
@@ -175,16 +177,20 @@ def _is_weight_of_a_term(ledger: Ledger, reduction: Reduction, step: Step) -> bo
 class _Silence:
     """The reductions that show that a wrong-looking one is meant, undecided or put right."""
 
-    def __init__(self, right: Sequence[Reduction]) -> None:
-        right = [r for r in right if not r.is_reported]
+    def __init__(self, ledger: Ledger, right: Sequence[Reduction]) -> None:
+        self._added = {id(r) for addition in ledger.additions for side in addition.sides for r in side}
+        self._ledger = ledger
+        self._given_back: set[ast.AST] = set()
+        """Means that a function gives back beside the sums of the same values, whoever calls it."""
         self._by_origin: dict[int, list[Reduction]] = {}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
         self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}
         for reduction in right:
+            values = reduction.integrand.key, reduction.integrand.stack
+            self._by_key.setdefault(values, []).append(reduction)
+            if reduction.is_reported:
+                continue
             self._by_origin.setdefault(id(reduction.origin), []).append(reduction)
-            self._by_key.setdefault((reduction.integrand.key, reduction.integrand.stack), []).append(
-                reduction
-            )
             for step in reduction.steps:
                 self._by_place.setdefault((id(step.node), step.stack), []).append(reduction)
 
@@ -198,14 +204,27 @@ class _Silence:
             # Another way leads to the same place: was it chosen by a switch?
             if not _is_chosen(other, event.step):
                 return True
-        if not reduction.is_reported:
-            return False
         for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
             if other.support != "summed" or any(s.node is event.step.node for s in other.steps):
                 continue
-            if set(other.steps[0].path) <= set(event.step.path):
+            if not set(other.steps[0].path) <= set(event.step.path):
+                continue
+            if reduction.is_reported and not other.is_reported:
                 return True  # the same values are summed beside it: the mean is another statistic
-        return False
+        return event.step.node in self._given_back and not self._is_added(reduction)
+
+    def note_given_back(self, events: Sequence[SupportEvent]) -> None:
+        """Note which means a function returns beside the sum of the same values: a caller takes what it needs."""
+        for event in events:
+            reduction = event.reduction
+            for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
+                if other.support == "summed" and not self._is_added(reduction):
+                    if are_given_back_together(self._ledger, other.steps[0].node, reduction.steps[0].node):
+                        self._given_back.add(event.step.node)
+
+    def _is_added(self, reduction: Reduction) -> bool:
+        """Is it added to another loss?"""
+        return any(id(account) in self._added for account in reduction.line())
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:
