@@ -108,10 +108,28 @@ class _Long(tuple[Decision, ...]):
             found.setdefault(decision.about, []).append(decision)
         return found
 
+    @cached_property
+    def holding(self) -> Mapping[int, Sequence[Decision]]:
+        """Those that say which answer a subject has: they are few, however many say which it has not."""
+        found: dict[int, list[Decision]] = {}
+        for decision in self:
+            if decision.holds:
+                found.setdefault(decision.about, []).append(decision)
+        return found
 
-def _about(decision: Decision, path: Path) -> Sequence[Decision]:
-    """What a path may say of the subject of a decision."""
-    return path.by_subject.get(decision.about, ()) if type(path) is _Long else path
+    @cached_property
+    def by_key(self) -> Mapping[int, Sequence[Decision]]:
+        found: dict[int, list[Decision]] = {}
+        for decision in self:
+            found.setdefault(decision.key, []).append(decision)
+        return found
+
+
+def _excluding(decision: Decision, path: Path) -> Sequence[Decision]:
+    """What of a path may exclude a decision: two answers that a subject has not do not."""
+    if type(path) is not _Long:
+        return path
+    return (path.by_subject if decision.holds else path.holding).get(decision.about, ())
 
 
 def excludes(one: Path, other: Path) -> bool:
@@ -121,8 +139,8 @@ def excludes(one: Path, other: Path) -> bool:
     if len(one) > len(other):
         one, other = other, one
     for a in one:
-        for b in _about(a, other):
-            if a.about == b.about and a.excludes(b):
+        for b in _excluding(a, other):
+            if a.about == b.about and (a.holds or b.holds) and a.excludes(b):
                 return True
     return False
 
@@ -138,7 +156,11 @@ def extended(path: Path, more: Sequence[Decision]) -> Path:
         return path
     if not path:
         return tuple(dict.fromkeys(more))
-    new = [d for d in dict.fromkeys(more) if d not in _about(d, path)]
+    new = [
+        d
+        for d in dict.fromkeys(more)
+        if d not in (path.by_key.get(d.key, ()) if type(path) is _Long else path)
+    ]
     if not new:
         return path
     longer = (*path, *new)
