@@ -1009,6 +1009,7 @@ def test_two_answers_to_one_question_exclude_each_other(
     [
         ("total, dims, mean", "total", []),
         ("dims, mean", "dims.sum()", []),
+        ("mean, total", "total", ["BMN104"]),
         ("mean, mu", "mean", ["BMN104"]),
         ("2.0 * mean, total", "total", ["BMN104"]),
     ],

@@ -18,7 +18,7 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.nodes import nodes
 from batchmean.operations import has_functions
-from batchmean.rules.given_back import are_given_back_together
+from batchmean.rules.given_back import GivenBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class _Silence:
     def __init__(self, ledger: Ledger, right: Sequence[Reduction]) -> None:
         self._added = {id(r) for addition in ledger.additions for side in addition.sides for r in side}
         self._ledger = ledger
-        self._given_back: set[ast.AST] = set()
+        self._statistics: set[ast.AST] = set()
         """Means that a function gives back beside the sums of the same values, whoever calls it."""
         self._by_origin: dict[int, list[Reduction]] = {}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
@@ -211,16 +211,22 @@ class _Silence:
                 continue
             if reduction.is_reported and not other.is_reported:
                 return True  # the same values are summed beside it: the mean is another statistic
-        return event.step.node in self._given_back and not self._is_added(reduction)
+        return event.step.node in self._statistics and not self._is_added(reduction)
 
     def note_given_back(self, events: Sequence[SupportEvent]) -> None:
         """Note which means a function returns beside the sum of the same values: a caller takes what it needs."""
-        for event in events:
-            reduction = event.reduction
-            for other in self._by_key.get((reduction.integrand.key, reduction.integrand.stack), ()):
-                if other.support == "summed" and not self._is_added(reduction):
-                    if are_given_back_together(self._ledger, other.steps[0].node, reduction.steps[0].node):
-                        self._given_back.add(event.step.node)
+        pairs = [
+            (event, other)
+            for event in events
+            for other in self._by_key.get(
+                (event.reduction.integrand.key, event.reduction.integrand.stack), ()
+            )
+            if other.support == "summed" and not self._is_added(event.reduction)
+        ]
+        given_back = GivenBack(self._ledger) if pairs else None
+        for event, other in pairs:
+            if given_back and given_back.are_in_order(other.steps[0].node, event.reduction.steps[0].node):
+                self._statistics.add(event.step.node)
 
     def _is_added(self, reduction: Reduction) -> bool:
         """Is it added to another loss?"""
