@@ -43,6 +43,9 @@ _ROUND: Final = 160
 _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 """What adds up the numbers that a loop or a comprehension makes."""
 
+_DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
+"""A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
+
 _BLANK: Final = re.compile(r"[^\S\n]*")
 
 
@@ -268,12 +271,17 @@ def reduces(text: str) -> bool:
 
 def may_average_what_is_given(text: str) -> bool:
     """Could the text average a loss that another module of its project gives?"""
-    return speaks_of_losses(text) and reduces(text)
+    return speaks_of_losses(text) and (reduces(text) or divides_a_loss(text))
+
+
+def divides_a_loss(text: str) -> bool:
+    """Could the text divide a loss that is given to it, a mean already, say?"""
+    return "/" in text and _DIVIDED.search(text) is not None
 
 
 def may_use_what_is_given(text: str) -> bool:
     """Could the text average, or be averaged by, what another module of its project gives?"""
-    return speaks_of_losses(text) and (reduces(text) or words.OF_CRITERIA.are_in(text))
+    return may_average_what_is_given(text) or may_hand_to_a_criterion(text)
 
 
 def may_hand_to_a_criterion(text: str) -> bool:
