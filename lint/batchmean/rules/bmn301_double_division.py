@@ -162,13 +162,15 @@ def _is_another_functions(one: Integrand, other: Integrand) -> bool:
 
 
 def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
-    """Is a library's mean divided by the number of examples that the model was given?"""
+    """Is a library's mean divided by the number of examples that the model was given, or of labels?"""
     counts, inputs = list(reduction.counts()), reduction.integrand.inputs
     if reduction.rest != "mean" or len(counts) != 1 or reduction.coefficient is None:
         return False
     atom, power = counts[0]
     axis = atom.axis if atom.role is Role.COUNT and power == -1 else None
-    firsts = [first for shape in inputs if (first := shape.axis(0)) is not None]
+    labels = reduction.integrand.labels
+    given = (*inputs, labels) if labels is not None else inputs
+    firsts = [first for shape in given if (first := shape.axis(0)) is not None]
     return axis is not None and any(axis.is_same(first) for first in firsts)
 
 
