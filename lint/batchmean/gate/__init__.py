@@ -46,6 +46,9 @@ _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 _DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
 """A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
 
+_SHOWN: Final = re.compile(r"\.data(?: ?/=|\.\w{0,12}div\w{0,3}_\(|\s?=[^=\n]{1,80}/)")
+"""A division of the number in a tensor, in place."""
+
 _BLANK: Final = re.compile(r"[^\S\n]*")
 
 
@@ -201,7 +204,7 @@ def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
     """
     if not speaks_of_losses(text):
         return loops and _hands_to_trainers(text)
-    if loops and adds_up(text):
+    if (loops and adds_up(text)) or divides_what_is_shown(text):
         return True
     if not (preview or _is_about_stable_rules(text)):
         return False
@@ -272,6 +275,11 @@ def reduces(text: str) -> bool:
 def may_average_what_is_given(text: str) -> bool:
     """Could the text average a loss that another module of its project gives?"""
     return speaks_of_losses(text) and (reduces(text) or divides_a_loss(text))
+
+
+def divides_what_is_shown(text: str) -> bool:
+    """Could the text divide the number in a tensor, `loss.data /= n`, whose gradient is taken then?"""
+    return ".data" in text and "backward(" in text and _SHOWN.search(text) is not None
 
 
 def divides_a_loss(text: str) -> bool:
