@@ -25,6 +25,8 @@ _FREQUENT: Final = ("torch", "numpy", "tensorflow", "jax")
 """The packages that most texts about losses name: one with such a name need not be searched for other words."""
 _LOOP: Final = re.compile(r"\b(?:for|while)\b")
 _ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
+_KEPT: Final = re.compile(r"self\.\w[^\n+]{0,80}\+=")
+"""What adds up in an attribute, which a method that another one calls in a loop may do."""
 _AT_ONCE: Final = ("sum(", "= [", "=[")
 """What a comprehension may be summed by, or stored as."""
 _DIFFERENTIATED: Final = (
@@ -170,7 +172,19 @@ def adds_up_here(text: str) -> bool:
     loop = _LOOP.search(text)
     if loop is None:
         return False
-    return _ADDING.search(text, loop.end()) is not None or any(token in text for token in _AT_ONCE)
+    if _ADDING.search(text, loop.end()) is not None or any(token in text for token in _AT_ONCE):
+        return True
+    return adds_to_attributes(text)
+
+
+def has_loops(text: str) -> bool:
+    """Is there a loop in the text?"""
+    return _LOOP.search(text) is not None
+
+
+def adds_to_attributes(text: str) -> bool:
+    """Is something added to an attribute of `self`?"""
+    return "+=" in text and _KEPT.search(text) is not None
 
 
 def gives_figures(text: str) -> bool:

@@ -166,8 +166,11 @@ class Losses(Expressions):
         if not isinstance(x, Batch):
             return None
         if axis is not None:
-            keeps = isinstance(axis, Number) and axis.value != 0
-            return Batch(x.loop, x.form if keeps and x.form != "item" else "reduced")
+            if how == "mean" and x.about == "each" and isinstance(axis, Number) and axis.value == 0:
+                place = Place(node, "this is a mean over the examples of a batch")
+                return self._mean_of(x, node, "", shown=False, places=(place,))
+            keeps = _leaves_the_first(axis) and x.form != "item"
+            return Batch(x.loop, x.form if keeps else "reduced", about="each" if keeps else "")
         if x.about == "shares" and how == "sum":
             return Figure("mean", (Place(node, VALID),), False, x.loop, per_token=True)
         if x.form == "item" or (how == "sum" and x.form in ("reduced", "made")):
@@ -258,6 +261,12 @@ class Losses(Expressions):
         if isinstance(x, Figure):
             return self.unknown()
         return self.batch_of((x,))
+
+
+def _leaves_the_first(axis: Value) -> bool:
+    """Are other axes reduced than the first?"""
+    axes = axis.items if isinstance(axis, Several) else (axis,)
+    return bool(axes) and all(isinstance(one, Number) and one.value != 0 for one in axes)
 
 
 def _is_of_torch(operation: Operation) -> bool:
