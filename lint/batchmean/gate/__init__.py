@@ -48,6 +48,9 @@ _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 _DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
 """A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
 
+_PARTS: Final = re.compile(r"in range\(0,[^\n,]{1,80},[^\n]{1,80}\):")
+"""A loop that takes a batch in parts."""
+
 _SHOWN: Final = re.compile(r"\.data(?: ?/=|\.\w{0,12}div\w{0,3}_\(|\s?=[^=\n]{1,80}/)")
 """A division of the number in a tensor, in place."""
 
@@ -163,8 +166,15 @@ def accumulates(text: str) -> bool:
     if trains_ranks(text) or compares_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
         return True
     if not ("ccum" in text or "acc_" in text or "iter_size" in text.lower()):
-        return False
+        return takes_in_parts(text)
     return any(token in text for token in _DIFFERENTIATED)
+
+
+def takes_in_parts(text: str) -> bool:
+    """Could the gradients of the parts of one batch be added up?"""
+    if not ("range(0," in text and "zero_grad" in text and "backward(" in text):
+        return False
+    return _PARTS.search(text) is not None
 
 
 def adds_up_here(text: str) -> bool:

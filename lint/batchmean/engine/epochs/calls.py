@@ -119,6 +119,8 @@ class Calls(Methods):
             return Instance(callee)
         if isinstance(callee, Criterion):
             return self._reduced(callee, args, node)
+        if isinstance(callee, Batch):
+            return Batch(callee.loop)  # of `partial(losses, x)`
         if isinstance(callee, Method):
             return self._of_object(callee.base, callee.name, args, kwargs, node, "")
         if isinstance(callee, Module):
