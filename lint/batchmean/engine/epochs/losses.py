@@ -17,6 +17,7 @@ from batchmean.engine.epochs.values import (
     Criterion,
     Figure,
     Figures,
+    Gradient,
     Number,
     Several,
     ShapeOf,
@@ -89,7 +90,7 @@ class Losses(Expressions):
                 return self._reduction(operation.primitive, x, bound.get("axis"), node)
             case "exp":
                 return self._exponential(x, node)
-            case "divide" | "multiply" | "add" if isinstance(x, Figure | Batch) and "y" in bound:
+            case "divide" | "multiply" | "add" if _is_followed(x, bound):
                 y = bound["y"]
                 result = (
                     self.over(x, y, node)
@@ -261,6 +262,12 @@ class Losses(Expressions):
         if isinstance(x, Figure):
             return self.unknown()
         return self.batch_of((x,))
+
+
+def _is_followed(x: Value, bound: Mapping[str, Value]) -> bool:
+    """Is it arithmetic with something of a batch, or with a gradient that is added to others?"""
+    y = bound.get("y")
+    return y is not None and (isinstance(x, Figure | Batch | Gradient) or isinstance(y, Gradient))
 
 
 def _leaves_the_first(axis: Value) -> bool:

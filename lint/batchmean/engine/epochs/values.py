@@ -366,3 +366,10 @@ def beside_others(value: Value) -> Figure | None:
     if not value.is_whole or value.loops:
         return None
     return altered(value, shown=False, is_class_loss=False)
+
+
+def added_gradient(gradient: Gradient, loops: Loops) -> Gradient:
+    """A gradient that is added to what there is, in a round of the loop that gave its batch."""
+    figure = gradient.of
+    is_in_loop = figure.loop is not None and not figure.loops and figure.loop in loops
+    return Gradient(altered(figure, loops=(figure.loop,))) if is_in_loop else gradient

@@ -221,6 +221,8 @@ class Walk(Classes):
                 value = self.unknown(parameter.arg) if value is None else value
             if isinstance(value, Unknown) and not value.name:
                 value = Unknown(value.key, parameter.arg, value.of, value.by)
+            if isinstance(value, Batch) and not value.about:
+                value = altered(value, about=about_named(parameter.arg))
             if isinstance(value, Figure) and value.given_by is None:
                 value = altered(value, given_by=self.call)
             self.names[parameter.arg] = value
