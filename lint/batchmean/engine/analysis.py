@@ -18,8 +18,9 @@ from batchmean.engine.machine.interpreter import Interpreter
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.imports import names_of
 from batchmean.engine.selection.relevance import Relevance
+from batchmean.engine.shown_only import divided_for_show
 from batchmean.functions import told
-from batchmean.gate import adds_up
+from batchmean.gate import adds_up, divides_what_is_shown
 from batchmean.memory import without_collection
 from batchmean.project import Project
 
@@ -49,6 +50,8 @@ def analyse(
 
     def judged(ledger: Ledger) -> T:
         ledger.find_totals = totals
+        if divides_what_is_shown("\n".join(lines)):
+            ledger.divided_for_show += divided_for_show(tree)
         if project is not None and project.has_left_out:
             ledger.reached.add(bounds.MODULES)
         for bound in ledger.reached:

@@ -47,6 +47,7 @@ from batchmean.engine.evidence.code import numbers_given
 from batchmean.engine.factors import placed
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.recognise.integrands import recognise
+from batchmean.engine.uses import note_made_of
 
 MAX_WORK: Final = 100_000
 """How many nodes are read for one module before the engine stops looking."""
@@ -203,9 +204,7 @@ class Context(ABC):
         result = self.opaque(names)
         if any(map(algebra.may_hold_a_count, tensors_in((*args, *beside), MAX_DEPTH))):
             result = map_atoms(result, lambda atom: altered(atom, is_of_counts=True))
-        shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
-        if shapes:
-            self.ledger.given[result.atoms()[0].key] = shapes[:MAX_ITEMS]
+        note_made_of(self.ledger, result, args)
         return result
 
     def computed(self, shape: Shape | None = None) -> Tensor:

@@ -68,6 +68,8 @@ class Ledger:
     """The shapes of what unknown functions were given, by the key of what they gave."""
     defaults: dict[int, Const] = field(default_factory=dict)
     """The default values of parameters that are unknown."""
+    divided_for_show: list[Miscount] = field(default_factory=list)
+    """Divisions of the number in a tensor, of which its gradient knows nothing."""
     find_totals: Callable[[], list[Miscount]] = list
     """Finds `totals`."""
     imported: Mapping[str, str] = field(default_factory=dict)

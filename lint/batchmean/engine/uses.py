@@ -8,6 +8,7 @@ from typing import Final
 from batchmean.engine.domain.masks import are_opposite, mask_of
 from batchmean.engine.domain.tensors import Atom, Role, Tensor
 from batchmean.engine.domain.values import (
+    MAX_ITEMS,
     Alternatives,
     Const,
     DictValue,
@@ -61,3 +62,13 @@ def _is_no_more_than(result: Value, mask: Atom) -> bool:
         atom.key == mask.key or are_opposite(atom.key, mask.key) or atom.role in (Role.VALID, Role.COUNT)
         for atom in result.atoms()
     )
+
+
+def note_made_of(ledger: Ledger, result: Value, args: Iterable[Value]) -> Value:
+    """Take down what something of which no more is known was made of, by a model, say: it has the same examples."""
+    atom = result.single() if isinstance(result, Tensor) and not result.reductions else None
+    shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
+    if atom is not None and atom.role is Role.OPAQUE and shapes:
+        before = ledger.given.get(atom.key, ())
+        ledger.given[atom.key] = (*before, *(s for s in shapes if s not in before))[:MAX_ITEMS]
+    return result

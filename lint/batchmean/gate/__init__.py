@@ -25,6 +25,8 @@ _FREQUENT: Final = ("torch", "numpy", "tensorflow", "jax")
 """The packages that most texts about losses name: one with such a name need not be searched for other words."""
 _LOOP: Final = re.compile(r"\b(?:for|while)\b")
 _ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
+_KEPT: Final = re.compile(r"self\.\w[^\n+]{0,80}\+=")
+"""What adds up in an attribute, which a method that another one calls in a loop may do."""
 _AT_ONCE: Final = ("sum(", "= [", "=[")
 """What a comprehension may be summed by, or stored as."""
 _DIFFERENTIATED: Final = (
@@ -32,6 +34,9 @@ _DIFFERENTIATED: Final = (
     "Trainer(", "TrainingArguments(",
 )  # fmt: skip
 """How a loss comes to an optimizer."""
+
+_TREES: Final = ("tree_map", "tree.map", "tree_multimap")
+"""What does the same with all arrays of a tree, such as the gradients of a model."""
 
 _LOGARITHM: Final = re.compile(r"log(?:2|1p|10)?\(")  # beginning with a letter it is found ten times as fast
 _TIMES: Final = re.compile(r"(?:\*|(?<=\w )= -?)\s?(?:\w{1,20}\.)?$")
@@ -42,6 +47,15 @@ _ROUND: Final = 160
 """So near behind the logarithm the sum or the loop of a comprehension stands."""
 _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 """What adds up the numbers that a loop or a comprehension makes."""
+
+_DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
+"""A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
+
+_PARTS: Final = re.compile(r"in range\(0,[^\n,]{1,80},[^\n]{1,80}\):")
+"""A loop that takes a batch in parts."""
+
+_SHOWN: Final = re.compile(r"\.data(?: ?/=|\.\w{0,12}div\w{0,3}_\(|\s?=[^=\n]{1,80}/)")
+"""A division of the number in a tensor, in place."""
 
 _BLANK: Final = re.compile(r"[^\S\n]*")
 
@@ -155,8 +169,20 @@ def accumulates(text: str) -> bool:
     if trains_ranks(text) or compares_ranks(text) or "pmean(" in text or "num_items_in_batch" in text:
         return True
     if not ("ccum" in text or "acc_" in text or "iter_size" in text.lower()):
-        return False
+        return takes_in_parts(text) or adds_gradients(text)
     return any(token in text for token in _DIFFERENTIATED)
+
+
+def adds_gradients(text: str) -> bool:
+    """Could gradients be added up tree by tree, and divided by something?"""
+    return "grad(" in text and "/" in text and any(token in text for token in _TREES)
+
+
+def takes_in_parts(text: str) -> bool:
+    """Could the gradients of the parts of one batch be added up?"""
+    if not ("range(0," in text and "zero_grad" in text and "backward(" in text):
+        return False
+    return _PARTS.search(text) is not None
 
 
 def adds_up_here(text: str) -> bool:
@@ -164,7 +190,19 @@ def adds_up_here(text: str) -> bool:
     loop = _LOOP.search(text)
     if loop is None:
         return False
-    return _ADDING.search(text, loop.end()) is not None or any(token in text for token in _AT_ONCE)
+    if _ADDING.search(text, loop.end()) is not None or any(token in text for token in _AT_ONCE):
+        return True
+    return adds_to_attributes(text)
+
+
+def has_loops(text: str) -> bool:
+    """Is there a loop in the text?"""
+    return _LOOP.search(text) is not None
+
+
+def adds_to_attributes(text: str) -> bool:
+    """Is something added to an attribute of `self`?"""
+    return "+=" in text and _KEPT.search(text) is not None
 
 
 def gives_figures(text: str) -> bool:
@@ -198,7 +236,7 @@ def worth_parsing(text: str, loops: bool = True, preview: bool = True) -> bool:
     """
     if not speaks_of_losses(text):
         return loops and _hands_to_trainers(text)
-    if loops and adds_up(text):
+    if (loops and adds_up(text)) or divides_what_is_shown(text):
         return True
     if not (preview or _is_about_stable_rules(text)):
         return False
@@ -268,12 +306,22 @@ def reduces(text: str) -> bool:
 
 def may_average_what_is_given(text: str) -> bool:
     """Could the text average a loss that another module of its project gives?"""
-    return speaks_of_losses(text) and reduces(text)
+    return speaks_of_losses(text) and (reduces(text) or divides_a_loss(text))
+
+
+def divides_what_is_shown(text: str) -> bool:
+    """Could the text divide the number in a tensor, `loss.data /= n`, whose gradient is taken then?"""
+    return ".data" in text and "backward(" in text and _SHOWN.search(text) is not None
+
+
+def divides_a_loss(text: str) -> bool:
+    """Could the text divide a loss that is given to it, a mean already, say?"""
+    return "/" in text and _DIVIDED.search(text) is not None
 
 
 def may_use_what_is_given(text: str) -> bool:
     """Could the text average, or be averaged by, what another module of its project gives?"""
-    return speaks_of_losses(text) and (reduces(text) or words.OF_CRITERIA.are_in(text))
+    return may_average_what_is_given(text) or may_hand_to_a_criterion(text)
 
 
 def may_hand_to_a_criterion(text: str) -> bool:

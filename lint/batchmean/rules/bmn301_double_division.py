@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
 from batchmean.engine.domain.paths import excludes
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Integrand, Place, Reduction, Role, Step
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name
 from batchmean.engine.events import Miscount, fraction
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 32
 """A number from here on that multiplies a mean may be the length of a chunk; a smaller one is a weight."""
+
+
+_BY_THE_FIRST_OF_ITS_LABELS: Final = ({"B": -1}, "the batch")
+"""Of labels of which no more is known: they may be laid over the examples."""
 
 
 class DoubleDivision(MiscountRule):
@@ -138,6 +143,7 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     factor = factor_of(account)
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
+    shown = shown and again is not _BY_THE_FIRST_OF_ITS_LABELS
     shown = shown and not (_is_divided_by_the_inputs(account) or _is_divided_by_its_labels(account))
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
@@ -163,12 +169,16 @@ def _is_another_functions(one: Integrand, other: Integrand) -> bool:
 
 def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
     """Is a library's mean divided by the number of examples that the model was given?"""
-    counts, inputs = list(reduction.counts()), reduction.integrand.inputs
+    return _is_divided_by_a_first_axis(reduction, reduction.integrand.inputs)
+
+
+def _is_divided_by_a_first_axis(reduction: Reduction, shapes: Iterable[Shape]) -> bool:
+    counts = list(reduction.counts())
     if reduction.rest != "mean" or len(counts) != 1 or reduction.coefficient is None:
         return False
     atom, power = counts[0]
     axis = atom.axis if atom.role is Role.COUNT and power == -1 else None
-    firsts = [first for shape in inputs if (first := shape.axis(0)) is not None]
+    firsts = [first for shape in shapes if (first := shape.axis(0)) is not None]
     return axis is not None and any(axis.is_same(first) for first in firsts)
 
 
@@ -256,6 +266,12 @@ def _divides(reduction: Reduction, step: Step) -> bool:
 
 def _counted_again(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
     """What a mean was divided by, as powers where these are known, and in words."""
+    labels = reduction.integrand.labels
+    is_of_labels = labels is not None and _is_divided_by_a_first_axis(reduction, [labels])
+    return _counted_as_shown(reduction) or (_BY_THE_FIRST_OF_ITS_LABELS if is_of_labels else None)
+
+
+def _counted_as_shown(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
     if _is_divided_by_the_inputs(reduction):
         return {"B": -1}, "the batch"
     if _is_divided_by_its_labels(reduction):

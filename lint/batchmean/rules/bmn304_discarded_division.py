@@ -10,6 +10,7 @@ from batchmean.engine.events import Miscount
 from batchmean.engine.evidence.names import is_loss_name
 from batchmean.engine.factors import divided_by, factor_of
 from batchmean.engine.recognise.pairs import PAIRS
+from batchmean.engine.shown_only import ABOUT
 from batchmean.engine.syntax import discarded_dividend
 from batchmean.rules.base import MiscountRule
 from batchmean.rules.docket import Docket
@@ -25,6 +26,9 @@ class DiscardedDivision(MiscountRule):
 
     A division of a loss whose result is thrown away: `loss.div(n)` or `torch.div(loss, n)` as a statement. It leaves
     the loss as it was; `loss.div_(n)` and `loss = loss / n` change it.
+
+    `loss.data /= n` before `loss.backward()` is one, too: it divides the number that is printed, and not what the
+    gradient is taken of. Not reported where the gradients are named in the same function: they may be divided there.
 
     ## Why it matters
 
@@ -65,14 +69,23 @@ def classification_loss(logits, labels):
             discarded = _discarded_division(node, value)
             if discarded is not None:
                 yield discarded
+        yield from docket.ledger.divided_for_show
 
     def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:
         """The quotient is assigned."""
+        from batchmean.fixes.code import Unfixable
         from batchmean.fixes.discarded_division import rewrites
 
+        if event.about == ABOUT:
+            raise Unfixable("it changes how the model trains: divide the loss itself, or leave the line out")
         return rewrites(idiom.code, event)
 
     def message(self, event: Miscount) -> str:
+        if event.about == ABOUT:
+            return (
+                "this divides the number that is shown of the loss, and not its gradient, which is as large as before; "
+                "divide the loss itself, `loss = loss / n`"
+            )
         return (
             "the result of this division is thrown away, the loss stays a sum; assign it, or divide in place"
         )

@@ -93,6 +93,11 @@ def update(weight, loader, accumulation_steps):
                 "the gradients of several batches are added up, and nothing divides by the accumulation steps: "
                 "accumulation_steps times too large; use (loss / accumulation_steps).backward()"
             )
+        if event.about == "never of parts":
+            return (
+                "the gradients of the means over the parts of a batch are added up, and nothing divides by the number "
+                "of parts: as many times too large as there are parts; weigh each by its part of the batch"
+            )
         if event.about == "never of tokens":
             return (
                 "the gradients of several batches are added up, and nothing divides by the accumulation steps: "

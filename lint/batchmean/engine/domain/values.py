@@ -143,6 +143,8 @@ class BuiltinValue:
 
     name: str
     call: Callable[..., Value]
+    alike: str = ""
+    """Whatever has the same word here reduces alike; empty for what may not."""
 
 
 @dataclass(frozen=True, slots=True)

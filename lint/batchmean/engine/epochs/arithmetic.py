@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
 from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
-from batchmean.engine.epochs.spelling import BATCHES, ITEMS, RANKS, STEPS, divisor_name
+from batchmean.engine.epochs.spelling import BATCHES, ITEMS, RANKS, STEM, STEPS, divisor_name, share_a_name
 from batchmean.engine.epochs.values import (
     Batch,
     Count,
@@ -22,6 +21,7 @@ from batchmean.engine.epochs.values import (
     Several,
     Unknown,
     Value,
+    added_gradient,
     beside_others,
     key_of,
 )
@@ -31,12 +31,10 @@ from batchmean.project import is_foreign
 Counted = Literal["rounds", "examples"]
 
 ADDED_UP: Final = "they are added up over the batches"
+EACH_ALIKE: Final = "this gives every batch the same weight, whatever the number of its positions"
 VALID: Final = "this is a mean over the positions that count"
 
 _PERCENT: Final = 100
-_STEM: Final = re.compile(
-    r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
-)
 
 
 class Arithmetic:
@@ -161,6 +159,8 @@ class Arithmetic:
                     per_token=a.per_token or b.per_token,
                 )
         for one, other in ((a, b), (b, a)):
+            if isinstance(one, Gradient) and isinstance(other, Unknown | Number):
+                return added_gradient(one, self.loops)
             if isinstance(other, Unknown | Batch) and (kept := beside_others(one)):
                 return kept
         if isinstance(a, Batch) or isinstance(b, Batch):
@@ -229,6 +229,8 @@ class Arithmetic:
                 return self.mean_of_ranks(a, node)
             if a.how == "epoch":
                 return a  # of what the ranks added up before it was divided
+        if isinstance(a, Gradient) and a.of.loops:
+            return self._mean_gradient(a.of, b, node)
         scaled = self._per_token(a, b, node) or self._by_steps(a, node)
         if scaled is not None:
             return scaled
@@ -280,9 +282,16 @@ class Arithmetic:
         figure = altered(figure, scaled=(*figure.scaled, node))
         if not figure.per_token or figure.is_told or len(figure.scaled) > 1:
             return Gradient(figure) if isinstance(a, Gradient) else figure
-        text = "this gives every batch the same weight, whatever the number of its positions"
-        found = self._wrong(figure, node, "micro-batch token mean", text, "steps")
+        found = self._wrong(figure, node, "micro-batch token mean", EACH_ALIKE, "steps")
         return Gradient(found) if isinstance(a, Gradient) else found
+
+    def _mean_gradient(self, figure: Figure, by: Value, node: ast.AST) -> Value:
+        """Gradients that were added up over micro-batches, over the number of these."""
+        counted = self._counted(figure, by, in_each=False)
+        is_by_steps = STEPS.search(divisor_name(node)) or (counted is not None and counted[0] == "rounds")
+        if is_by_steps and figure.per_token and figure.how == "mean" and figure.is_whole:
+            return Gradient(self._wrong(figure, node, "micro-batch token mean", EACH_ALIKE, "steps"))
+        return self.unknown()
 
     def _by_items(self, figure: Figure, node: ast.AST) -> Figure:
         """What is divided by the number of items of all batches of one step."""
@@ -403,7 +412,7 @@ class Arithmetic:
                 return "examples", loop.examples[by.key] and by.shown
             if _is_beside(by, loop):
                 return "examples", False
-            if loop.has_data and _share_a_name(by.name, loop.name):
+            if loop.has_data and share_a_name(by.name, loop.name):
                 return "examples", False
         if key and key in loop.rounds and not loop.breaks:
             return "rounds", True
@@ -437,11 +446,5 @@ def _is_beside(count: Count, loop: Loop) -> bool:
     if loop.has_batches is not None or not count.key.endswith("]") or BATCHES.search(count.name):
         return False
     index = count.key[count.key.index("[") :]
-    is_of_data = count.name == "sizes" or _STEM.search(count.name.lower()) is not None
+    is_of_data = count.name == "sizes" or STEM.search(count.name.lower()) is not None
     return is_of_data and any(key.endswith(index) for key in loop.rounds)
-
-
-def _share_a_name(data: str, loader: str) -> bool:
-    """`train_data` and `train_loader`: are they called alike, but for what they are?"""
-    one, other = (_STEM.sub("", name.lower()) for name in (data, loader))
-    return bool(one) and one == other and data.lower() != loader.lower() and bool(_STEM.search(data.lower()))

@@ -28,6 +28,7 @@ from batchmean.engine.epochs.values import (
     Gradient,
     Instance,
     Loader,
+    Loop,
     Meter,
     Method,
     Module,
@@ -54,6 +55,7 @@ _DATASET: Final = frozenset("from_tensor_slices".split())
 _GRADIENTS: Final = frozenset("grad value_and_grad filter_grad filter_value_and_grad".split())
 _OVER_TREES: Final = frozenset("tree_map map tree_multimap".split())
 _TRANSPARENT: Final = frozenset("jit filter_jit function compile checkpoint".split())
+_GIVEN_FUNCTIONS: Final = _GRADIENTS | _TRANSPARENT | _OVER_TREES | {"scan"}
 
 
 class Calls(Methods):
@@ -119,6 +121,8 @@ class Calls(Methods):
             return Instance(callee)
         if isinstance(callee, Criterion):
             return self._reduced(callee, args, node)
+        if isinstance(callee, Batch):
+            return Batch(callee.loop)  # of `partial(losses, x)`
         if isinstance(callee, Method):
             return self._of_object(callee.base, callee.name, args, kwargs, node, "")
         if isinstance(callee, Module):
@@ -154,7 +158,7 @@ class Calls(Methods):
     ) -> Value | None:
         """The result of what the libraries and the language have."""
         first = args[0] if args else self.unknown()
-        if name in (_GRADIENTS | _TRANSPARENT | _OVER_TREES):
+        if name in _GIVEN_FUNCTIONS:
             first = self.imported(first)
         full = callee.name if isinstance(callee, Module) else callee.key
         if full in (
@@ -192,6 +196,10 @@ class Calls(Methods):
             return altered(first, gives=gives, has_aux=has_aux)
         if name in _OVER_TREES and isinstance(first, Function) and any(isinstance(a, Gradient) for a in args):
             return self.follow(first, args[1:], kwargs)
+        if name in _OVER_TREES and isinstance(first, Module) and any(isinstance(a, Gradient) for a in args):
+            return self._called(first, first.name.rpartition(".")[2], args[1:], kwargs, node)
+        if name == "scan" and isinstance(first, Function) and len(args) > 2:
+            return self._scanned(first, args[1], args[2], node)
         if name == "allreduce" and full.startswith("horovod.") and isinstance(first, Figure):
             return self.averaged_by_default(first, node)
         if name == "pmean":
@@ -220,6 +228,16 @@ class Calls(Methods):
         if full == "math.exp":
             return self._exponential(first, node)
         return self._operation(operation, args, kwargs, node) if operation is not None else None
+
+    def _scanned(self, body: Function, carried: Value, over: Value, node: ast.Call) -> Value:
+        """`lax.scan(body, carried, over)`: a loop whose rounds hand on what they carry, and give something."""
+        items = over.items if isinstance(over, Several) else (over,)
+        loop = Loop(node, rounds={key for item in items if (key := key_of(item))}, has_batches=None)
+        self.loops = (*self.loops, loop)
+        try:
+            return self.follow(body, [carried, Batch(loop, "item")], {})
+        finally:
+            self.loops = self.loops[:-1]
 
     def _builtin(self, name: str, args: list[Value], node: ast.Call) -> Value:
         first = args[0] if args else self.unknown()

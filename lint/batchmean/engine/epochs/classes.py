@@ -10,7 +10,9 @@ from typing import Final
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.joining import callees, joined
-from batchmean.engine.epochs.spelling import last_name
+from batchmean.engine.epochs.names import Names
+from batchmean.engine.epochs.rounds import NAMES_PER_NODE
+from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.syntax import attributes
 from batchmean.engine.epochs.values import (
     Class,
@@ -24,7 +26,7 @@ from batchmean.engine.epochs.values import (
     Unknown,
     Value,
 )
-from batchmean.nodes import FUNCTIONS
+from batchmean.nodes import FUNCTIONS, nodes
 from batchmean.project import full_name
 
 _MOST_ANCESTORS: Final = 8
@@ -40,6 +42,7 @@ class Classes(Calls):
         self.classes: list[Class] = []
         """The classes of the module, in their order."""
         self._attributes: dict[ast.ClassDef, Mapping[str, list[ast.expr]]] = {}
+        self._stores: dict[ast.AST, frozenset[str]] = {}
         self._made: dict[tuple[ast.ClassDef, str], Value] = {}
 
     def method_of(self, instance: Instance, name: str) -> Function | None:
@@ -85,6 +88,36 @@ class Classes(Calls):
 
     def _line(self, cls: Class) -> set[ast.ClassDef]:
         return {one.node for one in self.line_of(cls)} if cls.node.bases else set()
+
+    def own_object(self, function: Function) -> str:
+        """What the object at work is called, where one of its own methods is called; empty for all else."""
+        spec = function.node.args
+        first = next((parameter.arg for parameter in (*spec.posonlyargs, *spec.args)), "")
+        is_own = isinstance(function.receiver, Instance) and self.names.find(first) is function.receiver
+        return first if is_own else ""
+
+    def hand_over(self, source: Names, target: Names, holder: str) -> None:
+        """What stands in the attributes of an object for the method that is entered, or for the one that goes on."""
+        given = dict(source.below(holder)) if holder else {}
+        for name, value in given.items():
+            if target.get(name) is not value:
+                target[name] = value
+        for name, _ in target.below(holder) if holder else ():
+            if name not in given:
+                target.drop(name)
+        self.spend(len(given) // NAMES_PER_NODE)
+
+    def forget_changes(self, function: Function, holder: str) -> None:
+        """Of what a method that is not followed stores in the attributes of its object nothing is known any more."""
+        if holder and self.names.below(holder):
+            for name in self._stored_by(function.node) & dict(self.names.below(holder)).keys():
+                self.names[name] = self.unknown()
+
+    def _stored_by(self, node: ast.AST) -> frozenset[str]:
+        if node not in self._stores:
+            found = (n for n in nodes(node) if isinstance(n, ast.Attribute | ast.Subscript))
+            self._stores[node] = frozenset(path_of(n) for n in found if isinstance(n.ctx, ast.Store))
+        return self._stores[node]
 
     def of_instance(self, base: Instance, name: str) -> Value:
         method = self.method_of(base, name)

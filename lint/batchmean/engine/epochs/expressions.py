@@ -401,8 +401,8 @@ def kept(base: Batch) -> About:
 
 
 def _weighed(figure: Value, by: Value) -> Figure | None:
-    """A token mean with a weight, which has nothing to do with the number of the tokens, is one."""
-    if isinstance(figure, Figure) and figure.per_token and not figure.loops and _is_coefficient(by):
+    """A mean with a weight, which has nothing to do with the number of the examples or tokens, is one."""
+    if isinstance(figure, Figure) and figure.how == "mean" and not figure.loops and _is_coefficient(by):
         return altered(figure, shown=False, is_class_loss=False)
     return None
 

@@ -8,7 +8,18 @@ from typing import Final
 
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.spelling import STEPS, last_name
-from batchmean.engine.epochs.values import CALLEES, FORMS, Batch, Callee, Figure, OneOf, Unknown, Value
+from batchmean.engine.epochs.values import (
+    CALLEES,
+    FORMS,
+    Batch,
+    Callee,
+    Figure,
+    Gradient,
+    OneOf,
+    Several,
+    Unknown,
+    Value,
+)
 from batchmean.nodes import nodes
 
 MOST_CALLEES: Final = 8
@@ -49,6 +60,12 @@ def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> 
                 is_valid_count=a.is_valid_count and b.is_valid_count,
                 is_told=a.is_told or b.is_told,
             )
+    if isinstance(a, Gradient) and isinstance(b, Gradient):
+        # `grads = g if grads is None else tree_map(add, grads, g)`
+        added, first = (a, b) if a.of.loops else (b, a)
+        return added if altered(added.of, loops=first.of.loops) == first.of else unknown()
+    if isinstance(a, Several) and isinstance(b, Several) and len(a.items) == len(b.items):
+        return Several(tuple(joined(x, y, unknown) for x, y in zip(a.items, b.items, strict=True)))
     if callees(a) and callees(b):
         return one_of((*callees(a), *callees(b))) or unknown()
     if isinstance(a, Batch) and isinstance(b, Batch) and a.loop is b.loop:

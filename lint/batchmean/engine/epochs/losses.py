@@ -17,6 +17,7 @@ from batchmean.engine.epochs.values import (
     Criterion,
     Figure,
     Figures,
+    Gradient,
     Number,
     Several,
     ShapeOf,
@@ -89,7 +90,7 @@ class Losses(Expressions):
                 return self._reduction(operation.primitive, x, bound.get("axis"), node)
             case "exp":
                 return self._exponential(x, node)
-            case "divide" | "multiply" | "add" if isinstance(x, Figure | Batch) and "y" in bound:
+            case "divide" | "multiply" | "add" if _is_followed(x, bound):
                 y = bound["y"]
                 result = (
                     self.over(x, y, node)
@@ -166,8 +167,11 @@ class Losses(Expressions):
         if not isinstance(x, Batch):
             return None
         if axis is not None:
-            keeps = isinstance(axis, Number) and axis.value != 0
-            return Batch(x.loop, x.form if keeps and x.form != "item" else "reduced")
+            if how == "mean" and x.about == "each" and isinstance(axis, Number) and axis.value == 0:
+                place = Place(node, "this is a mean over the examples of a batch")
+                return self._mean_of(x, node, "", shown=False, places=(place,))
+            keeps = _leaves_the_first(axis) and x.form != "item"
+            return Batch(x.loop, x.form if keeps else "reduced", about="each" if keeps else "")
         if x.about == "shares" and how == "sum":
             return Figure("mean", (Place(node, VALID),), False, x.loop, per_token=True)
         if x.form == "item" or (how == "sum" and x.form in ("reduced", "made")):
@@ -258,6 +262,18 @@ class Losses(Expressions):
         if isinstance(x, Figure):
             return self.unknown()
         return self.batch_of((x,))
+
+
+def _is_followed(x: Value, bound: Mapping[str, Value]) -> bool:
+    """Is it arithmetic with something of a batch, or with a gradient that is added to others?"""
+    y = bound.get("y")
+    return y is not None and (isinstance(x, Figure | Batch | Gradient) or isinstance(y, Gradient))
+
+
+def _leaves_the_first(axis: Value) -> bool:
+    """Are other axes reduced than the first?"""
+    axes = axis.items if isinstance(axis, Several) else (axis,)
+    return bool(axes) and all(isinstance(one, Number) and one.value != 0 for one in axes)
 
 
 def _is_of_torch(operation: Operation) -> bool:

@@ -50,6 +50,10 @@ class Names(Branched[str, Value]):
             names = names.outer
         return found
 
+    def below(self, path: str) -> list[tuple[str, Value]]:
+        """What is stored here, and not around, in the attributes and the items of a name."""
+        return [(name, self[name]) for name in self._below.get(path, ())]
+
     def batches(self) -> list[tuple[str, Batch]]:
         """What is there of batches, in the order in which it came."""
         held = ((name, self.get(name)) for name in self._batches)

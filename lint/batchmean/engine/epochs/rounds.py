@@ -47,7 +47,7 @@ _MODELS: Final = re.compile(r"(^|_)(model|net|network)\d?$", re.I)
 """What people call a model."""
 _LABELS: Final = re.compile(r"label|target|^y")
 """What has one item for each example in most code."""
-_NAMES_PER_NODE: Final = 32
+NAMES_PER_NODE: Final = 32
 """How many names are looked through in the time in which one node is read."""
 
 
@@ -184,7 +184,7 @@ class Rounds(Arithmetic):
 
     def length_in(self, loop: Loop) -> str:
         batches = self.names.batches()
-        self.spend(len(batches) // _NAMES_PER_NODE)
+        self.spend(len(batches) // NAMES_PER_NODE)
         held = [
             name
             for name, value in batches

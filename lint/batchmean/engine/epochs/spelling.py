@@ -15,6 +15,10 @@ RANKS: Final = re.compile(
 """What people call the number of ranks."""
 BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
 """What people call that which gives batches."""
+STEM: Final = re.compile(
+    r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
+)
+"""What data, and what gives batches of it, are called beside their own name."""
 REDUCTIONS: Final = frozenset("reduction size_average reduce ignore_index".split())
 """The attributes of a criterion that say how it reduces."""
 ITEMS: Final = "num_items_in_batch"
@@ -62,3 +66,9 @@ def divisor_name(node: ast.AST) -> str:
         case ast.BinOp(right=by) | ast.AugAssign(value=by) | ast.Call(args=[by]) | ast.Call(args=[_, by]):
             return setting_name(by)
     return ""
+
+
+def share_a_name(data: str, loader: str) -> bool:
+    """`train_data` and `train_loader`: are they called alike, but for what they are?"""
+    one, other = (STEM.sub("", name.lower()) for name in (data, loader))
+    return bool(one) and one == other and data.lower() != loader.lower() and bool(STEM.search(data.lower()))

@@ -38,6 +38,14 @@ def never(
     )
     if loop is None:
         return
+    if (cut := _in_parts(loop, scope)) is not None:
+        places = (
+            *figure.places,
+            Place(cut, "this takes a batch in parts"),
+            Place(call, "the gradients of its parts are added up"),
+        )
+        yield Miscount(call, "accumulation", places, False, None, None, "never of parts")
+        return
     inner = _of_a_step(loop, scope)
     tests = (
         statement
@@ -83,6 +91,39 @@ def _of_a_step(loop: ast.AST, scope: AnyFunction | ast.Module) -> tuple[ast.expr
     is_stepped = any(_steps_optimizer(c) and c.lineno > (loop.end_lineno or 0) for c in outside)
     is_zeroed = any(last_name(c.func) == "zero_grad" for c in outside)
     return (loop.iter, steps) if is_stepped and is_zeroed else None
+
+
+def _in_parts(loop: ast.AST, scope: AnyFunction | ast.Module) -> ast.expr | None:
+    """`for i in range(0, len(x), size): ... x[i : i + size]`, with the gradients set to zero before it and not in it.
+
+    Of the optimizer's step, which may stand in another method, no more is asked than that it is not taken in it.
+    """
+    match loop:
+        case ast.For(
+            target=ast.Name(id=start),
+            iter=ast.Call(args=[ast.Constant(value=0), ast.expr(), size]) as cut,
+        ) if last_name(cut.func) == "range" and not isinstance(size, ast.Constant):
+            pass
+        case _:
+            return None
+    if not any(isinstance(node, ast.Slice) and _begins_with(node, start, size) for node in nodes(loop)):
+        return None
+    inside = list(_calls_below([loop]))
+    if any(_steps_optimizer(c) or last_name(c.func) == "zero_grad" for c in inside):
+        return None
+    before = (c for c in _calls_below(scope.body) if c.lineno < loop.lineno)
+    is_scaled = any(isinstance(n, ast.Attribute) and n.attr in ("grad", "main_grad") for n in nodes(scope))
+    return cut if not is_scaled and any(last_name(c.func) == "zero_grad" for c in before) else None
+
+
+def _begins_with(cut: ast.Slice, start: str, size: ast.expr) -> bool:
+    """`i : i + size`."""
+    match cut:
+        case ast.Slice(
+            lower=ast.Name(id=lower), upper=ast.BinOp(left=ast.Name(id=left), op=ast.Add(), right=length)
+        ):
+            return lower == left == start and ast.dump(length) == ast.dump(size)
+    return False
 
 
 def _every(test: ast.expr) -> ast.expr | None:

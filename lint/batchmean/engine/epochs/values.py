@@ -74,10 +74,11 @@ these; what may have other axes; what was reduced, and may hold no examples any 
 FORMS: Final[tuple[Form, ...]] = ("reduced", "reshaped", "made", "array", "item")
 """The less is known of the axes the earlier."""
 
-About: TypeAlias = Literal["", "mask", "ignored", "selected", "total", "valid", "shares", "loss"]
+About: TypeAlias = Literal["", "mask", "ignored", "selected", "total", "valid", "shares", "loss", "each"]
 """What else is known of something made of a batch: that it says which positions count; that it holds labels some of
 which are to be ignored; that it holds the positions that count alone; that it is a sum over everything; that it is the
-number of the positions that count, or something divided by that; that a model gave it for its loss."""
+number of the positions that count, or something divided by that; that a model gave it for its loss; that it holds one
+number for each example, most likely: its other axes were reduced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,9 +360,16 @@ def key_of(value: Value) -> str:
 
 
 def beside_others(value: Value) -> Figure | None:
-    """A mean over the valid positions of a batch, in a sum with others: it stays one, whatever the others are."""
-    if not isinstance(value, Figure) or not value.per_token or value.how != "mean":
+    """A mean over a batch, in a sum with others: its part of that stays one, whatever the others are."""
+    if not isinstance(value, Figure) or value.how != "mean":
         return None
     if not value.is_whole or value.loops:
         return None
     return altered(value, shown=False, is_class_loss=False)
+
+
+def added_gradient(gradient: Gradient, loops: Loops) -> Gradient:
+    """A gradient that is added to what there is, in a round of the loop that gave its batch."""
+    figure = gradient.of
+    is_in_loop = figure.loop is not None and not figure.loops and figure.loop in loops
+    return Gradient(altered(figure, loops=(figure.loop,))) if is_in_loop else gradient

@@ -176,7 +176,9 @@ class Walk(Classes):
         if is_known and len(self._active) >= MAX_DEPTH and node not in self._active:
             self.reached.add(bounds.CALLS)
             is_known = False
+        holder = self.own_object(function)
         if not is_known or node in self._active:
+            self.forget_changes(function, holder)
             return self._unknown_result(args, kwargs)
         self.spend()
         self._entered.add(node)
@@ -185,6 +187,7 @@ class Walk(Classes):
         self._active.append(node)
         try:
             self._bind_parameters(function, args, kwargs)
+            self.hand_over(outer, self.names, holder)
             if isinstance(node, ast.Lambda):
                 return self.evaluate(node.body)
             self._block(node.body)
@@ -199,7 +202,8 @@ class Walk(Classes):
             return result if result is not None else self.unknown()
         finally:
             self._active.pop()
-            self.names, self._returns, self.sometimes = outer, returns, sometimes
+            inner, self.names, self._returns, self.sometimes = self.names, outer, returns, sometimes
+            self.hand_over(inner, outer, holder)
 
     def _bind_parameters(
         self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -217,6 +221,8 @@ class Walk(Classes):
                 value = self.unknown(parameter.arg) if value is None else value
             if isinstance(value, Unknown) and not value.name:
                 value = Unknown(value.key, parameter.arg, value.of, value.by)
+            if isinstance(value, Batch) and not value.about:
+                value = altered(value, about=about_named(parameter.arg))
             if isinstance(value, Figure) and value.given_by is None:
                 value = altered(value, given_by=self.call)
             self.names[parameter.arg] = value

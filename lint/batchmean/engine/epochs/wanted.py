@@ -12,9 +12,11 @@ from batchmean.engine.epochs.syntax import AnyFunction, is_automatic, is_trainer
 from batchmean.gate import (
     AVERAGES_RANKS,
     accumulates,
+    adds_to_attributes,
     adds_up_here,
     compares_ranks,
     gives_figures,
+    has_loops,
     trains_ranks,
 )
 from batchmean.nodes import BLOCKS, FUNCTIONS, nodes
@@ -55,6 +57,9 @@ class Wanted:
         giving = {f for f, text in texts.items() if gives_figures(text)}
         self._figures = giving | {f for f, text in texts.items() if _MAKING.search(text)}
         adding = {f: text for f, text in texts.items() if adds_up_here(text)}
+        if keeping := {f.name for f, text in texts.items() if adds_to_attributes(text)}:
+            looping = {f: text for f, text in texts.items() if f not in adding and has_loops(text)}
+            adding |= {f: texts[f] for f in _calling(looping, words, keeping)}
         handing_on = {f: text for f, text in texts.items() if "return" in text}
         handed = {f for f in giving if f in handing_on}
         made = {match[1] for line in lines if (match := _ASSIGNED.match(line)) and gives_figures(match[2])}

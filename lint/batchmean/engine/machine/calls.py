@@ -45,7 +45,7 @@ from batchmean.engine.machine.objects import instantiate
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
 from batchmean.engine.syntax import written_to
-from batchmean.engine.uses import note_handed_over, note_uses
+from batchmean.engine.uses import note_handed_over, note_made_of, note_uses
 from batchmean.operations.table import Operation
 
 _OBJECTS: Final = (InstanceValue, ClassValue)
@@ -154,7 +154,7 @@ def call(
                 break
             if isinstance(method, FunctionValue):
                 bound = altered(method, receiver=function)
-                return context.call_function(bound, args, kwargs, node)
+                return note_made_of(context.ledger, context.call_function(bound, args, kwargs, node), args)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
         return context.unknown_of(args)
     if isinstance(function, ModuleValue):

@@ -12,6 +12,7 @@ from batchmean.engine.domain.tensors import Tensor, altered
 from batchmean.engine.domain.values import TupleValue, Value
 from batchmean.engine.primitives.reducing import opened
 from batchmean.engine.primitives.registry import Call, axes_spec, integer, literal, primitive
+from batchmean.engine.uses import note_made_of
 
 
 def contracted(context: Context, a: Tensor, b: Tensor, axes: AxesSpec, node: ast.AST) -> Tensor:
@@ -33,7 +34,9 @@ def matmul(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     rank = a.shape.rank
     if rank == 1 and b.shape.rank == 1:
         return contracted(context, a, b, ALL_AXES, node)
-    return context.computed()
+    result = context.computed()
+    note_made_of(context.ledger, result, [a])
+    return result
 
 
 @primitive

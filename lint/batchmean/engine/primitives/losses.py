@@ -32,7 +32,7 @@ from batchmean.engine.recognise.pairs import pairing
 
 _DEFAULT: Final = -100
 """The label that the losses of PyTorch, and of those who follow it, leave out unasked."""
-_OF_ONE_SHAPE: Final = (
+OF_ONE_SHAPE: Final = (
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "BCELoss",
@@ -384,7 +384,7 @@ def elementwise_loss(
     elements = call.tensor(x)
     other = call.tensor(target) if target is not None else None
     place = call.place(f"{call.name} gives a loss per element")
-    may_pair = call.name not in _OF_ONE_SHAPE
+    may_pair = call.name not in OF_ONE_SHAPE
     pairs = (
         pairing(elements, other, call.node, call.context.stack) if may_pair and other is not None else None
     )
@@ -431,9 +431,11 @@ def elementwise_loss_module(
     reduction: Value | None = None,
 ) -> Value:
     """nn.MSELoss(...): a callable that keeps its reduction."""
-    return _module(
+    module = _module(
         call, lambda inner, x, target: elementwise_loss(inner, x, target, size_average, reduce, reduction)
     )
+    name = _reduction_name(call, reduction, size_average, reduce)
+    return altered(module, alike=f"elementwise {name} {call.name in OF_ONE_SHAPE}" if name else "")
 
 
 @primitive

@@ -183,6 +183,8 @@ def _read_anew(module: Module, functions: Functions) -> _Read:
         if isinstance(node, DEFINITIONS) and node.name in candidates.takers:
             if holds_a_loss("\n".join(lines[node.lineno - 1 : node.end_lineno])):
                 givers.add(node.name)
+    held = dict(_held(module.tree, classes))
+    givers.update(*held.values())  # whoever calls a criterion gives a loss, too
     while (
         new := {
             *(f.name for f, calls in candidates.calls.items() if not calls.isdisjoint(givers)),
@@ -191,7 +193,6 @@ def _read_anew(module: Module, functions: Functions) -> _Read:
         - givers
     ):
         givers |= new
-    held = dict(_held(module.tree, classes))
     return _Read((frozenset(givers), frozenset(candidates.reducers)), Relevance(candidates), held)
 
 
