@@ -174,7 +174,7 @@ def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
 
 def _is_divided_by_a_first_axis(reduction: Reduction, shapes: Iterable[Shape]) -> bool:
     counts = list(reduction.counts())
-    if reduction.rest != "mean" or len(counts) != 1 or reduction.coefficient is None:
+    if not _is_a_mean_alone(reduction) or len(counts) != 1 or reduction.coefficient is None:
         return False
     atom, power = counts[0]
     axis = atom.axis if atom.role is Role.COUNT and power == -1 else None
@@ -182,13 +182,16 @@ def _is_divided_by_a_first_axis(reduction: Reduction, shapes: Iterable[Shape]) -
     return axis is not None and any(axis.is_same(first) for first in firsts)
 
 
+def _is_a_mean_alone(reduction: Reduction) -> bool:
+    """Is it a mean, and of no sum: that may be one over the examples, whatever the mean is taken of then?"""
+    return reduction.rest == "mean" and not any(s.how == "sum" and not s.library for s in reduction.steps)
+
+
 def _is_divided_by_its_labels(reduction: Reduction) -> bool:
     """Is a library's mean divided by the number of elements of its labels?"""
     labels, counts = reduction.integrand.labels, list(reduction.counts())
-    if labels is None or reduction.rest != "mean" or len(counts) != 1 or labels.is_scalar:
+    if labels is None or not _is_a_mean_alone(reduction) or len(counts) != 1 or labels.is_scalar:
         return False
-    if any(step.how == "sum" and not step.library for step in reduction.steps):
-        return False  # a sum over the examples, whatever is taken the mean of then
     atom, power = counts[0]
     if atom.role is not Role.COUNT or atom.shape is None:
         return False

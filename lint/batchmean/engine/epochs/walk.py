@@ -429,6 +429,7 @@ class Walk(Classes):
         self.loops, sometimes, self.sometimes = (*self.loops, loop), self.sometimes, False
         self._block(body)
         self.loops, self.sometimes = self.loops[:-1], sometimes
+        loop.windows.clear()  # each names its loop: no tree is to be left to the collector
 
     def _expression(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
