@@ -56,9 +56,9 @@ KNOWN: Mapping[str, Allowed] = {
     # Loops over micro-batches and ranks that stand in a loop over batches themselves: nothing is said of them.
     "loop-over-loader": Allowed(likely=11),
     # Nor of a criterion that is given by the batch where the default would be one.
-    "summed-over-loader": Allowed(likely=12),
+    "summed-over-loader": Allowed(likely=13),
     # Beside a decorator four helpers are one call more than is followed.
     "reduction-through-helpers": Allowed(proved=1),
     # What a loop adds up item by item is read where each item is one expression.
-    "subexpressions-named": Allowed(likely=15),
+    "subexpressions-named": Allowed(likely=20),
 }

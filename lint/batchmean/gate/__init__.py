@@ -51,10 +51,10 @@ _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 _DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
 """A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
 
-_PARTS: Final = re.compile(r"in range\(0,[^\n,]{1,80},[^\n]{1,80}\):")
+_PARTS: Final = re.compile(r"in range\(\s*0\s*,[^:,]{1,120},")
 """A loop that takes a batch in parts."""
 
-_SHOWN: Final = re.compile(r"\.data(?: ?/=|\.\w{0,12}div\w{0,3}_\(|\s?=[^=\n]{1,80}/)")
+_SHOWN: Final = re.compile(r"\.\s*data\s*(?:/=|\.\s*\w{0,12}div\w{0,3}_\s*\(|=[^=][^/]{0,200}/)")
 """A division of the number in a tensor, in place."""
 
 _BLANK: Final = re.compile(r"[^\S\n]*")
@@ -180,9 +180,7 @@ def adds_gradients(text: str) -> bool:
 
 def takes_in_parts(text: str) -> bool:
     """Could the gradients of the parts of one batch be added up?"""
-    if not ("range(0," in text and "zero_grad" in text and "backward(" in text):
-        return False
-    return _PARTS.search(text) is not None
+    return "zero_grad" in text and "backward(" in text and _PARTS.search(text) is not None
 
 
 def adds_up_here(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from batchmean.engine.domain.tensors import Place
@@ -106,23 +106,36 @@ def _in_parts(loop: ast.AST, scope: AnyFunction | ast.Module) -> ast.expr | None
             pass
         case _:
             return None
-    if not any(isinstance(node, ast.Slice) and _begins_with(node, start, size) for node in nodes(loop)):
+    inside = list(nodes(loop))
+    ends = {
+        name
+        for node in inside
+        if isinstance(node, ast.Assign) and _is_end(node.value, start, size)
+        for name in map(last_name, node.targets)
+    }
+    if not any(isinstance(node, ast.Slice) and _is_part(node, start, size, ends) for node in inside):
         return None
-    inside = list(_calls_below([loop]))
-    if any(_steps_optimizer(c) or last_name(c.func) == "zero_grad" for c in inside):
+    if any(_steps_optimizer(c) or last_name(c.func) == "zero_grad" for c in _calls_below([loop])):
         return None
     before = (c for c in _calls_below(scope.body) if c.lineno < loop.lineno)
     is_scaled = any(isinstance(n, ast.Attribute) and n.attr in ("grad", "main_grad") for n in nodes(scope))
     return cut if not is_scaled and any(last_name(c.func) == "zero_grad" for c in before) else None
 
 
-def _begins_with(cut: ast.Slice, start: str, size: ast.expr) -> bool:
-    """`i : i + size`."""
-    match cut:
-        case ast.Slice(
-            lower=ast.Name(id=lower), upper=ast.BinOp(left=ast.Name(id=left), op=ast.Add(), right=length)
-        ):
-            return lower == left == start and ast.dump(length) == ast.dump(size)
+def _is_part(cut: ast.Slice, start: str, size: ast.expr, ends: Set[str]) -> bool:
+    """`i : i + size`, or `i : end`."""
+    if not isinstance(cut.lower, ast.Name) or cut.lower.id != start or cut.upper is None:
+        return False
+    return _is_end(cut.upper, start, size) or (isinstance(cut.upper, ast.Name) and cut.upper.id in ends)
+
+
+def _is_end(end: ast.expr, start: str, size: ast.expr) -> bool:
+    """`i + size`, or the smaller one of that and the number of all."""
+    match end:
+        case ast.Call(func=ast.Name(id="min"), args=[_, _]):
+            return any(_is_end(one, start, size) for one in end.args)
+        case ast.BinOp(left=ast.Name(id=left), op=ast.Add(), right=length):
+            return left == start and ast.dump(length) == ast.dump(size)
     return False
 
 

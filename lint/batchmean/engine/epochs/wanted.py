@@ -57,9 +57,11 @@ class Wanted:
         giving = {f for f, text in texts.items() if gives_figures(text)}
         self._figures = giving | {f for f, text in texts.items() if _MAKING.search(text)}
         adding = {f: text for f, text in texts.items() if adds_up_here(text)}
-        if keeping := {f.name for f, text in texts.items() if adds_to_attributes(text)}:
-            looping = {f: text for f, text in texts.items() if f not in adding and has_loops(text)}
-            adding |= {f: texts[f] for f in _calling(looping, words, keeping)}
+        keeping = {f for f, text in texts.items() if adds_to_attributes(text)}
+        looping = (
+            {f for f, text in texts.items() if f not in adding and has_loops(text)} if keeping else set()
+        )
+        adding |= {f: texts[f] for f in _calling(looping, words, {f.name for f in keeping})}
         handing_on = {f: text for f, text in texts.items() if "return" in text}
         handed = {f for f in giving if f in handing_on}
         made = {match[1] for line in lines if (match := _ASSIGNED.match(line)) and gives_figures(match[2])}
@@ -75,7 +77,9 @@ class Wanted:
         self.steps = frozenset(_steps(tree, texts)) if accumulates(text) else frozenset[AnyFunction]()
         """The functions that are called with each batch by something that is not shown."""
         self._nodes |= accumulating | self.steps
-        self._nodes |= _calling(adding, words, made | {f.name for f in handed})
+        makers = made | {f.name for f in handed}
+        keepers = {f.name for f in (keeping & giving) | _calling(keeping, words, makers)}
+        self._nodes |= _calling(adding, words, makers) | _calling(looping, words, keepers)
         self.called = frozenset(_CALLED.findall(text))
         """Every name that is called, or may be."""
         self._nodes |= {f for f, own in texts.items() if f in giving and _RANKED.search(own)}
