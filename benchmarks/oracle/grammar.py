@@ -13,7 +13,18 @@ import numpy as np
 from benchmarks.oracle import routes
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.parts import CLASSES, Built
-from benchmarks.oracle.program import Array, Block, Framework, Input, Inputs, Program, Tag, Variable, Writer
+from benchmarks.oracle.program import (
+    Array,
+    Block,
+    Framework,
+    Input,
+    Inputs,
+    Program,
+    Tag,
+    Variable,
+    Writer,
+    declared,
+)
 from benchmarks.oracle.reductions import Reducer
 from benchmarks.oracle.steps import Steps
 from benchmarks.oracle.terms import Terms
@@ -74,7 +85,7 @@ class _Grammar:
         entry = self._entry(block)
         if not before and self.c.chance("unrelated function below", 0.1):
             self._unrelated()
-        text, tags = self.w.text([*self.parts, *self.below])
+        text, tags = self.w.text([*self.w.tops, *self.parts, *self.below])
         masked = bool(mask) and reducer.shows_mask
         inputs = dict(self.w.inputs)
         if mask == "ignored" and not masked:  # nothing says that there are such labels
@@ -325,7 +336,7 @@ class _Grammar:
         is_module = self.w.framework == "torch" and self.c.chance("module", 0.5)
         lines: Lines = [(0, f"class {name}{'(nn.Module)' if is_module else ''}:", "other")]
         if block.attributes:
-            parameters = [f"{key}={default}" for key, (default, _) in block.attributes.items() if default]
+            parameters = declared(block.attributes)
             lines.append((1, f"def __init__({', '.join(['self', *parameters])}):", "other"))
             if is_module:
                 lines.append((2, "super().__init__()", "other"))

@@ -369,3 +369,23 @@ def test_what_may_be_the_class_count_is_never_proved_wrong() -> None:
             if any("proved" in fault or "fix" in fault for fault in faults):
                 wrong[way.name] = faults
     assert not wrong
+
+
+@pytest.mark.parametrize("kind", range(5))
+@pytest.mark.parametrize("holder", range(6))
+def test_settings_are_asked_for_in_many_words(kind: int, holder: int) -> None:
+    """Every kind of setting, wherever it is kept: the program runs, and the way that runs is what its plan says."""
+    given = {"switch": 5, "setting": kind, "settings in": holder, "shape of the program": 0, "mask": 0}
+    seen = set()
+    for number in range(8):
+        made = make(Choices(f"{SEED}/{number}", given), "numpy")
+        if made.choices.get("switch") != 5 or "way" in made.choices:
+            continue
+        found = truth(made)  # it runs
+        expected = {"sum over V, mean of all": "right", "mean of all": "wrong"}.get(
+            made.plan.removesuffix(", asked in two places")
+        )
+        if expected is not None and made.term.support == "V":
+            assert found.verdict == expected, made.text
+        seen.add(made.text)
+    assert len(seen) >= 3
