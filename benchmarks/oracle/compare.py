@@ -115,7 +115,8 @@ def _check(*, fixes: bool) -> Check:
 def judged(
     program: Program, findings: Sequence[Finding], truth: judge.Truth, settings: Sequence[judge.Setting]
 ) -> list[Told]:
-    """What is wrong with each finding."""
+    """What is wrong with each finding; those about a statistic beside a wrong loss are left out."""
+    findings = [finding for finding in findings if not _is_left_open(program, finding, truth)]
     together: dict[str, int] = {}
     for finding in findings:
         for name, power in (finding.factor or {}).items():
@@ -153,6 +154,15 @@ def judged(
             Told(finding.code, finding.confidence, finding.span.line, finding.factor, finding.message, fault)
         )
     return told
+
+
+def _is_left_open(program: Program, finding: Finding, truth: judge.Truth) -> bool:
+    """Is it about a mean beside the loss? Only one of the elements of a right loss is sure to be no mistake."""
+    if not program.statistic or (truth.verdict == "right" and program.is_of_elements):
+        return False
+    line = program.text.split("\n")[finding.span.line - 1]
+    at = line.find(program.statistic)
+    return 0 <= at < finding.span.column and finding.span.column <= at + len(program.statistic)
 
 
 def _is_its_rule(code: str, program: Program, truth: judge.Truth) -> bool:
@@ -222,6 +232,7 @@ def _fix(
     if not done.fixed:
         return
     found.fixed, found.fixed_text = True, after.decode()
+    about_the_loss = [one for one in done.fixed if not _is_left_open(program, one, truth)]
     code = done.fixed[0].code
     try:
         values = judge.run(found.fixed_text, program, settings)
@@ -233,9 +244,9 @@ def _fix(
         before = judge.left_over(program, truth.values, {}, settings)
         left = judge.left_over(program, then.values, {}, settings)
         settled = then.verdict == "right" and then.mode != "sum"
-        nearer = left is not None and (before is None or left < before)
+        nearer = not about_the_loss or (left is not None and (before is None or left < before))
         found.fix_is_wrong = not (
-            settled or (nearer and _as_told(done.fixed, program, truth, then, settings))
+            settled or (nearer and _as_told(about_the_loss, program, truth, then, settings))
         )
     if found.fix_is_wrong:
         found.faults.append(("fix is wrong", code))

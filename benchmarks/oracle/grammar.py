@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.oracle import routes
+from benchmarks.oracle.beside import Statistic, statistic_of
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.parts import CLASSES, Built
 from benchmarks.oracle.program import (
@@ -49,6 +50,8 @@ class _Grammar:
         self.below: list[Lines] = []
         """What stands at the end of the file."""
         self.offset: Callable[[Inputs], float] | None = None
+        self.taken = ""
+        """What takes the loss out of what the function gives back."""
         self.inner: Reducer | None = None
         """What reduces one example, where that is mapped over the batch."""
 
@@ -74,6 +77,7 @@ class _Grammar:
             built = Terms(block, mask).build()
         self._distract(block, built)
         self._lead_elements(block, built)
+        statistic = statistic_of(block, built)
         if shape == "reducer" and not built.done:
             result, reducer = self._reducer(block, built, mask)
         elif shape == "nested" and not built.done:
@@ -81,7 +85,7 @@ class _Grammar:
         else:
             reducer = Reducer(block, built, mask)
             result = reducer.build()
-        self._finish(block, self._lead_loss(block, built, result))
+        self._finish(block, self._lead_loss(block, built, result), statistic)
         entry = self._entry(block)
         if not before and self.c.chance("unrelated function below", 0.1):
             self._unrelated()
@@ -107,6 +111,8 @@ class _Grammar:
             offset=self.offset,
             needs_rank=any(one.needs_rank for one in reducers)
             or (self.w.counts_from_both_ends() and not _RANK.search(text)),
+            statistic=statistic.text if statistic is not None else "",
+            is_of_elements=statistic is not None and statistic.is_of_elements,
         )
 
     def _helper(self, block: Block, mask: str) -> Built:
@@ -166,27 +172,28 @@ class _Grammar:
             block.known, block.aliases = known, aliases
         return f"{name}({elements})", reducer
 
-    def _finish(self, block: Block, result: str) -> None:
+    def _finish(self, block: Block, result: str, statistic: Statistic | None) -> None:
         """What happens to the loss in the end."""
         ways = ("directly", "named", "with metrics", "conditional", "second term")
         how = self.c.pick("return", ways, (6, 3, 1, 1, 1.5))
-        if how == "directly":
-            block.say(f"return {result}", "reduction")
-            return
-        name = block.let("total", result, "reduction")
+        tag: Tag = "reduction" if how in ("directly", "second term") else "other"
+        if how != "directly":
+            result = block.let("total", result, "reduction")
         if how == "with metrics":
             if self.c.chance("perplexity", 0.5):
-                perplexity = block.let("perplexity", f"{self.w.module}.exp({name})", "other")
+                perplexity = block.let("perplexity", f"{self.w.module}.exp({result})", "other")
                 block.say(f"print('ppl', {perplexity})")
-            block.say(f"print('loss', {name})")
+            block.say(f"print('loss', {result})")
         elif how == "conditional":
             flag = block.option("flag", "True", ())
-            name = f"{name} if {flag} else {name} * 1.0"
+            result = f"{result} if {flag} else {result} * 1.0"
         elif how == "second term":
             # Where the loss is a sum, this is where it meets a mean.
-            block.say(f"return {self._second_term(block, name)}", "reduction")
-            return
-        block.say(f"return {name}")
+            result = self._second_term(block, result)
+        if statistic is not None:
+            statistic.keep(block)
+            result, self.taken = statistic.returned(block, f"({result})")
+        block.say(f"return {result}", tag)
 
     def _second_term(self, block: Block, loss: str) -> str:
         """Another loss beside it, which is right."""
@@ -309,17 +316,23 @@ class _Grammar:
         callers = ("none", "step", "heads") if not block.is_method else ("none", "step")
         how = self.c.pick("caller", callers, (8, 1, 0.7)[: len(callers)])
         if how == "none":
-            return f"{call}({block.arguments(inputs)})"
+            return f"{call}({block.arguments(inputs)}){self.taken}"
         step = Block(self.w, self.w.fresh("step"))
         if how == "step":
             names = [step.input(role, self.w.inputs[role]).text for role in roles]
-            step.say(f"return {call}({block.arguments(names)})", "reduction")
+            one = f"{call}({block.arguments(names)})"
+            if self.taken == "[0]" and self.c.chance("unpacked", 0.6):
+                total = self.w.fresh("total")
+                step.say(f"{total}, {self.w.fresh('statistic')} = {one}", "reduction")
+                step.say(f"return {total}", "reduction")
+            else:
+                step.say(f"return {one}{self.taken}", "reduction")
             self.parts.append(self.w.function(step))
             return f"{step.name}({', '.join(inputs)})"
         # The mean over several outputs, each with its own loss.
         outputs, output = self.w.fresh("outputs"), self.w.fresh("output")
         names = [step.input(role, self.w.inputs[role]).text for role in roles[1:]]
-        one = f"{call}({block.arguments([output, *names])})"
+        one = f"{call}({block.arguments([output, *names])}){self.taken}"
         if self.c.chance("loop", 0.5):
             total = self.w.fresh("total")
             step.say(f"{total} = 0.0", "reduction")
@@ -342,6 +355,9 @@ class _Grammar:
                 lines.append((2, "super().__init__()", "other"))
             for key, (default, value) in block.attributes.items():
                 lines.append((2, f"self.{key} = {key if default else value}", "other"))
+            lines.append((0, "", "other"))
+        if block.logs:
+            lines += [(1, f"def {block.logs}(self, key, value):", "other"), (2, "print(key, value)", "other")]
             lines.append((0, "", "other"))
         method = self.w.function(block, ["self"])
         return [*lines, *((indent + 1, text, tag) for indent, text, tag in method)]

@@ -93,6 +93,10 @@ class Program:
     """What is added to the term's reduction: another term, rightly reduced."""
     needs_rank: bool
     """Is it the rank of an array, which the text may not show, that tells right from wrong?"""
+    statistic: str = ""
+    """An expression that stands beside the loss, and is no part of it."""
+    is_of_elements: bool = False
+    """Is it one of the very elements that the loss is of?"""
 
 
 @dataclass
@@ -117,6 +121,8 @@ class Block:
         """Its other parameters: the default of each, and what the caller passes."""
         self.attributes: dict[str, tuple[str, str]] = {}
         """What `__init__` keeps, the same way; without a default it is no parameter and made there."""
+        self.logs = ""
+        """The method that logs what it is given, if there is one."""
         self.lines: list[tuple[int, str, Tag]] = []
         self.indent = 1
         self.known: list[Variable] = []

@@ -389,3 +389,21 @@ def test_settings_are_asked_for_in_many_words(kind: int, holder: int) -> None:
             assert found.verdict == expected, made.text
         seen.add(made.text)
     assert len(seen) >= 3
+
+
+def test_a_statistic_is_no_part_of_the_loss() -> None:
+    """Whatever stands beside it, the loss is what the program is run for."""
+    seen = set()
+    for number in range(60):
+        key = f"{SEED}/{number}"
+        made = make(
+            Choices(key, {"statistic": 1, "statistic goes": number % 8, "shape of the program": 3}), "torch"
+        )
+        plain = make(Choices(key, {"statistic": 0, "shape of the program": 3}), "torch")
+        found, without = compare.compared(key, made), compare.compared(key, plain)
+        assert found.ran, (made.text, found.error)
+        if made.plan == plain.plan:
+            assert (found.verdict, found.factor) == (without.verdict, without.factor), made.text
+        seen.add(made.choices["statistic goes"])
+        assert made.statistic in made.text
+    assert seen == set(range(8))

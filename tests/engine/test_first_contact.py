@@ -1054,3 +1054,43 @@ def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
         return F.cross_entropy(output, labels) + mean
     """
     assert _all_codes(source) == ["BMN104"]
+
+
+@pytest.mark.parametrize(
+    ("result", "codes"),
+    [
+        ("return loss, kl.mean()", []),
+        ("return loss, {'kl': kl.mean()}", []),
+        ("return {'kl': kl.mean().item(), 'loss': loss}", []),
+        ("return {'loss': loss, 'kl': -kl.mean()}", []),
+        ("self.kl = kl.mean()\n        return loss", []),
+        ("HISTORY['kl'] = kl.mean()\n        return 2 * loss", []),
+        ("HISTORY.append(kl.mean())\n        return loss", []),
+        ("mean = kl.mean()\n        loss.backward()\n        return mean.item()", []),
+        ("return total(kl), kl.mean()", []),
+        # What is returned first, trained with or added is the loss.
+        ("return kl.mean(), loss", ["BMN102"]),
+        ("loss = kl.mean()\n        return loss, kl.sum(-1).mean()", ["BMN102"]),
+        ("kl.mean().backward()\n        return kl.sum(-1).mean()", ["BMN102"]),
+        ("return loss + 0.1 * kl.mean()", ["BMN102"]),
+        ("parts = [loss]\n        parts.append(kl.mean())\n        return sum(parts)", ["BMN102"]),
+        ("self.kl = kl.mean()\n        return loss + self.kl", ["BMN102"]),
+    ],
+)
+def test_a_mean_beside_the_loss_of_the_same_values_is_a_statistic(result: str, codes: list[str]) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    HISTORY = {{}}
+
+    def total(values):
+        return values.sum(-1).mean()
+
+    class Step:
+        def loss(self, logits, other):
+            p = F.softmax(other, -1)
+            kl = p * (F.log_softmax(other, -1) - F.log_softmax(logits, -1))
+            loss = kl.sum(-1).mean()
+            {result.replace(chr(10), chr(10) + "    ")}
+    """
+    assert _all_codes(source) == codes
