@@ -63,8 +63,8 @@ _QUESTIONS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("not {s}", "{s} is False", "{s} == False", "not bool({s})"),
     ),
     "member": (
-        ("{s} == {E}.{A}", "{s} is {E}.{A}", "{s}.value == '{a}'", "{s}.name == '{A}'", "{s} in ({E}.{A},)"),
-        ("{s} == {E}.{B}", "{s} is {E}.{B}", "{s}.value == '{b}'", "{s}.name == '{B}'"),
+        ("{s} == {E}.{A}", "{s} is {E}.{A}", "{s}.value == '{a}'", "{s} in ({E}.{A},)"),
+        ("{s} == {E}.{B}", "{s} is {E}.{B}", "{s}.value == '{b}'"),
     ),
 }
 """How people ask whether it is the first value, and whether it is the second; the plainest first."""
