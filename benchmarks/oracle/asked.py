@@ -59,7 +59,7 @@ _QUESTIONS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("{s} == 1", "{s} > 0", "{s}", "{s} >= 1", "{s} != 0", "{s} in (1, 2)"),
     ),
     "flag": (
-        ("{s}", "{s} is True", "bool({s})", "{s} == True", "not not {s}"),
+        ("{s}", "{s} is True", "bool({s})", "{s} == True"),
         ("not {s}", "{s} is False", "{s} == False", "not bool({s})"),
     ),
     "member": (

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.oracle import routes
 from benchmarks.oracle.beside import Statistic, statistic_of
 from benchmarks.oracle.choices import Choices
+from benchmarks.oracle.classes import LossClass
 from benchmarks.oracle.parts import CLASSES, Built
 from benchmarks.oracle.program import (
     Array,
@@ -24,7 +25,6 @@ from benchmarks.oracle.program import (
     Tag,
     Variable,
     Writer,
-    declared,
 )
 from benchmarks.oracle.reductions import Reducer
 from benchmarks.oracle.steps import Steps
@@ -52,6 +52,8 @@ class _Grammar:
         self.offset: Callable[[Inputs], float] | None = None
         self.taken = ""
         """What takes the loss out of what the function gives back."""
+        self.owner: LossClass | None = None
+        """The class that the loss is a method of."""
         self.inner: Reducer | None = None
         """What reduces one example, where that is mapped over the batch."""
 
@@ -67,9 +69,13 @@ class _Grammar:
             self._unrelated()
         block = Block(self.w, self.w.fresh("function"))
         block.is_method = shape == "class"
+        methods = "none"
+        if block.is_method:
+            self.owner = LossClass(self.w.fresh("class"))
+            methods = self.c.pick("methods", ("none", "helper", "reducer", "both"), (4, 1.5, 2, 1.5))
         if self.c.chance("docstring", 0.15):
             block.say('"""The loss of a batch."""')
-        if shape == "helper":
+        if shape == "helper" or methods in ("helper", "both"):
             built = self._helper(block, mask)
         elif shape == "mapped":
             built = self._mapped(block)
@@ -78,7 +84,7 @@ class _Grammar:
         self._distract(block, built)
         self._lead_elements(block, built)
         statistic = statistic_of(block, built)
-        if shape == "reducer" and not built.done:
+        if (shape == "reducer" or methods in ("reducer", "both")) and not built.done:
             result, reducer = self._reducer(block, built, mask)
         elif shape == "nested" and not built.done:
             result, reducer = self._nested(block, built, mask)
@@ -117,13 +123,28 @@ class _Grammar:
 
     def _helper(self, block: Block, mask: str) -> Built:
         """The elements come from a function of their own."""
-        helper = Block(self.w, self.w.fresh("helper"))
+        helper, kind = self._beside(block, "helper")
         built = Terms(helper, mask).build()
         x = f"-({built.x})" if built.minus else built.x
         helper.say(f"return {x}", "reduction" if built.done else "term")
-        self.parts.append(self.w.function(helper))
+        call = self._kept(helper, kind, [])
         arguments = [block.input(role, self.w.inputs[role]).text for role in helper.parameters]
-        return replace(built, x=f"{helper.name}({', '.join(arguments)})", minus=False, operands=None)
+        x = f"{call}({helper.arguments(arguments)})"
+        return replace(built, x=x, minus=False, operands=None)
+
+    def _beside(self, block: Block, role: str) -> tuple[Block, str]:
+        """A function that the block calls: a method of its class, if it has one."""
+        if self.owner is not None:
+            return self.owner.helper(block, role)
+        return Block(self.w, self.w.fresh(role)), ""
+
+    def _kept(self, helper: Block, kind: str, first: list[str]) -> str:
+        """Take up a function that is written, and say how it is called."""
+        if self.owner is None:
+            self.parts.append(self.w.function(helper, first))
+            return helper.name
+        self.owner.keep(helper, kind, first)
+        return self.owner.call_of(helper, kind)
 
     def _mapped(self, block: Block) -> Built:
         """The loss of one example is a function of its own, and mapped over the batch."""
@@ -145,7 +166,7 @@ class _Grammar:
 
     def _reducer(self, block: Block, built: Built, mask: str) -> tuple[str, Reducer]:
         """The reduction is a function of its own."""
-        helper = Block(self.w, self.w.fresh("reducer"))
+        helper, kind = self._beside(block, "reducer")
         name = self.w.fresh("elements")
         x = f"-({built.x})" if built.minus else built.x
         helper.known = [Variable(name, built.axes)]
@@ -155,9 +176,9 @@ class _Grammar:
         reducer = Reducer(helper, inner, mask)
         result = reducer.build()
         helper.say(f"return {result}", "reduction")
-        self.parts.append(self.w.function(helper, [name]))
+        called = self._kept(helper, kind, [name])
         arguments = [block.input(role, self.w.inputs[role]).text for role in helper.parameters]
-        call = f"{helper.name}({helper.arguments([f'({x})', *arguments])})"
+        call = f"{called}({helper.arguments([f'({x})', *arguments])})"
         return call, reducer
 
     def _nested(self, block: Block, built: Built, mask: str) -> tuple[str, Reducer]:
@@ -303,12 +324,11 @@ class _Grammar:
         """Write the function, or the class around it, and its caller, and say how it is called."""
         roles = list(block.parameters)
         call = block.name
-        if block.is_method:
-            name = self.w.fresh("class")
+        if self.owner is not None:
             method = self.c.pick("method", ("__call__", "forward", "loss"))
             block.name = "__call__" if method in block.attributes else method  # an attribute would hide it
-            self.parts.append(self._class(block, name))
-            call = f"{name}({', '.join(self.w.passed(block.attributes))})"
+            self.parts += self.owner.text(block)
+            call = f"{self.owner.heir or self.owner.name}({', '.join(self.w.passed(block.attributes))})"
             call += "" if block.name == "__call__" else f".{block.name}"
         else:
             self.parts.append(self.w.function(block))
@@ -343,24 +363,6 @@ class _Grammar:
             step.say(f"return sum({one} for {output} in {outputs}) / len({outputs})", "reduction")
         self.parts.append(self.w.function(step, [outputs]))
         return f"{step.name}({', '.join([f'[{inputs[0]}, {inputs[0]}]', *inputs[1:]])})"
-
-    def _class(self, block: Block, name: str) -> Lines:
-        """A class with the loss as a method, and what it keeps."""
-        is_module = self.w.framework == "torch" and self.c.chance("module", 0.5)
-        lines: Lines = [(0, f"class {name}{'(nn.Module)' if is_module else ''}:", "other")]
-        if block.attributes:
-            parameters = declared(block.attributes)
-            lines.append((1, f"def __init__({', '.join(['self', *parameters])}):", "other"))
-            if is_module:
-                lines.append((2, "super().__init__()", "other"))
-            for key, (default, value) in block.attributes.items():
-                lines.append((2, f"self.{key} = {key if default else value}", "other"))
-            lines.append((0, "", "other"))
-        if block.logs:
-            lines += [(1, f"def {block.logs}(self, key, value):", "other"), (2, "print(key, value)", "other")]
-            lines.append((0, "", "other"))
-        method = self.w.function(block, ["self"])
-        return [*lines, *((indent + 1, text, tag) for indent, text, tag in method)]
 
 
 def _lines(text: str) -> Lines:

@@ -121,6 +121,8 @@ class Block:
         """Its other parameters: the default of each, and what the caller passes."""
         self.attributes: dict[str, tuple[str, str]] = {}
         """What `__init__` keeps, the same way; without a default it is no parameter and made there."""
+        self.properties: dict[str, str] = {}
+        """The properties of the class, and what each gives."""
         self.logs = ""
         """The method that logs what it is given, if there is one."""
         self.lines: list[tuple[int, str, Tag]] = []
@@ -336,7 +338,7 @@ class Writer:
                 "tensorflow": "tf.Tensor",
                 "keras": "keras.KerasTensor",
             }[self.framework]
-            parameters = [p if p == "self" else f"{p}: {tensor}" for p in parameters]
+            parameters = [p if p in ("self", "cls") else f"{p}: {tensor}" for p in parameters]
         parameters += declared(block.options)
         return [(0, f"def {block.name}({', '.join(parameters)}):", "other"), *block.lines]
 

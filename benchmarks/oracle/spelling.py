@@ -435,7 +435,7 @@ TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     "T": ("seq_len", "T", "steps", "length", "t"),
     "H": ("h", "H", "height"),
     "W": ("w", "W", "width"),
-    "V": ("classes", "num_classes", "V", "vocab_size", "C"),
+    "V": ("classes", "num_classes", "V", "vocab_size", "C", "numClasses", "n_cls", "nClass"),
     "D": ("dim", "latent_dim", "D"),
     "function": ("loss_fn", "compute_loss", "criterion", "objective", "cross_entropy", "loss_function"),
     "helper": ("per_token", "elementwise_loss", "nll", "token_losses", "_terms"),

@@ -407,3 +407,18 @@ def test_a_statistic_is_no_part_of_the_loss() -> None:
         seen.add(made.choices["statistic goes"])
         assert made.statistic in made.text
     assert seen == set(range(8))
+
+
+def test_methods_and_heirs_change_nothing_of_what_is_computed() -> None:
+    """The same choices with other classes around them: every program runs and comes to the same."""
+    seen: set[tuple[str, int]] = set()
+    for number in range(60):
+        key, heir, methods = f"{SEED}/{number}", number % 5, number // 5 % 4
+        given = {"shape of the program": 3, "methods": methods, "default of classes": number % 3}
+        made = make(Choices(key, given | {"heir": heir, "property": number % 2}), "torch")
+        plain = make(Choices(key, given | {"heir": 0}), "torch")
+        found, without = compare.compared(key, made), compare.compared(key, plain)
+        assert found.ran, (made.text, made.entry, found.error)
+        assert (found.verdict, found.factor) == (without.verdict, without.factor), made.text
+        seen |= {("heir", made.choices["heir"]), ("methods", methods)}
+    assert len(seen) == 9

@@ -200,8 +200,8 @@ def are_apart(one: Path, other: Path) -> bool:
     return any(
         about in mine
         and mine[about].subject == b.subject
-        and mine[about].answer != b.answer
-        and (b.default is None or b.default in (mine[about].answer, b.answer))
+        and not (both := _listed(mine[about].answer) | _listed(b.answer)) <= _listed(b.answer)
+        and (b.default is None or b.default in both)
         for about, b in theirs.items()
     )
 
@@ -220,7 +220,7 @@ def _choices(path: Path) -> Mapping[int, Decision]:
 
 def _is_choice(answer: Hashable) -> bool:
     """Is it a word, a number or a member of an Enum, by which one of a few ways is chosen?"""
-    return isinstance(answer, Answer) and answer.kind in (str, int, ast.Attribute)
+    return all(isinstance(one, Answer) and one.kind in (str, int, ast.Attribute) for one in _listed(answer))
 
 
 def implies(path: Path, decision: Decision) -> bool:

@@ -32,7 +32,7 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
-from batchmean.engine.machine.questions import asked, default_of, form_of, literal_answer, plainly
+from batchmean.engine.machine.questions import asked, default_of, form_of, literal_answer, plainly, read
 from batchmean.engine.syntax import divisor, spelled_out
 from batchmean.nodes import nodes
 
@@ -63,6 +63,8 @@ def _on_path(path: Path, test: Condition) -> bool | None:
 
 def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:
     """What is decided where a test gives true, and where it does not; None for a way that is not there."""
+    if isinstance(value, Alternatives):
+        value = read(context, test)
     if isinstance(value, Alternatives):
         both: tuple[list[Path], list[Path]] = ([], [])
         for case in value.cases:
@@ -153,7 +155,12 @@ def answer_of(
         if None in answers or not answers:
             return None
         inside = Condition.of(
-            Decision(subject, answers[0] if len(answers) == 1 else frozenset(answers), True)
+            Decision(
+                subject,
+                answers[0] if len(answers) == 1 else frozenset(answers),
+                True,
+                default=default_of(context, value),
+            )
         )
         return inside if isinstance(op, ast.In) else inside.negated()
     if not isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) or not isinstance(other, Const):
