@@ -96,4 +96,5 @@ def statistic_of(block: Block, built: Built) -> Statistic | None:
         x = f"{x}.{c.pick('detached by', ('item()', 'detach()', 'detach().cpu()'))}"
     in_class = 1.0 if block.is_method else 0.0
     how = c.pick("statistic goes", _KEPT, (4, 2, 2, 1, 1, 1, 2 * in_class, 3 * in_class))
-    return Statistic(how, x, w.fresh("statistic"), text, of == "elements")
+    name = w.fresh("statistic")
+    return Statistic(how, x, "statistic" if name == "loss" else name, text, of == "elements")

@@ -103,7 +103,7 @@ def compared(key: str, program: Program) -> Outcome:
             found.faults.append((f"{told.confidence}, but {told.fault}", told.code))  # type: ignore[arg-type]
     if truth.verdict == "wrong" and not any(told.fault == "" for told in found.told):
         found.faults.append(("missed, though shown" if found.decidable else "missed", ""))
-    if report.findings and not report.errors:
+    if report.findings and not report.errors and program.loop != "wrong":
         _fix(found, program, data, truth, settings)
     return found
 
@@ -157,7 +157,15 @@ def judged(
 
 
 def _is_left_open(program: Program, finding: Finding, truth: judge.Truth) -> bool:
-    """Is it about a mean beside the loss? Only one of the elements of a right loss is sure to be no mistake."""
+    """Is it about a mean beside the loss? Only one of the elements of a right loss is sure to be no mistake.
+
+    Or about something else than a loop that is wrong by itself, where one mistake may make up for another? Or about a
+    mask in a loop, whose batches are all the same one?
+    """
+    if program.loop == "wrong" and not finding.code.startswith("BMN5"):
+        return True
+    if program.loop and program.masked and finding.code == "BMN503":
+        return True
     if not program.statistic or (truth.verdict == "right" and program.is_of_elements):
         return False
     line = program.text.split("\n")[finding.span.line - 1]
@@ -200,7 +208,7 @@ def _is_mean(
 
 def _is_shown(program: Program, truth: judge.Truth) -> bool:
     """Does the text show what is needed to decide, so that a reader without names or shapes would?"""
-    if not program.term.shown or program.needs_rank or "V" in program.inputs:
+    if not program.term.shown or program.needs_rank or "V" in program.inputs or program.loop == "wrong":
         return False
     if program.term.axes == ("V",) and truth.factor.get("V") == -1 and "mean" not in program.plan:
         return False  # what is divided by one length of an array of unknown rank may be a matrix

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import numpy as np
 
-from benchmarks.oracle import routes
+from benchmarks.oracle import loops, routes
 from benchmarks.oracle.beside import Statistic, statistic_of
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.classes import LossClass
@@ -52,6 +52,8 @@ class _Grammar:
         self.offset: Callable[[Inputs], float] | None = None
         self.taken = ""
         """What takes the loss out of what the function gives back."""
+        self.looped = ""
+        """The loop over batches around it, if there is one."""
         self.owner: LossClass | None = None
         """The class that the loss is a method of."""
         self.inner: Reducer | None = None
@@ -109,16 +111,19 @@ class _Grammar:
             term=built.term,
             masked=masked,
             literals=dict(self.w.literals),
-            sum_is_right=all(one.sum_is_right for one in reducers),
+            # A sum of sums over batches grows with their number, or their size.
+            sum_is_right=all(one.sum_is_right for one in reducers) and self.looped != "epoch",
             tags=tags,
             naming=self.w.naming,
             choices=dict(self.c.made),
-            plan=", mapped, ".join(", ".join(one.plan) for one in reducers),
+            plan=", mapped, ".join(", ".join(one.plan) for one in reducers)
+            + (f", {self.looped}" if self.looped else ""),
             offset=self.offset,
             needs_rank=any(one.needs_rank for one in reducers)
             or (self.w.counts_from_both_ends() and not _RANK.search(text)),
             statistic=statistic.text if statistic is not None else "",
             is_of_elements=statistic is not None and statistic.is_of_elements,
+            loop=loops.verdict(self.looped, self.c.made),
         )
 
     def _helper(self, block: Block, mask: str) -> Built:
@@ -333,11 +338,12 @@ class _Grammar:
         else:
             self.parts.append(self.w.function(block))
         inputs = [role_name(role) for role in roles]
-        callers = ("none", "step", "heads") if not block.is_method else ("none", "step")
-        how = self.c.pick("caller", callers, (8, 1, 0.7)[: len(callers)])
+        how = self.c.pick("caller", ("none", "step", "heads", "epoch", "accumulation"), self._callers(block))
         if how == "none":
             return f"{call}({block.arguments(inputs)}){self.taken}"
         step = Block(self.w, self.w.fresh("step"))
+        if how in ("epoch", "accumulation"):
+            return self._loop(how, step, block, call, inputs)
         if how == "step":
             names = [step.input(role, self.w.inputs[role]).text for role in roles]
             one = f"{call}({block.arguments(names)})"
@@ -363,6 +369,31 @@ class _Grammar:
             step.say(f"return sum({one} for {output} in {outputs}) / len({outputs})", "reduction")
         self.parts.append(self.w.function(step, [outputs]))
         return f"{step.name}({', '.join([f'[{inputs[0]}, {inputs[0]}]', *inputs[1:]])})"
+
+    def _callers(self, block: Block) -> tuple[float, ...]:
+        """How likely each caller is. In a loop there is one term alone: a second one would be divided, too."""
+        is_alone = self.offset is None and all(
+            self.w.inputs[role].axes[:1] == ("B",) for role in block.parameters
+        )
+        is_alone &= not any(self.w.inputs[role].kind == "size" for role in block.parameters)
+        is_torch = self.w.framework == "torch"
+        return (8, 1, 0.0 if block.is_method else 0.7, 0.7 * is_alone, 0.7 * (is_alone and is_torch))
+
+    def _loop(self, how: str, step: Block, block: Block, call: str, inputs: list[str]) -> str:
+        """A loop over batches, all of which are the same one."""
+        names = [self.w.fresh(role) for role in block.parameters]
+
+        def loss(names: Sequence[str]) -> str:
+            return f"{call}({block.arguments(names)}){self.taken}"
+
+        self.looped = how
+        batches = f"[({', '.join(inputs)},)] * {loops.ROUNDS}"
+        if how == "epoch":
+            self.parts.append(self.w.function(step, [loops.epoch(step, names, loss)]))
+            return f"{step.name}({batches})"
+        self.w.literals["K"] = loops.ROUNDS
+        self.parts.append(self.w.function(step, list(loops.accumulation(step, names, loss))))
+        return f"{step.name}({batches}, Optimizer())"
 
 
 def _lines(text: str) -> Lines:

@@ -97,6 +97,8 @@ class Program:
     """An expression that stands beside the loss, and is no part of it."""
     is_of_elements: bool = False
     """Is it one of the very elements that the loss is of?"""
+    loop: str = ""
+    """The loop over batches around it, if there is one: `right`, or `wrong` by itself."""
 
 
 @dataclass

@@ -422,3 +422,36 @@ def test_methods_and_heirs_change_nothing_of_what_is_computed() -> None:
         assert (found.verdict, found.factor) == (without.verdict, without.factor), made.text
         seen |= {("heir", made.choices["heir"]), ("methods", methods)}
     assert len(seen) == 9
+
+
+@pytest.mark.parametrize(
+    ("weighed", "divisor", "power"), [(0, 0, 0), (1, 1, 0), (0, 1, -1), (1, 0, 1)], ids=str
+)
+def test_the_total_of_an_epoch_is_measured(weighed: int, divisor: int, power: int) -> None:
+    given = {"caller": 3, "each times": weighed, "total by": divisor, "kind": 0, "mask": 0, "switch": 0}
+    given |= {"plan": 1, "shape of the program": 0, "layout": 0, "roundabout": 0, "roundabout elements": 0}
+    seen = 0
+    for number in range(30):
+        made = make(Choices(f"{SEED}/{number}", given), "numpy")
+        if made.loop and made.plan == "sum over V, mean of all, epoch":
+            found = truth(made)
+            assert found.verdict == ("wrong" if power else "right"), made.text
+            assert made.loop == found.verdict
+            assert found.factor == ({"B": power} if power == -1 else {})  # the other is a sum on no purpose
+            seen += 1
+    assert seen > 5
+
+
+@pytest.mark.heavy  # imports PyTorch
+@pytest.mark.parametrize(("how", "power"), [(0, 0), (1, 1), (2, -1), (3, 0)])
+def test_what_gradients_are_asked_of_is_added_up(how: int, power: int) -> None:
+    pytest.importorskip("torch")
+    given = {"caller": 4, "accumulated": how, "kind": 0, "mask": 0, "switch": 0, "plan": 1}
+    given |= {"shape of the program": 0, "layout": 0, "roundabout": 0, "roundabout elements": 0}
+    seen = 0
+    for number in range(20):
+        made = make(Choices(f"{SEED}/{number}", given), "torch")
+        if made.loop and made.plan == "sum over V, mean of all, accumulation":
+            assert truth(made).factor == ({"K": power} if power else {}), made.text
+            seen += 1
+    assert seen > 3
