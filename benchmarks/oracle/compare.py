@@ -217,7 +217,7 @@ def _is_shown(program: Program, truth: judge.Truth) -> bool:
     if program.masked and any(what.kind == "mask" for what in program.inputs.values()):
         return False
     support = program.term.support
-    if not program.sum_is_right:
+    if not program.sum_is_right and not program.loop:
         return True
     return (support is not None and truth.factor.get(support, 0) < 0) or "n_valid" in truth.factor
 
