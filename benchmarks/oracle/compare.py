@@ -103,7 +103,7 @@ def compared(key: str, program: Program) -> Outcome:
             found.faults.append((f"{told.confidence}, but {told.fault}", told.code))  # type: ignore[arg-type]
     if truth.verdict == "wrong" and not any(told.fault == "" for told in found.told):
         found.faults.append(("missed, though shown" if found.decidable else "missed", ""))
-    if report.findings and not report.errors:
+    if report.findings and not report.errors and program.loop != "wrong":
         _fix(found, program, data, truth, settings)
     return found
 
@@ -115,7 +115,8 @@ def _check(*, fixes: bool) -> Check:
 def judged(
     program: Program, findings: Sequence[Finding], truth: judge.Truth, settings: Sequence[judge.Setting]
 ) -> list[Told]:
-    """What is wrong with each finding."""
+    """What is wrong with each finding; those about a statistic beside a wrong loss are left out."""
+    findings = [finding for finding in findings if not _is_left_open(program, finding, truth)]
     together: dict[str, int] = {}
     for finding in findings:
         for name, power in (finding.factor or {}).items():
@@ -155,6 +156,23 @@ def judged(
     return told
 
 
+def _is_left_open(program: Program, finding: Finding, truth: judge.Truth) -> bool:
+    """Is it about a mean beside the loss? Only one of the elements of a right loss is sure to be no mistake.
+
+    Or about something else than a loop that is wrong by itself, where one mistake may make up for another? Or about a
+    mask in a loop, whose batches are all the same one?
+    """
+    if program.loop == "wrong" and not finding.code.startswith("BMN5"):
+        return True
+    if program.loop and program.masked and finding.code == "BMN503":
+        return True
+    if not program.statistic or (truth.verdict == "right" and program.is_of_elements):
+        return False
+    line = program.text.split("\n")[finding.span.line - 1]
+    at = line.find(program.statistic)
+    return 0 <= at < finding.span.column and finding.span.column <= at + len(program.statistic)
+
+
 def _is_its_rule(code: str, program: Program, truth: judge.Truth) -> bool:
     """Is the rule about what is wrong here?"""
     factor, term = truth.factor, program.term
@@ -190,7 +208,7 @@ def _is_mean(
 
 def _is_shown(program: Program, truth: judge.Truth) -> bool:
     """Does the text show what is needed to decide, so that a reader without names or shapes would?"""
-    if not program.term.shown or program.needs_rank or "V" in program.inputs:
+    if not program.term.shown or program.needs_rank or "V" in program.inputs or program.loop == "wrong":
         return False
     if program.term.axes == ("V",) and truth.factor.get("V") == -1 and "mean" not in program.plan:
         return False  # what is divided by one length of an array of unknown rank may be a matrix
@@ -199,7 +217,7 @@ def _is_shown(program: Program, truth: judge.Truth) -> bool:
     if program.masked and any(what.kind == "mask" for what in program.inputs.values()):
         return False
     support = program.term.support
-    if not program.sum_is_right:
+    if not program.sum_is_right and not program.loop:
         return True
     return (support is not None and truth.factor.get(support, 0) < 0) or "n_valid" in truth.factor
 
@@ -222,6 +240,7 @@ def _fix(
     if not done.fixed:
         return
     found.fixed, found.fixed_text = True, after.decode()
+    about_the_loss = [one for one in done.fixed if not _is_left_open(program, one, truth)]
     code = done.fixed[0].code
     try:
         values = judge.run(found.fixed_text, program, settings)
@@ -233,9 +252,9 @@ def _fix(
         before = judge.left_over(program, truth.values, {}, settings)
         left = judge.left_over(program, then.values, {}, settings)
         settled = then.verdict == "right" and then.mode != "sum"
-        nearer = left is not None and (before is None or left < before)
+        nearer = not about_the_loss or (left is not None and (before is None or left < before))
         found.fix_is_wrong = not (
-            settled or (nearer and _as_told(done.fixed, program, truth, then, settings))
+            settled or (nearer and _as_told(about_the_loss, program, truth, then, settings))
         )
     if found.fix_is_wrong:
         found.faults.append(("fix is wrong", code))

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import numpy as np
 
-from benchmarks.oracle import routes
+from benchmarks.oracle import loops, routes
+from benchmarks.oracle.beside import Statistic, statistic_of
 from benchmarks.oracle.choices import Choices
+from benchmarks.oracle.classes import LossClass
 from benchmarks.oracle.parts import CLASSES, Built
-from benchmarks.oracle.program import Array, Block, Framework, Input, Inputs, Program, Tag, Variable, Writer
+from benchmarks.oracle.program import (
+    Array,
+    Block,
+    Framework,
+    Input,
+    Inputs,
+    Program,
+    Tag,
+    Variable,
+    Writer,
+)
 from benchmarks.oracle.reductions import Reducer
 from benchmarks.oracle.steps import Steps
 from benchmarks.oracle.terms import Terms
@@ -38,6 +50,12 @@ class _Grammar:
         self.below: list[Lines] = []
         """What stands at the end of the file."""
         self.offset: Callable[[Inputs], float] | None = None
+        self.taken = ""
+        """What takes the loss out of what the function gives back."""
+        self.looped = ""
+        """The loop over batches around it, if there is one."""
+        self.owner: LossClass | None = None
+        """The class that the loss is a method of."""
         self.inner: Reducer | None = None
         """What reduces one example, where that is mapped over the batch."""
 
@@ -53,9 +71,13 @@ class _Grammar:
             self._unrelated()
         block = Block(self.w, self.w.fresh("function"))
         block.is_method = shape == "class"
+        methods = "none"
+        if block.is_method:
+            self.owner = LossClass(self.w.fresh("class"))
+            methods = self.c.pick("methods", ("none", "helper", "reducer", "both"), (4, 1.5, 2, 1.5))
         if self.c.chance("docstring", 0.15):
             block.say('"""The loss of a batch."""')
-        if shape == "helper":
+        if shape == "helper" or methods in ("helper", "both"):
             built = self._helper(block, mask)
         elif shape == "mapped":
             built = self._mapped(block)
@@ -63,18 +85,19 @@ class _Grammar:
             built = Terms(block, mask).build()
         self._distract(block, built)
         self._lead_elements(block, built)
-        if shape == "reducer" and not built.done:
+        statistic = statistic_of(block, built)
+        if (shape == "reducer" or methods in ("reducer", "both")) and not built.done:
             result, reducer = self._reducer(block, built, mask)
         elif shape == "nested" and not built.done:
             result, reducer = self._nested(block, built, mask)
         else:
             reducer = Reducer(block, built, mask)
             result = reducer.build()
-        self._finish(block, self._lead_loss(block, built, result))
+        self._finish(block, self._lead_loss(block, built, result), statistic)
         entry = self._entry(block)
         if not before and self.c.chance("unrelated function below", 0.1):
             self._unrelated()
-        text, tags = self.w.text([*self.parts, *self.below])
+        text, tags = self.w.text([*self.w.tops, *self.parts, *self.below])
         masked = bool(mask) and reducer.shows_mask
         inputs = dict(self.w.inputs)
         if mask == "ignored" and not masked:  # nothing says that there are such labels
@@ -88,25 +111,45 @@ class _Grammar:
             term=built.term,
             masked=masked,
             literals=dict(self.w.literals),
-            sum_is_right=all(one.sum_is_right for one in reducers),
+            # A sum of sums over batches grows with their number, or their size.
+            sum_is_right=all(one.sum_is_right for one in reducers) and self.looped != "epoch",
             tags=tags,
             naming=self.w.naming,
             choices=dict(self.c.made),
-            plan=", mapped, ".join(", ".join(one.plan) for one in reducers),
+            plan=", mapped, ".join(", ".join(one.plan) for one in reducers)
+            + (f", {self.looped}" if self.looped else ""),
             offset=self.offset,
             needs_rank=any(one.needs_rank for one in reducers)
             or (self.w.counts_from_both_ends() and not _RANK.search(text)),
+            statistic=statistic.text if statistic is not None else "",
+            is_of_elements=statistic is not None and statistic.is_of_elements,
+            loop=loops.verdict(self.looped, self.c.made),
         )
 
     def _helper(self, block: Block, mask: str) -> Built:
         """The elements come from a function of their own."""
-        helper = Block(self.w, self.w.fresh("helper"))
+        helper, kind = self._beside(block, "helper")
         built = Terms(helper, mask).build()
         x = f"-({built.x})" if built.minus else built.x
         helper.say(f"return {x}", "reduction" if built.done else "term")
-        self.parts.append(self.w.function(helper))
+        call = self._kept(helper, kind, [])
         arguments = [block.input(role, self.w.inputs[role]).text for role in helper.parameters]
-        return replace(built, x=f"{helper.name}({', '.join(arguments)})", minus=False, operands=None)
+        x = f"{call}({helper.arguments(arguments)})"
+        return replace(built, x=x, minus=False, operands=None)
+
+    def _beside(self, block: Block, role: str) -> tuple[Block, str]:
+        """A function that the block calls: a method of its class, if it has one."""
+        if self.owner is not None:
+            return self.owner.helper(block, role)
+        return Block(self.w, self.w.fresh(role)), ""
+
+    def _kept(self, helper: Block, kind: str, first: list[str]) -> str:
+        """Take up a function that is written, and say how it is called."""
+        if self.owner is None:
+            self.parts.append(self.w.function(helper, first))
+            return helper.name
+        self.owner.keep(helper, kind, first)
+        return self.owner.call_of(helper, kind)
 
     def _mapped(self, block: Block) -> Built:
         """The loss of one example is a function of its own, and mapped over the batch."""
@@ -128,7 +171,7 @@ class _Grammar:
 
     def _reducer(self, block: Block, built: Built, mask: str) -> tuple[str, Reducer]:
         """The reduction is a function of its own."""
-        helper = Block(self.w, self.w.fresh("reducer"))
+        helper, kind = self._beside(block, "reducer")
         name = self.w.fresh("elements")
         x = f"-({built.x})" if built.minus else built.x
         helper.known = [Variable(name, built.axes)]
@@ -138,9 +181,9 @@ class _Grammar:
         reducer = Reducer(helper, inner, mask)
         result = reducer.build()
         helper.say(f"return {result}", "reduction")
-        self.parts.append(self.w.function(helper, [name]))
+        called = self._kept(helper, kind, [name])
         arguments = [block.input(role, self.w.inputs[role]).text for role in helper.parameters]
-        call = f"{helper.name}({helper.arguments([f'({x})', *arguments])})"
+        call = f"{called}({helper.arguments([f'({x})', *arguments])})"
         return call, reducer
 
     def _nested(self, block: Block, built: Built, mask: str) -> tuple[str, Reducer]:
@@ -155,27 +198,28 @@ class _Grammar:
             block.known, block.aliases = known, aliases
         return f"{name}({elements})", reducer
 
-    def _finish(self, block: Block, result: str) -> None:
+    def _finish(self, block: Block, result: str, statistic: Statistic | None) -> None:
         """What happens to the loss in the end."""
         ways = ("directly", "named", "with metrics", "conditional", "second term")
         how = self.c.pick("return", ways, (6, 3, 1, 1, 1.5))
-        if how == "directly":
-            block.say(f"return {result}", "reduction")
-            return
-        name = block.let("total", result, "reduction")
+        tag: Tag = "reduction" if how in ("directly", "second term") else "other"
+        if how != "directly":
+            result = block.let("total", result, "reduction")
         if how == "with metrics":
             if self.c.chance("perplexity", 0.5):
-                perplexity = block.let("perplexity", f"{self.w.module}.exp({name})", "other")
+                perplexity = block.let("perplexity", f"{self.w.module}.exp({result})", "other")
                 block.say(f"print('ppl', {perplexity})")
-            block.say(f"print('loss', {name})")
+            block.say(f"print('loss', {result})")
         elif how == "conditional":
             flag = block.option("flag", "True", ())
-            name = f"{name} if {flag} else {name} * 1.0"
+            result = f"{result} if {flag} else {result} * 1.0"
         elif how == "second term":
             # Where the loss is a sum, this is where it meets a mean.
-            block.say(f"return {self._second_term(block, name)}", "reduction")
-            return
-        block.say(f"return {name}")
+            result = self._second_term(block, result)
+        if statistic is not None:
+            statistic.keep(block)
+            result, self.taken = statistic.returned(block, f"({result})")
+        block.say(f"return {result}", tag)
 
     def _second_term(self, block: Block, loss: str) -> str:
         """Another loss beside it, which is right."""
@@ -285,30 +329,36 @@ class _Grammar:
         """Write the function, or the class around it, and its caller, and say how it is called."""
         roles = list(block.parameters)
         call = block.name
-        if block.is_method:
-            name = self.w.fresh("class")
+        if self.owner is not None:
             method = self.c.pick("method", ("__call__", "forward", "loss"))
             block.name = "__call__" if method in block.attributes else method  # an attribute would hide it
-            self.parts.append(self._class(block, name))
-            call = f"{name}({', '.join(self.w.passed(block.attributes))})"
+            self.parts += self.owner.text(block)
+            call = f"{self.owner.heir or self.owner.name}({', '.join(self.w.passed(block.attributes))})"
             call += "" if block.name == "__call__" else f".{block.name}"
         else:
             self.parts.append(self.w.function(block))
         inputs = [role_name(role) for role in roles]
-        callers = ("none", "step", "heads") if not block.is_method else ("none", "step")
-        how = self.c.pick("caller", callers, (8, 1, 0.7)[: len(callers)])
+        how = self.c.pick("caller", ("none", "step", "heads", "epoch", "accumulation"), self._callers(block))
         if how == "none":
-            return f"{call}({block.arguments(inputs)})"
+            return f"{call}({block.arguments(inputs)}){self.taken}"
         step = Block(self.w, self.w.fresh("step"))
+        if how in ("epoch", "accumulation"):
+            return self._loop(how, step, block, call, inputs)
         if how == "step":
             names = [step.input(role, self.w.inputs[role]).text for role in roles]
-            step.say(f"return {call}({block.arguments(names)})", "reduction")
+            one = f"{call}({block.arguments(names)})"
+            if self.taken == "[0]" and self.c.chance("unpacked", 0.6):
+                total = self.w.fresh("total")
+                step.say(f"{total}, {self.w.fresh('statistic')} = {one}", "reduction")
+                step.say(f"return {total}", "reduction")
+            else:
+                step.say(f"return {one}{self.taken}", "reduction")
             self.parts.append(self.w.function(step))
             return f"{step.name}({', '.join(inputs)})"
         # The mean over several outputs, each with its own loss.
         outputs, output = self.w.fresh("outputs"), self.w.fresh("output")
         names = [step.input(role, self.w.inputs[role]).text for role in roles[1:]]
-        one = f"{call}({block.arguments([output, *names])})"
+        one = f"{call}({block.arguments([output, *names])}){self.taken}"
         if self.c.chance("loop", 0.5):
             total = self.w.fresh("total")
             step.say(f"{total} = 0.0", "reduction")
@@ -320,20 +370,30 @@ class _Grammar:
         self.parts.append(self.w.function(step, [outputs]))
         return f"{step.name}({', '.join([f'[{inputs[0]}, {inputs[0]}]', *inputs[1:]])})"
 
-    def _class(self, block: Block, name: str) -> Lines:
-        """A class with the loss as a method, and what it keeps."""
-        is_module = self.w.framework == "torch" and self.c.chance("module", 0.5)
-        lines: Lines = [(0, f"class {name}{'(nn.Module)' if is_module else ''}:", "other")]
-        if block.attributes:
-            parameters = [f"{key}={default}" for key, (default, _) in block.attributes.items() if default]
-            lines.append((1, f"def __init__({', '.join(['self', *parameters])}):", "other"))
-            if is_module:
-                lines.append((2, "super().__init__()", "other"))
-            for key, (default, value) in block.attributes.items():
-                lines.append((2, f"self.{key} = {key if default else value}", "other"))
-            lines.append((0, "", "other"))
-        method = self.w.function(block, ["self"])
-        return [*lines, *((indent + 1, text, tag) for indent, text, tag in method)]
+    def _callers(self, block: Block) -> tuple[float, ...]:
+        """How likely each caller is. In a loop there is one term alone: a second one would be divided, too."""
+        is_alone = self.offset is None and all(
+            self.w.inputs[role].axes[:1] == ("B",) for role in block.parameters
+        )
+        is_alone &= not any(self.w.inputs[role].kind == "size" for role in block.parameters)
+        is_torch = self.w.framework == "torch"
+        return (8, 1, 0.0 if block.is_method else 0.7, 0.7 * is_alone, 0.7 * (is_alone and is_torch))
+
+    def _loop(self, how: str, step: Block, block: Block, call: str, inputs: list[str]) -> str:
+        """A loop over batches, all of which are the same one."""
+        names = [self.w.fresh(role) for role in block.parameters]
+
+        def loss(names: Sequence[str]) -> str:
+            return f"{call}({block.arguments(names)}){self.taken}"
+
+        self.looped = how
+        batches = f"[({', '.join(inputs)},)] * {loops.ROUNDS}"
+        if how == "epoch":
+            self.parts.append(self.w.function(step, [loops.epoch(step, names, loss)]))
+            return f"{step.name}({batches})"
+        self.w.literals["K"] = loops.ROUNDS
+        self.parts.append(self.w.function(step, list(loops.accumulation(step, names, loss))))
+        return f"{step.name}({batches}, Optimizer())"
 
 
 def _lines(text: str) -> Lines:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
@@ -158,6 +158,31 @@ def _eager(name: Framework) -> contextlib.AbstractContextManager[Any]:
     return jax.disable_jit()  # type: ignore[no-any-return, unused-ignore]
 
 
+class _Optimizer:
+    """What gradients are given to."""
+
+    def zero_grad(self) -> None: ...
+
+    def step(self) -> None: ...
+
+
+@contextlib.contextmanager
+def _recorded(name: Framework) -> Iterator[list[float]]:
+    """The losses of which gradients were asked for: added up, they are what is minimised."""
+    found: list[float] = []
+    if name != "torch":
+        yield found
+        return
+    import torch
+
+    backward = torch.Tensor.backward
+    torch.Tensor.backward = lambda self, *_, **__: found.append(float(self))
+    try:
+        yield found
+    finally:
+        torch.Tensor.backward = backward
+
+
 def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
     """What the program of this text returns in each setting."""
     convert = _framework(program.framework)
@@ -177,12 +202,16 @@ def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
             # Data classes look their module up, so it must be one that there is.
             names: dict[str, Any] = {"__name__": __name__}
             exec(code, names)
+            names["Optimizer"] = _Optimizer
+            backward = stack.enter_context(_recorded(program.framework))
             for setting in given:
+                backward.clear()
                 arguments = {
                     role_name(role): int(x) if program.inputs[role].kind == "size" else convert(x)
                     for role, x in setting.inputs.items()
                 }
-                values.append(np.asarray(eval(call, names | arguments), dtype=float))
+                value = eval(call, names | arguments)
+                values.append(np.asarray(sum(backward) if backward else value, dtype=float))
     except Exception as error:
         raise CannotRun(f"{type(error).__name__}: {error}") from error
     return values
@@ -259,6 +288,7 @@ def monomial(
     if not all(np.isfinite(r) and r > 0 for r in ratios):
         return None
     names = sorted(set(program.term.axes)) + (["n_valid"] if program.masked else [])
+    names += ["K"] if "K" in program.literals else []
     counts = [setting.counts for setting in given]
     logs = np.log([[count[name] for name in names] for count in counts]).reshape(len(counts), len(names))
     powers, costs = _powers(len(names))

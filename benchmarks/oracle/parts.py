@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.oracle.program import Array, Block, Input, Inputs, Term, Variable
+from benchmarks.oracle.program import REQUIRED, Array, Block, Input, Inputs, Term, Variable
 
 LAYOUTS: Final = (("B", "V"), ("B", "T", "V"), ("B", "V", "T"), ("B", "V", "H", "W"), ("V",), ("V", "B"))
 ELEMENTWISE_LAYOUTS: Final = (("B",), ("B", "F"), ("B", "T"), ("B", "T", "F"), ("B", "C", "H", "W"))
@@ -102,7 +102,7 @@ class Parts:
         size = f"{logits.text}.size({at})" if self.size_method("classes by") else f"{logits.text}.shape[{at}]"
         if how == "number":
             self.w.literals["V"] = CLASSES
-            return str(CLASSES)
+            return self.kept_classes() if self.block.is_method else str(CLASSES)
         if how == "parameter":
             return self.block.input("V", Input(("V",), "size")).text
         if how == "bound":
@@ -110,6 +110,18 @@ class Parts:
             self.block.aliases[("V",)] = name
             return name
         return size
+
+    def kept_classes(self) -> str:
+        """What `__init__` was told of the number of classes, perhaps by a property."""
+        name = self.w.fresh("V")
+        default = self.w.choices.pick("default of classes", (REQUIRED, str(CLASSES), "10"))
+        self.block.attributes[name] = default, str(CLASSES)
+        kept = f"self.{name}"
+        if self.w.choices.chance("property", 0.2):
+            name = self.w.fresh("V")
+            self.block.properties[name], kept = kept, f"self.{name}"
+        self.block.aliases[("V",)] = kept
+        return kept
 
     def size_method(self, name: str) -> bool:
         return self.framework == "torch" and self.w.choices.chance(name, 0.5)

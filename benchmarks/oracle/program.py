@@ -29,6 +29,8 @@ Tag: TypeAlias = Literal["reduction", "term", "other"]
 FUNCTIONAL: Final = {"tensorflow": tensorflow_forms, "keras": keras_forms}
 """What has functions only: the words of each."""
 IGNORED: Final = -100
+REQUIRED: Final = "required"
+"""The default of a parameter that has none."""
 PADDING: Final = 0
 
 
@@ -91,6 +93,12 @@ class Program:
     """What is added to the term's reduction: another term, rightly reduced."""
     needs_rank: bool
     """Is it the rank of an array, which the text may not show, that tells right from wrong?"""
+    statistic: str = ""
+    """An expression that stands beside the loss, and is no part of it."""
+    is_of_elements: bool = False
+    """Is it one of the very elements that the loss is of?"""
+    loop: str = ""
+    """The loop over batches around it, if there is one: `right`, or `wrong` by itself."""
 
 
 @dataclass
@@ -115,6 +123,10 @@ class Block:
         """Its other parameters: the default of each, and what the caller passes."""
         self.attributes: dict[str, tuple[str, str]] = {}
         """What `__init__` keeps, the same way; without a default it is no parameter and made there."""
+        self.properties: dict[str, str] = {}
+        """The properties of the class, and what each gives."""
+        self.logs = ""
+        """The method that logs what it is given, if there is one."""
         self.lines: list[tuple[int, str, Tag]] = []
         self.indent = 1
         self.known: list[Variable] = []
@@ -138,6 +150,13 @@ class Block:
         default = self.writer.choices.pick(
             f"default of {role}", (value, *others), (3, *(1.0 for _ in others))
         )
+        return self._taken_as(name, default, value)
+
+    def given(self, role: str, default: str, value: str) -> str:
+        """Something else that the caller passes, in the same way."""
+        return self._taken_as(self.writer.fresh(role), default, value)
+
+    def _taken_as(self, name: str, default: str, value: str) -> str:
         if self.is_method and self.writer.choices.chance("kept", 0.6):
             self.attributes[name] = default, value
             return f"self.{name}"
@@ -185,6 +204,14 @@ class Block:
         return name
 
 
+def declared(options: Mapping[str, tuple[str, str]]) -> list[str]:
+    """The parameters that these are, those without a default first."""
+    needed = [name for name, (default, _) in options.items() if default == REQUIRED]
+    return needed + [
+        f"{name}={default}" for name, (default, _) in options.items() if default not in ("", REQUIRED)
+    ]
+
+
 class Writer:
     """A file that is being written: its names, inputs, functions, and the choices that make it."""
 
@@ -197,7 +224,8 @@ class Writer:
         self.positions: set[int] = set()
         """The positions of axes that the text names while the classes are there."""
         self.literals: dict[str, int] = {}
-        self.functions: list[list[tuple[int, str, Tag]]] = []
+        self.tops: list[list[tuple[int, str, Tag]]] = []
+        """What stands at the top of the file, below the imports."""
         self._taken: set[str] = set()
 
     def fresh(self, role: str) -> str:
@@ -312,8 +340,8 @@ class Writer:
                 "tensorflow": "tf.Tensor",
                 "keras": "keras.KerasTensor",
             }[self.framework]
-            parameters = [p if p == "self" else f"{p}: {tensor}" for p in parameters]
-        parameters += [f"{name}={default}" for name, (default, _) in block.options.items()]
+            parameters = [p if p in ("self", "cls") else f"{p}: {tensor}" for p in parameters]
+        parameters += declared(block.options)
         return [(0, f"def {block.name}({', '.join(parameters)}):", "other"), *block.lines]
 
     def text(self, parts: Sequence[Sequence[tuple[int, str, Tag]]]) -> tuple[str, tuple[Tag, ...]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.oracle.masked import Masked
 from benchmarks.oracle.plain import Plain
 from benchmarks.oracle.steps import TAG
+from benchmarks.oracle.two_places import TwoPlaces
 
 
-class Reducer(Plain, Masked):
+class Reducer(Plain, TwoPlaces):
     """Writes the reduction of a term."""
 
     def build(self) -> str:
@@ -23,14 +23,23 @@ class Reducer(Plain, Masked):
             ("flag", 0.0 if self.built.done else 1.0),
             ("mask given", 2.5 if is_per_unit and self.mask == "parameter" else 0.0),
             ("no mask", 0.7 if is_per_unit and not self.mask else 0.0),
+            ("two places", 2.0 if self._has_two_places(is_per_unit) else 0.0),
         ]
         how = self.c.pick("switch", [name for name, _ in switches], [weight for _, weight in switches])
         if how == "none":
             plan()
             self._negate()
+        elif how == "two places":
+            self._in_two_places()
         else:
             self._switched(how, plan)
         return self.x
+
+    def _has_two_places(self, is_per_unit: bool) -> bool:
+        """Are there elements left for two steps?"""
+        if self.built.done or not self.axes or {"BT", "pairs"} & {*self.axes}:
+            return False
+        return is_per_unit or not self.mask
 
     def _switched(self, how: str, plan: Callable[[], None]) -> None:
         """The plan in the branch that the caller asks for; the others are right."""

@@ -369,3 +369,89 @@ def test_what_may_be_the_class_count_is_never_proved_wrong() -> None:
             if any("proved" in fault or "fix" in fault for fault in faults):
                 wrong[way.name] = faults
     assert not wrong
+
+
+@pytest.mark.parametrize("kind", range(5))
+@pytest.mark.parametrize("holder", range(6))
+def test_settings_are_asked_for_in_many_words(kind: int, holder: int) -> None:
+    """Every kind of setting, wherever it is kept: the program runs, and the way that runs is what its plan says."""
+    given = {"switch": 5, "setting": kind, "settings in": holder, "shape of the program": 0, "mask": 0}
+    seen = set()
+    for number in range(8):
+        made = make(Choices(f"{SEED}/{number}", given), "numpy")
+        if made.choices.get("switch") != 5 or "way" in made.choices:
+            continue
+        found = truth(made)  # it runs
+        expected = {"sum over V, mean of all": "right", "mean of all": "wrong"}.get(
+            made.plan.removesuffix(", asked in two places")
+        )
+        if expected is not None and made.term.support == "V":
+            assert found.verdict == expected, made.text
+        seen.add(made.text)
+    assert len(seen) >= 3
+
+
+def test_a_statistic_is_no_part_of_the_loss() -> None:
+    """Whatever stands beside it, the loss is what the program is run for."""
+    seen = set()
+    for number in range(60):
+        key = f"{SEED}/{number}"
+        made = make(
+            Choices(key, {"statistic": 1, "statistic goes": number % 8, "shape of the program": 3}), "torch"
+        )
+        plain = make(Choices(key, {"statistic": 0, "shape of the program": 3}), "torch")
+        found, without = compare.compared(key, made), compare.compared(key, plain)
+        assert found.ran, (made.text, found.error)
+        if made.plan == plain.plan:
+            assert (found.verdict, found.factor) == (without.verdict, without.factor), made.text
+        seen.add(made.choices["statistic goes"])
+        assert made.statistic in made.text
+    assert seen == set(range(8))
+
+
+def test_methods_and_heirs_change_nothing_of_what_is_computed() -> None:
+    """The same choices with other classes around them: every program runs and comes to the same."""
+    seen: set[tuple[str, int]] = set()
+    for number in range(60):
+        key, heir, methods = f"{SEED}/{number}", number % 5, number // 5 % 4
+        given = {"shape of the program": 3, "methods": methods, "default of classes": number % 3}
+        made = make(Choices(key, given | {"heir": heir, "property": number % 2}), "torch")
+        plain = make(Choices(key, given | {"heir": 0}), "torch")
+        found, without = compare.compared(key, made), compare.compared(key, plain)
+        assert found.ran, (made.text, made.entry, found.error)
+        assert (found.verdict, found.factor) == (without.verdict, without.factor), made.text
+        seen |= {("heir", made.choices["heir"]), ("methods", methods)}
+    assert len(seen) == 9
+
+
+@pytest.mark.parametrize(
+    ("weighed", "divisor", "power"), [(0, 0, 0), (1, 1, 0), (0, 1, -1), (1, 0, 1)], ids=str
+)
+def test_the_total_of_an_epoch_is_measured(weighed: int, divisor: int, power: int) -> None:
+    given = {"caller": 3, "each times": weighed, "total by": divisor, "kind": 0, "mask": 0, "switch": 0}
+    given |= {"plan": 1, "shape of the program": 0, "layout": 0, "roundabout": 0, "roundabout elements": 0}
+    seen = 0
+    for number in range(30):
+        made = make(Choices(f"{SEED}/{number}", given), "numpy")
+        if made.loop and made.plan == "sum over V, mean of all, epoch":
+            found = truth(made)
+            assert found.verdict == ("wrong" if power else "right"), made.text
+            assert made.loop == found.verdict
+            assert found.factor == ({"B": power} if power == -1 else {})  # the other is a sum on no purpose
+            seen += 1
+    assert seen > 5
+
+
+@pytest.mark.heavy  # imports PyTorch
+@pytest.mark.parametrize(("how", "power"), [(0, 0), (1, 1), (2, -1), (3, 0)])
+def test_what_gradients_are_asked_of_is_added_up(how: int, power: int) -> None:
+    pytest.importorskip("torch")
+    given = {"caller": 4, "accumulated": how, "kind": 0, "mask": 0, "switch": 0, "plan": 1}
+    given |= {"shape of the program": 0, "layout": 0, "roundabout": 0, "roundabout elements": 0}
+    seen = 0
+    for number in range(20):
+        made = make(Choices(f"{SEED}/{number}", given), "torch")
+        if made.loop and made.plan == "sum over V, mean of all, accumulation":
+            assert truth(made).factor == ({"K": power} if power else {}), made.text
+            seen += 1
+    assert seen > 3

@@ -1054,3 +1054,182 @@ def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
         return F.cross_entropy(output, labels) + mean
     """
     assert _all_codes(source) == ["BMN104"]
+
+
+@pytest.mark.parametrize(
+    ("result", "codes"),
+    [
+        ("return loss, kl.mean()", []),
+        ("return loss, {'kl': kl.mean()}", []),
+        ("return {'kl': kl.mean().item(), 'loss': loss}", []),
+        ("return {'loss': loss, 'kl': -kl.mean()}", []),
+        ("self.kl = kl.mean()\n        return loss", []),
+        ("HISTORY['kl'] = kl.mean()\n        return 2 * loss", []),
+        ("HISTORY.append(kl.mean())\n        return loss", []),
+        ("mean = kl.mean()\n        loss.backward()\n        return mean.item()", []),
+        ("return total(kl), kl.mean()", []),
+        # What is returned first, trained with or added is the loss.
+        ("return kl.mean(), loss", ["BMN102"]),
+        ("loss = kl.mean()\n        return loss, kl.sum(-1).mean()", ["BMN102"]),
+        ("kl.mean().backward()\n        return kl.sum(-1).mean()", ["BMN102"]),
+        ("return loss + 0.1 * kl.mean()", ["BMN102"]),
+        ("parts = [loss]\n        parts.append(kl.mean())\n        return sum(parts)", ["BMN102"]),
+        ("self.kl = kl.mean()\n        return loss + self.kl", ["BMN102"]),
+    ],
+)
+def test_a_mean_beside_the_loss_of_the_same_values_is_a_statistic(result: str, codes: list[str]) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    HISTORY = {{}}
+
+    def total(values):
+        return values.sum(-1).mean()
+
+    class Step:
+        def loss(self, logits, other):
+            p = F.softmax(other, -1)
+            kl = p * (F.log_softmax(other, -1) - F.log_softmax(logits, -1))
+            loss = kl.sum(-1).mean()
+            {result.replace(chr(10), chr(10) + "    ")}
+    """
+    assert _all_codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ('how == "sum"', 'str(how) == "sum"'),
+        ('how == "sum"', 'how.lower() == "sum"'),
+        ('how == "sum"', 'how.strip().lower() in ("sum",)'),
+        ('how in ("sum", "total")', 'how in ["sum", "total"]'),
+        ('how == "sum" or how == "total"', 'how in ("sum", "total")'),
+        ('how.startswith("sum")', 'how == "sum"'),
+        ('config.how == "sum"', 'getattr(config, "how", "mean") == "sum"'),
+        ('config.how == "sum"', 'vars(config)["how"] == "sum"'),
+        ('config.how == "sum"', 'dataclasses.asdict(config)["how"] == "sum"'),
+        ('config["how"] == "sum"', 'config.get("how", "mean") == "sum"'),
+        ('config["how"] == "sum"', 'config.get("how").lower() == "sum"'),
+        ("level == 0", "not level"),
+        ("level == 0", "level < 1"),
+        ("level == 0", "int(level) == 0"),
+        ("flag", "flag is True"),
+        ("flag", "bool(flag)"),
+        ("flag == True", "flag"),
+        ("flag is True", "flag is not False"),
+        ("config.level == 0", "not config.level"),
+        ("how is How.SUM", "how in (How.SUM,)"),
+        ("how == How.SUM", 'how.value == "sum"'),
+        ('how in {"sum"}', 'how == "sum"'),
+    ],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_one_question_in_two_spellings_has_one_answer(first: str, second: str, swapped: bool) -> None:
+    if swapped:
+        first, second = second, first
+    source = """
+    import dataclasses
+    import enum
+    import torch.nn.functional as F
+
+    class How(enum.Enum):
+        SUM = "sum"
+        MEAN = "mean"
+
+    def loss(logits, labels, config, how, level=0, flag=True):
+        loss = F.cross_entropy(logits, labels, reduction="none")
+        if {}:
+            loss = loss.sum()
+        if not ({}):
+            loss = loss.mean()
+        return loss
+    """
+    result = batchmean.check_source(textwrap.dedent(source.format(first, second)), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == []
+    both = source.format(first, second).replace("if not (", "if (")
+    result = batchmean.check_source(textwrap.dedent(both), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == ["BMN303"]
+
+
+@pytest.mark.parametrize(
+    ("default", "first", "second", "codes"),
+    [
+        ("'mean'", 'how == "sum"', 'how == "mean"', []),
+        ("'mean'", 'how == "mean"', 'how == "sum"', []),
+        ("How.MEAN", "how is How.SUM", "how is How.MEAN", []),
+        ("0", "how == 0", "how == 1", []),
+        # What is the default is a third way, and so is what an `else` is for once both are named.
+        ("'batchmean'", 'how == "sum"', 'how == "mean"', ["BMN303"]),
+    ],
+)
+def test_nobody_takes_the_other_way_of_both_of_two_choices(
+    default: str, first: str, second: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+    from project import How
+
+    def loss(logits, labels, how={default}):
+        loss = F.cross_entropy(logits, labels, reduction="none")
+        if {first}:
+            total = loss
+        else:
+            total = loss.sum()
+        if {second}:
+            total = total / len(labels)
+        else:
+            total = total.mean()
+        return total
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes
+
+
+def test_what_is_left_once_both_are_named_is_a_way_of_its_own() -> None:
+    source = """
+    import torch.nn.functional as F
+
+    def loss(logits, labels, how):
+        loss = F.cross_entropy(logits, labels, reduction="none").sum()
+        if how == "sum":
+            return loss
+        elif how == "batch":
+            return loss / len(labels)
+        else:
+            return loss.mean()
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == ["BMN303"]
+
+
+@pytest.mark.parametrize("second", ["HOW.lower()", "str(SETTINGS.how)", 'getattr(SETTINGS, "how", "sum")'])
+def test_what_the_code_sets_is_known_in_every_spelling(second: str) -> None:
+    source = f"""
+    import types
+    import torch.nn.functional as F
+
+    HOW = "mean"
+    SETTINGS = types.SimpleNamespace(how="mean")
+
+    def loss(logits, labels):
+        loss = F.cross_entropy(logits, labels, reduction="none")
+        loss = loss.sum() if {second.split("(")[-1].split(",")[0].split(".lower")[0].rstrip(")")} == "mean" else loss
+        if {second} == "mean":
+            return loss / len(labels)
+        return loss.mean()
+    """
+    source = source.replace("if SETTINGS ==", "if SETTINGS.how ==")
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == []
+
+
+def test_whether_a_level_is_zero_may_have_a_name() -> None:
+    source = """
+    def loss(pred, target, level=0):
+        loss = (pred - target) ** 2
+        loss = loss if level == 0 else loss.sum()
+        averages = level == 0
+        return loss.mean() if averages else loss / len(pred)
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == []

@@ -275,7 +275,10 @@ def test_fixes_of_one_line_are_applied_together_by_halves_if_need_be(
 
     monkeypatch.setattr(rewrite, "_applied", counted)
     losses = "; ".join(f"z{n} = -(target * logp).mean()" for n in range(8))
-    (tmp_path / "a.py").write_text(WRONG.replace("return -(target * logp).mean()", f"{losses}; return z0"))
+    total = " + ".join(f"z{n}" for n in range(8))  # of what is not returned, means are statistics
+    (tmp_path / "a.py").write_text(
+        WRONG.replace("return -(target * logp).mean()", f"{losses}; return {total}")
+    )
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         assert main(["check", "--no-config", "--fix", "--unsafe-fixes", str(tmp_path / "a.py")]) == 0
     assert (tmp_path / "a.py").read_text().count(".sum(axis=-1).mean()") == 8

@@ -14,7 +14,7 @@ from batchmean.engine.domain.axes import MAX_RANK, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join
 from batchmean.engine.domain.names import Branched
-from batchmean.engine.domain.paths import MAX_DECISIONS, Decision, Path, excludes, extended
+from batchmean.engine.domain.paths import MAX_DECISIONS, Decision, Path, are_apart, excludes, extended
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
@@ -302,7 +302,7 @@ class Context(ABC):
                 (extended(path, case.path), (*row[:index], case.value, *row[index + 1 :]))
                 for path, row in rows
                 for case in value.cases
-                if not excludes(path, case.path)
+                if not are_apart(path, case.path)
             ]
             if len(rows) > MAX_ROWS:
                 return self._give_up(values)

@@ -1,69 +1,134 @@
-"""What a function gives back side by side: a caller takes of it what it needs."""
+"""What a function is called for, and what stands beside it: a caller takes of what it is given what it needs."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import cached_property
+from typing import Final, TypeAlias
 
 from batchmean.engine.ledger import Ledger
 from batchmean.nodes import nodes
 
+MAX_ENTRIES: Final = 16
+"""Entries of a returned dict that are told apart."""
 
-class _Place(NamedTuple):
-    """The item of a returned tuple that a node is a part of."""
 
-    returned: ast.Return
-    position: int
+Places: TypeAlias = Sequence[ast.AST]
+"""Where something is made, and the calls that led there."""
 
 
 class GivenBack:
-    """What the functions of a module return in tuples, each under its own name, as in `return total_kl, mean_kl`."""
+    """What the functions of a module return, and what is made of what on the way there."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._places: dict[ast.AST, list[_Place]] = {}
-        for function in dict.fromkeys(one.node for one in ledger.defined):
-            for node, place in _places_in(function):
-                self._places.setdefault(node, []).append(place)
+        self._holding: dict[ast.AST, list[_Returned]] = {}
+        for node in dict.fromkeys(one.node for one in ledger.defined):
+            function = _Returned(node)
+            for inner in function.inside:
+                self._holding.setdefault(inner, []).append(function)
 
-    def are_in_order(self, one: ast.AST, other: ast.AST) -> bool:
-        """Are both returned together, the first before the other?
+    def beside(self, ones: Sequence[Places], others: Sequence[Places]) -> Sequence[bool]:
+        """Of each: is any of the others a part of what a function returns, or trains with, and it, in there, is not?
 
         What is first is what the function is called for, unless it is a number for a log: nothing is trained with that.
         """
-        before = {place.returned: place.position for place in self._places.get(one, ())}
-        return any(
-            before.get(place.returned, place.position) < place.position
-            for place in self._places.get(other, ())
-        )
+        wanted = {place for places in others for place in places}
+        parts: dict[_Returned, Sequence[Set[ast.AST]]] = {}
+        found = []
+        for one in ones:
+            functions = dict.fromkeys(f for place in one for f in self._holding.get(place, ()))
+            for function in functions:
+                if function not in parts:
+                    parts[function] = [part for part in function.parts if not part.isdisjoint(wanted)]
+            found.append(any(part.isdisjoint(one) for function in functions for part in parts[function]))
+        return found
 
 
-def _places_in(function: ast.AST) -> Iterator[tuple[ast.AST, _Place]]:
-    inside = list(nodes(function))
-    returned = [node for node in inside if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple)]
-    if not returned:
-        return
-    made: Mapping[str, list[ast.expr]] = _made_in(inside)
-    for node in returned:
-        assert isinstance(node.value, ast.Tuple)
-        for position, item in enumerate(node.value.elts):
-            for value in made.get(item.id, ()) if isinstance(item, ast.Name) else ():
-                for part in nodes(value):
-                    yield part, _Place(node, position)
+class _Returned:
+    def __init__(self, function: ast.AST) -> None:
+        self._function = function
+
+    @cached_property
+    def inside(self) -> Set[ast.AST]:
+        """All that stands in the function."""
+        return set(nodes(self._function))
+
+    @cached_property
+    def parts(self) -> Sequence[Set[ast.AST]]:
+        """What goes into the first thing that is returned, and into each entry of a dict that is."""
+        made = _made_in(self.inside - {self._function})
+        first: list[ast.expr] = []
+        entries: list[ast.expr] = []
+        for node in self.inside:
+            value = node.value if isinstance(node, ast.Return) else _trained_with(node)
+            if isinstance(value, ast.Tuple) and value.elts:
+                value = value.elts[0]
+            if isinstance(value, ast.Dict):
+                entries += value.values
+            elif value is not None:
+                first.append(value)
+        separate = [[entry] for entry in entries] if len(entries) <= MAX_ENTRIES else [entries]
+        return [frozenset(_closure(roots, made)) for roots in ([first] if first else []) + separate]
 
 
-def _made_in(inside: list[ast.AST]) -> Mapping[str, list[ast.expr]]:
-    """What is assigned to each name, but for numbers for a log."""
-    made: dict[str, list[ast.expr]] = {}
+def _trained_with(node: ast.AST) -> ast.expr | None:
+    """The loss of `loss.backward()`."""
+    function = node.func if isinstance(node, ast.Call) else None
+    return function.value if isinstance(function, ast.Attribute) and function.attr == "backward" else None
+
+
+def _closure(roots: Sequence[ast.expr], made: Mapping[str, Sequence[ast.AST]]) -> Iterator[ast.AST]:
+    """All that these are made of in the function."""
+    todo: list[ast.AST] = [root for root in roots if not _is_for_a_log(root)]
+    seen: set[str] = set()
+    while todo:
+        for node in nodes(todo.pop()):
+            yield node
+            if isinstance(node, ast.Name) and node.id not in seen:
+                seen.add(node.id)
+                todo += made.get(node.id, ())
+
+
+def _made_in(inside: Set[ast.AST]) -> Mapping[str, Sequence[ast.AST]]:
+    """What each name is made of, or given, but for numbers for a log."""
+    made: dict[str, list[ast.AST]] = {}
+
+    def note(target: ast.AST, value: ast.AST | None) -> None:
+        if value is not None and not _is_for_a_log(value):
+            for name in _names(target):
+                made.setdefault(name, []).append(value)
+
     for node in inside:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and not _is_for_a_log(node.value):
-            target = node.targets[0]
-            if isinstance(target, ast.Name):
-                made.setdefault(target.id, []).append(node.value)
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                note(target, node.value)
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
+            note(node.target, node.value)
+        elif isinstance(node, ast.For | ast.comprehension):
+            note(node.target, node.iter)
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            note(node.optional_vars, node.context_expr)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            made.setdefault(node.name, []).append(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            for argument in (*node.args, *node.keywords):  # `losses.append(loss)`
+                note(node.func.value, argument)
     return made
 
 
-def _is_for_a_log(value: ast.expr) -> bool:
+def _names(target: ast.AST) -> Iterator[str]:
+    """The names that are stored in: those of a tuple, and what an item or an attribute is of."""
+    while isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
+        target = target.value
+    if isinstance(target, ast.Name):
+        yield target.id
+    elif isinstance(target, ast.Tuple | ast.List):
+        for item in target.elts:
+            yield from _names(item)
+
+
+def _is_for_a_log(value: ast.AST) -> bool:
     """Is it `float(x)` or `x.item()`?"""
     function = value.func if isinstance(value, ast.Call) else None
     return getattr(function, "id", "") == "float" or getattr(function, "attr", "") == "item"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from batchmean.engine.domain.accounts import report_node
@@ -107,6 +107,7 @@ class SupportEvent(Event):
 def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
     """The integrands whose support is in the divisor."""
     right: list[Reduction] = []
+    undecided: list[Reduction] = []
     wrong: list[SupportEvent] = []
     too_large: list[SupportEvent] = []
     imported = ledger.imported
@@ -118,6 +119,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
         if not reduction.integrand.symbol:
             continue
         if reduction.support in ("alive", "maybe averaged"):
+            undecided.append(reduction)
             continue
         factor = factor_of(reduction)
         # A KL beside the mean log_prob of the same distribution: both are per element, their ratio is right.
@@ -142,7 +144,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             node = report_node(reduction, _first_of_two(reduction, step))
             wrong.append(SupportEvent(node, reduction, factor, step, spells_dim))
     silence = _Silence(ledger, right)
-    silence.note_given_back(wrong)
+    silence.note_given_back(wrong, [*right, *undecided])
     yield from (event for event in wrong if not silence.covers(event))
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
@@ -181,7 +183,7 @@ class _Silence:
         self._added = {id(r) for addition in ledger.additions for side in addition.sides for r in side}
         self._ledger = ledger
         self._statistics: set[ast.AST] = set()
-        """Means that a function gives back beside the sums of the same values, whoever calls it."""
+        """Means beside the sums of the same values, which are what the function gives back first, or trains with."""
         self._by_origin: dict[int, list[Reduction]] = {}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
         self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}
@@ -213,24 +215,39 @@ class _Silence:
                 return True  # the same values are summed beside it: the mean is another statistic
         return event.step.node in self._statistics and not self._is_added(reduction)
 
-    def note_given_back(self, events: Sequence[SupportEvent]) -> None:
-        """Note which means a function returns beside the sum of the same values: a caller takes what it needs."""
-        pairs = [
-            (event, other)
-            for event in events
-            for other in self._by_key.get(
-                (event.reduction.integrand.key, event.reduction.integrand.stack), ()
+    def note_given_back(self, wrong: Sequence[SupportEvent], others: Sequence[Reduction]) -> None:
+        """Note which means stand beside another reduction of the same values that is returned: they are statistics."""
+        events: dict[Hashable, list[SupportEvent]] = {}
+        for event in wrong:
+            if not self._is_added(event.reduction):
+                events.setdefault(_values(event.reduction), []).append(event)
+        by_values: dict[Hashable, list[Reduction]] = {}
+        for other in others if events else ():
+            by_values.setdefault(_values(other), []).append(other)
+        shared = events.keys() & by_values.keys()
+        if not shared:
+            return
+        given_back = GivenBack(self._ledger)
+        for values in shared:
+            means = events[values]
+            found = given_back.beside(
+                [_places(e.reduction) for e in means], [*map(_places, by_values[values])]
             )
-            if other.support == "summed" and not self._is_added(event.reduction)
-        ]
-        given_back = GivenBack(self._ledger) if pairs else None
-        for event, other in pairs:
-            if given_back and given_back.are_in_order(other.steps[0].node, event.reduction.steps[0].node):
-                self._statistics.add(event.step.node)
+            self._statistics.update(e.step.node for e, is_one in zip(means, found, strict=True) if is_one)
 
     def _is_added(self, reduction: Reduction) -> bool:
         """Is it added to another loss?"""
         return any(id(account) in self._added for account in reduction.line())
+
+
+def _values(reduction: Reduction) -> Hashable:
+    """What is reduced, by the places that made it: with another sign or weight it is the same."""
+    return frozenset(place.node for place in reduction.integrand.evidence), reduction.integrand.stack
+
+
+def _places(reduction: Reduction) -> Sequence[ast.AST]:
+    """Where it is first reduced, and the calls that led there."""
+    return reduction.steps[0].node, *reduction.steps[0].stack
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:

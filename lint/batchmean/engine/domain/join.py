@@ -11,7 +11,7 @@ import enum
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from batchmean.engine.domain.paths import Decision, Path, common, excludes, extended
+from batchmean.engine.domain.paths import Decision, Path, are_apart, common, excludes, extended
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import (
     SCALAR,
@@ -127,7 +127,7 @@ def restricted(value: Value, path: Path) -> Value:
     """The value on a path: cases that are reached on other ways only are gone."""
     if not isinstance(value, Alternatives) or not path:
         return value
-    kept = [case for case in value.cases if not excludes(case.path, path)]
+    kept = [case for case in value.cases if not are_apart(case.path, path)]
     if not kept or len(kept) == len(value.cases):
         return value
     return kept[0].value if all(case.value is kept[0].value for case in kept) else Alternatives(tuple(kept))

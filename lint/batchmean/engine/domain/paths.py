@@ -43,14 +43,19 @@ class Decision:
     holds: bool
     node: ast.AST | None = None
     """Where it was made first; two that are made at different places may be equal."""
+    default: Answer | None = None
+    """What the subject is if nobody says anything, where the code shows it."""
     about: int = field(init=False, repr=False)
     """The hash of the subject: subjects may be large, and are compared often."""
     key: int = field(init=False, repr=False)
     """The hash of it all."""
+    says_much: bool = field(init=False, repr=False)
+    """Does it leave one answer, of all or of two? What else a subject is not, excludes nothing by itself."""
 
     def __post_init__(self) -> None:
         self.about = hash(self.subject)
         self.key = hash((self.about, self.answer, self.holds))
+        self.says_much = self.holds or _is_one_of_two(self.answer)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -63,7 +68,7 @@ class Decision:
         return self.key
 
     def negated(self) -> Decision:
-        return Decision(self.subject, self.answer, not self.holds, self.node)
+        return Decision(self.subject, self.answer, not self.holds, self.node, self.default)
 
     def excludes(self, other: Decision) -> bool:
         """Can the two not hold together?"""
@@ -75,6 +80,8 @@ class Decision:
             mine, theirs = _listed(self.answer), _listed(other.answer)
             if self.holds and other.holds:
                 return mine.isdisjoint(theirs)
+            if not self.holds and not other.holds:
+                return _is_flag(self.answer) and _is_flag(other.answer)
             return (self.holds and mine <= theirs) or (other.holds and theirs <= mine)
         return _contradicts_truth(self, other) or _contradicts_truth(other, self)
 
@@ -84,11 +91,24 @@ def _listed(answer: Hashable) -> frozenset[Hashable]:
     return answer if isinstance(answer, frozenset) else frozenset((answer,))
 
 
+def _is_flag(answer: Hashable) -> bool:
+    return isinstance(answer, Answer) and answer.kind is bool
+
+
+def _is_one_of_two(answer: Hashable) -> bool:
+    """Is it true, True, False or 0?"""
+    return answer == TRUTHY or (isinstance(answer, Answer) and (answer.kind is bool or answer.value == 0))
+
+
 def _contradicts_truth(truth: Decision, equal: Decision) -> bool:
     """`x` is true beside `x is None`; it is not beside `x == "sum"`."""
-    if truth.answer != TRUTHY or not equal.holds or not isinstance(equal.answer, Answer):
+    if truth.answer != TRUTHY or not isinstance(equal.answer, Answer):
         return False
-    return truth.holds != bool(equal.answer.value)
+    value = equal.answer.value
+    if equal.holds:
+        return truth.holds != bool(value)
+    # What is asked whether it is 0, or True, is a number or a flag, and no list that may be empty.
+    return _is_one_of_two(equal.answer) and truth.holds == bool(value)
 
 
 Path: TypeAlias = tuple[Decision, ...]
@@ -110,10 +130,10 @@ class _Long(tuple[Decision, ...]):
 
     @cached_property
     def holding(self) -> Mapping[int, Sequence[Decision]]:
-        """Those that say which answer a subject has: they are few, however many say which it has not."""
+        """Those that leave a subject one answer: they are few, however many say which it has not."""
         found: dict[int, list[Decision]] = {}
         for decision in self:
-            if decision.holds:
+            if decision.says_much:
                 found.setdefault(decision.about, []).append(decision)
         return found
 
@@ -124,12 +144,16 @@ class _Long(tuple[Decision, ...]):
             found.setdefault(decision.key, []).append(decision)
         return found
 
+    @cached_property
+    def choices(self) -> Mapping[int, Decision]:
+        return _choices(self)
+
 
 def _excluding(decision: Decision, path: Path) -> Sequence[Decision]:
     """What of a path may exclude a decision: two answers that a subject has not do not."""
     if type(path) is not _Long:
         return path
-    return (path.by_subject if decision.holds else path.holding).get(decision.about, ())
+    return (path.by_subject if decision.says_much else path.holding).get(decision.about, ())
 
 
 def excludes(one: Path, other: Path) -> bool:
@@ -140,9 +164,63 @@ def excludes(one: Path, other: Path) -> bool:
         one, other = other, one
     for a in one:
         for b in _excluding(a, other):
-            if a.about == b.about and (a.holds or b.holds) and a.excludes(b):
+            if a.about == b.about and (a.says_much or b.says_much) and a.excludes(b):
+                return True
+    return _has_none_of(one, other) or _has_none_of(other, one)
+
+
+def _has_none_of(one: Path, other: Path) -> bool:
+    """Does a subject have one of several answers, each of which it has not?"""
+    for a in one:
+        if a.holds and isinstance(a.answer, frozenset):
+            path = other.by_subject.get(a.about, ()) if type(other) is _Long else other
+            denied = [
+                _listed(b.answer)
+                for b in path
+                if not b.holds and b.about == a.about and b.subject == a.subject
+            ]
+            if a.answer <= frozenset().union(*denied):
                 return True
     return False
+
+
+def are_apart(one: Path, other: Path) -> bool:
+    """Do they exclude each other, or would a subject need an answer that no code names?
+
+    `if how == "mean": ... else: ...` and then `if how == "sum": ... else: ...`: nobody goes to `else` in both.
+    """
+    if not one or not other:
+        return False
+    if excludes(one, other):
+        return True
+    mine = one.choices if type(one) is _Long else _choices(one)
+    if not mine:
+        return False
+    theirs = other.choices if type(other) is _Long else _choices(other)
+    return any(
+        about in mine
+        and mine[about].subject == b.subject
+        and not (both := _listed(mine[about].answer) | _listed(b.answer)) <= _listed(b.answer)
+        and (b.default is None or b.default in both)
+        for about, b in theirs.items()
+    )
+
+
+def _choices(path: Path) -> Mapping[int, Decision]:
+    """The one answer that a subject is known not to have, for each of which this is all that is known."""
+    found: dict[int, Decision] = {}
+    others: set[int] = set()
+    for decision in path:
+        if decision.about in found or decision.holds or not _is_choice(decision.answer):
+            others.add(decision.about)
+        else:
+            found[decision.about] = decision
+    return {about: decision for about, decision in found.items() if about not in others}
+
+
+def _is_choice(answer: Hashable) -> bool:
+    """Is it a word, a number or a member of an Enum, by which one of a few ways is chosen?"""
+    return all(isinstance(one, Answer) and one.kind in (str, int, ast.Attribute) for one in _listed(answer))
 
 
 def implies(path: Path, decision: Decision) -> bool:
@@ -165,6 +243,23 @@ def extended(path: Path, more: Sequence[Decision]) -> Path:
         return path
     longer = (*path, *new)
     return longer if len(longer) < _SHORT else _Long(longer)
+
+
+def united(decisions: Sequence[Decision | None]) -> Path:
+    """One of the answers of all of these, if they are about one subject."""
+    first = decisions[0]
+    answers: set[Hashable] = set()
+    for one in decisions:
+        if (
+            one is None
+            or first is None
+            or not one.holds
+            or one.answer == TRUTHY
+            or one.subject != first.subject
+        ):
+            return ()
+        answers |= _listed(one.answer)
+    return (Decision(first.subject, frozenset(answers), True, first.node, first.default),) if first else ()
 
 
 def common(paths: Sequence[Path]) -> Path:

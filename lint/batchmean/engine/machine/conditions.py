@@ -8,7 +8,17 @@ from typing import Final
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain import algebra
-from batchmean.engine.domain.paths import TRUTHY, Answer, Decision, Path, common, excludes, extended, implies
+from batchmean.engine.domain.paths import (
+    TRUTHY,
+    Answer,
+    Decision,
+    Path,
+    common,
+    excludes,
+    extended,
+    implies,
+    united,
+)
 from batchmean.engine.domain.tensors import Role, Tensor
 from batchmean.engine.domain.values import (
     Alternatives,
@@ -19,12 +29,10 @@ from batchmean.engine.domain.values import (
     DistributionValue,
     FunctionValue,
     InstanceValue,
-    Itself,
-    ModuleValue,
     TupleValue,
     Value,
 )
-from batchmean.engine.machine.memory import is_anything
+from batchmean.engine.machine.questions import asked, default_of, form_of, literal_answer, plainly, read
 from batchmean.engine.syntax import divisor, spelled_out
 from batchmean.nodes import nodes
 
@@ -55,6 +63,8 @@ def _on_path(path: Path, test: Condition) -> bool | None:
 
 def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:
     """What is decided where a test gives true, and where it does not; None for a way that is not there."""
+    if isinstance(value, Alternatives):
+        value = read(context, test)
     if isinstance(value, Alternatives):
         both: tuple[list[Path], list[Path]] = ([], [])
         for case in value.cases:
@@ -94,11 +104,17 @@ def _one_way(ways: list[Path], otherwise: Path) -> Path | None:
     return extended(common(ways), otherwise)
 
 
+def any_of(tests: Sequence[Value], holds: bool) -> Path:
+    """What is known where one of several tests gives this: which answers there are, if it is one question."""
+    paths = [(test.true if holds else test.false) if isinstance(test, Condition) else () for test in tests]
+    return united([path[0] if len(path) == 1 else None for path in paths])
+
+
 def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
     if isinstance(value, Condition):
         return value
-    subject = _asked(context, value, test)
-    if subject is None or isinstance(test, ast.Compare | ast.Call):
+    subject = asked(context, value, test)
+    if subject is None or isinstance(plainly(test), ast.Compare | ast.Call):
         return _as_written(context, test)
     return Condition.of(Decision(subject, TRUTHY, True, test))
 
@@ -112,107 +128,58 @@ def _as_written(context: Context, test: ast.expr) -> Condition:
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
         node = ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
         negated = not negated
-    asked, answer = _literal_answer(node)
-    subject = _form(context, asked) or (test, context.stack)
-    condition = Condition.of(Decision(subject, answer, True, test))
-    return condition.negated() if negated else condition
+    about, answer, holds = literal_answer(node)
+    subject, default = _subject(context, about, answer)
+    decision = Decision(subject or (test, context.stack), answer, holds, test, default)
+    return Condition.of(decision).negated() if negated else Condition.of(decision)
 
 
-def _literal_answer(test: ast.expr) -> tuple[ast.expr, Hashable]:
-    """`level == 1`, `how is How.MEAN`: what is asked about, and the answer. Two answers exclude each other."""
-    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq | ast.Is):
-        by = test.comparators[0]
-        if isinstance(by, ast.Constant) and type(by.value) in (int, float):
-            return test.left, Answer(type(by.value), by.value)
-        if isinstance(by, ast.Attribute) and _is_dotted(by):
-            of = by.value.attr if isinstance(by.value, ast.Attribute) else getattr(by.value, "id", "")
-            if of[:1].isupper():  # a member of an Enum, by the names that people give to classes
-                return test.left, Answer(ast.Attribute, ast.unparse(by))
-    return test, TRUTHY
-
-
-def _form(context: Context, test: ast.expr) -> Hashable:
-    """The form of what is tested, and the values in it; None where it may give something else the next time."""
-    form: list[Hashable] = []
-    todo: list[ast.AST] = [test]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Call) and not _is_pure(node):
-            return None
-        if isinstance(node, ast.Name | ast.Attribute):
-            context.spend()
-            if isinstance(node, ast.Name) or _is_dotted(node):
-                form.append(_identity_of(context, node))
-                continue
-        if isinstance(node, ast.NamedExpr | ast.Lambda | ast.Await):
-            return None
-        children = list(ast.iter_child_nodes(node))
-        own = getattr(node, "attr", getattr(node, "arg", None))
-        leaf = node.value if isinstance(node, ast.Constant) else None
-        form.append((type(node), own, len(children), type(leaf), leaf))
-        todo += children
-    return "test", *form
-
-
-def _identity_of(context: Context, node: ast.expr) -> Hashable:
-    """Of what is spelled with dots: where anything may have changed the configuration, each read of
-    `self.config.how` is a value of its own, but two tests in a row decide alike.
-    """
-    value = context.evaluate(node)
-    if not is_anything(value) or not isinstance(node, ast.Attribute):
-        return identity_of(value)
-    root: ast.expr = node
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    return "anything", ast.unparse(node), identity_of(context.evaluate(root))
-
-
-def _asked(context: Context, value: Value, node: ast.expr) -> Hashable:
-    """What a test of an expression asks about: what `config.get("how")` gives is known by its form alone."""
-    subject = subject_of(value)
-    if subject is None or isinstance(value, Const) or isinstance(node, ast.Name):
-        return subject
-    if is_anything(value) or any(isinstance(each, ast.Call) for each in nodes(node)):
-        return _form(context, node) or subject
-    return subject
+def _subject(context: Context, about: ast.expr, answer: Hashable) -> tuple[Hashable, Answer | None]:
+    """What a test asks about, and what that is if nobody says anything."""
+    if answer == TRUTHY:
+        return form_of(context, about), None
+    about = plainly(about)
+    value = context.evaluate(about)
+    if isinstance(value, Alternatives):
+        return None, None
+    return asked(context, value, about) or form_of(context, about), default_of(context, value)
 
 
 def answer_of(
     context: Context, op: ast.cmpop, value: Value, other: Value, node: ast.expr
 ) -> Condition | Const | None:
     """`value is None`, `value == "sum"`, `value in ("sum", "mean")`: what is decided there."""
-    subject = _asked(context, value, node)
+    subject = asked(context, value, node)
     if isinstance(op, ast.In | ast.NotIn) and isinstance(other, TupleValue) and subject is not None:
         answers = [Answer.of(item.value) if isinstance(item, Const) else None for item in other.items]
-        none = tuple(Decision(subject, answer, False) for answer in answers if answer is not None)
-        if len(none) != len(answers):
+        if None in answers or not answers:
             return None
-        one = answers[0] if len(none) == 1 else frozenset(answers)
-        inside = Condition((Decision(subject, one, True),), none)
+        inside = Condition.of(
+            Decision(
+                subject,
+                answers[0] if len(answers) == 1 else frozenset(answers),
+                True,
+                default=default_of(context, value),
+            )
+        )
         return inside if isinstance(op, ast.In) else inside.negated()
     if not isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) or not isinstance(other, Const):
         return None
-    if not other.is_fixed or not (other.value is None or isinstance(other.value, str | bool)):
+    default = default_of(context, value)
+    is_setting = default is not None and default.kind in (int, float)  # another number may be an array
+    if not other.is_fixed or not (other.value is None or isinstance(other.value, str | bool) or is_setting):
         return None
     is_not = isinstance(op, ast.IsNot | ast.NotEq)
     if other.value is None and _is_something(value):
         return Const(is_not)
     if subject is None:
         return None
-    condition = Condition.of(Decision(subject, Answer.of(other.value), True))
+    condition = Condition.of(Decision(subject, Answer.of(other.value), True, default=default))
     return condition.negated() if is_not else condition
 
 
 MAX_GUARDED: Final = 3
 """A test of a count guards so many statements at most."""
-
-
-def subject_of(value: Value) -> Hashable:
-    """What a test of this value asks about; None where a test cannot be told from another."""
-    if isinstance(value, Const):
-        return value.subject
-    atom = value.single() if isinstance(value, Tensor) and not value.reductions else None
-    return ("value", atom.key) if atom is not None else None
 
 
 def _guards_its_division(test: ast.expr, body: Sequence[ast.AST]) -> bool:
@@ -259,15 +226,6 @@ def _is_something(value: Value) -> bool:
     return atom is None or atom.role is not Role.OPAQUE or bool(atom.kind)
 
 
-def identity_of(value: Value) -> Hashable:
-    """Equal for equal values."""
-    if isinstance(value, Const):
-        return repr(value.value), value.subject
-    if isinstance(value, Tensor):
-        return value.terms
-    return value if isinstance(value, ModuleValue | Condition) else Itself(value)
-
-
 _OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.NotEq: ast.Eq,
     ast.IsNot: ast.Is,
@@ -275,27 +233,3 @@ _OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.GtE: ast.Lt,
     ast.LtE: ast.Gt,
 }
-
-
-_PURE_FUNCTIONS: Final = frozenset(
-    "isinstance issubclass hasattr getattr len callable type bool int float str".split()
-)
-
-
-_PURE_METHODS: Final = frozenset(
-    "dim size ndimension numel get startswith endswith keys lower upper strip".split()
-)
-
-
-def _is_pure(node: ast.Call) -> bool:
-    """Does the call give the same for the same arguments?"""
-    function = node.func
-    if isinstance(function, ast.Attribute):
-        return function.attr in _PURE_METHODS
-    return isinstance(function, ast.Name) and function.id in _PURE_FUNCTIONS
-
-
-def _is_dotted(node: ast.expr) -> bool:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name)

@@ -53,7 +53,7 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 from batchmean.engine.evidence.names import is_class_count_name
-from batchmean.engine.machine import binding, calls, conditions, rounds, whole_sums
+from batchmean.engine.machine import binding, calls, conditions, questions, rounds, whole_sums
 from batchmean.engine.machine.attributes import attribute_of, bases_of, find_method, starred
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.class_loops import classes_of
@@ -267,8 +267,7 @@ class Evaluator(Machine):
         return self.lift(apply, something(self.evaluate(node.operand)))
 
     def _compare(self, node: ast.Compare) -> Value:
-        left = self.evaluate(node.left)
-        rights = [self.evaluate(c) for c in node.comparators]
+        left, *rights = (questions.read(self, each) for each in (node.left, *node.comparators))
         if len(rights) != 1 or (isinstance(node.left, ast.Name) and node.left.id == "__name__"):
             return self.opaque()  # how the file is run is no option of a loss
         return self.lift(lambda a, b: self._compared(node, a, b), left, rights[0])
@@ -321,7 +320,8 @@ class Evaluator(Machine):
                 last = conditions.ways(self, cases[-1].value, node.values[-1])
                 end = last[0] if is_and else last[1]
                 whole = extended(self.path, end or ())[len(path) :]
-                true, false = (whole, ()) if is_and else ((), whole)
+                one = conditions.any_of([case.value for case in cases], not is_and)
+                true, false = (whole, one) if is_and else (one, whole)
         finally:
             self.path = path
         if is_test and len(cases) > 1:
