@@ -1148,3 +1148,33 @@ def test_the_column_that_a_loop_counts_to_has_the_rows_of_the_array(
             yield F.cross_entropy(scores, {column}) / {divisor}
     """
     assert _all_codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("criterion", "divided", "codes"),
+    [
+        ("criterion", "loss", []),
+        ("torch.nn.CrossEntropyLoss()", "loss", ["BMN501"]),
+        ("criterion", "part", ["BMN501"]),
+    ],
+)
+def test_what_is_divided_by_all_examples_before_it_is_trained_with_may_be_a_sum(
+    criterion: str, divided: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch
+
+    def train(model, criterion, loader, optimizer):
+        criterion = {criterion}
+        total = 0.0
+        for inputs, labels in loader:
+            loss = criterion(model(inputs), labels)
+            part = loss.item()
+            {divided} /= len(loader.dataset)
+            loss.backward()
+            optimizer.step()
+            total += {divided if divided == "part" else "loss.item()"}
+        return total
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN501"])
+    assert [finding.code for finding in result.findings] == codes
