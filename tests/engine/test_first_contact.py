@@ -1233,3 +1233,127 @@ def test_whether_a_level_is_zero_may_have_a_name() -> None:
     """
     result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
     assert [finding.code for finding in result.findings] == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "codes"),
+    [
+        ('Flatten(name="flat")', ["BMN104"]),
+        ("GlobalAveragePooling2D()", ["BMN104"]),
+        ("GlobalMaxPooling2D(keepdims=True)", []),
+        ("Conv2D(8, 3)", []),
+    ],
+)
+def test_what_is_flattened_has_one_row_of_features_for_each_example(layer: str, codes: list[str]) -> None:
+    source = f"""
+    from keras import backend as K
+    from keras.layers import Conv2D, Dense, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D
+
+    def compile_vae(model, pictures, size):
+        features = Dense(64, activation="relu")({layer}(pictures))
+        z_mean = Dense(size)(features)
+        z_log_var = Dense(size)(features)
+
+        def loss(y_true, y_pred):
+            pixels = K.sum(K.square(y_true - y_pred), axis=(1, 2, 3))
+            divergence = 0.5 * K.mean(K.exp(z_log_var) + K.square(z_mean) - 1 - z_log_var, axis=1)
+            return K.mean(pixels + divergence, axis=0)
+
+        model.compile(loss=loss)
+    """
+    assert _all_codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("library", "last", "codes"),
+    [
+        ("numpy", 'return {"mean": overall, "each": list(each)}', []),
+        ("numpy", "return overall - each.max()", []),
+        ("numpy", "return error.mean() + overall", ["BMN104"]),
+        ("jax.numpy", 'return {"mean": overall, "each": list(each)}', ["BMN104"]),
+        ("autograd.numpy", 'return {"mean": overall, "each": list(each)}', ["BMN104"]),
+    ],
+)
+def test_a_latent_mean_that_numpy_takes_beside_those_of_each_dimension_is_a_statistic(
+    library: str, last: str, codes: list[str]
+) -> None:
+    source = f"""
+    import {library} as np
+
+    def describe(table, output, labels):
+        mu = table[mu_columns].to_numpy()
+        log_var = table[log_var_columns].to_numpy()
+        error = (output - labels) ** 2
+        terms = 0.5 * (np.exp(log_var) + mu**2 - 1 - log_var)
+        overall = np.mean(terms)
+        each = np.mean(terms, axis=0)
+        {last}
+    """
+    assert _all_codes(source) == codes
+
+
+@pytest.mark.parametrize(("weight", "codes"), [("-0.5", ["BMN306"]), ("-0.0", []), ("0", [])])
+def test_a_term_that_is_turned_off_is_out_of_no_balance(weight: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(x, decoded, mu, logvar):
+        divergence = {weight} * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+        return F.mse_loss(decoded, x) + divergence
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN306"])
+    assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("loop", "column", "divisor", "codes"),
+    [
+        ("for t, scores in enumerate(steps)", "labels[:, t]", "labels.size(0)", ["BMN301"]),
+        ("for t, scores in zip(range(len(steps)), steps)", "labels[:, t]", "len(labels)", ["BMN301"]),
+        ("for t, scores in enumerate(steps)", "labels[t, :]", "labels.size(1)", ["BMN301"]),
+        ("for t, scores in enumerate(steps)", "labels[:, t]", "labels.size(1)", []),
+        ("for t, scores in columns", "labels[:, t]", "labels.size(0)", []),
+    ],
+)
+def test_the_column_that_a_loop_counts_to_has_the_rows_of_the_array(
+    loop: str, column: str, divisor: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def losses(steps, labels, columns):
+        {loop}:
+            yield F.cross_entropy(scores, {column}) / {divisor}
+    """
+    assert _all_codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("criterion", "divided", "codes"),
+    [
+        ("criterion", "loss", []),
+        ("torch.nn.CrossEntropyLoss()", "loss", ["BMN501"]),
+        ("criterion", "part", ["BMN501"]),
+    ],
+)
+def test_what_is_divided_by_all_examples_before_it_is_trained_with_may_be_a_sum(
+    criterion: str, divided: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch
+
+    def train(model, criterion, loader, optimizer):
+        criterion = {criterion}
+        total = 0.0
+        for inputs, labels in loader:
+            loss = criterion(model(inputs), labels)
+            part = loss.item()
+            {divided} /= len(loader.dataset)
+            loss.backward()
+            optimizer.step()
+            total += {divided if divided == "part" else "loss.item()"}
+        return total
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN501"])
+    assert [finding.code for finding in result.findings] == codes

@@ -158,6 +158,8 @@ _MEANS_OVER_FEATURES = (
     "MeanSquaredError MeanAbsoluteError MeanSquaredLogarithmicError LogCosh Hinge SquaredHinge Poisson"
 ).split()
 
+_POOLINGS = "AveragePooling1 AveragePooling2 AveragePooling3 MaxPooling1 MaxPooling2 MaxPooling3".split()
+
 FRAMEWORK = Framework(
     precedence=80,
     functions={
@@ -183,6 +185,8 @@ FRAMEWORK = Framework(
         "keras.Input": "input_of(shape)",
         "keras.layers.Input": "input_of(shape)",
         "keras.layers.Dense": "dense_layer(units)",
+        "keras.layers.Flatten": "rows_layer",
+        **{f"keras.layers.Global{pooling}D": "rows_layer(keepdims)" for pooling in _POOLINGS},
         "keras.utils.to_categorical": "to_categorical(labels|y|x, classes|num_classes)",
         "keras.utils.normalize": "map(x)",
         "keras.activations.softmax": "softmax(x, axis; axis=-1)",

@@ -108,6 +108,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
     """The integrands whose support is in the divisor."""
     right: list[Reduction] = []
     undecided: list[Reduction] = []
+    each: list[Reduction] = []
     wrong: list[SupportEvent] = []
     too_large: list[SupportEvent] = []
     imported = ledger.imported
@@ -118,6 +119,8 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
     for reduction in ledger.final():
         if not reduction.integrand.symbol:
             continue
+        if _is_of_each_dimension(reduction):
+            each.append(reduction)
         if reduction.support in ("alive", "maybe averaged"):
             undecided.append(reduction)
             continue
@@ -145,6 +148,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             wrong.append(SupportEvent(node, reduction, factor, step, spells_dim))
     silence = _Silence(ledger, right)
     silence.note_given_back(wrong, [*right, *undecided])
+    silence.note_described(wrong, each)
     yield from (event for event in wrong if not silence.covers(event))
     known = {id(event.reduction) for event in too_large}
     other_ranks = {(id(r.steps[0].node), r.steps[0].stack) for r in right if r.steps and id(r) not in known}
@@ -159,6 +163,13 @@ def _is_one_of_several(ledger: Ledger, reduction: Reduction) -> bool:
     """Is it a term of a diffusion bound, whose other branch, a likelihood, is averaged in the same place?"""
     step = _blamed(reduction)
     return (step.node, step.stack) in ledger.other_reduced
+
+
+def _is_of_each_dimension(reduction: Reduction) -> bool:
+    """Is it a latent KL that is averaged over the examples alone: one number for each dimension?"""
+    if reduction.integrand.kind != "latent KL" or not reduction.steps:
+        return False
+    return all(step.how == "mean" and step.positions == (0,) for step in reduction.steps)
 
 
 def _is_weight_of_a_term(ledger: Ledger, reduction: Reduction, step: Step) -> bool:
@@ -183,7 +194,7 @@ class _Silence:
         self._added = {id(r) for addition in ledger.additions for side in addition.sides for r in side}
         self._ledger = ledger
         self._statistics: set[ast.AST] = set()
-        """Means beside the sums of the same values, which are what the function gives back first, or trains with."""
+        """Means that say something of the values beside another reduction of them, and train nothing."""
         self._by_origin: dict[int, list[Reduction]] = {}
         self._by_place: dict[tuple[int, Stack], list[Reduction]] = {}
         self._by_key: dict[tuple[int, Stack], list[Reduction]] = {}
@@ -234,6 +245,22 @@ class _Silence:
                 [_places(e.reduction) for e in means], [*map(_places, by_values[values])]
             )
             self._statistics.update(e.step.node for e, is_one in zip(means, found, strict=True) if is_one)
+
+    def note_described(self, events: Sequence[SupportEvent], each: Sequence[Reduction]) -> None:
+        """Note which means NumPy takes of all entries where it takes those of each dimension, too: a description."""
+        described = {(kept.integrand.key, kept.integrand.stack): kept.steps[0] for kept in each}
+        for event in events:
+            integrand = event.reduction.integrand
+            kept = described.get((integrand.key, integrand.stack))
+            if kept is not None and set(kept.path) <= set(event.step.path) and self._is_of_numpy(event):
+                self._statistics.add(event.step.node)
+
+    def _is_of_numpy(self, event: SupportEvent) -> bool:
+        """Does NumPy compute it, which differentiates nothing?"""
+        inside = [place.node for place in event.evidence]
+        used = {n.id for node in inside for n in nodes(node) if isinstance(n, ast.Name)}
+        modules = {self._ledger.imported[name] for name in used if name in self._ledger.imported}
+        return bool(modules) and all(module.partition(".")[0] == "numpy" for module in modules)
 
     def _is_added(self, reduction: Reduction) -> bool:
         """Is it added to another loss?"""

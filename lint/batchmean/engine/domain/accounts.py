@@ -136,6 +136,8 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
     """
     if by.reductions:
         return account
+    if not by.terms:  # `0.0 * loss`: a term that was turned off
+        return altered(account, coefficient=0.0, parent=account)
     if len(by.terms) != 1:  # `(V - 1) * loss`
         return account.withdrawn() if any(atom.role is Role.COUNT for atom in by.atoms()) else account
     term = by.terms[0]

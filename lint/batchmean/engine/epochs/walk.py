@@ -376,7 +376,11 @@ class Walk(Classes):
             case ast.Add():
                 self._store(path, self.added_up(path, before, value, node))
             case ast.Div():
-                self.bind(node.target, self.over(before, value, node))
+                quotient = self.over(before, value, node)
+                if isinstance(quotient, Figure) and quotient.divided and not quotient.shown:
+                    if path in self.trained:  # by what the code does not show: of a sum it would be right
+                        quotient = self.withdraw(quotient)
+                self.bind(node.target, quotient)
             case ast.Mult():
                 self.bind(node.target, self.times(before, value))
             case _:

@@ -424,7 +424,15 @@ def _dropped(context: Context, tensor: Tensor, items: tuple[Value, ...], node: a
     support = [a.axis for a in tensor.atoms() if a.axis is not None and a.role is not Role.COUNT]
     if support and any(k.holds(s) for k in kept for s in support):
         return relabelled(tensor, Shape(unsure=tensor.shape.shown), "selected")
-    return selected(context, tensor, _one_per_row(tensor, items), node)
+    return selected(context, tensor, _one_per_row(tensor, items) or _without_those(tensor, items), node)
+
+
+def _without_those(tensor: Tensor, items: tuple[Value, ...]) -> Shape | None:
+    """The shape of `x[:, k]` with a number, though not a known one, as the counter of a loop is."""
+    numbers = [at for at, item in enumerate(items) if isinstance(item, Tensor) and item.shape.is_scalar]
+    if len(numbers) + sum(map(_is_whole_slice, items)) < len(items):
+        return None
+    return tensor.shape.without(AxesSpec.at(*numbers))
 
 
 def _one_per_row(tensor: Tensor, items: tuple[Value, ...]) -> Shape | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from batchmean.engine.domain.axes import AxesSpec, Axis
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.domain.values import BuiltinValue, TupleValue, Value
 from batchmean.engine.primitives.layout import axis_of_length
@@ -29,6 +30,22 @@ def dense_layer(call: Call, units: Value | None = None) -> Value:
         return call.context.lift(lambda x: dense(call, x, units), args[0])
 
     return BuiltinValue("dense", forward)
+
+
+@primitive
+def rows_layer(call: Call, keepdims: Value | None = None) -> Value:
+    """Flatten(), GlobalAveragePooling2D(): whatever an example was, it is one row of features."""
+
+    def forward(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        if not args or keepdims is not None:
+            return call.context.opaque()
+        return call.context.lift(rows, args[0])
+
+    def rows(x: Value) -> Value:
+        examples = call.tensor(x).shape.axis(0) or Axis()
+        return call.context.opaque(shape=Shape.of([examples, Axis()]))
+
+    return BuiltinValue("rows", forward)
 
 
 @primitive
