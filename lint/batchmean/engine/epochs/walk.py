@@ -436,8 +436,7 @@ class Walk(Classes):
         loop.windows.clear()  # each names its loop: no tree is to be left to the collector
 
     def _expression(self, node: ast.Expr) -> None:
-        value = self.evaluate(node.value)
-        del value
+        self.evaluate(node.value)
         call = node.value
         if isinstance(call, ast.Call):
             self.reduced_in_place(call)
