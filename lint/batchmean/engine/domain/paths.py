@@ -49,12 +49,18 @@ class Decision:
     """The hash of the subject: subjects may be large, and are compared often."""
     key: int = field(init=False, repr=False)
     """The hash of it all."""
+    lists: bool = field(init=False, repr=False)
+    """Does it say that the subject has one of several answers?"""
+    leaves: bool = field(init=False, repr=False)
+    """Does it say that another way than this one was chosen?"""
     says_much: bool = field(init=False, repr=False)
     """Does it leave one answer, of all or of two? What else a subject is not, excludes nothing by itself."""
 
     def __post_init__(self) -> None:
         self.about = hash(self.subject)
         self.key = hash((self.about, self.answer, self.holds))
+        self.lists = self.holds and isinstance(self.answer, frozenset)
+        self.leaves = not self.holds and _is_choice(self.answer)
         self.says_much = self.holds or _is_one_of_two(self.answer)
 
     def __eq__(self, other: object) -> bool:
@@ -145,6 +151,10 @@ class _Long(tuple[Decision, ...]):
         return found
 
     @cached_property
+    def lists(self) -> Sequence[Decision]:
+        return [decision for decision in self if decision.lists]
+
+    @cached_property
     def choices(self) -> Mapping[int, Decision]:
         return _choices(self)
 
@@ -166,22 +176,20 @@ def excludes(one: Path, other: Path) -> bool:
         for b in _excluding(a, other):
             if a.about == b.about and (a.says_much or b.says_much) and a.excludes(b):
                 return True
-    return _has_none_of(one, other) or _has_none_of(other, one)
-
-
-def _has_none_of(one: Path, other: Path) -> bool:
-    """Does a subject have one of several answers, each of which it has not?"""
     for a in one:
-        if a.holds and isinstance(a.answer, frozenset):
-            path = other.by_subject.get(a.about, ()) if type(other) is _Long else other
-            denied = [
-                _listed(b.answer)
-                for b in path
-                if not b.holds and b.about == a.about and b.subject == a.subject
-            ]
-            if a.answer <= frozenset().union(*denied):
-                return True
-    return False
+        if a.lists and _has_none_of(a, other):
+            return True
+    lists = other.lists if type(other) is _Long else other
+    return any(b.lists and _has_none_of(b, one) for b in lists)
+
+
+def _has_none_of(a: Decision, other: Path) -> bool:
+    """Has its subject none of the answers of which it says that it has one?"""
+    path = other.by_subject.get(a.about, ()) if type(other) is _Long else other
+    denied = [
+        _listed(b.answer) for b in path if not b.holds and b.about == a.about and b.subject == a.subject
+    ]
+    return bool(denied) and _listed(a.answer) <= frozenset().union(*denied)
 
 
 def are_apart(one: Path, other: Path) -> bool:
@@ -208,10 +216,12 @@ def are_apart(one: Path, other: Path) -> bool:
 
 def _choices(path: Path) -> Mapping[int, Decision]:
     """The one answer that a subject is known not to have, for each of which this is all that is known."""
+    if not any(decision.leaves for decision in path):
+        return {}
     found: dict[int, Decision] = {}
     others: set[int] = set()
     for decision in path:
-        if decision.about in found or decision.holds or not _is_choice(decision.answer):
+        if decision.about in found or not decision.leaves:
             others.add(decision.about)
         else:
             found[decision.about] = decision
