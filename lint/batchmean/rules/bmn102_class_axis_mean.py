@@ -27,7 +27,7 @@ class ClassAxisMean(SupportRule):
     precedence = 60
     name = "class-axis-mean"
     law = "null class"
-    first_contact = (36, 41)
+    first_contact = (40, 45)
     summary = "a cross-entropy, KL or entropy under a mean that covers the class axis"
     wrong = """\
 import numpy as np
