@@ -14,9 +14,9 @@ from batchmean.rewrite import rewrite
 from benchmarks.oracle import judge
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.grammar import generate
-from benchmarks.oracle.program import Framework, Program
+from benchmarks.oracle.program import Framework, Program, joined
+from benchmarks.oracle.source import Source
 
-_PATH: Final = "generated.py"
 _SETTINGS: Final = Settings({"preview": True}, isolated=True)
 
 Fault = Literal[
@@ -48,6 +48,7 @@ class Told:
     message: str
     fault: str = ""
     """Empty, `right`, `another factor`, `another rule` or `elsewhere`."""
+    path: str = ""
 
 
 @dataclass
@@ -84,14 +85,21 @@ def compared(key: str, program: Program) -> Outcome:
     found = Outcome(key, True, kind=program.term.kind, plan=program.plan)
     settings = judge.settings(program, sum(map(ord, key)))
     try:
-        values = judge.run(program.text, program, settings)
+        values = judge.run(program.texts, program, settings)
     except judge.CannotRun as error:
         found.ran, found.error = False, str(error)
         return found
     truth = judge.truth(program, values, settings)
     found.verdict, found.mode, found.factor = truth.verdict, truth.mode, truth.factor
-    data = program.text.encode()
-    report = _check(fixes=False).text(data, _PATH)
+    with Source.of(program) as source:
+        _compare(found, program, source, truth, settings)
+    return found
+
+
+def _compare(
+    found: Outcome, program: Program, source: Source, truth: judge.Truth, settings: Sequence[judge.Setting]
+) -> None:
+    report = source.report(_check(fixes=False))
     found.faults += [("crash", failure.message) for failure in report.errors]
     found.told = judged(program, report.findings, truth, settings)
     if program.naming == "misleading":  # where names lie, what rests on names may, too
@@ -104,8 +112,7 @@ def compared(key: str, program: Program) -> Outcome:
     if truth.verdict == "wrong" and not any(told.fault == "" for told in found.told):
         found.faults.append(("missed, though shown" if found.decidable else "missed", ""))
     if report.findings and not report.errors and program.loop != "wrong":
-        _fix(found, program, data, truth, settings)
-    return found
+        _fix(found, program, source, truth, settings)
 
 
 def _check(*, fixes: bool) -> Check:
@@ -136,8 +143,7 @@ def judged(
             is_told |= finding.code == "BMN306" and program.offset is not None and truth.mode.endswith("sum")
             fault = "" if is_vector or is_told else "right"
         elif truth.verdict != "open":
-            last = min(finding.span.end_line, len(program.tags))
-            tags = program.tags[finding.span.line - 1 : last]
+            tags = program.file_at(finding.path).tags[finding.span.line - 1 : finding.span.end_line]
             if "reduction" not in tags and finding.code != "BMN401":
                 fault = "elsewhere"
             elif finding.factor:
@@ -151,7 +157,15 @@ def judged(
             if not fault and not _is_its_rule(finding.code, program, truth):
                 fault = "another rule"
         told.append(
-            Told(finding.code, finding.confidence, finding.span.line, finding.factor, finding.message, fault)
+            Told(
+                finding.code,
+                finding.confidence,
+                finding.span.line,
+                finding.factor,
+                finding.message,
+                fault,
+                program.file_at(finding.path).path,
+            )
         )
     return told
 
@@ -168,7 +182,7 @@ def _is_left_open(program: Program, finding: Finding, truth: judge.Truth) -> boo
         return True
     if not program.statistic or (truth.verdict == "right" and program.is_of_elements):
         return False
-    line = program.text.split("\n")[finding.span.line - 1]
+    line = program.file_at(finding.path).text.split("\n")[finding.span.line - 1]
     at = line.find(program.statistic)
     return 0 <= at < finding.span.column and finding.span.column <= at + len(program.statistic)
 
@@ -223,27 +237,21 @@ def _is_shown(program: Program, truth: judge.Truth) -> bool:
 
 
 def _fix(
-    found: Outcome, program: Program, data: bytes, truth: judge.Truth, settings: Sequence[judge.Setting]
+    found: Outcome, program: Program, source: Source, truth: judge.Truth, settings: Sequence[judge.Setting]
 ) -> None:
     """Apply the safe fixes, and run the program again."""
     check = _check(fixes=True)
-    report = check.text(data, _PATH)
+    report = source.report(check)
     if not any(f.fix is not None and f.fix.safe for f in report.findings):
         return
-    after = data
-
-    def put(path: str, text: bytes) -> None:
-        nonlocal after
-        after = text
-
-    done = rewrite(report, check, lambda path: data, put, unsafe=False)
+    done = rewrite(report, check, source.get, source.put, unsafe=False)
     if not done.fixed:
         return
-    found.fixed, found.fixed_text = True, after.decode()
+    found.fixed, found.fixed_text = True, joined(source.texts)
     about_the_loss = [one for one in done.fixed if not _is_left_open(program, one, truth)]
     code = done.fixed[0].code
     try:
-        values = judge.run(found.fixed_text, program, settings)
+        values = judge.run(source.texts, program, settings)
     except judge.CannotRun as error:
         found.error = f"after the fix: {error}"
         found.fix_is_wrong = True

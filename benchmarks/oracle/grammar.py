@@ -14,6 +14,7 @@ from benchmarks.oracle import loops, routes
 from benchmarks.oracle.beside import Statistic, statistic_of
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.classes import LossClass
+from benchmarks.oracle.files import dealt
 from benchmarks.oracle.parts import CLASSES, Built
 from benchmarks.oracle.program import (
     Array,
@@ -34,6 +35,8 @@ _RANK: Final = re.compile(
     r"^ *\w+(, \w+)+ = .*\.(shape|size\(\))$|transpose\(\d, |permute\((\w+, )?\(?\d, ", re.M
 )
 """What shows how many axes there are."""
+_DIVIDED: Final = (1.5, 3, 3, 4, 0, 0.3)
+"""How likely each shape is where several files want something to hold."""
 Lines = list[tuple[int, str, Tag]]
 
 
@@ -65,7 +68,8 @@ class _Grammar:
         mask = self.c.pick("mask", masks, (12, 3, 1, 1, 1.5, 0.7))
         shapes = ("function", "helper", "reducer", "class", "mapped", "nested")
         is_mapped = self.w.framework == "jax" and not mask
-        shape = self.c.pick("shape of the program", shapes, (6, 2, 2, 2, 1.5 if is_mapped else 0, 0.8))
+        likely = (6, 2, 2, 2, 1.5 if is_mapped else 0, 0.8) if self.w.files == 1 else _DIVIDED
+        shape = self.c.pick("shape of the program", shapes, likely)
         before = self.c.pick("unrelated function", (False, True), (6, 1))
         if before:
             self._unrelated()
@@ -94,17 +98,17 @@ class _Grammar:
             reducer = Reducer(block, built, mask)
             result = reducer.build()
         self._finish(block, self._lead_loss(block, built, result), statistic)
-        entry = self._entry(block)
+        entry = self._entry(block, built, reducer)
         if not before and self.c.chance("unrelated function below", 0.1):
             self._unrelated()
-        text, tags = self.w.text([*self.w.tops, *self.parts, *self.below])
+        files = dealt(self.w, [*self.w.tops, *self.parts, *self.below], entry)
         masked = bool(mask) and reducer.shows_mask
         inputs = dict(self.w.inputs)
         if mask == "ignored" and not masked:  # nothing says that there are such labels
             inputs["labels"] = replace(inputs["labels"], style="")
         reducers = [*([self.inner] if self.inner is not None else []), reducer]
         return Program(
-            text=text,
+            files=files,
             entry=entry,
             framework=self.w.framework,
             inputs=inputs,
@@ -113,14 +117,13 @@ class _Grammar:
             literals=dict(self.w.literals),
             # A sum of sums over batches grows with their number, or their size.
             sum_is_right=all(one.sum_is_right for one in reducers) and self.looped != "epoch",
-            tags=tags,
             naming=self.w.naming,
             choices=dict(self.c.made),
             plan=", mapped, ".join(", ".join(one.plan) for one in reducers)
             + (f", {self.looped}" if self.looped else ""),
             offset=self.offset,
             needs_rank=any(one.needs_rank for one in reducers)
-            or (self.w.counts_from_both_ends() and not _RANK.search(text)),
+            or (self.w.counts_from_both_ends() and not any(_RANK.search(file.text) for file in files)),
             statistic=statistic.text if statistic is not None else "",
             is_of_elements=statistic is not None and statistic.is_of_elements,
             loop=loops.verdict(self.looped, self.c.made),
@@ -325,7 +328,7 @@ class _Grammar:
         body = self.c.pick("unrelated body", bodies)
         self.parts.append([(0, f"def {f}({x}, {y}):", "other"), *((1, line, "other") for line in body)])
 
-    def _entry(self, block: Block) -> str:
+    def _entry(self, block: Block, built: Built, reducer: Reducer) -> str:
         """Write the function, or the class around it, and its caller, and say how it is called."""
         roles = list(block.parameters)
         call = block.name
@@ -334,6 +337,9 @@ class _Grammar:
             block.name = "__call__" if method in block.attributes else method  # an attribute would hide it
             self.parts += self.owner.text(block)
             call = f"{self.owner.heir or self.owner.name}({', '.join(self.w.passed(block.attributes))})"
+            if self.w.files > 1 and self.c.chance("made once", 0.35):
+                made, call = call, self.w.fresh("criterion")
+                self.parts.append([(0, f"{call} = {made}", "other")])
             call += "" if block.name == "__call__" else f".{block.name}"
         else:
             self.parts.append(self.w.function(block))
@@ -347,6 +353,8 @@ class _Grammar:
         if how == "step":
             names = [step.input(role, self.w.inputs[role]).text for role in roles]
             one = f"{call}({block.arguments(names)})"
+            if self.w.files > 1 and self._is_alone(block) and not self.taken:
+                one = self._divided(step, built, reducer, one)
             if self.taken == "[0]" and self.c.chance("unpacked", 0.6):
                 total = self.w.fresh("total")
                 step.say(f"{total}, {self.w.fresh('statistic')} = {one}", "reduction")
@@ -372,12 +380,40 @@ class _Grammar:
 
     def _callers(self, block: Block) -> tuple[float, ...]:
         """How likely each caller is. In a loop there is one term alone: a second one would be divided, too."""
-        is_alone = self.offset is None and all(
-            self.w.inputs[role].axes[:1] == ("B",) for role in block.parameters
+        is_alone, is_torch = self._is_alone(block), self.w.framework == "torch"
+        return (
+            8 if self.w.files == 1 else 2,
+            1,
+            0.0 if block.is_method else 0.7,
+            0.7 * is_alone,
+            0.7 * (is_alone and is_torch),
         )
-        is_alone &= not any(self.w.inputs[role].kind == "size" for role in block.parameters)
-        is_torch = self.w.framework == "torch"
-        return (8, 1, 0.0 if block.is_method else 0.7, 0.7 * is_alone, 0.7 * (is_alone and is_torch))
+
+    def _is_alone(self, block: Block) -> bool:
+        """Is the loss of one term, and are all inputs arrays of the batch?"""
+        inputs = [self.w.inputs[role] for role in block.parameters]
+        return self.offset is None and all(what.axes[:1] == ("B",) and what.kind != "size" for what in inputs)
+
+    def _divided(self, step: Block, built: Built, reducer: Reducer, loss: str) -> str:
+        """The caller divides what it is given once more, or multiplies it by the classes."""
+        counted = step.known
+        if not (counted and built.term.units):
+            return loss
+        after = Steps(step, built, "")
+        after.x, after.axes = loss, ()
+        support = built.term.support
+        has_support = support is not None and any(support in v.axes for v in counted)
+        how = self.c.pick(
+            "caller's step", ("nothing", "/ examples", "/ units", "* support"), (4, 2, 1, 1.5 * has_support)
+        )
+        units = tuple(a for a in built.term.units if any(a in v.axes for v in counted))
+        if how == "* support":
+            after._divide((support or "",), by="*")
+        elif how != "nothing":
+            after._divide(units[:1] if how == "/ examples" else units)
+        reducer.plan += after.plan
+        reducer.needs_rank |= after.needs_rank
+        return after.x
 
     def _loop(self, how: str, step: Block, block: Block, call: str, inputs: list[str]) -> str:
         """A loop over batches, all of which are the same one."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
 from math import prod
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -183,11 +184,36 @@ def _recorded(name: Framework) -> Iterator[list[float]]:
         torch.Tensor.backward = backward
 
 
-def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
-    """What the program of this text returns in each setting."""
+@contextlib.contextmanager
+def _imported(texts: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The names in all of these files. Each is a module under the name that its path has, and none is written."""
+    stems = {path: path.removesuffix(".py").replace("/", ".") for path in texts}
+    modules = {path: ModuleType(stem.removesuffix(".__init__")) for path, stem in stems.items()}
+    before = {module.__name__: sys.modules.get(module.__name__) for module in modules.values()}
+    try:
+        for path, module in modules.items():
+            module.__package__ = stems[path].rpartition(".")[0]
+            if module.__package__ == module.__name__:
+                module.__path__ = []
+            sys.modules[module.__name__] = module
+        for path, module in modules.items():
+            exec(compile(texts[path], f"<{path}>", "exec"), vars(module))
+            if (package := module.__package__) and package != module.__name__:
+                setattr(sys.modules[package], module.__name__.rpartition(".")[2], module)
+        names = (pair for module in modules.values() for pair in vars(module).items())
+        yield {name: value for name, value in names if not isinstance(value, ModuleType)}
+    finally:
+        for name, module_before in before.items():
+            if module_before is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module_before
+
+
+def run(texts: Mapping[str, str], program: Program, given: Sequence[Setting]) -> list[Array]:
+    """What the program, its files being of these texts, returns in each setting."""
     convert = _framework(program.framework)
     try:
-        code = compile(text, "<generated>", "exec")
         call: CodeType = compile(program.entry, "<entry>", "eval")
         values = []
         quiet = (
@@ -199,9 +225,7 @@ def run(text: str, program: Program, given: Sequence[Setting]) -> list[Array]:
             for each in (*quiet, _eager(program.framework)):
                 stack.enter_context(each)
             warnings.simplefilter("ignore")
-            # Data classes look their module up, so it must be one that there is.
-            names: dict[str, Any] = {"__name__": __name__}
-            exec(code, names)
+            names = stack.enter_context(_imported(texts))
             names["Optimizer"] = _Optimizer
             backward = stack.enter_context(_recorded(program.framework))
             for setting in given:

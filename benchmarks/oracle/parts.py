@@ -102,7 +102,8 @@ class Parts:
         size = f"{logits.text}.size({at})" if self.size_method("classes by") else f"{logits.text}.shape[{at}]"
         if how == "number":
             self.w.literals["V"] = CLASSES
-            return self.kept_classes() if self.block.is_method else str(CLASSES)
+            count = self.w.constant("V", str(CLASSES))
+            return self.kept_classes(count) if self.block.is_method else count
         if how == "parameter":
             return self.block.input("V", Input(("V",), "size")).text
         if how == "bound":
@@ -111,11 +112,11 @@ class Parts:
             return name
         return size
 
-    def kept_classes(self) -> str:
+    def kept_classes(self, count: str) -> str:
         """What `__init__` was told of the number of classes, perhaps by a property."""
         name = self.w.fresh("V")
-        default = self.w.choices.pick("default of classes", (REQUIRED, str(CLASSES), "10"))
-        self.block.attributes[name] = default, str(CLASSES)
+        default = self.w.choices.pick("default of classes", (REQUIRED, count, "10"))
+        self.block.attributes[name] = default, count
         kept = f"self.{name}"
         if self.w.choices.chance("property", 0.2):
             name = self.w.fresh("V")

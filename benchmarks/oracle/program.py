@@ -32,6 +32,8 @@ IGNORED: Final = -100
 REQUIRED: Final = "required"
 """The default of a parameter that has none."""
 PADDING: Final = 0
+_FILES: Final = (0.85, 0.11, 0.04)
+"""How likely a program is of one file, of two, of three."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,27 @@ class Term:
         return tuple(a for a in self.axes if a != self.support and a not in self.features)
 
 
+ONE_FILE: Final = "generated.py"
+"""What a program of one file is called."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A module of a program."""
+
+    path: str
+    """With slashes, from the folder that holds all of them."""
+    text: str
+    tags: tuple[Tag, ...]
+    """What each line is about."""
+
+
 @dataclass(frozen=True)
 class Program:
-    """A file, and how to judge it."""
+    """Its files, and how to judge it."""
 
-    text: str
+    files: tuple[File, ...]
+    """None of them imports from a later one when it is run; a package's `__init__` comes last in it."""
     entry: str
     """The call, an expression in which `arg_<role>` stands for an input."""
     framework: Framework
@@ -83,8 +101,6 @@ class Program:
     """Sizes that the text holds as numbers."""
     sum_is_right: bool
     """May the whole be a sum? Not where the text takes a mean that comes to nothing."""
-    tags: tuple[Tag, ...]
-    """What each line is about."""
     naming: Naming
     choices: Mapping[str, int]
     plan: str
@@ -99,6 +115,27 @@ class Program:
     """Is it one of the very elements that the loss is of?"""
     loop: str = ""
     """The loop over batches around it, if there is one: `right`, or `wrong` by itself."""
+
+    @property
+    def text(self) -> str:
+        """All that is written, each file under its path if there are several."""
+        return joined(self.texts)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each file."""
+        return {file.path: file.text for file in self.files}
+
+    def file_at(self, path: str) -> File:
+        """The file that a linter calls so, wherever the folder is."""
+        return next(file for file in self.files if f"/{path}".endswith(f"/{file.path}"))
+
+
+def joined(texts: Mapping[str, str]) -> str:
+    """Files as one text."""
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return "\n".join(f"# {path}\n{text}" for path, text in texts.items())
 
 
 @dataclass
@@ -150,13 +187,15 @@ class Block:
         default = self.writer.choices.pick(
             f"default of {role}", (value, *others), (3, *(1.0 for _ in others))
         )
-        return self._taken_as(name, default, value)
+        return self._taken_as(role, name, default, value)
 
     def given(self, role: str, default: str, value: str) -> str:
         """Something else that the caller passes, in the same way."""
-        return self._taken_as(self.writer.fresh(role), default, value)
+        return self._taken_as(role, self.writer.fresh(role), default, value)
 
-    def _taken_as(self, name: str, default: str, value: str) -> str:
+    def _taken_as(self, role: str, name: str, default: str, value: str) -> str:
+        if default == value and not value.isupper():
+            default = value = self.writer.constant(role, value)
         if self.is_method and self.writer.choices.chance("kept", 0.6):
             self.attributes[name] = default, value
             return f"self.{name}"
@@ -219,6 +258,7 @@ class Writer:
         self.choices = choices
         self.framework: Framework = framework
         self.functional = FUNCTIONAL.get(framework)
+        self.files = choices.pick("files", (1, 2, 3), _FILES)
         self.naming: Naming = choices.pick("naming", ("typical", "neutral", "misleading"), (6, 5, 1))
         self.inputs: dict[str, Input] = {}
         self.positions: set[int] = set()
@@ -239,6 +279,15 @@ class Writer:
         numbered = (f"{names[first]}{i}" for i in count(2))
         name = next(n for n in chain(names[first:], names[:first], numbered) if n not in self._taken)
         self._taken.add(name)
+        return name
+
+    def constant(self, role: str, value: str) -> str:
+        """The value, or where there are several files, perhaps a constant that one of them is for."""
+        if self.files == 1 or value == REQUIRED or not self.choices.chance("constant", 0.4):
+            return value
+        name = self.fresh(role).upper()
+        name += "_" * (len(name) == 1)  # `F` is a module
+        self.tops.append([(0, f"{name} = {value}", "other")])
         return name
 
     def form(self, what: str, **holes: str | int) -> str:
@@ -344,14 +393,16 @@ class Writer:
         parameters += declared(block.options)
         return [(0, f"def {block.name}({', '.join(parameters)}):", "other"), *block.lines]
 
-    def text(self, parts: Sequence[Sequence[tuple[int, str, Tag]]]) -> tuple[str, tuple[Tag, ...]]:
-        """The file of these top-level parts, and the tag of each line."""
+    def text(
+        self, parts: Sequence[Sequence[tuple[int, str, Tag]]], own: Sequence[str] = ()
+    ) -> tuple[str, tuple[Tag, ...]]:
+        """The file of these top-level parts, and the tag of each line; `own` imports are those of other files."""
         lines: list[tuple[str, Tag]] = []
         body = "\n".join(text for part in parts for _, text, _ in part)
         imports = [
             line for name, line in IMPORTS.items() if re.search(rf"(?<![\w.]){name}\b(?!\s*=[^=])", body)
         ]
-        for line in imports:
+        for line in (*imports, *own):
             lines.append((line, "other"))
         for part in parts:
             lines += [("", "other")] * (2 if lines else 0)

@@ -67,8 +67,9 @@ def _described(fault: tuple[Fault, str], one: Outcome, program: Program) -> str:
         f" {program.term.support or 'nothing'}, elements {''.join(program.term.axes)}; {program.plan}",
         f"called: {program.entry} with {', '.join(inputs)}",
         *(
-            f"said: line {t.line} of the program: {t.code} {t.confidence} {dict(t.factor or {})} {t.message}"
-            for t in one.told
+            f"said: line {told.line} of {told.path if len(program.files) > 1 else 'the program'}:"
+            f" {told.code} {told.confidence} {dict(told.factor or {})} {told.message}"
+            for told in one.told
         ),
     ]
     if fault[0] == "fix is wrong":

@@ -19,7 +19,7 @@ from benchmarks.oracle import compare, generate, judge, routes, shrink
 from benchmarks.oracle.choices import Choices
 from benchmarks.oracle.grammar import generate as make
 from benchmarks.oracle.parts import log_softmax
-from benchmarks.oracle.program import Array, Framework, Input, Inputs, Program, Tag, Term
+from benchmarks.oracle.program import Array, File, Framework, Input, Inputs, Program, Tag, Term
 
 SEED = 20
 HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n\n\n"
@@ -27,6 +27,14 @@ HEAD = "import numpy as np\nfrom scipy.special import log_softmax\n\n\n"
 
 def cross_entropy(inputs: Inputs) -> Array:
     return -inputs["soft"] * log_softmax(inputs["logits"], -1)
+
+
+def entropy(inputs: Inputs) -> Array:
+    logp = log_softmax(inputs["logits"], -1)
+    return -np.exp(logp) * logp
+
+
+ENTROPY = Term("entropy", ("B", "T", "V"), entropy, "V")
 
 
 def program(body: str, axes: str = "BTV", *, mask: bool = False, sum_is_right: bool = True) -> Program:
@@ -39,8 +47,9 @@ def program(body: str, axes: str = "BTV", *, mask: bool = False, sum_is_right: b
     before: Tag = "other"
     reduction: Tag = "reduction"
     text = HEAD + head + "".join(f"    {line}\n" for line in body.split("\n"))
+    tags = (before,) * 6 + (reduction,) * len(body.split("\n"))
     return Program(
-        text=text,
+        files=(File("generated.py", text, tags),),
         entry=f"f({', '.join(f'arg_{role}' for role in inputs)})",
         framework="numpy",
         inputs=inputs,
@@ -48,7 +57,6 @@ def program(body: str, axes: str = "BTV", *, mask: bool = False, sum_is_right: b
         masked=mask,
         literals={},
         sum_is_right=sum_is_right,
-        tags=(before,) * 6 + (reduction,) * len(body.split("\n")),
         naming="typical",
         choices={},
         plan="",
@@ -59,7 +67,7 @@ def program(body: str, axes: str = "BTV", *, mask: bool = False, sum_is_right: b
 
 def truth(known: Program) -> judge.Truth:
     settings = judge.settings(known, SEED)
-    return judge.truth(known, judge.run(known.text, known, settings), settings)
+    return judge.truth(known, judge.run(known.texts, known, settings), settings)
 
 
 @pytest.mark.parametrize(
@@ -221,9 +229,9 @@ def test_the_judge_agrees_with_what_plans_say(
 
 def test_lines_of_the_reduction_are_known(programs: dict[str, Program]) -> None:
     for known in programs.values():
-        lines = known.text.split("\n")
-        assert len(known.tags) == len(lines) - 1
-        assert "reduction" in known.tags
+        for file in known.files:
+            assert len(file.tags) == len(file.text.split("\n")) - 1
+        assert any("reduction" in file.tags for file in known.files)
 
 
 def test_shrinking_keeps_the_fault(
@@ -304,7 +312,7 @@ def test_jax_without_its_compiler_computes_the_same() -> None:
     )
     known = dataclasses.replace(
         program("return x.mean()"),
-        text=text,
+        files=(File("generated.py", text, ()),),
         framework="jax",
         entry="f(arg_logits, arg_mask)",
         inputs={"logits": Input(("B", "V", "T"), "real"), "mask": Input(("B", "T"), "mask", "float")},
@@ -312,7 +320,7 @@ def test_jax_without_its_compiler_computes_the_same() -> None:
     )
     settings = judge.settings(known, SEED)
     assert jax.default_backend() == "cpu"
-    for value, setting in zip(judge.run(text, known, settings), settings, strict=True):
+    for value, setting in zip(judge.run(known.texts, known, settings), settings, strict=True):
         x, m = setting.inputs["logits"], setting.inputs["mask"]
         logp = log_softmax(x, 1)
         elements = np.exp(logp) * logp * m[:, None]
@@ -455,3 +463,52 @@ def test_what_gradients_are_asked_of_is_added_up(how: int, power: int) -> None:
             assert truth(made).factor == ({"K": power} if power else {}), made.text
             seen += 1
     assert seen > 3
+
+
+@pytest.mark.parametrize("layout", range(3))
+@pytest.mark.parametrize("imported", range(5))
+def test_files_change_nothing_of_what_is_computed(layout: int, imported: int) -> None:
+    """The same choices in one file come to the same, wherever the parts stand and however they are imported."""
+    seen = 0
+    for number in range(8):
+        key = f"{SEED}/{number}"
+        given = {"files": 1 + number % 2, "layout of the files": layout, "imported as": imported}
+        made = make(Choices(key, given | {"caller's step": 0}), "numpy")
+        plain = make(Choices(key, {**made.choices, "files": 0}), "numpy")
+        found, without = truth(made), truth(plain)
+        assert len(plain.files) == 1
+        assert (found.verdict, found.factor) == (without.verdict, without.factor), made.text
+        seen += len(made.files) > 1
+    assert seen >= 5
+
+
+def in_two_files(losses: str, train: str, reduction_in: str) -> Program:
+    """A mean in one of two files, of which the one has the elements."""
+    texts = {"losses.py": HEAD + losses, "train.py": "from losses import *\n\n\n" + train}
+    files = [
+        File(path, text, ("reduction" if path == reduction_in else "other",) * text.count("\n"))
+        for path, text in texts.items()
+    ]
+    return dataclasses.replace(program("return x"), files=tuple(files))
+
+
+@pytest.mark.parametrize("reduction_in", ["losses.py", "train.py"])
+def test_a_finding_may_stand_in_any_file(reduction_in: str) -> None:
+    elements = "-(soft * log_softmax(logits, axis=-1))"
+    losses, train = f"def g(logits, soft):\n    return {elements}\n", "g(logits, soft).mean()"
+    if reduction_in == "losses.py":
+        losses, train = losses.replace(elements, f"({elements}).mean()"), "g(logits, soft)"
+    known = in_two_files(losses, f"def f(logits, soft):\n    return {train}\n", reduction_in)
+    found = compare.compared("known", known)
+    assert (found.ran, found.verdict, found.factor) == (True, "wrong", {"V": -1})
+    assert [(one.code, one.path, one.fault) for one in found.told] == [("BMN102", reduction_in, "")]
+    assert not found.faults
+
+
+def test_a_fix_is_written_beside_the_other_files() -> None:
+    losses = "def g(logits):\n    q = log_softmax(logits, axis=-1)\n    return -np.mean(np.exp(q) * q)\n"
+    known = in_two_files(losses, "def f(logits, soft):\n    return g(logits)\n", "losses.py")
+    found = compare.compared("known", dataclasses.replace(known, term=ENTROPY))
+    assert found.fixed and not found.fix_is_wrong
+    assert found.fixed_text.startswith("# losses.py\n")
+    assert "axis=-1))\n" in found.fixed_text and found.fixed_text.endswith("return g(logits)\n")
