@@ -156,6 +156,8 @@ def judged(
                     fault = "another factor"
             if not fault and not _is_its_rule(finding.code, program, truth):
                 fault = "another rule"
+        if fault and _is_settled_elsewhere(program, finding):
+            continue
         told.append(
             Told(
                 finding.code,
@@ -185,6 +187,15 @@ def _is_left_open(program: Program, finding: Finding, truth: judge.Truth) -> boo
     line = program.file_at(finding.path).text.split("\n")[finding.span.line - 1]
     at = line.find(program.statistic)
     return 0 <= at < finding.span.column and finding.span.column <= at + len(program.statistic)
+
+
+def _is_settled_elsewhere(program: Program, finding: Finding) -> bool:
+    """Is what the finding is about divided or multiplied once more by a file that imports it?
+
+    The linter reads what a file imports, and not who imports the file: what it says there is true of that file.
+    """
+    made = program.choices.get("caller's step")
+    return bool(made) and program.file_at(finding.path).path != program.last.path
 
 
 def _is_its_rule(code: str, program: Program, truth: judge.Truth) -> bool:
@@ -245,7 +256,7 @@ def _fix(
     if not any(f.fix is not None and f.fix.safe for f in report.findings):
         return
     done = rewrite(report, check, source.get, source.put, unsafe=False)
-    if not done.fixed:
+    if not done.fixed or any(_is_settled_elsewhere(program, one) for one in done.fixed):
         return
     found.fixed, found.fixed_text = True, joined(source.texts)
     about_the_loss = [one for one in done.fixed if not _is_left_open(program, one, truth)]

@@ -89,7 +89,7 @@ class Program:
     """Its files, and how to judge it."""
 
     files: tuple[File, ...]
-    """None of them imports from a later one when it is run; a package's `__init__` comes last in it."""
+    """None of them imports from a later one; a package's `__init__` stands behind its modules."""
     entry: str
     """The call, an expression in which `arg_<role>` stands for an input."""
     framework: Framework
@@ -125,6 +125,11 @@ class Program:
     def texts(self) -> dict[str, str]:
         """The text of each file."""
         return {file.path: file.text for file in self.files}
+
+    @property
+    def last(self) -> File:
+        """The file that no other imports from."""
+        return next(file for file in reversed(self.files) if not file.path.endswith("__init__.py"))
 
     def file_at(self, path: str) -> File:
         """The file that a linter calls so, wherever the folder is."""

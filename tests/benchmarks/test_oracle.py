@@ -512,3 +512,13 @@ def test_a_fix_is_written_beside_the_other_files() -> None:
     assert found.fixed and not found.fix_is_wrong
     assert found.fixed_text.startswith("# losses.py\n")
     assert "axis=-1))\n" in found.fixed_text and found.fixed_text.endswith("return g(logits)\n")
+
+
+def test_what_an_importer_makes_up_for_is_left_open() -> None:
+    losses = "def g(logits):\n    q = log_softmax(logits, axis=-1)\n    return -(np.exp(q) * q).mean()\n"
+    train = "def f(logits, soft):\n    return g(logits) * logits.shape[-1]\n"
+    known = dataclasses.replace(in_two_files(losses, train, "losses.py"), term=ENTROPY)
+    assert [one.fault for one in compare.compared("known", known).told] == ["right"]
+    settled = dataclasses.replace(known, choices={"caller's step": 3})
+    found = compare.compared("known", settled)
+    assert (found.verdict, found.told, found.faults) == ("right", [], [])
