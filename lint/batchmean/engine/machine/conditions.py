@@ -32,7 +32,14 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
-from batchmean.engine.machine.questions import asked, default_of, form_of, literal_answer, plainly, read
+from batchmean.engine.machine.questions import (
+    asked,
+    default_of,
+    form_of,
+    in_plain_words,
+    literal_answer,
+    plainly,
+)
 from batchmean.engine.syntax import divisor, spelled_out
 from batchmean.nodes import nodes
 
@@ -64,7 +71,7 @@ def _on_path(path: Path, test: Condition) -> bool | None:
 def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:
     """What is decided where a test gives true, and where it does not; None for a way that is not there."""
     if isinstance(value, Alternatives):
-        value = read(context, test)
+        value = in_plain_words(context, test, value)
     if isinstance(value, Alternatives):
         both: tuple[list[Path], list[Path]] = ([], [])
         for case in value.cases:
