@@ -1096,6 +1096,26 @@ def test_a_mean_beside_the_loss_of_the_same_values_is_a_statistic(result: str, c
     assert _all_codes(source) == codes
 
 
+def test_what_an_object_is_told_is_no_part_of_what_its_method_gives() -> None:
+    source = """
+    import numpy as np
+    from scipy.special import log_softmax
+
+    class Loss:
+        def log(self, key, value):
+            print(key, value)
+
+        def reduced(self, values):
+            return values.mean(axis=0).sum(axis=-1)
+
+        def __call__(self, logits, labels):
+            values = np.eye(logits.shape[-1])[labels] * log_softmax(logits, axis=-1)
+            self.log("mean", values.mean())
+            return self.reduced(-values)
+    """
+    assert _all_codes(source) == []
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -1116,6 +1136,8 @@ def test_a_mean_beside_the_loss_of_the_same_values_is_a_statistic(result: str, c
         ("flag", "flag is True"),
         ("flag", "bool(flag)"),
         ("flag == True", "flag"),
+        ('SETTINGS["flag"]', 'bool(SETTINGS["flag"])'),
+        ('SETTINGS["how"] is How.SUM', 'SETTINGS["how"] == How.SUM'),
         ("flag is True", "flag is not False"),
         ("config.level == 0", "not config.level"),
         ("how is How.SUM", "how in (How.SUM,)"),
@@ -1135,6 +1157,8 @@ def test_one_question_in_two_spellings_has_one_answer(first: str, second: str, s
     class How(enum.Enum):
         SUM = "sum"
         MEAN = "mean"
+
+    SETTINGS = {{"flag": True, "how": How.SUM}}
 
     def loss(logits, labels, config, how, level=0, flag=True):
         loss = F.cross_entropy(logits, labels, reduction="none")

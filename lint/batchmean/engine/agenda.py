@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from batchmean.engine import bounds
 from batchmean.engine.context import OutOfWork, TooDeep
@@ -13,13 +14,18 @@ from batchmean.engine.domain.tensors import Reduction, Tensor, altered
 from batchmean.engine.domain.values import ClassValue, FunctionValue, InstanceValue
 from batchmean.engine.factors import may_be_right
 from batchmean.engine.ledger import Ledger
+from batchmean.engine.machine.attributes import find_method
 from batchmean.engine.machine.decorators import functions_in, scope_around
-from batchmean.engine.machine.heirs import gives_another
+from batchmean.engine.machine.heirs import gives_another, own_names
 from batchmean.engine.machine.interpreter import Interpreter
 from batchmean.engine.machine.objects import blank_instance
 from batchmean.engine.machine.summaries import sees_only_its_arguments
 from batchmean.engine.selection.candidates import Candidates, Function
 from batchmean.engine.selection.relevance import Relevance
+
+
+MAX_HEIRS: Final = 8
+"""With so many heirs of its class a method is run that they finish."""
 
 
 class Agenda:
@@ -60,6 +66,7 @@ class Agenda:
         self._run_all(lambda f: self._is_wanted(f) and not self._is_extended(f))
         self._run_all(self._is_wanted)
         self._run_all(self._is_closure)
+        self._run_inherited()
         self._run_by_themselves()
 
     def _run_objects(self) -> None:
@@ -99,6 +106,23 @@ class Agenda:
                 self._interpreter.run_decorated(function, decorated, receiver)
             else:
                 self._interpreter.run_function(function)
+
+    def _run_inherited(self) -> None:
+        """Run what a base leaves to its heirs: `__call__` that reduces what a method of theirs gives."""
+        for function in list(self._ledger.defined):
+            owner, name = function.owner, getattr(function.node, "name", "")
+            if owner is None or not self._is_wanted(function) or _is_static(function.node):
+                continue
+            for heir in self._finishing(owner, self._wanted.calls[function.node]):
+                if find_method(self._interpreter, heir, name) is function:
+                    with _all_or_nothing(self._interpreter):
+                        self._interpreter.run_function(altered(function, receiver=self._instance_of(heir)))
+
+    def _finishing(self, owner: ClassValue, called: Set[str]) -> list[ClassValue]:
+        """The heirs of a class that have a method of their own which is called, and which gives a loss or reduces it."""
+        names = called & (self._wanted.takers | self._wanted.reducers)
+        heirs = self._interpreter.heirs(owner) if names else ()
+        return list(islice((heir for heir in heirs if not names.isdisjoint(own_names(heir.node))), MAX_HEIRS))
 
     def _instance_of(self, owner: ClassValue) -> InstanceValue:
         if owner.node not in self._instances:

@@ -21,6 +21,7 @@ FRAMEWORK = Framework(
         "builtins.map": "map_call(function, *rows)",
         "builtins.float": "number(x)",
         "builtins.int": "number(x)",
+        "builtins.bool": "truth(x)",
         "builtins.max": "at_least(x, y)",
         "builtins.min": "smallest(x, y)",
         "builtins.abs": "map(x)",

@@ -112,8 +112,12 @@ def _made_in(inside: Set[ast.AST]) -> Mapping[str, Sequence[ast.AST]]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             made.setdefault(node.name, []).append(node)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            for argument in (*node.args, *node.keywords):  # `losses.append(loss)`
-                note(node.func.value, argument)
+            holder = node.func.value
+            if not (
+                isinstance(holder, ast.Name) and holder.id == "self"
+            ):  # `self.log("kl", kl)` keeps nothing in sight
+                for argument in (*node.args, *node.keywords):  # `losses.append(loss)`
+                    note(holder, argument)
     return made
 
 

@@ -46,10 +46,9 @@ def compare(op: ast.cmpop, left: Const, right: Value) -> bool | None:
         return bool(a == b)
     if isinstance(op, ast.NotEq):
         return bool(a != b)
-    if isinstance(op, ast.Is):
-        return a is b if a is None or b is None or isinstance(a, bool) else None
-    if isinstance(op, ast.IsNot):
-        return a is not b if a is None or b is None or isinstance(a, bool) else None
+    if isinstance(op, ast.Is | ast.IsNot) and (a is None or b is None or isinstance(a, bool | str)):
+        is_same = a == b if isinstance(a, str) else a is b  # words are members of an Enum, or interned
+        return is_same if isinstance(op, ast.Is) else not is_same
     if isinstance(a, int | float) and isinstance(b, int | float):
         if isinstance(op, ast.Lt):
             return a < b

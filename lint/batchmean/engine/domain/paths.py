@@ -176,11 +176,12 @@ def excludes(one: Path, other: Path) -> bool:
         for b in _excluding(a, other):
             if a.about == b.about and (a.says_much or b.says_much) and a.excludes(b):
                 return True
-    for a in one:
-        if a.lists and _has_none_of(a, other):
-            return True
     lists = other.lists if type(other) is _Long else other
-    return any(b.lists and _has_none_of(b, one) for b in lists)
+    for decisions, path in ((one, other), (lists, one)):
+        for decision in decisions:
+            if decision.lists and _has_none_of(decision, path):
+                return True
+    return False
 
 
 def _has_none_of(a: Decision, other: Path) -> bool:
@@ -214,10 +215,16 @@ def are_apart(one: Path, other: Path) -> bool:
     )
 
 
+_NO_CHOICES: Final[Mapping[int, Decision]] = {}
+
+
 def _choices(path: Path) -> Mapping[int, Decision]:
     """The one answer that a subject is known not to have, for each of which this is all that is known."""
-    if not any(decision.leaves for decision in path):
-        return {}
+    for decision in path:
+        if decision.leaves:
+            break
+    else:
+        return _NO_CHOICES
     found: dict[int, Decision] = {}
     others: set[int] = set()
     for decision in path:

@@ -32,7 +32,15 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
-from batchmean.engine.machine.questions import asked, default_of, form_of, literal_answer, plainly, read
+from batchmean.engine.machine.questions import (
+    asked,
+    default_of,
+    form_of,
+    in_plain_words,
+    literal_answer,
+    of_truth,
+    plainly,
+)
 from batchmean.engine.syntax import divisor, spelled_out
 from batchmean.nodes import nodes
 
@@ -64,7 +72,7 @@ def _on_path(path: Path, test: Condition) -> bool | None:
 def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:
     """What is decided where a test gives true, and where it does not; None for a way that is not there."""
     if isinstance(value, Alternatives):
-        value = read(context, test)
+        value = in_plain_words(context, test, value)
     if isinstance(value, Alternatives):
         both: tuple[list[Path], list[Path]] = ([], [])
         for case in value.cases:
@@ -137,7 +145,7 @@ def _as_written(context: Context, test: ast.expr) -> Condition:
 def _subject(context: Context, about: ast.expr, answer: Hashable) -> tuple[Hashable, Answer | None]:
     """What a test asks about, and what that is if nobody says anything."""
     if answer == TRUTHY:
-        return form_of(context, about), None
+        return form_of(context, of_truth(about)), None
     about = plainly(about)
     value = context.evaluate(about)
     if isinstance(value, Alternatives):

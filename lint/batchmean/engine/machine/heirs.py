@@ -13,11 +13,11 @@ from batchmean.nodes import FUNCTIONS, nodes
 
 def gives_another(machine: Machine, cls: ClassValue, name: str) -> bool:
     """Does a class that inherits from this one have something else under a name: its own, or that of another base?"""
-    return any(name in _own_names(heir.node) for heir in machine.heirs(cls))
+    return any(name in own_names(heir.node) for heir in machine.heirs(cls))
 
 
 @lru_cache(maxsize=256)
-def _own_names(cls: ast.ClassDef) -> frozenset[str]:
+def own_names(cls: ast.ClassDef) -> frozenset[str]:
     """What a class defines in its body, and the attributes of `self` that its methods set."""
     found: set[str] = set()
     for node in cls.body:

@@ -15,13 +15,18 @@ from batchmean.nodes import nodes
 
 
 def read(context: Context, node: ast.expr) -> Value:
-    """What is compared: of a set its items, of a setting in other words what is known of it in the plainest."""
+    """What is compared: of a set its items, of a setting in other words what is known of it in plain ones."""
     if isinstance(node, ast.Set):
         items = getattr(node, "_plainly", None)
         if items is None:
             items = node._plainly = _located(ast.Tuple(node.elts, ast.Load()), node)  # type: ignore[attr-defined]
         return context.evaluate(items)
-    value, plain = context.evaluate(node), plainly(node)
+    return in_plain_words(context, node, context.evaluate(node))
+
+
+def in_plain_words(context: Context, node: ast.expr, value: Value) -> Value:
+    """What is known of a setting, whose value is this, by its plainest spelling."""
+    plain = plainly(node)
     if plain is node or isinstance(value, Const):
         return value
     known = context.evaluate(plain)
@@ -70,6 +75,13 @@ def _inner(node: ast.expr) -> ast.expr | None:
     if name == "get" and arguments and isinstance(arguments[0], ast.Constant):
         return _located(ast.Subscript(node.func.value, arguments[0], ast.Load()), node)
     return None
+
+
+def of_truth(node: ast.expr) -> ast.expr:
+    """`flag` of `bool(flag)`."""
+    while isinstance(node, ast.Call) and _last_name(node) == "bool" and len(node.args) == 1:
+        node = node.args[0]
+    return node
 
 
 def _located(node: ast.expr, like: ast.expr) -> ast.expr:

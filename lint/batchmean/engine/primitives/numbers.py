@@ -13,6 +13,7 @@ from batchmean.engine.domain.values import (
     ANY_KEYWORDS,
     MAX_TOLD_APART,
     ClassValue,
+    Condition,
     Const,
     DictValue,
     InstanceValue,
@@ -187,6 +188,14 @@ def number(call: Call, x: Value | None = None) -> Value:
     if isinstance(x, Const) and isinstance(x.value, str):
         return call.context.anything(SCALAR)
     return x if x is not None else Const(0)
+
+
+@primitive
+def truth(call: Call, x: Value) -> Value:
+    """bool(x)."""
+    if isinstance(x, Const) and x.is_fixed:
+        return Const(bool(x.value))
+    return x if isinstance(x, Condition) else call.context.unknown_of([x])
 
 
 @primitive
