@@ -190,12 +190,15 @@ def _is_left_open(program: Program, finding: Finding, truth: judge.Truth) -> boo
 
 
 def _is_settled_elsewhere(program: Program, finding: Finding) -> bool:
-    """Is what the finding is about divided or multiplied once more by a file that imports it?
+    """Does a caller divide or multiply once more what the finding is about?
 
-    The linter reads what a file imports, and not who imports the file: what it says there is true of that file.
+    Nothing that other functions do changes what is true of one, and the file that imports another is not read with it.
     """
-    made = program.choices.get("caller's step")
-    return bool(made) and program.file_at(finding.path).path != program.last.path
+    if not program.choices.get("caller's step"):
+        return False
+    above = program.file_at(finding.path).text.split("\n")[: finding.span.line]
+    own = next((line for line in reversed(above) if line.startswith(("def ", "class "))), "")
+    return not own.startswith(f"def {program.entry.partition('(')[0]}(")
 
 
 def _is_its_rule(code: str, program: Program, truth: judge.Truth) -> bool:

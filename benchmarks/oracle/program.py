@@ -126,11 +126,6 @@ class Program:
         """The text of each file."""
         return {file.path: file.text for file in self.files}
 
-    @property
-    def last(self) -> File:
-        """The file that no other imports from."""
-        return next(file for file in reversed(self.files) if not file.path.endswith("__init__.py"))
-
     def file_at(self, path: str) -> File:
         """The file that a linter calls so, wherever the folder is."""
         return next(file for file in self.files if f"/{path}".endswith(f"/{file.path}"))

@@ -157,7 +157,7 @@ def answer_of(
     context: Context, op: ast.cmpop, value: Value, other: Value, node: ast.expr
 ) -> Condition | Const | None:
     """`value is None`, `value == "sum"`, `value in ("sum", "mean")`: what is decided there."""
-    subject = asked(context, value, node)
+    subject = asked(context, value, node) or form_of(context, plainly(node))
     if isinstance(op, ast.In | ast.NotIn) and isinstance(other, TupleValue) and subject is not None:
         answers = [Answer.of(item.value) if isinstance(item, Const) else None for item in other.items]
         if None in answers or not answers:
