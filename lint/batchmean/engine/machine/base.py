@@ -70,5 +70,9 @@ class Machine(Context):
         """What a dotted name stands for in another module of the project; None where that is not known."""
 
     @abstractmethod
+    def word_of(self, value: Value) -> Value:
+        """What something is compared with: the word that a member of an Enum, or a constant, is in another module."""
+
+    @abstractmethod
     def changes(self, name: str) -> bool:
         """Does a function of the module that is linted change a table of this name?"""

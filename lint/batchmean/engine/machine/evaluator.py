@@ -270,7 +270,7 @@ class Evaluator(Machine):
         left, *rights = (questions.read(self, each) for each in (node.left, *node.comparators))
         if len(rights) != 1 or (isinstance(node.left, ast.Name) and node.left.id == "__name__"):
             return self.opaque()  # how the file is run is no option of a loss
-        return self.lift(lambda a, b: self._compared(node, a, b), left, rights[0])
+        return self.lift(lambda a, b: self._compared(node, a, b), left, self.word_of(rights[0]))
 
     def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
         result = self._comparison(node, left, right)

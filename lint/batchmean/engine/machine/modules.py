@@ -11,6 +11,7 @@ from typing import Final
 
 from batchmean import operations
 from batchmean.engine import bounds
+from batchmean.engine.domain.tensors import altered
 from batchmean.engine.domain.values import (
     ClassValue,
     Const,
@@ -18,6 +19,7 @@ from batchmean.engine.domain.values import (
     FunctionValue,
     ModuleValue,
     Scope,
+    TupleValue,
     Value,
 )
 from batchmean.engine.machine.attributes import starred
@@ -97,6 +99,12 @@ class Importing(Evaluator):
         if isinstance(value, ModuleValue) and operations.function(value.name) is None:
             return self.imported(value.name, always=always)
         return value
+
+    def word_of(self, value: Value) -> Value:
+        if isinstance(value, TupleValue):
+            return altered(value, items=tuple(map(self.word_of, value.items)))
+        found = self.imported(value.name, always=True) if isinstance(value, ModuleValue) else None
+        return found if isinstance(found, Const) and isinstance(found.value, str) else value
 
     def forget_changed(self, scope: Scope, text: str) -> None:
         """Forget the tables of a module that its functions change: `TABLE[name] = criterion`."""
