@@ -56,13 +56,15 @@ def relevance_of(module: Module) -> Relevance:
 
 
 def is_followed(module: Module, name: str) -> bool:
-    """Does a function or a class of another module give a loss, or is it a short helper: a mask, a target, a mean?"""
+    """Does a function or a class of another module give a loss, or is it short and helps: a mask, a target, a mean?"""
     if name in _read(module, told()).names[0]:
         return True
-    node = next((n for n in module.tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
+    defining = ast.FunctionDef | ast.ClassDef
+    node = next((n for n in module.tree.body if isinstance(n, defining) and n.name == name), None)
     if node is None or (node.end_lineno or 0) - node.lineno > MAX_LINES:
         return False
-    return _HELPERS.search("\n".join(module.lines[node.lineno : node.end_lineno])) is not None
+    text = "\n".join(module.lines[node.lineno : node.end_lineno])
+    return _may_reduce(text) if isinstance(node, ast.ClassDef) else _HELPERS.search(text) is not None
 
 
 def names_of(node: ast.stmt, project: Project | None) -> tuple[Set[str], Set[str]]:
@@ -110,7 +112,7 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     if rest and not module.may_hand_on(rest[0]):
         return frozenset()
     if not module.may_give_a_loss:
-        return frozenset()
+        return _reducing(module, rest[0]) if which and rest else frozenset()
     # A package may import all names of hundreds of modules: only those that have this one are read.
     is_read = module.holds_a_loss and (not rest or rest[0] in module.text)
     mine = _read(module, told()).names[which] if is_read else frozenset[str]()
@@ -126,6 +128,18 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
         if names := _names(further, module.path, project, which, hops - 1):
             return names
     return frozenset()
+
+
+def _reducing(module: Module, name: str) -> Set[str | None]:
+    """What a module without a loss has under a name: a short function or class that reduces what it is given."""
+    is_there = re.search(rf"^(?:def|class) {name}\b", module.text, re.M) is not None
+    if not (is_there and _may_reduce(module.text) and is_followed(module, name)):
+        return frozenset()
+    return frozenset((None, *_methods(module, name)))
+
+
+def _may_reduce(text: str) -> bool:
+    return reduces(text) or sums(text)
 
 
 def _methods(module: Module, name: str) -> Set[str]:
