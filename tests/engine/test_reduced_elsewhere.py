@@ -66,3 +66,26 @@ def test_what_another_module_divides_too_often_is_told_where_it_is_called(
     return loss
     """
     assert findings(tmp_path, body) == [("BMN101", 10)]
+
+
+@pytest.mark.parametrize("called", ["elementwise.Elements", "Elements"])
+def test_a_class_method_of_another_module_is_given_its_class(tmp_path: Path, called: str) -> None:
+    """The logits are no class, nor the labels the logits: their number is that of the examples."""
+    elements = """
+    import torch
+    import torch.nn.functional as F
+
+    class Elements:
+        @classmethod
+        def of(cls, logits, labels, count):
+            return -(torch.log_softmax(logits, dim=-1) * F.one_hot(labels, count))
+    """
+    (tmp_path / "elementwise.py").write_text(textwrap.dedent(elements))
+    path = tmp_path / "loss.py"
+    head = "import elementwise\nfrom elementwise import Elements\n\ndef loss(x, y, n):\n"
+    codes = {}
+    for reduced in ("e.sum(dim=2).sum() / y.numel()", "e.mean()"):
+        path.write_text(f"{head}    e = {called}.of(x, y, n)\n    return {reduced}\n")
+        (result,) = batchmean.check_files(path)
+        codes[reduced] = [finding.code for finding in result.findings]
+    assert codes == {"e.sum(dim=2).sum() / y.numel()": [], "e.mean()": ["BMN102"]}

@@ -51,9 +51,7 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
     if isinstance(base, InstanceValue):
         return instance_attribute(machine, base, name, node)
     if isinstance(base, ClassValue):
-        found = find_method(machine, base, name)
-        if _is_of_class(found):
-            return altered(found, receiver=base)
+        found = class_attribute(machine, base, name)
         return found if found is not None else machine.opaque((name,))
     if isinstance(base, DistributionValue):
         return parameter(machine, base, name, node)
@@ -121,6 +119,12 @@ def _as_set(base: InstanceValue, name: str, value: Value) -> Value:
     if isinstance(value, Const) and not isinstance(value.value, str):
         return Const(value.value, ("attribute", base, name, repr(value.value)))
     return value
+
+
+def class_attribute(machine: Machine, cls: ClassValue, name: str) -> Value | None:
+    """What a class has under a name; a class method is bound to it."""
+    found = find_method(machine, cls, name)
+    return altered(found, receiver=cls) if _is_of_class(found) else found
 
 
 def find_method(machine: Machine, cls: ClassValue, name: str, skip_own: bool = False) -> Value | None:

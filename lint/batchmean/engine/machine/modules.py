@@ -22,7 +22,7 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
-from batchmean.engine.machine.attributes import starred
+from batchmean.engine.machine.attributes import class_attribute, starred
 from batchmean.engine.machine.dictionaries import TAKING
 from batchmean.engine.machine.evaluator import Evaluator
 from batchmean.engine.selection.imports import is_followed, relevance_of
@@ -95,7 +95,7 @@ class Importing(Evaluator):
             if isinstance(value, ModuleValue):
                 value = ModuleValue(f"{value.name}.{attribute}")
             else:
-                value = value.scope.names.get(attribute) if isinstance(value, ClassValue) else None
+                value = class_attribute(self, value, attribute) if isinstance(value, ClassValue) else None
         if isinstance(value, ModuleValue) and operations.function(value.name) is None:
             return self.imported(value.name, always=always)
         return value
