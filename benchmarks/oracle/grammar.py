@@ -399,7 +399,7 @@ class _Grammar:
         counted = step.known
         if not (counted and built.term.units):
             return loss
-        after = Steps(step, built, "")
+        after = Steps(step, replace(built, minus=False), "")
         after.x, after.axes = loss, ()
         support = built.term.support
         has_support = support is not None and any(support in v.axes for v in counted)
