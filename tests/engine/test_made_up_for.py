@@ -142,3 +142,28 @@ def loss(logits, labels):
 
 def test_an_axis_in_between_moves_those_to_its_left_when_counted_from_the_right() -> None:
     assert [finding.code for finding in lint(IMAGES, "any.py")] == ["BMN301"]
+
+
+@pytest.mark.parametrize("getter", ["@property\n    def classes", "def classes"])
+@pytest.mark.parametrize("default", ["", "=10"])
+def test_what_gives_an_attribute_gives_the_same_each_time(getter: str, default: str) -> None:
+    call = "self.classes" if "property" in getter else "self.classes()"
+    text = f"""\
+import torch
+import torch.nn.functional as F
+
+
+class Loss:
+    def __init__(self, count{default}):
+        self.count = count
+
+    {getter}(self):
+        return self.count
+
+    def forward(self, logits, labels):
+        x = -torch.log_softmax(logits, dim=-1) * F.one_hot(labels, {call})
+        return x.mean()FACTOR
+"""
+    right = check_source(text.replace("FACTOR", f" * {call}"))
+    wrong = check_source(text.replace("FACTOR", " * self.other"))
+    assert ([f.code for f in right.findings], [f.code for f in wrong.findings]) == ([], ["BMN102"])

@@ -27,6 +27,7 @@ from batchmean.engine.machine.modules import Importing
 from batchmean.engine.machine.parameters import bind_parameters
 from batchmean.engine.machine.summaries import (
     given_to,
+    gives_an_attribute,
     hands_on,
     identity,
     says_no_more_than_names,
@@ -167,7 +168,7 @@ class Following(Importing):
             if says_no_more_than_names(given):
                 return self.opaque()
         call = (*by_itself, is_used, bool(args or kwargs))
-        memo = unknown_call(given) if given is not None else None
+        memo = unknown_call(given) if given is not None and not gives_an_attribute(function.node) else None
         if memo is not None:
             memo = (*call, *memo)
             if memo in self._returned:
