@@ -58,3 +58,35 @@ def test_a_helper_that_sums_leaves_the_verdict_to_its_callers() -> None:
     right = "def right(y, p):\n    return summed(y, p) / len(y)\n"
     found = batchmean.check_source(f"import math\n\n{helper}\n{wrong}\n{right}").findings
     assert [(finding.code, finding.span.line) for finding in found] == [("BMN101", 11)]
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for row in h:\n        total += row.sum()",
+        "for i in range(h.shape[0]):\n        for j in range(h.shape[1]):\n            total += h[i, j]",
+    ],
+)
+@pytest.mark.parametrize(
+    ("returned", "codes"),
+    [
+        ("total / len(h), kept", []),
+        ("{'loss': total / len(h), 'entropy': kept}", []),
+        ("kept, total / len(h)", ["BMN102"]),
+        ("total / len(h) + kept, kept", ["BMN102"]),
+    ],
+)
+def test_a_mean_beside_what_a_loop_adds_up_is_a_statistic(loop: str, returned: str, codes: list[str]) -> None:
+    text = f"""\
+import torch
+
+
+def loss(logits):
+    q = torch.log_softmax(logits, dim=-1)
+    h = -(q.exp() * q)
+    kept = h.mean()
+    total = 0.0
+    {loop}
+    return {returned}
+"""
+    assert [finding.code for finding in batchmean.check_source(text).findings] == codes

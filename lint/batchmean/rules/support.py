@@ -273,8 +273,9 @@ def _values(reduction: Reduction) -> Hashable:
 
 
 def _places(reduction: Reduction) -> Sequence[ast.AST]:
-    """Where it is first reduced, and the calls that led there."""
-    return reduction.steps[0].node, *reduction.steps[0].stack
+    """Where it is first reduced, in a loop what is added up there, and the calls that led there."""
+    first = reduction.steps[0]
+    return getattr(first.node, "place", first.node), *first.stack
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:

@@ -44,6 +44,8 @@ class Total(ast.expr):
         ast.copy_location(self, place)
         self.elements = elements
         self.reading = reading
+        self.place = place
+        """What is added in each round, as the code has it."""
         self.is_inner = False
         """Is it the sum of each round of the outer loop, for a list of them?"""
 
