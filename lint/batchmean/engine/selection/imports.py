@@ -112,7 +112,7 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     if rest and not module.may_hand_on(rest[0]):
         return frozenset()
     if not module.may_give_a_loss:
-        return _reducing(module, rest[0]) if which and rest else frozenset()
+        return _reducing(module, rest) if which else frozenset()
     # A package may import all names of hundreds of modules: only those that have this one are read.
     is_read = module.holds_a_loss and (not rest or rest[0] in module.text)
     mine = _read(module, told()).names[which] if is_read else frozenset[str]()
@@ -130,12 +130,17 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
     return frozenset()
 
 
-def _reducing(module: Module, name: str) -> Set[str | None]:
-    """What a module without a loss has under a name: a short function or class that reduces what it is given."""
-    is_there = re.search(rf"^(?:def|class) {name}\b", module.text, re.M) is not None
-    if not (is_there and _may_reduce(module.text) and is_followed(module, name)):
+def _reducing(module: Module, rest: tuple[str, ...]) -> Set[str | None]:
+    """What a module without a loss has, under a name or at all: short functions and classes that reduce."""
+    if not _may_reduce(module.text):
         return frozenset()
-    return frozenset((None, *_methods(module, name)))
+    if not rest:
+        named = (n.name for n in module.tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef))
+        return frozenset(name for name in named if is_followed(module, name))
+    is_there = re.search(rf"^(?:def|class) {rest[0]}\b", module.text, re.M) is not None
+    if not (is_there and is_followed(module, rest[0])):
+        return frozenset()
+    return frozenset((None, *_methods(module, rest[0])))
 
 
 def _may_reduce(text: str) -> bool:
