@@ -6,6 +6,7 @@ import textwrap
 from typing import NamedTuple
 
 import pytest
+from batchmean import check_source
 from batchmean.linter import lint
 
 _HEAD = """
@@ -718,3 +719,31 @@ def test_a_function_in_a_function_is_seen_with_what_is_made_of_it() -> None:
     assert lint(textwrap.dedent(source), "closures.py") == []
     alone = source.replace(" * student.shape[1]", "")
     assert [finding.code for finding in lint(textwrap.dedent(alone), "closures.py")] == ["BMN103"]
+
+
+@pytest.mark.parametrize("imported", ["from settings import Settings", "import settings as Settings"])
+@pytest.mark.parametrize(
+    ("set_by", "codes"),
+    [
+        ("Settings.scale = logits.shape[-1]", []),
+        ("Settings.other = logits.shape[-1]", ["BMN102"]),
+        ("Settings.scale == logits.shape[-1]", ["BMN102"]),
+    ],
+)
+def test_an_attribute_of_an_import_that_a_function_sets_is_unknown(
+    imported: str, set_by: str, codes: list[str]
+) -> None:
+    text = f"""\
+import torch
+{imported}
+
+
+def set_up(logits):
+    {set_by}
+
+
+def loss(logits):
+    q = torch.log_softmax(logits, dim=-1)
+    return -(q.exp() * q).mean() * Settings.scale
+"""
+    assert [finding.code for finding in check_source(text).findings] == codes

@@ -100,6 +100,8 @@ class Context(ABC):
         self.reports = False
         """Does the statement only print, log or show what it works out?"""
         self.attributes: Branched[tuple[InstanceValue, str], Value] = Branched()
+        self.set_elsewhere: set[str] = set()
+        """Attributes of imported names that a function of the module sets: what they are is unknown."""
         """Those of every object of a class of the module."""
         self.work = 0
         """How many statements and expressions were read so far."""

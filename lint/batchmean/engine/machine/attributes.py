@@ -47,6 +47,8 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
     """`base.name`, not called."""
     if isinstance(base, ModuleValue):
         full = f"{base.name}.{name}"
+        if full in machine.set_elsewhere:
+            return machine.anything()
         return Const(None) if operations.is_new_axis(full) else ModuleValue(full)
     if isinstance(base, InstanceValue):
         return instance_attribute(machine, base, name, node)

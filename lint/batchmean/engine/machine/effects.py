@@ -23,7 +23,12 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.memory import change, is_anything
-from batchmean.engine.selection.changes import Changes, class_attributes_set, names_changed_inside
+from batchmean.engine.selection.changes import (
+    Changes,
+    attributes_set_inside,
+    class_attributes_set,
+    names_changed_inside,
+)
 
 _Attributes: TypeAlias = Mapping[str, Value | None]
 _HOLDERS: Final = (DictValue, ListValue, TupleValue, Tensor)
@@ -80,6 +85,10 @@ def forget_changed(machine: Machine) -> None:
         for name in attributes & cls.scope.names.keys():
             if not isinstance(cls.scope.names[name], _NO_ARRAYS):
                 cls.scope.names[name] = machine.anything()
+    for dotted in attributes_set_inside(machine.module_lines):
+        first, _, rest = dotted.partition(".")
+        if isinstance(imported := names.get(first), ModuleValue):
+            machine.set_elsewhere.add(f"{imported.name}.{rest}")
     for name in changed & names.keys():
         if isinstance(names[name], _HOLDERS):
             names[name] = machine.anything()

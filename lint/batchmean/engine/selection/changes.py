@@ -416,6 +416,14 @@ def class_attributes_set(lines: Sequence[str]) -> Set[str]:
     return {match[1] for line in lines if line[:1].isspace() and (match := _OF_CLASSES.match(line.lstrip()))}
 
 
+_OF_ANYTHING: Final = re.compile(r"((?:\w+\.)+\w+)\s*[-+*/]?=(?!=)")
+
+
+def attributes_set_inside(lines: Sequence[str]) -> Set[str]:
+    """By the text alone: what a function sets that is spelled with dots, `Settings.scale = 10`."""
+    return {match[1] for line in lines if line[:1].isspace() and (match := _OF_ANYTHING.match(line.lstrip()))}
+
+
 def names_changed_inside(lines: Sequence[str]) -> tuple[Set[str], Set[str]]:
     """By the text alone: the names that a function gives new values by `global`, and those that it changes in place."""
     rebound: set[str] = set()
