@@ -8,7 +8,7 @@ from functools import partial
 
 from batchmean.source import SUFFIXES, SourceError, reason
 
-_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
+_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
 def real_folders(folders: Iterable[str]) -> tuple[str, ...]:
@@ -33,8 +33,8 @@ def walk(
 ) -> Iterator[str]:
     """The Python files and notebooks below `folder`, sorted; `including` may say which other files of a folder count.
 
-    Hidden folders, virtual environments, `__pycache__`, `node_modules` and, if asked for, what git ignores are
-    left out; links to folders are not followed, nor are links to files that lead out of the folder, or to what is
+    Hidden folders, virtual environments, `site-packages`, `__pycache__`, `node_modules` and, if asked for, what git
+    ignores are left out; links to folders are not followed, nor are links to files that lead out of the folder, or to what is
     outside by `is_outside`. Folders that cannot be listed go to `failed`.
     """
     if respect_gitignore:

@@ -221,6 +221,7 @@ def test_folders_are_walked_as_promised(batchmean: Run, write: Write, tmp_path: 
             "pkg/__pycache__/x.py": WRONG,
             "pkg/env/pyvenv.cfg": "",
             "pkg/env/lib/x.py": WRONG,
+            "pkg/venv_linux/lib/site-packages/x.py": WRONG,
         }
     )
     (tmp_path / "pkg" / "loop").symlink_to(tmp_path / "pkg", target_is_directory=True)

@@ -23,7 +23,6 @@ from batchmean.engine.machine.summaries import sees_only_its_arguments
 from batchmean.engine.selection.candidates import Candidates, Function
 from batchmean.engine.selection.relevance import Relevance
 
-
 MAX_HEIRS: Final = 8
 """With so many heirs of its class a method is run that they finish."""
 
@@ -110,16 +109,16 @@ class Agenda:
     def _run_inherited(self) -> None:
         """Run what a base leaves to its heirs: `__call__` that reduces what a method of theirs gives."""
         for function in list(self._ledger.defined):
-            owner, name = function.owner, getattr(function.node, "name", "")
-            if owner is None or not self._is_wanted(function) or _is_static(function.node):
+            owner, node = function.owner, function.node
+            if owner is None or isinstance(node, ast.Lambda) or node not in self._wanted or _is_static(node):
                 continue
-            for heir in self._finishing(owner, self._wanted.calls[function.node]):
-                if find_method(self._interpreter, heir, name) is function:
+            for heir in self._finishing(owner, self._wanted.calls[node]):
+                if find_method(self._interpreter, heir, node.name) is function:
                     with _all_or_nothing(self._interpreter):
                         self._interpreter.run_function(altered(function, receiver=self._instance_of(heir)))
 
     def _finishing(self, owner: ClassValue, called: Set[str]) -> list[ClassValue]:
-        """The heirs of a class that have a method of their own which is called, and which gives a loss or reduces it."""
+        """The heirs of a class with a method of their own that is called, and that gives a loss or reduces it."""
         names = called & (self._wanted.takers | self._wanted.reducers)
         heirs = self._interpreter.heirs(owner) if names else ()
         return list(islice((heir for heir in heirs if not names.isdisjoint(own_names(heir.node))), MAX_HEIRS))
