@@ -47,13 +47,15 @@ class Others(Calls):
 
     def added_up(self, name: str, before: Value, more: Value, node: ast.AST) -> Value:
         total = super().added_up(name, before, more, node)
-        if not isinstance(before, Number) or before.value != 0 or not isinstance(more, Batch):
+        loops = self.loops[-1:]
+        if not loops or not isinstance(more, Batch | Unknown | Figure):
             return total
-        over = self.loops[len(before.loops) :]
-        if not isinstance(total, Unknown) or len(over) != 1 or self.loops[:-1] != before.loops:
-            return total
-        is_told = more.loop is over[0] and name not in over[0].resets and "loss" in name.lower()
-        return altered(total, over=over) if is_told else total
+        if isinstance(before, Unknown) and before.over == loops:
+            return before
+        begins_here = isinstance(before, Number) and before.value == 0 and before.loops == self.loops[:-1]
+        is_epoch = isinstance(more, Figure) and more.how == "epoch"
+        is_loss = "loss" in name.lower() and not is_epoch and name not in loops[0].resets
+        return altered(total, over=loops) if isinstance(total, Unknown) and begins_here and is_loss else total
 
     def over(self, a: Value, b: Value, node: ast.AST) -> Value:
         if isinstance(a, Unknown) and a.over:
