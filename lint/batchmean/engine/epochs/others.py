@@ -76,8 +76,11 @@ class Others(Calls):
             if (event := self.found.get(node)) is not None and event.kind == _KIND:
                 del self.found[node]
             return None
-        names = self._apart(total, by)
-        if names is None or node in self._own or node in self._right or is_foreign(node):
+        is_weight = isinstance(node, ast.BinOp) and isinstance(
+            node.left, ast.Constant
+        )  # 1 / n, times the total
+        names = None if is_weight or is_foreign(node) else self._apart(total, by)
+        if names is None or node in self._own or node in self._right:
             return None
         own, other = names
         places = (*total.places, Place(node, f"this counts what `{other}` gives, and not `{own}`"))

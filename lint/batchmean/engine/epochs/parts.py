@@ -13,12 +13,13 @@ from batchmean.nodes import nodes
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PART: Final = re.compile(
-    r"(?:^|_)(?:(tra?i?n|training|tr)|(val|valid|validation|dev)|(test|testing|tst)|(eval|evaluation))"
+    r"(?:^|_)(?:(tra?i?n|training|tr)|(val|valid(?!_?(?:batch|sample|example|item|ind))|validation|dev)|(test|testing|tst)|(eval|evaluation))"
     r"(?=_|$|\d|data|load|set|iter|gen|dl|ds|batch)"
 )
 _PARTS: Final = ("train", "val", "test", "eval")
 _MOST_NAMES: Final = 64
 """What may come from more names is taken to come from anywhere."""
+_CHOICES: Final = (ast.IfExp, ast.BoolOp)
 
 
 def part_of(name: str) -> str:
@@ -51,6 +52,10 @@ class Origins:
                     | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
                 ):
                     self._assigned(target, value)
+                case ast.FunctionDef(name=name) if part_of(name):
+                    for inner in nodes(node):
+                        if isinstance(inner, ast.Return) and inner.value is not None:
+                            self._comes(name, inner.value)
                 case ast.Call():
                     for keyword in node.keywords:
                         self._comes(keyword.arg or "", keyword.value)
@@ -67,10 +72,8 @@ class Origins:
             self._comes(last_name(target), value)
 
     def _comes(self, name: str, value: ast.expr) -> None:
-        if not name or not _is_of_data(name):
-            return
-        for origin in _data_in(value):
-            if origin != name:
+        for origin in _origins(value):
+            if name and origin != name:
                 self._from.setdefault(name, set()).add(origin)
                 self._to.setdefault(origin, set()).add(name)
 
@@ -122,17 +125,21 @@ def _is_of_data(name: str) -> bool:
     return STEM.search(name.lower()) is not None or bool(part_of(name))
 
 
-def _data_in(value: ast.expr) -> Iterator[str]:
-    """The names of data that an expression names; an item is told from the others by its index."""
-    todo: list[ast.AST] = [value]
+def _origins(value: ast.expr) -> Iterator[str]:
+    """The names of what an expression may be, or of the data that a call is given; an item has a name of its own."""
+    todo = [(value, True)]
     while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Name | ast.Attribute):
-            if _is_of_data(last_name(node)):
-                yield last_name(node)
-        elif isinstance(node, ast.Subscript):
-            yield ast.unparse(node)
-        elif isinstance(node, ast.Call):
-            todo += [*node.args, *(keyword.value for keyword in node.keywords)]
-        else:
-            todo += ast.iter_child_nodes(node)
+        node, is_itself = todo.pop()
+        match node:
+            case ast.Name() | ast.Attribute():
+                if is_itself or _is_of_data(last_name(node)):
+                    yield last_name(node)
+            case ast.Subscript():
+                yield ast.unparse(node)
+            case ast.Call(func=function, args=args, keywords=keywords):
+                if part_of(last_name(function)):
+                    yield last_name(function)
+                todo += [(given, False) for given in (*args, *(keyword.value for keyword in keywords))]
+            case ast.expr():
+                inner = (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+                todo += [(child, is_itself and isinstance(node, _CHOICES)) for child in inner]
