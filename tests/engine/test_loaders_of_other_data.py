@@ -218,6 +218,46 @@ def test_another_wrong_count_is_told_once() -> None:
     assert _found(source) == [("BMN501", "likely")]
 
 
+LAST = """
+import torch.nn.functional as F
+
+def fit(model, train_loader, val_loader, epochs):
+    losses, val_losses = [], []
+    for epoch in range(epochs):
+        losses.append(0)
+        steps = 0
+        for x, y in train_loader:
+            losses[-1] += F.cross_entropy(model(x), y).item()
+            steps += 1
+        {between}
+        losses[-1] /= {by}
+        val_losses.append(0)
+        for x, y in val_loader:
+            val_losses[-1] += F.cross_entropy(model(x), y).item()
+        val_losses[-1] /= {val_by}
+"""
+
+
+@pytest.mark.parametrize(
+    ("between", "by", "val_by", "found"),
+    [
+        ("pass", "steps", "len(val_loader)", []),
+        ("pass", "steps", "steps", ["BMN506"]),
+        ("pass", "len(val_loader)", "len(val_loader)", ["BMN506"]),
+        ("pass", "len(train_loader.dataset)", "len(val_loader)", ["BMN501"]),
+        ("losses.append(7)", "len(val_loader)", "len(val_loader)", []),
+        ("losses.append(other)", "len(val_loader)", "len(val_loader)", []),
+        ("losses.sort()", "len(val_loader)", "len(val_loader)", []),
+        ("losses += [other]", "len(val_loader)", "len(val_loader)", []),
+        ("losses = list(others)", "len(val_loader)", "len(val_loader)", []),
+        ("losses[-1] = other", "len(val_loader)", "len(val_loader)", []),
+    ],
+)
+def test_the_last_item_of_a_list(between: str, by: str, val_by: str, found: list[str]) -> None:
+    source = LAST.format(between=between, by=by, val_by=val_by)
+    assert [code for code, _ in _found(source)] == found
+
+
 @pytest.mark.parametrize(
     ("name", "part"),
     [

@@ -8,7 +8,7 @@ from typing import Final
 
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import ADDED_UP
-from batchmean.engine.epochs.calls import Calls
+from batchmean.engine.epochs.last_items import LastItems
 from batchmean.engine.epochs.parts import Origins, are_apart, names_in, part_of
 from batchmean.engine.epochs.values import Batch, Count, Figure, Loader, Loop, Number, Unknown, Value
 from batchmean.engine.events import Kind, Miscount
@@ -17,7 +17,7 @@ from batchmean.project import is_foreign
 _KIND: Final[Kind] = "other loader"
 
 
-class Others(Calls):
+class Others(LastItems):
     """Whose batches are added up, and whose are counted, is known by what loops run through, and by its names.
 
     How each batch was reduced makes no difference, so totals of what is unknown are followed, too, if they are called
