@@ -58,10 +58,11 @@ class Others(LastItems):
         return altered(total, over=loops) if isinstance(total, Unknown) and begins_here and is_loss else total
 
     def over(self, a: Value, b: Value, node: ast.AST) -> Value:
+        found = None
         if isinstance(a, Unknown) and a.over:
             place = Place(node, ADDED_UP)
-            return self._by_another(Figure("sum", (place,), False, loops=a.over), b, node) or self.unknown()
-        return super().over(a, b, node)
+            found = self._by_another(Figure("sum", (place,), False, loops=a.over), b, node)
+        return found or super().over(a, b, node)
 
     def divided(self, total: Figure, by: Value, node: ast.AST, in_each: bool = False) -> Figure:
         found = None
@@ -76,9 +77,8 @@ class Others(LastItems):
             if (event := self.found.get(node)) is not None and event.kind == _KIND:
                 del self.found[node]
             return None
-        is_weight = isinstance(node, ast.BinOp) and isinstance(
-            node.left, ast.Constant
-        )  # 1 / n, times the total
+        # `1 / n` is a weight, by which the total is multiplied.
+        is_weight = isinstance(node, ast.BinOp) and isinstance(node.left, ast.Constant)
         names = None if is_weight or is_foreign(node) else self._apart(total, by)
         if names is None or node in self._own or node in self._right:
             return None
