@@ -96,11 +96,12 @@ def _closure(edges: Mapping[str, set[str]], name: str) -> set[str] | None:
     found, todo = {name}, [name]
     while todo:
         for more in edges.get(todo.pop(), ()):
-            if more not in found:
-                found.add(more)
-                todo.append(more)
-        if len(found) > _MOST_NAMES:
-            return None
+            if more in found:
+                continue
+            if len(found) == _MOST_NAMES:
+                return None
+            found.add(more)
+            todo.append(more)
     return found
 
 
