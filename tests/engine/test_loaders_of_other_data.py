@@ -64,6 +64,15 @@ def _evaluated(**parts: str) -> bool:
         {"by": "len(test_loader)", "given": "valLoader, test_loader", "over": "valLoader"},
         {"by": "len(testloader)", "given": "validloader, testloader", "over": "validloader"},
         {"by": "n", "before": "n = 0\n    for _ in train_loader:\n        n += 1"},
+        {
+            "given": "small",
+            "before": "if small:\n        train_loader, val_loader = make(0)\n"
+            "    else:\n        train_loader, val_loader = make(1)",
+            "over": "enumerate(val_loader)",
+            "inside": "x, y = y",
+        },
+        {"before": "bar = Bar(total=len(train_loader))\n    bar.start()", "inside": "bar.add(total)"},
+        {"after": "total = round(total / len(train_loader), 3)", "by": "1"},
         {"by": "(i + 1)", "after": "for i, batch in enumerate(train_loader):\n        learn(batch)"},
         {
             "over": "val_loader",
@@ -97,6 +106,16 @@ def test_the_other_loader_divides(parts: dict[str, str]) -> None:
         {"over": "loader", "before": "loader = val_loader if final else train_loader"},
         {"over": "val_loader", "before": "val_loader = train_loader"},
         {"over": "val_loader", "before": "if final:\n        val_loader = train_loader"},
+        {
+            "given": "small, test_loader",
+            "before": "if small:\n        val_loader = make(0)\n    else:\n        val_loader = test_loader",
+            "by": "len(test_loader)",
+        },
+        {
+            "before": "train_batches = itertools.islice(train_loader, len(val_loader))",
+            "over": "train_batches",
+            "by": "len(val_loader)",
+        },
         {"inside": "u, v = next(batches)", "before": "batches = iter(train_loader)"},
         {"inside": "extra = next(iter(train_loader))"},
         {"inside": "if step > 10: break"},

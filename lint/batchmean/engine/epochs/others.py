@@ -9,7 +9,8 @@ from typing import Final
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import ADDED_UP
 from batchmean.engine.epochs.last_items import LastItems
-from batchmean.engine.epochs.parts import Origins, are_apart, names_in, part_of
+from batchmean.engine.epochs.parts import Origins, are_apart, counted_in, iterated_by, names_in, part_of
+from batchmean.engine.epochs.spelling import BATCHES
 from batchmean.engine.epochs.values import Batch, Count, Figure, Loader, Loop, Number, Unknown, Value
 from batchmean.engine.events import Kind, Miscount
 from batchmean.project import is_foreign
@@ -79,7 +80,7 @@ class Others(LastItems):
             return None
         # `1 / n` is a weight, by which the total is multiplied.
         is_weight = isinstance(node, ast.BinOp) and isinstance(node.left, ast.Constant)
-        names = None if is_weight or is_foreign(node) else self._apart(total, by)
+        names = None if is_weight or is_foreign(node) else self._apart(total, by, node)
         if names is None or node in self._own or node in self._right:
             return None
         own, other = names
@@ -87,7 +88,7 @@ class Others(LastItems):
         self.found.setdefault(node, Miscount(node, _KIND, places, False, None, None, other, own))
         return altered(total, how="epoch", loops=(), divided=(), event=node)
 
-    def _apart(self, total: Figure, by: Value) -> tuple[str, str] | None:
+    def _apart(self, total: Figure, by: Value, node: ast.AST) -> tuple[str, str] | None:
         """The names of what a total is over, and of what a divisor counts, if they are loaders of different data."""
         loop = self._whole(total.loops)
         if loop is None or not isinstance(by, Count):
@@ -95,17 +96,19 @@ class Others(LastItems):
         if by.of in ("length", "nearly") and by.key and not by.loops:
             if any(by.key in around.rounds for around in self.loops):
                 return None
-            other = self._owners.get(by.key, "") if not part_of(by.name) else by.name
+            name = by.name or counted_in(node)
+            other = self._owners.get(by.key, "") if not part_of(name) else name
         elif by.of in ("rounds", "examples"):
             counted = self._whole(by.loops)
             if counted is None or not counted.rounds.isdisjoint(loop.rounds):
                 return None
-            other = counted.name
+            other = _name_of(counted)
         else:
             return None
-        if not are_apart(loop.name, other) or self._origins.may_be_one(loop.name, other):
+        own = _name_of(loop)
+        if not are_apart(own, other) or self._origins.may_be_one(own, other):
             return None
-        return (loop.name, other) if not self._goes_on(loop, other) else None
+        return (own, other) if not self._goes_on(loop, other) else None
 
     def _whole(self, loops: tuple[Loop, ...]) -> Loop | None:
         """The one loop, if it runs through all of one loader, and is over."""
@@ -113,7 +116,8 @@ class Others(LastItems):
             return None
         [loop] = loops
         is_whole = loop.of is None and not loop.breaks and len(loop.rounds) == 1 and loop not in self.loops
-        return loop if is_whole and loop.name and loop.has_batches is not False else None
+        has_batches = loop.has_batches is not False or (not loop.name and BATCHES.search(_name_of(loop)))
+        return loop if is_whole and has_batches else None
 
     def _goes_on(self, loop: Loop, other: str) -> bool:
         """Is something of the other loader named in the loop, which may take batches of it?"""
@@ -121,3 +125,8 @@ class Others(LastItems):
             self._named[loop] = names_in(loop.node)
         of_other = self._origins.made_of(other)
         return of_other is None or not of_other.isdisjoint(self._named[loop])
+
+
+def _name_of(loop: Loop) -> str:
+    """What a loop runs through is called so; what one of two branches made is known by where it is used alone."""
+    return loop.name or iterated_by(loop.node)

@@ -20,6 +20,8 @@ _PARTS: Final = ("train", "val", "test", "eval")
 _MOST_NAMES: Final = 64
 """What may come from more names is taken to come from anywhere."""
 _CHOICES: Final = (ast.IfExp, ast.BoolOp)
+_NUMBERS: Final = frozenset("len float int round sum max min".split())
+_TEXTS: Final = (ast.JoinedStr, ast.Compare)
 
 
 def part_of(name: str) -> str:
@@ -72,7 +74,7 @@ class Origins:
             self._comes(last_name(target), value)
 
     def _comes(self, name: str, value: ast.expr) -> None:
-        for origin in _origins(value):
+        for origin in _origins(value, _is_of_data(name)):
             if name and origin != name:
                 self._from.setdefault(name, set()).add(origin)
                 self._to.setdefault(origin, set()).add(name)
@@ -90,6 +92,27 @@ class Origins:
 def names_in(node: ast.AST) -> frozenset[str]:
     """The last names of all that stands somewhere."""
     return frozenset(last_name(n) for n in nodes(node) if isinstance(n, ast.Name | ast.Attribute))
+
+
+def iterated_by(loop: ast.AST) -> str:
+    """`loader` for a loop through `loader`, `tqdm(loader)` or `enumerate(loader)`."""
+    node = loop.iter if isinstance(loop, ast.For | ast.AsyncFor | ast.comprehension) else None
+    while isinstance(node, ast.Call) and last_name(node.func) in ("enumerate", "tqdm") and node.args:
+        node = node.args[0]
+    return last_name(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+
+
+def counted_in(division: ast.AST) -> str:
+    """`loader` for a division by `len(loader)`."""
+    match division:
+        case (
+            ast.BinOp(right=ast.Call(func=ast.Name(id="len"), args=[ast.Name() | ast.Attribute() as counted]))
+            | ast.AugAssign(
+                value=ast.Call(func=ast.Name(id="len"), args=[ast.Name() | ast.Attribute() as counted])
+            )
+        ):
+            return last_name(counted)
+    return ""
 
 
 def _closure(edges: Mapping[str, set[str]], name: str) -> set[str] | None:
@@ -126,8 +149,11 @@ def _is_of_data(name: str) -> bool:
     return STEM.search(name.lower()) is not None or bool(part_of(name))
 
 
-def _origins(value: ast.expr) -> Iterator[str]:
-    """The names of what an expression may be, or of the data that a call is given; an item has a name of its own."""
+def _origins(value: ast.expr, may_be_cut: bool) -> Iterator[str]:
+    """The names of what an expression may be, or of the data that a call is given; an item has a name of its own.
+
+    Numbers are no data: neither `len(loader)` nor what is divided by that; but data may be cut to a length.
+    """
     todo = [(value, True)]
     while todo:
         node, is_itself = todo.pop()
@@ -138,9 +164,13 @@ def _origins(value: ast.expr) -> Iterator[str]:
             case ast.Subscript():
                 yield ast.unparse(node)
             case ast.Call(func=function, args=args, keywords=keywords):
+                if last_name(function) in _NUMBERS and (is_itself or not may_be_cut):
+                    continue
                 if part_of(last_name(function)):
                     yield last_name(function)
                 todo += [(given, False) for given in (*args, *(keyword.value for keyword in keywords))]
-            case ast.expr():
+            case ast.BinOp(op=operator) if not isinstance(operator, ast.Add):
+                continue
+            case ast.expr() if not isinstance(node, _TEXTS):
                 inner = (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
                 todo += [(child, is_itself and isinstance(node, _CHOICES)) for child in inner]
