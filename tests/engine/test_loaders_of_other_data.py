@@ -73,6 +73,7 @@ def _evaluated(**parts: str) -> bool:
         },
         {"before": "bar = Bar(total=len(train_loader))\n    bar.start()", "inside": "bar.add(total)"},
         {"after": "total = round(total / len(train_loader), 3)", "by": "1"},
+        {"before": "loss = validate(model, train_loader)", "inside": "loss = model.loss(x)"},
         {"by": "(i + 1)", "after": "for i, batch in enumerate(train_loader):\n        learn(batch)"},
         {
             "over": "val_loader",
