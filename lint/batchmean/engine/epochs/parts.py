@@ -19,6 +19,8 @@ _PART: Final = re.compile(
 _PARTS: Final = ("train", "val", "test", "eval")
 _MOST_NAMES: Final = 64
 """What may come from more names is taken to come from anywhere."""
+_MOST_ALIKE: Final = 8
+"""So many functions of one name are told apart by what they are given."""
 _CHOICES: Final = (ast.IfExp, ast.BoolOp)
 _NUMBERS: Final = frozenset("len float int round sum max min".split())
 _TEXTS: Final = (ast.JoinedStr, ast.Compare)
@@ -143,7 +145,9 @@ def _parameters(tree: ast.Module) -> dict[str, list[Sequence[str]]]:
     for function in functions_of(tree):
         names = [parameter.arg for parameter in (*function.args.posonlyargs, *function.args.args)]
         own = names[1:] if names[:1] == ["self"] else names
-        found.setdefault(makers.get(function, function.name), []).append(own)
+        known = found.setdefault(makers.get(function, function.name), [])
+        if len(known) < _MOST_ALIKE and own not in known:
+            known.append(own)
     return found
 
 
