@@ -44,7 +44,7 @@ class Rewrite:
         return None if text == program.source else text
 
 
-EPOCHS: Final = frozenset(("BMN501", "BMN502", "BMN503", "BMN504", "BMN505"))
+EPOCHS: Final = frozenset(("BMN501", "BMN502", "BMN503", "BMN504", "BMN505", "BMN506"))
 """What is told of a total only where it is shown on every way what was added up, and that nothing is done to the
 quotient."""
 REWRITES: dict[str, Rewrite] = {}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CONFIDENCES = ("likely", "proved")
 MAX_BYTES = 1 << 18
 MAX_DOTS = 500
-LOOPS = ("BMN501", "BMN502", "BMN503", "BMN504", "BMN505")
+LOOPS = ("BMN501", "BMN502", "BMN503", "BMN504", "BMN505", "BMN506")
 """The rules about what training loops add up; all are in preview."""
 """The parser of Python's library takes the square of the parts of a dotted key in time."""
 

@@ -171,6 +171,15 @@ NUMBERS: Final[Mapping[str, Numbers]] = {
         right=math.sqrt,
         wrong=lambda v: (1 + v) / 2,
     ),
+    "BMN506": Numbers(
+        case="Untrained, a model gives each of 10 classes the probability 1/10, on one validation batch; the training "
+        "data have T batches.",
+        size="T",
+        sizes=(10, 100, 1000),
+        formulas=("log 10", "log(10) / T"),
+        right=lambda t: math.log(10),
+        wrong=lambda t: math.log(10) / t,
+    ),
 }
 """By code. The tests run each rule's examples and compare."""
 

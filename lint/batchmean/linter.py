@@ -44,7 +44,7 @@ def lint(
         tree: the file's syntax tree, where the caller has it; it is not asked again whether that is worth having.
         fixes: work out the fixes, too: all of them, or those of the findings for which this holds.
         on_bound: told of each bound of the work that is reached, in the words of `engine.bounds`.
-        loops: look at what training loops add up, too (BMN501 to BMN505).
+        loops: look at what training loops add up, too (BMN501 to BMN506).
         project: where to look for the modules of its own project that the file imports; without it none is read.
 
     Raises:

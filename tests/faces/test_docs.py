@@ -147,6 +147,11 @@ def inputs(code: str, size: int) -> dict[str, Any]:
             "accumulation_steps": size,
         },
         "BMN505": epoch(torch.cat([certain, flat]), 1),
+        "BMN506": {
+            "model": lambda given: given,
+            "val_loader": [(torch.zeros(4, 10, dtype=torch.float64), torch.zeros(4, dtype=torch.long))],
+            "train_loader": [None] * size,
+        },
     }
     return given[code]
 

@@ -350,6 +350,12 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
         count,
     )
     + "\n    return total\n",
+    "totals over the length of another loader": lambda count: f"{HEAD}val_loader = test_loader = None\n"
+    + _repeated("val_loader, test_loader = make(val_loader#), make(test_loader#)", count)
+    + "\ndef train(model, val_loader, train_loader):\n    total = 0\n"
+    "    for x, y in val_loader:\n        total += F.cross_entropy(model(x), y).item()\n"
+    + _repeated("    mean# = total / len(train_loader)", count)
+    + "\n    return mean0\n",
     "criteria that call the next": lambda count: HEAD
     + "\n".join(f"class C{i}:\n    def m{i}(self, p):\n        return C{i + 1}().m{i + 1}(p)" for i in range(count))
     + f"\nclass C{count}:\n    def m{count}(self, p):\n        return {LOSS}\n",

@@ -65,6 +65,7 @@ Kind = Literal[
     "epoch mean over examples",
     "epoch sum over batches",
     "mean of perplexities",
+    "other loader",
     "micro-batch token mean",
     "accumulation",
 ]
@@ -82,7 +83,8 @@ class Miscount(Event):
     about: str = ""
     """What the message has to name: a divisor, the code of the finding that it follows from, which mismatch it is."""
     count: str = ""
-    """For a total of batches: what counts the examples, as the code would say it; empty where that is not shown."""
+    """For a total of batches: what counts the examples, as the code would say it, or whose batches they are; empty
+    where that is not shown."""
 
     @property
     def evidence(self) -> tuple[Place, ...]:

@@ -7,6 +7,7 @@ count, the rounds of a loop, the examples of the data behind its batches, or tho
 
 A division is wrong where both sides are shown: a total of means over a number of examples, a total of sums over a
 number of batches, exponentials over either; a mean over the tokens of a micro-batch over the accumulation steps, or
-over the devices, whose batches have other numbers of tokens. What is unknown, conditional, weighed, set back in
-between or told in the middle of an epoch is no finding, and whatever is done to a quotient takes its finding back.
+over the devices, whose batches have other numbers of tokens; a total over the batches of one loader over a count of
+another, whose names speak of other parts of the data. What is unknown, conditional, weighed, set back in between or
+told in the middle of an epoch is no finding, and whatever is done to a quotient takes its finding back.
 """

@@ -8,9 +8,9 @@ from functools import reduce
 from typing import Final
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.calls import Calls
 from batchmean.engine.epochs.joining import callees, joined
 from batchmean.engine.epochs.names import Names
+from batchmean.engine.epochs.others import Others
 from batchmean.engine.epochs.rounds import NAMES_PER_NODE
 from batchmean.engine.epochs.spelling import last_name, path_of
 from batchmean.engine.epochs.syntax import attributes
@@ -34,7 +34,7 @@ MOST_HEIRS: Final = 4
 """A class with more heirs is walked as it stands: what they make of it is unknown."""
 
 
-class Classes(Calls):
+class Classes(Others):
     """What is found under a name of an object, or of one of several."""
 
     def __init__(self) -> None:

@@ -229,7 +229,7 @@ class Rounds(Arithmetic):
         elif isinstance(value, Table):
             value = altered(value, items=tuple((key, self._begun(item)) for key, item in value.items))
         elif isinstance(value, Unknown) and not value.name:
-            value = Unknown(value.key, path.rpartition(".")[2], value.of, value.by)
+            value = altered(value, name=path.rpartition(".")[2])
         elif isinstance(value, Batch):
             about = value.about or about_named(path.rpartition(".")[2])
             value = altered(value, key=self.unknown().key, about=about)

@@ -58,6 +58,8 @@ class Unknown:
     """For what an unknown function gave: the keys of what it was given."""
     by: str = ""
     """The name of that function."""
+    over: Loops = ()
+    """For what adds up something of each batch, whatever that is: the loops in whose rounds it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ class Walk(Classes):
             if value is None or isinstance(value, Number):
                 value = self.unknown(parameter.arg) if value is None else value
             if isinstance(value, Unknown) and not value.name:
-                value = Unknown(value.key, parameter.arg, value.of, value.by)
+                value = altered(value, name=parameter.arg)
             if isinstance(value, Batch) and not value.about:
                 value = altered(value, about=about_named(parameter.arg))
             if isinstance(value, Figure) and value.given_by is None:
