@@ -60,6 +60,8 @@ def codes(folder: Path, first: str, second: str, imported: str) -> list[str]:
         ("settings.how in ('mean',)", "getattr(settings, 'how', 'sum') == 'mean'"),
         ("settings.how == 'mean'", "settings.how in ['mean']"),
         ("settings.how == 'mean'", "settings.how.strip() in {'mean'}"),
+        ("getattr(settings, 'by_examples', False)", "vars(settings)['by_examples']"),
+        ("settings.by_examples", "getattr(settings, 'by_examples', False)"),
         ("settings.member is How.MEAN", "settings.member == How.MEAN"),
     ],
 )

@@ -145,7 +145,7 @@ def _as_written(context: Context, test: ast.expr) -> Condition:
 def _subject(context: Context, about: ast.expr, answer: Hashable) -> tuple[Hashable, Answer | None]:
     """What a test asks about, and what that is if nobody says anything."""
     if answer == TRUTHY:
-        return form_of(context, of_truth(about)), None
+        return form_of(context, plainly(of_truth(about))), None
     about = plainly(about)
     value = context.evaluate(about)
     if isinstance(value, Alternatives):

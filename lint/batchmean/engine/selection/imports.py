@@ -132,15 +132,27 @@ def _names(dotted: str, importer: str, project: Project, which: int, hops: int) 
 
 def _reducing(module: Module, rest: tuple[str, ...]) -> Set[str | None]:
     """What a module without a loss has, under a name or at all: short functions and classes that reduce."""
-    if not _may_reduce(module.text):
-        return frozenset()
     if not rest:
-        named = (n.name for n in module.tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef))
-        return frozenset(name for name in named if is_followed(module, name))
-    is_there = re.search(rf"^(?:def|class) {rest[0]}\b", module.text, re.M) is not None
-    if not (is_there and is_followed(module, rest[0])):
+        return _short_reducers(module)
+    if rest[0] not in _short_reducers(module):
         return frozenset()
     return frozenset((None, *_methods(module, rest[0])))
+
+
+def _short_reducers(module: Module) -> Set[str]:
+    """By the text alone: the functions and classes of a module that is not parsed for it."""
+    found = _SHORT.get(module)
+    if found is None:
+        blocks = _DEFINED.split(module.text)[1:] if _may_reduce(module.text) else ()
+        pairs = zip(blocks[::2], blocks[1::2], strict=True)
+        found = _SHORT[module] = frozenset(
+            name for name, text in pairs if text.count("\n") <= MAX_LINES and _may_reduce(text)
+        )
+    return found
+
+
+_SHORT: Final[WeakKeyDictionary[Module, Set[str]]] = WeakKeyDictionary()
+_DEFINED: Final = re.compile(r"^(?:def|class) (\w+)", re.M)
 
 
 def _may_reduce(text: str) -> bool:
