@@ -34,8 +34,8 @@ def walk(
     """The Python files and notebooks below `folder`, sorted; `including` may say which other files of a folder count.
 
     Hidden folders, virtual environments, `site-packages`, `__pycache__`, `node_modules` and, if asked for, what git
-    ignores are left out; links to folders are not followed, nor are links to files that lead out of the folder, or to what is
-    outside by `is_outside`. Folders that cannot be listed go to `failed`.
+    ignores are left out; links to folders are not followed, nor are links to files that lead out of the folder, or to
+    what is outside by `is_outside`. Folders that cannot be listed go to `failed`.
     """
     if respect_gitignore:
         from batchmean import gitignore

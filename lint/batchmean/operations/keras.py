@@ -186,7 +186,7 @@ FRAMEWORK = Framework(
         "keras.layers.Input": "input_of(shape)",
         "keras.layers.Dense": "dense_layer(units)",
         "keras.layers.Flatten": "rows_layer",
-        **{f"keras.layers.Global{pooling}D": "rows_layer(keepdims)" for pooling in _POOLINGS},
+        **{f"keras.layers.Global{pooling}D": "rows_layer([data_format], keepdims)" for pooling in _POOLINGS},
         "keras.utils.to_categorical": "to_categorical(labels|y|x, classes|num_classes)",
         "keras.utils.normalize": "map(x)",
         "keras.activations.softmax": "softmax(x, axis; axis=-1)",

@@ -85,9 +85,9 @@ def _closure(roots: Sequence[ast.expr], made: Mapping[str, Sequence[ast.AST]]) -
     while todo:
         for node in nodes(todo.pop()):
             yield node
-            if isinstance(node, ast.Name) and node.id not in seen:
-                seen.add(node.id)
-                todo += made.get(node.id, ())
+            if (name := _name(node)) and name not in seen:
+                seen.add(name)
+                todo += made.get(name, ())
 
 
 def _made_in(inside: Set[ast.AST]) -> Mapping[str, Sequence[ast.AST]]:
@@ -112,24 +112,32 @@ def _made_in(inside: Set[ast.AST]) -> Mapping[str, Sequence[ast.AST]]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             made.setdefault(node.name, []).append(node)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            holder = node.func.value
-            if not (
-                isinstance(holder, ast.Name) and holder.id == "self"
-            ):  # `self.log("kl", kl)` keeps nothing in sight
-                for argument in (*node.args, *node.keywords):  # `losses.append(loss)`
-                    note(holder, argument)
+            for argument in (*node.args, *node.keywords):  # `losses.append(loss)`
+                note(node.func.value, argument)
     return made
 
 
 def _names(target: ast.AST) -> Iterator[str]:
-    """The names that are stored in: those of a tuple, and what an item or an attribute is of."""
-    while isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
+    """The names that are stored in: those of a tuple, what an item is of, and an attribute of `self` as one."""
+    while isinstance(target, ast.Attribute | ast.Subscript | ast.Starred) and not _of_self(target):
         target = target.value
-    if isinstance(target, ast.Name):
-        yield target.id
-    elif isinstance(target, ast.Tuple | ast.List):
+    if isinstance(target, ast.Tuple | ast.List):
         for item in target.elts:
             yield from _names(item)
+    elif name := _name(target):
+        yield name
+
+
+def _name(node: ast.AST) -> str:
+    """A name, or `self.total`; an object itself is not all that its attributes hold."""
+    if isinstance(node, ast.Name):
+        return node.id if node.id != "self" else ""
+    return _of_self(node)
+
+
+def _of_self(node: ast.AST) -> str:
+    is_own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    return f"self.{node.attr}" if is_own and isinstance(node, ast.Attribute) else ""
 
 
 def _is_for_a_log(value: ast.AST) -> bool:

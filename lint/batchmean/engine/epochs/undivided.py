@@ -107,12 +107,10 @@ def _in_parts(loop: ast.AST, scope: AnyFunction | ast.Module) -> ast.expr | None
         case _:
             return None
     inside = list(nodes(loop))
-    ends = {
-        name
-        for node in inside
-        if isinstance(node, ast.Assign) and _is_end(node.value, start, size)
-        for name in map(last_name, node.targets)
-    }
+    ends: set[str] = set()
+    for node in inside:
+        if isinstance(node, ast.Assign) and _is_end(node.value, start, size, ends):
+            ends.update(map(last_name, node.targets))
     if not any(isinstance(node, ast.Slice) and _is_part(node, start, size, ends) for node in inside):
         return None
     if any(_steps_optimizer(c) or last_name(c.func) == "zero_grad" for c in _calls_below([loop])):
@@ -124,16 +122,17 @@ def _in_parts(loop: ast.AST, scope: AnyFunction | ast.Module) -> ast.expr | None
 
 def _is_part(cut: ast.Slice, start: str, size: ast.expr, ends: Set[str]) -> bool:
     """`i : i + size`, or `i : end`."""
-    if not isinstance(cut.lower, ast.Name) or cut.lower.id != start or cut.upper is None:
-        return False
-    return _is_end(cut.upper, start, size) or (isinstance(cut.upper, ast.Name) and cut.upper.id in ends)
+    begins = isinstance(cut.lower, ast.Name) and cut.lower.id == start
+    return begins and cut.upper is not None and _is_end(cut.upper, start, size, ends)
 
 
-def _is_end(end: ast.expr, start: str, size: ast.expr) -> bool:
-    """`i + size`, or the smaller one of that and the number of all."""
+def _is_end(end: ast.expr, start: str, size: ast.expr, ends: Set[str]) -> bool:
+    """`i + size`, or the smaller one of that and the number of all; or one of the names of such."""
     match end:
+        case ast.Name(id=name):
+            return name in ends
         case ast.Call(func=ast.Name(id="min"), args=[_, _]):
-            return any(_is_end(one, start, size) for one in end.args)
+            return any(_is_end(one, start, size, ends) for one in end.args)
         case ast.BinOp(left=ast.Name(id=left), op=ast.Add(), right=length):
             return left == start and ast.dump(length) == ast.dump(size)
     return False
