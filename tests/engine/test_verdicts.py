@@ -1218,6 +1218,7 @@ SNIPPETS = [
                 total += F.mse_loss(model(x), y).item()
             return total / len(train_loader.dataset), total / epochs, total / world_size
         """,
+        ((7, "BMN506", "likely"),),
     ),
     Snippet(
         "the total of all ranks is another one",
@@ -1311,7 +1312,7 @@ SNIPPETS = [
                 other += F.mse_loss(model(x), y).item()
             return total / len(train_data), other / len(train_data)
         """,
-        ((9, "BMN501", "likely"),),
+        ((9, "BMN501", "likely"), (9, "BMN506", "likely")),
     ),
     Snippet(
         "an average's object weighs what it is given, and is right",
