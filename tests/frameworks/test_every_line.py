@@ -74,7 +74,7 @@ NONE_ALONE = {
     "arange": "makes positions", "range": "makes positions", "zip": "pairs what a loop takes",
     "enumerate": "pairs what a loop takes", "sequence": "makes a list", "reversed": "makes a list",
     "length": "counts rows, a right divisor",
-    "array": "takes a list of Python's", "builtin_sum": "adds up a list of Python's", "number": "takes one number",
+    "array": "takes a list of Python's", "builtin_sum": "adds up a list of Python's", "number": "takes one number", "truth": "takes a test",
     "constant_number": "is one number", "prod": "takes the numbers of a shape", "fold": "takes the numbers of a shape",
     "shape": "gives a shape", "size_at": "gives the length of one axis", "rank": "gives a number of axes",
     "class_divergence": "sums over the classes itself", "per_example_loss": "sums over the classes itself",
