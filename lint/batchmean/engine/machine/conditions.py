@@ -38,7 +38,6 @@ from batchmean.engine.machine.questions import (
     form_of,
     in_plain_words,
     literal_answer,
-    of_truth,
     plainly,
 )
 from batchmean.engine.syntax import divisor, spelled_out
@@ -144,9 +143,9 @@ def _as_written(context: Context, test: ast.expr) -> Condition:
 
 def _subject(context: Context, about: ast.expr, answer: Hashable) -> tuple[Hashable, Answer | None]:
     """What a test asks about, and what that is if nobody says anything."""
-    if answer == TRUTHY:
-        return form_of(context, plainly(of_truth(about))), None
     about = plainly(about)
+    if answer == TRUTHY:
+        return form_of(context, about), None
     value = context.evaluate(about)
     if isinstance(value, Alternatives):
         return None, None

@@ -77,13 +77,6 @@ def _inner(node: ast.expr) -> ast.expr | None:
     return None
 
 
-def of_truth(node: ast.expr) -> ast.expr:
-    """`flag` of `bool(flag)`."""
-    while isinstance(node, ast.Call) and _last_name(node) == "bool" and len(node.args) == 1:
-        node = node.args[0]
-    return node
-
-
 def _located(node: ast.expr, like: ast.expr) -> ast.expr:
     return ast.copy_location(node, like)
 
