@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,8 +31,20 @@ settings.register_profile("search", deadline=None, suppress_health_check=SLOW)
 settings.load_profile("same")
 
 
-def pytest_configure() -> None:
+class FirstStage(PathFinder):
+    """Finds no framework, wherever it is run: a test that imports one has to fail here as on a bare machine."""
+
+    @classmethod
+    def find_spec(
+        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return None if fullname in SECOND_STAGE else super().find_spec(fullname, path, target)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """With BATCHMEAN_HEAVY=1 a framework that is not installed ends the run: its tests would be skipped."""
     missing = [name for name in SECOND_STAGE if importlib.util.find_spec(name) is None]
     if missing and os.environ.get("BATCHMEAN_HEAVY") == "1":
         raise pytest.UsageError(f"not installed: {', '.join(missing)} (make test-heavy installs them)")
+    if config.option.markexpr == "not heavy":
+        sys.meta_path[:] = [FirstStage if finder is PathFinder else finder for finder in sys.meta_path]

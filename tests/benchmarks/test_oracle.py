@@ -399,15 +399,17 @@ def test_settings_are_asked_for_in_many_words(kind: int, holder: int) -> None:
     assert len(seen) >= 3
 
 
-def test_a_statistic_is_no_part_of_the_loss() -> None:
+@pytest.mark.parametrize("framework", ["numpy", pytest.param("torch", marks=pytest.mark.heavy)])
+def test_a_statistic_is_no_part_of_the_loss(framework: Framework) -> None:
     """Whatever stands beside it, the loss is what the program is run for."""
+    pytest.importorskip(framework)
     seen = set()
     for number in range(60):
         key = f"{SEED}/{number}"
         made = make(
-            Choices(key, {"statistic": 1, "statistic goes": number % 8, "shape of the program": 3}), "torch"
+            Choices(key, {"statistic": 1, "statistic goes": number % 8, "shape of the program": 3}), framework
         )
-        plain = make(Choices(key, {"statistic": 0, "shape of the program": 3}), "torch")
+        plain = make(Choices(key, {"statistic": 0, "shape of the program": 3}), framework)
         found, without = compare.compared(key, made), compare.compared(key, plain)
         assert found.ran, (made.text, found.error)
         if made.plan == plain.plan:
@@ -417,14 +419,16 @@ def test_a_statistic_is_no_part_of_the_loss() -> None:
     assert seen == set(range(8))
 
 
-def test_methods_and_heirs_change_nothing_of_what_is_computed() -> None:
+@pytest.mark.parametrize("framework", ["numpy", pytest.param("torch", marks=pytest.mark.heavy)])
+def test_methods_and_heirs_change_nothing_of_what_is_computed(framework: Framework) -> None:
     """The same choices with other classes around them: every program runs and comes to the same."""
+    pytest.importorskip(framework)
     seen: set[tuple[str, int]] = set()
     for number in range(60):
         key, heir, methods = f"{SEED}/{number}", number % 5, number // 5 % 4
         given = {"shape of the program": 3, "methods": methods, "default of classes": number % 3}
-        made = make(Choices(key, given | {"heir": heir, "property": number % 2}), "torch")
-        plain = make(Choices(key, given | {"heir": 0}), "torch")
+        made = make(Choices(key, given | {"heir": heir, "property": number % 2}), framework)
+        plain = make(Choices(key, given | {"heir": 0}), framework)
         found, without = compare.compared(key, made), compare.compared(key, plain)
         assert found.ran, (made.text, made.entry, found.error)
         assert (found.verdict, found.factor) == (without.verdict, without.factor), made.text
