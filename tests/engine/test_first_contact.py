@@ -1068,6 +1068,17 @@ def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
         ("HISTORY.append(kl.mean())\n        return loss", []),
         ("mean = kl.mean()\n        loss.backward()\n        return mean.item()", []),
         ("return total(kl), kl.mean()", []),
+        ("return (kl * MASK[:, None]).sum() / MASK.sum(), kl.mean()", []),
+        ("return self.reduced(kl) * 4, kl.mean()", []),
+        (
+            "parts = []\n        for one in kl:\n            parts.append(one.sum())\n"
+            "        same = kl\n        return sum(parts) / len(parts), same.mean()",
+            [],
+        ),
+        # The values themselves, or what they are made of, are no other reduction of them.
+        ("return kl, kl.mean()", ["BMN102"]),
+        ("same = kl\n        return same, kl.mean()", ["BMN102"]),
+        ("return p.argmax(-1), kl.mean()", ["BMN102"]),
         # What is returned first, trained with or added is the loss.
         ("return kl.mean(), loss", ["BMN102"]),
         ("loss = kl.mean()\n        return loss, kl.sum(-1).mean()", ["BMN102"]),
@@ -1082,6 +1093,7 @@ def test_a_mean_beside_the_loss_of_the_same_values_is_a_statistic(result: str, c
     import torch.nn.functional as F
 
     HISTORY = {{}}
+    MASK = batches[0]
 
     def total(values):
         return values.sum(-1).mean()
@@ -1245,6 +1257,36 @@ def test_what_the_code_sets_is_known_in_every_spelling(second: str) -> None:
     source = source.replace("if SETTINGS ==", "if SETTINGS.how ==")
     result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
     assert [finding.code for finding in result.findings] == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "HOW.startswith('mean')",
+        "SETTINGS.how.endswith('n')",
+        "SETTINGS.how.upper() == 'MEAN'",
+        "'M'.lower() in ('m',)",
+    ],
+)
+@pytest.mark.parametrize("answer", [True, False])
+def test_what_a_method_of_a_word_gives_is_known(question: str, answer: bool) -> None:
+    source = f"""
+    import types
+    import torch.nn.functional as F
+
+    HOW = "mean"
+    SETTINGS = types.SimpleNamespace(how="mean")
+
+    def loss(logits, labels):
+        loss = F.cross_entropy(logits, labels, reduction="none")
+        if {question}:
+            loss = loss{"" if answer else ".sum()"}
+        else:
+            loss = loss{".sum()" if answer else ""}
+        return loss.mean()
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == ([] if answer else ["BMN303"])
 
 
 def test_whether_a_level_is_zero_may_have_a_name() -> None:

@@ -44,6 +44,13 @@ class GivenBack:
             found.append(any(part.isdisjoint(one) for function in functions for part in parts[function]))
         return found
 
+    def is_beside_its_values(self, one: Places) -> bool:
+        """Does what a function returns first use the values that are reduced here by name, and not this one?"""
+        functions = self._holding.get(one[0], ())
+        return any(
+            function.first.isdisjoint(one) and function.uses_values_of(one[0]) for function in functions
+        )
+
 
 class _Returned:
     def __init__(self, function: ast.AST) -> None:
@@ -57,19 +64,65 @@ class _Returned:
     @cached_property
     def parts(self) -> Sequence[Set[ast.AST]]:
         """What goes into the first thing that is returned, and into each entry of a dict that is."""
-        made = _made_in(self.inside - {self._function})
+        entries = [value for dictionary in self._returned[1] for value in dictionary.values]
+        separate = [[entry] for entry in entries] if len(entries) <= MAX_ENTRIES else [entries]
+        of_entries = [frozenset(_closure(roots, self._made)) for roots in separate]
+        return [self.first, *of_entries] if self._returned[0] else of_entries
+
+    @cached_property
+    def first(self) -> Set[ast.AST]:
+        """What goes into what is returned first, or trained with; nothing for a dict."""
+        return frozenset(_closure(self._returned[0], self._made))
+
+    def uses_values_of(self, node: ast.AST) -> bool:
+        """Does what is returned first, which is more than these values, use what a mean is taken of here?"""
+        names, plainly = self._first_names
+        operand: Sequence[ast.AST] = [*_operand(node)]
+        while len(operand) == 1 and (name := _name(operand[0])):
+            if name in names:
+                return name not in plainly
+            operand = self._made.get(name, ())
+        return False
+
+    @cached_property
+    def _first_names(self) -> tuple[Set[str], Set[str]]:
+        """The names in what is returned first, and those that are returned as they are, by this name or another."""
+        plainly: dict[str, None] = {}
+        todo: list[ast.AST] = list(self._returned[0])
+        while todo:
+            name = _name(todo.pop())
+            if name and name not in plainly:
+                plainly[name] = None
+                todo += self._made.get(name, ())
+        return {name for node in self.first if (name := _name(node))}, plainly.keys()
+
+    @cached_property
+    def _returned(self) -> tuple[Sequence[ast.expr], Sequence[ast.Dict]]:
+        """What is returned first, or trained with, and the dicts that are returned."""
         first: list[ast.expr] = []
-        entries: list[ast.expr] = []
+        dicts: list[ast.Dict] = []
         for node in self.inside:
             value = node.value if isinstance(node, ast.Return) else _trained_with(node)
             if isinstance(value, ast.Tuple) and value.elts:
                 value = value.elts[0]
             if isinstance(value, ast.Dict):
-                entries += value.values
+                dicts.append(value)
             elif value is not None:
                 first.append(value)
-        separate = [[entry] for entry in entries] if len(entries) <= MAX_ENTRIES else [entries]
-        return [frozenset(_closure(roots, made)) for roots in ([first] if first else []) + separate]
+        return first, dicts
+
+    @cached_property
+    def _made(self) -> Mapping[str, Sequence[ast.AST]]:
+        return _made_in(self.inside - {self._function})
+
+
+def _operand(node: ast.AST) -> Iterator[ast.expr]:
+    """What a mean is taken of: `x` of `x.mean(1)`, and of `np.mean(x)`."""
+    if isinstance(node, ast.Call):
+        if node.args and not isinstance(node.args[0], ast.Constant):
+            yield node.args[0]
+        elif isinstance(node.func, ast.Attribute):
+            yield node.func.value
 
 
 def _trained_with(node: ast.AST) -> ast.expr | None:

@@ -232,19 +232,18 @@ class _Silence:
         for event in wrong:
             if not self._is_added(event.reduction):
                 events.setdefault(_values(event.reduction), []).append(event)
-        by_values: dict[Hashable, list[Reduction]] = {}
-        for other in others if events else ():
-            by_values.setdefault(_values(other), []).append(other)
-        shared = events.keys() & by_values.keys()
-        if not shared:
+        if not events:
             return
+        by_values: dict[Hashable, list[Sequence[ast.AST]]] = {}
+        for other in others:
+            by_values.setdefault(_values(other), []).append(_places(other))
         given_back = GivenBack(self._ledger)
-        for values in shared:
-            means = events[values]
-            found = given_back.beside(
-                [_places(e.reduction) for e in means], [*map(_places, by_values[values])]
-            )
-            self._statistics.update(e.step.node for e, is_one in zip(means, found, strict=True) if is_one)
+        for values, means in events.items():
+            places = [_places(event.reduction) for event in means]
+            found = given_back.beside(places, by_values.get(values, ()))
+            for event, one, is_beside in zip(means, places, found, strict=True):
+                if is_beside or given_back.is_beside_its_values(one):
+                    self._statistics.add(event.step.node)
 
     def note_described(self, events: Sequence[SupportEvent], each: Sequence[Reduction]) -> None:
         """Note which means NumPy takes of all entries where it takes those of each dimension, too: a description."""

@@ -1,10 +1,27 @@
-"""Arithmetic and comparisons of literals."""
+"""Arithmetic and comparisons of literals, and what methods of words give."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from typing import Final
 
 from batchmean.engine.domain.values import Const, TupleValue, Value
+
+_SPELLED: Final = frozenset("lower upper casefold strip".split())
+_TOLD_OF: Final = frozenset("startswith endswith".split())
+
+
+def of_word(word: Const, method: str, args: Sequence[Value]) -> Const | None:
+    """`"sum".upper()`, `"sum".startswith("s")`: what a method of a word gives; None when the code leaves it open."""
+    if not word.is_fixed or not isinstance(word.value, str):
+        return None
+    if method in _SPELLED and not args:
+        return Const(getattr(word.value, method)())
+    other = args[0] if len(args) == 1 else None
+    if method in _TOLD_OF and isinstance(other, Const) and other.is_fixed and isinstance(other.value, str):
+        return Const(getattr(word.value, method)(other.value))
+    return None
 
 
 def fold(op: type[ast.operator], a: object, b: object) -> Const | None:

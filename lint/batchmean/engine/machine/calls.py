@@ -11,6 +11,7 @@ from batchmean import operations
 from batchmean.engine.domain.algebra import may_hold_a_count
 from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.join import something
+from batchmean.engine.domain.literals import of_word
 from batchmean.engine.domain.masks import mask_of, moved
 from batchmean.engine.domain.tensors import Place, Tensor, altered
 from batchmean.engine.domain.values import (
@@ -226,6 +227,8 @@ def call_method(
     """Call `receiver.name(...)`."""
     if isinstance(receiver, ModuleValue):
         return call(context, ModuleValue(f"{receiver.name}.{name}"), args, kwargs, node)
+    if isinstance(receiver, Const) and (word := of_word(receiver, name, args)) is not None:
+        return word
     if (
         isinstance(receiver, InstanceValue)
         and name in REGISTERING
