@@ -102,7 +102,6 @@ class Context(ABC):
         self.attributes: Branched[tuple[InstanceValue, str], Value] = Branched()
         self.set_elsewhere: set[str] = set()
         """Attributes of imported names that a function of the module sets: what they are is unknown."""
-        """Those of every object of a class of the module."""
         self.work = 0
         """How many statements and expressions were read so far."""
         self.most = min(BASE_WORK, MAX_WORK)
@@ -110,6 +109,8 @@ class Context(ABC):
         self.allow(sum(map(len, lines)))
         self.held: dict[int, tuple[Value, Any]] = {}
         """What values hold, by their identities: for `machine.memory`."""
+        self.asked: dict[Hashable, Condition] = {}
+        """What a value is the answer to, where it does not say it itself, by its terms: for `machine.conditions`."""
         self.items: dict[int, Shape] = {}
         """The shapes of what is taken out of tuples, dictionaries and objects, by its key: the same each time."""
         self.defaults: list[dict[int, Const]] = []

@@ -60,7 +60,7 @@ class Decision:
         self.about = hash(self.subject)
         self.key = hash((self.about, self.answer, self.holds))
         self.lists = self.holds and isinstance(self.answer, frozenset)
-        self.leaves = not self.holds and _is_choice(self.answer)
+        self.leaves = (not self.holds and _is_choice(self.answer)) or (self.holds and self.answer == TRUTHY)
         self.says_much = self.holds or _is_one_of_two(self.answer)
 
     def __eq__(self, other: object) -> bool:
@@ -206,15 +206,24 @@ def are_apart(one: Path, other: Path) -> bool:
     if not mine:
         return False
     theirs = other.choices if type(other) is _Long else _choices(other)
-    return any(
-        about in mine
-        and mine[about].subject == b.subject
-        and not (both := _listed(mine[about].answer) | _listed(b.answer)) <= _listed(b.answer)
-        and (b.default is None or b.default in both)
-        for about, b in theirs.items()
-    )
+    return any(_are_two_choices(mine[about], other) for about, other in theirs.items() if about in mine)
 
 
+def _are_two_choices(a: Decision, b: Decision) -> bool:
+    """Has one subject neither of two answers, of which nobody names a third?"""
+    if a.subject != b.subject:
+        return False
+    both, theirs = _left(a) | _left(b), _left(b)
+    kinds = {one.kind for one in both if isinstance(one, Answer)}
+    return not both <= theirs and len(kinds) == 1 and (b.default is None or b.default in both)
+
+
+def _left(decision: Decision) -> frozenset[Hashable]:
+    """The answers that it says its subject has not: what is true is no 0."""
+    return _ZERO if decision.answer == TRUTHY else _listed(decision.answer)
+
+
+_ZERO: Final[frozenset[Hashable]] = frozenset((Answer(int, 0),))
 _NO_CHOICES: Final[Mapping[int, Decision]] = {}
 
 

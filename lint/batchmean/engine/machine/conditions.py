@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from batchmean.engine.context import Context
@@ -23,6 +23,7 @@ from batchmean.engine.domain.tensors import Role, Tensor
 from batchmean.engine.domain.values import (
     Alternatives,
     BuiltinValue,
+    Case,
     ClassValue,
     Condition,
     Const,
@@ -34,9 +35,12 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.machine.questions import (
     asked,
+    asserted,
     default_of,
     form_of,
     in_plain_words,
+    is_about_a_setting,
+    level_of,
     literal_answer,
     plainly,
 )
@@ -111,15 +115,61 @@ def _one_way(ways: list[Path], otherwise: Path) -> Path | None:
     return extended(common(ways), otherwise)
 
 
+def all_or_any(context: Context, node: ast.BoolOp) -> Value:
+    """The value of `a and b`, of `a or b`."""
+    path = context.path
+    is_and = isinstance(node.op, ast.And)
+    cases: list[Case] = []
+    true: Path = ()
+    false: Path = ()
+    is_test = True
+    try:
+        for index, operand in enumerate(node.values):
+            value = context.evaluate(operand)
+            holds, fails = ways(context, value, operand)
+            stays, leaves = (holds, fails) if is_and else (fails, holds)
+            is_test = is_test and isinstance(value, Condition | Const)
+            is_last = index == len(node.values) - 1
+            if is_last or leaves is not None:
+                cases.append(Case(context.path if is_last else extended(context.path, leaves or ()), value))
+            if is_last or stays is None:
+                break
+            context.path = context.decided(context.path, stays)
+        if is_test:
+            # All hold, or none does: only that is a conjunction of decisions.
+            last = ways(context, cases[-1].value, node.values[-1])
+            end = last[0] if is_and else last[1]
+            whole = extended(context.path, end or ())[len(path) :]
+            one = any_of([case.value for case in cases], not is_and)
+            if len(one) == 1 and not is_and:  # the words of one question, which has one answer more
+                whole = (one[0].negated(),)
+            true, false = (whole, one) if is_and else (one, whole)
+    finally:
+        context.path = path
+    if is_test and len(cases) > 1:
+        return Condition(true, false)
+    return context.joined([Case(case.path[len(path) :], case.value) for case in cases])
+
+
 def any_of(tests: Sequence[Value], holds: bool) -> Path:
     """What is known where one of several tests gives this: which answers there are, if it is one question."""
     paths = [(test.true if holds else test.false) if isinstance(test, Condition) else () for test in tests]
     return united([path[0] if len(path) == 1 else None for path in paths])
 
 
+def note_asked(context: Context, test: ast.expr, value: Value) -> None:
+    """Note what is asked where the value alone does not say it: `is_first = self.level == 0`."""
+    if isinstance(value, Tensor) and not value.reductions and is_about_a_setting(test):
+        context.asked[value.terms] = _as_written(context, test)
+
+
 def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
+    """What a test of an expression, whose value this is, decides."""
+    value = in_plain_words(context, test, value)
     if isinstance(value, Condition):
         return value
+    if isinstance(value, Tensor) and not value.reductions and value.terms in context.asked:
+        return context.asked[value.terms]
     subject = asked(context, value, test)
     if subject is None or isinstance(plainly(test), ast.Compare | ast.Call):
         return _as_written(context, test)
@@ -128,14 +178,8 @@ def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
 
 def _as_written(context: Context, test: ast.expr) -> Condition:
     """A test that is known by its form: the same form over the same values decides alike, whatever their names."""
-    negated = False
-    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        test, negated = test.operand, not negated
-    node: ast.expr = test
-    if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
-        node = ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
-        negated = not negated
-    about, answer, holds = literal_answer(node)
+    asked_for, negated = asserted(test)
+    about, answer, holds = literal_answer(asked_for)
     subject, default = _subject(context, about, answer)
     decision = Decision(subject or (test, context.stack), answer, holds, test, default)
     return Condition.of(decision).negated() if negated else Condition.of(decision)
@@ -144,7 +188,7 @@ def _as_written(context: Context, test: ast.expr) -> Condition:
 def _subject(context: Context, about: ast.expr, answer: Hashable) -> tuple[Hashable, Answer | None]:
     """What a test asks about, and what that is if nobody says anything."""
     about = plainly(about)
-    if answer == TRUTHY:
+    if answer == TRUTHY and not isinstance(about, ast.Name | ast.Attribute | ast.Subscript):
         return form_of(context, about), None
     value = context.evaluate(about)
     if isinstance(value, Alternatives):
@@ -170,10 +214,14 @@ def answer_of(
             )
         )
         return inside if isinstance(op, ast.In) else inside.negated()
-    if not isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) or not isinstance(other, Const):
-        return None
     default = default_of(context, value)
     is_setting = default is not None and default.kind in (int, float)  # another number may be an array
+    if not isinstance(other, Const):
+        return None
+    if is_setting and subject is not None and (level := level_of(op, other.value)):
+        return Condition.of(Decision(subject, level[0], level[1], default=default))
+    if not isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
+        return None
     if not other.is_fixed or not (other.value is None or isinstance(other.value, str | bool) or is_setting):
         return None
     is_not = isinstance(op, ast.IsNot | ast.NotEq)
@@ -231,12 +279,3 @@ def _is_something(value: Value) -> bool:
         return False
     atom = value.single() if isinstance(value, Tensor) else None
     return atom is None or atom.role is not Role.OPAQUE or bool(atom.kind)
-
-
-_OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
-    ast.NotEq: ast.Eq,
-    ast.IsNot: ast.Is,
-    ast.NotIn: ast.In,
-    ast.GtE: ast.Lt,
-    ast.LtE: ast.Gt,
-}

@@ -18,8 +18,6 @@ from batchmean.engine.domain.literals import compare
 from batchmean.engine.domain.paths import (
     TRUTHY,
     Decision,
-    Path,
-    extended,
 )
 from batchmean.engine.domain.tensors import (
     PLAIN,
@@ -131,6 +129,8 @@ class Evaluator(Machine):
         return self.lift(lambda one: self.attribute(one, node.attr, node), base)
 
     def _subscript(self, node: ast.Subscript) -> Value:
+        if (plain := questions.plainly(node)) is not node:
+            return self.evaluate(plain)
         base = self.evaluate(node.value)
         if isinstance(base, ModuleValue) and (table := self.imported(base.name)) is not None:
             # Of another module of the project.
@@ -274,6 +274,7 @@ class Evaluator(Machine):
 
     def _compared(self, node: ast.Compare, left: Value, right: Value) -> Value:
         result = self._comparison(node, left, right)
+        conditions.note_asked(self, node, result)
         note_uses(self.ledger, (left, right), result)
         return result
 
@@ -295,38 +296,6 @@ class Evaluator(Machine):
             if condition is not None:
                 return condition
         return comparison(self, op, left, right, node)
-
-    def _bool_op(self, node: ast.BoolOp) -> Value:
-        path = self.path
-        is_and = isinstance(node.op, ast.And)
-        cases: list[Case] = []
-        true: Path = ()
-        false: Path = ()
-        is_test = True
-        try:
-            for index, operand in enumerate(node.values):
-                value = self.evaluate(operand)
-                holds, fails = conditions.ways(self, value, operand)
-                stays, leaves = (holds, fails) if is_and else (fails, holds)
-                is_test = is_test and isinstance(value, Condition | Const)
-                is_last = index == len(node.values) - 1
-                if is_last or leaves is not None:
-                    cases.append(Case(self.path if is_last else extended(self.path, leaves or ()), value))
-                if is_last or stays is None:
-                    break
-                self.path = self.decided(self.path, stays)
-            if is_test:
-                # All hold, or none does: only that is a conjunction of decisions.
-                last = conditions.ways(self, cases[-1].value, node.values[-1])
-                end = last[0] if is_and else last[1]
-                whole = extended(self.path, end or ())[len(path) :]
-                one = conditions.any_of([case.value for case in cases], not is_and)
-                true, false = (whole, one) if is_and else (one, whole)
-        finally:
-            self.path = path
-        if is_test and len(cases) > 1:
-            return Condition(true, false)
-        return self.joined([Case(case.path[len(path) :], case.value) for case in cases])
 
     def _if_expression(self, node: ast.IfExp) -> Value:
         path = self.path
@@ -411,7 +380,9 @@ class Evaluator(Machine):
 
     def _call(self, node: ast.Call) -> Value:
         self.ledger.seen.add(node)
-        return calls.evaluate_call(self, node)
+        value = questions.setting(self, node, calls.evaluate_call(self, node))
+        conditions.note_asked(self, node, value)
+        return value
 
     def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         """Call a value."""
@@ -431,7 +402,7 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.BinOp: Evaluator._binary,
     ast.UnaryOp: Evaluator._unary,
     ast.Compare: Evaluator._compare,
-    ast.BoolOp: Evaluator._bool_op,
+    ast.BoolOp: conditions.all_or_any,
     ast.IfExp: Evaluator._if_expression,
     ast.Lambda: Evaluator._lambda,
     ast.NamedExpr: Evaluator._named_expression,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Final
 
 from batchmean.engine.context import Context
 from batchmean.engine.domain.paths import TRUTHY, Answer
-from batchmean.engine.domain.tensors import Tensor
+from batchmean.engine.domain.tensors import Role, Tensor
 from batchmean.engine.domain.values import Alternatives, Condition, Const, Itself, ModuleValue, Value
 from batchmean.engine.machine.memory import is_anything
 from batchmean.nodes import nodes
@@ -34,7 +34,32 @@ def in_plain_words(context: Context, node: ast.expr, value: Value) -> Value:
         isinstance(known.value, str) and known.value != known.value.lower().strip()
     ):
         return known
-    return known if isinstance(value, Alternatives) and _last_name(node) in ("getattr", "get") else value
+    # Only the default of a `getattr` makes two values of one setting.
+    return known if isinstance(value, Alternatives) and not isinstance(known, Alternatives) else value
+
+
+def setting(context: Context, node: ast.Call, value: Value) -> Value:
+    """What a call gives that reads a setting: a default is all that is known of what may be set elsewhere."""
+    name = _last_name(node)
+    if name not in ("getattr", "get") or isinstance(value, Const):
+        return value
+    plain = plainly(node)
+    if plain is node or not isinstance(plain, ast.Attribute | ast.Subscript):
+        return value
+    default = context.evaluate(node.args[-1]) if len(node.args) > (name == "getattr") + 1 else None
+    known = context.evaluate(plain)
+    if isinstance(known, Const):
+        return known
+    if isinstance(default, Const) and isinstance(default.value, str | bool | int | float):
+        subject = (asked(context, known, plain) or form_of(context, plain)) if _is_unknown(known) else None
+        return value if subject is None else Const(default.value, subject)
+    return known if default is None and _is_unknown(known) and _is_unknown(value) else value
+
+
+def _is_unknown(value: Value) -> bool:
+    """Is nothing known of it but where it was read?"""
+    atom = value.single() if isinstance(value, Tensor) and not value.reductions else None
+    return isinstance(value, ModuleValue) or (atom is not None and atom.role is Role.OPAQUE)
 
 
 def plainly(node: ast.expr) -> ast.expr:
@@ -86,6 +111,25 @@ def _last_name(node: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
+def asserted(test: ast.expr) -> tuple[ast.expr, bool]:
+    """`how == "sum"` of `how != "sum"` and of `not how == "sum"`, and whether it is to be false."""
+    negated = False
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, negated = test.operand, not negated
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
+        return ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators), not negated
+    return test, negated
+
+
+_OPPOSITE: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.NotEq: ast.Eq,
+    ast.IsNot: ast.Is,
+    ast.NotIn: ast.In,
+    ast.GtE: ast.Lt,
+    ast.LtE: ast.Gt,
+}
+
+
 def literal_answer(test: ast.expr) -> tuple[ast.expr, Hashable, bool]:
     """`level == 1`, `how is How.MEAN`: what is asked about, the answer, and whether it is to have it."""
     if (
@@ -102,13 +146,19 @@ def literal_answer(test: ast.expr) -> tuple[ast.expr, Hashable, bool]:
     if isinstance(by, ast.Constant) and type(by.value) in (int, float):
         if isinstance(op, ast.Eq | ast.Is):
             return test.left, Answer(type(by.value), by.value), True
-        if (type(op), by.value) in ((ast.Lt, 1), (ast.Gt, 0)):  # a level or a number of something
-            return test.left, Answer(int, 0), isinstance(op, ast.Lt)
+        if level := level_of(op, by.value):
+            return test.left, *level
     if isinstance(op, ast.Eq | ast.Is) and isinstance(by, ast.Attribute) and _is_dotted(by):
         of = by.value.attr if isinstance(by.value, ast.Attribute) else getattr(by.value, "id", "")
         if of[:1].isupper():  # a member of an Enum, by the names that people give to classes
             return test.left, Answer(ast.Attribute, ast.unparse(by)), True
     return test, TRUTHY, True
+
+
+def level_of(op: ast.cmpop, number: object) -> tuple[Answer, bool] | None:
+    """`level < 1`, `level > 0`: a level, or a number of something, that is 0 or is not."""
+    is_zero = _OF_ZERO.get((type(op), number)) if isinstance(number, int) else None
+    return None if is_zero is None else (Answer(int, 0), is_zero)
 
 
 def form_of(context: Context, test: ast.expr) -> Hashable:
@@ -162,6 +212,17 @@ def asked(context: Context, value: Value, node: ast.expr) -> Hashable:
     return subject
 
 
+def is_about_a_setting(test: ast.expr) -> bool:
+    """Does it ask what something with a name is: `self.level == 0`, `bool(config["averaged"])`?"""
+    about, answer, _ = literal_answer(asserted(test)[0])
+    if isinstance(test, ast.Compare) and answer == TRUTHY:
+        return False
+    about = plainly(about)
+    while isinstance(about, ast.Attribute | ast.Subscript):
+        about = about.value
+    return isinstance(about, ast.Name)
+
+
 def subject_of(value: Value) -> Hashable:
     """What a test of this value asks about; None where a test cannot be told from another."""
     if isinstance(value, Const):
@@ -183,6 +244,9 @@ def identity_of(value: Value) -> Hashable:
     if isinstance(value, Tensor):
         return value.terms
     return value if isinstance(value, ModuleValue | Condition) else Itself(value)
+
+
+_OF_ZERO: Final = {(ast.Lt, 1): True, (ast.LtE, 0): True, (ast.Gt, 0): False, (ast.GtE, 1): False}
 
 
 _WRITERS: Final = frozenset("str int bool float".split())

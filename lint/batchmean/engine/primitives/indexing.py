@@ -147,6 +147,9 @@ def chosen(context: Context, tensor: Tensor) -> Tensor:
 
 def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) -> Value:
     """`base[index]`."""
+    if isinstance(base, ModuleValue) and isinstance(key := literal(index), str):
+        shape = context.items.setdefault(key_of("item", base.name, key), Shape())
+        return context.shown_opaque("item", base.name, key, names=(key,), shape=shape)
     if isinstance(base, ModuleValue | BuiltinValue):
         return context.opaque()
     if isinstance(base, DictValue):
