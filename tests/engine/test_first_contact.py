@@ -1070,6 +1070,8 @@ def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
         ("return total(kl), kl.mean()", []),
         ("return (kl * MASK[:, None]).sum() / MASK.sum(), kl.mean()", []),
         ("return self.reduced(kl) * 4, kl.mean()", []),
+        ("return {'kl': kl.mean(), 'loss': self.reduced(kl)}", []),
+        ("return {'loss': kl.mean(), 'kl': self.reduced(kl)}", ["BMN102"]),
         (
             "parts = []\n        for one in kl:\n            parts.append(one.sum())\n"
             "        same = kl\n        return sum(parts) / len(parts), same.mean()",

@@ -71,7 +71,7 @@ class _Returned:
 
     @cached_property
     def first(self) -> Set[ast.AST]:
-        """What goes into what is returned first, or trained with; nothing for a dict."""
+        """What goes into what is returned first, or trained with; of a dict, into its "loss"."""
         return frozenset(_closure(self._returned[0], self._made))
 
     def uses_values_of(self, node: ast.AST) -> bool:
@@ -98,7 +98,7 @@ class _Returned:
 
     @cached_property
     def _returned(self) -> tuple[Sequence[ast.expr], Sequence[ast.Dict]]:
-        """What is returned first, or trained with, and the dicts that are returned."""
+        """What is returned first, as the "loss" of a dict, or trained with, and the dicts that are returned."""
         first: list[ast.expr] = []
         dicts: list[ast.Dict] = []
         for node in self.inside:
@@ -107,6 +107,7 @@ class _Returned:
                 value = value.elts[0]
             if isinstance(value, ast.Dict):
                 dicts.append(value)
+                first += (v for k, v in zip(value.keys, value.values, strict=True) if _is_loss(k))
             elif value is not None:
                 first.append(value)
         return first, dicts
@@ -123,6 +124,10 @@ def _operand(node: ast.AST) -> Iterator[ast.expr]:
             yield node.args[0]
         elif isinstance(node.func, ast.Attribute):
             yield node.func.value
+
+
+def _is_loss(key: ast.expr | None) -> bool:
+    return isinstance(key, ast.Constant) and key.value == "loss"
 
 
 def _trained_with(node: ast.AST) -> ast.expr | None:
