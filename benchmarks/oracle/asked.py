@@ -56,7 +56,7 @@ _QUESTIONS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "number": (
         ("{s} == 0", "{s} < 1", "not {s}", "{s} in (0,)", "int({s}) == 0"),
-        ("{s} == 1", "{s} > 0", "{s}", "{s} >= 1", "{s} != 0", "{s} in (1, 2)"),
+        ("{s} == 1", "{s} > 0", "{s}", "{s} >= 1", "{s} != 0"),
     ),
     "flag": (
         ("{s}", "{s} is True", "bool({s})", "{s} == True"),

@@ -1425,3 +1425,25 @@ def test_what_is_divided_by_all_examples_before_it_is_trained_with_may_be_a_sum(
     """
     result = batchmean.check_source(textwrap.dedent(source), select=["BMN501"])
     assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(("axis", "codes"), [("", []), ("-1", ["BMN501"])])
+def test_the_mean_of_a_total_of_a_batch_is_no_batch_mean(axis: str, codes: list[str]) -> None:
+    source = f"""
+    import jax
+    import jax.numpy as jnp
+
+    def loss(logits, other):
+        p = jax.nn.softmax(other, axis=-1)
+        return (p * (jnp.log(p) - jax.nn.log_softmax(logits, axis=-1))).sum({axis}).mean()
+
+    def evaluate(loader):
+        total = 0.0
+        n = 0
+        for logits, other in loader:
+            total += loss(logits, other)
+            n += len(logits)
+        return total / n
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN501"])
+    assert [finding.code for finding in result.findings] == codes

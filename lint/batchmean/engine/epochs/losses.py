@@ -172,6 +172,8 @@ class Losses(Expressions):
                 return self._mean_of(x, node, "", shown=False, places=(place,))
             keeps = _leaves_the_first(axis) and x.form != "item"
             return Batch(x.loop, x.form if keeps else "reduced", about="each" if keeps else "")
+        if x.about == "total" and how == "mean":
+            return x  # of one number
         if x.about == "shares" and how == "sum":
             return Figure("mean", (Place(node, VALID),), False, x.loop, per_token=True)
         if x.form == "item" or (how == "sum" and x.form in ("reduced", "made")):
