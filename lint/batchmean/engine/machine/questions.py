@@ -214,6 +214,8 @@ def asked(context: Context, value: Value, node: ast.expr) -> Hashable:
 
 def is_about_a_setting(test: ast.expr) -> bool:
     """Does it ask what something with a name is: `self.level == 0`, `bool(config["averaged"])`?"""
+    if isinstance(test, ast.Call) and _last_name(test) not in _ASKING:
+        return False
     about, answer, _ = literal_answer(asserted(test)[0])
     if isinstance(test, ast.Compare) and answer == TRUTHY:
         return False
@@ -249,6 +251,8 @@ def identity_of(value: Value) -> Hashable:
 _OF_ZERO: Final = {(ast.Lt, 1): True, (ast.LtE, 0): True, (ast.Gt, 0): False, (ast.GtE, 1): False}
 
 
+_ASKING: Final = frozenset("bool startswith".split())
+"""What gives the answer to a question."""
 _WRITERS: Final = frozenset("str int bool float".split())
 _SPELLERS: Final = frozenset("lower upper casefold strip".split())
 _AS_DICT: Final = frozenset("vars asdict".split())
