@@ -1447,3 +1447,26 @@ def test_the_mean_of_a_total_of_a_batch_is_no_batch_mean(axis: str, codes: list[
     """
     result = batchmean.check_source(textwrap.dedent(source), select=["BMN501"])
     assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("result", "codes"),
+    [
+        ("return (loss.sum(-1) / (labels != -100).sum(-1)).mean(), loss.mean()", []),
+        ("return (loss.sum(-1) / (labels != -100).sum(-1)).mean() + loss.mean(), loss", ["BMN201"]),
+        ("return loss.mean(), loss.max()", ["BMN201"]),
+        ("return loss, loss.mean()", ["BMN201"]),
+    ],
+)
+def test_a_mean_over_padding_beside_the_loss_of_the_same_values_is_a_statistic(
+    result: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def loss(logits, labels):
+        loss = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none", ignore_index=-100)
+        {result}
+    """
+    found = batchmean.check_source(textwrap.dedent(source), select=["BMN201"])
+    assert [finding.code for finding in found.findings] == codes

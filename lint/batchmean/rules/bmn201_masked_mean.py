@@ -80,7 +80,8 @@ def frame_loss(prediction, target, attention_mask):
         for account in (*docket.open(), *beside):
             if counts_masked(account) and id(account.origin) not in right:
                 docket.settle(account)
-                if not _is_only_compared(account) and not _is_another_kind(docket.ledger, account):
+                is_loss = not _is_only_compared(account) and not docket.is_beside_the_loss(account)
+                if is_loss and not _is_another_kind(docket.ledger, account):
                     yield _masked_mean(account)
 
     def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:

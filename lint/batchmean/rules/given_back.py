@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Final, TypeAlias
 
+from batchmean.engine.domain.tensors import Reduction, Step
 from batchmean.engine.ledger import Ledger
 from batchmean.nodes import nodes
 
@@ -44,12 +45,24 @@ class GivenBack:
             found.append(any(part.isdisjoint(one) for function in functions for part in parts[function]))
         return found
 
-    def is_beside_its_values(self, one: Places) -> bool:
+    def is_beside_its_values(self, step: Step) -> bool:
         """Does what a function returns first use the values that are reduced here by name, and not this one?"""
-        functions = self._holding.get(one[0], ())
+        node = getattr(step.node, "place", step.node)
         return any(
-            function.first.isdisjoint(one) and function.uses_values_of(one[0]) for function in functions
+            function.first.isdisjoint((node, *step.stack)) and function.uses_values_of(node)
+            for function in self._holding.get(node, ())
         )
+
+
+def places_of(reduction: Reduction) -> Places:
+    """Where it is first reduced, in a loop what is added up there, and the calls that led there."""
+    first = reduction.steps[0]
+    return getattr(first.node, "place", first.node), *first.stack
+
+
+def added(ledger: Ledger) -> Set[int]:
+    """The identities of the losses that are added to others."""
+    return {id(r) for addition in ledger.additions for side in addition.sides for r in side}
 
 
 class _Returned:

@@ -18,7 +18,7 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.nodes import nodes
 from batchmean.operations import has_functions
-from batchmean.rules.given_back import GivenBack
+from batchmean.rules.given_back import GivenBack, added, places_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class _Silence:
     """The reductions that show that a wrong-looking one is meant, undecided or put right."""
 
     def __init__(self, ledger: Ledger, right: Sequence[Reduction]) -> None:
-        self._added = {id(r) for addition in ledger.additions for side in addition.sides for r in side}
+        self._added = added(ledger)
         self._ledger = ledger
         self._statistics: set[ast.AST] = set()
         """Means that say something of the values beside another reduction of them, and train nothing."""
@@ -236,13 +236,12 @@ class _Silence:
             return
         by_values: dict[Hashable, list[Sequence[ast.AST]]] = {}
         for other in others:
-            by_values.setdefault(_values(other), []).append(_places(other))
+            by_values.setdefault(_values(other), []).append(places_of(other))
         given_back = GivenBack(self._ledger)
         for values, means in events.items():
-            places = [_places(event.reduction) for event in means]
-            found = given_back.beside(places, by_values.get(values, ()))
-            for event, one, is_beside in zip(means, places, found, strict=True):
-                if is_beside or given_back.is_beside_its_values(one):
+            found = given_back.beside([places_of(e.reduction) for e in means], by_values.get(values, ()))
+            for event, is_beside in zip(means, found, strict=True):
+                if is_beside or given_back.is_beside_its_values(event.step):
                     self._statistics.add(event.step.node)
 
     def note_described(self, events: Sequence[SupportEvent], each: Sequence[Reduction]) -> None:
@@ -269,12 +268,6 @@ class _Silence:
 def _values(reduction: Reduction) -> Hashable:
     """What is reduced, by the places that made it: with another sign or weight it is the same."""
     return frozenset(place.node for place in reduction.integrand.evidence), reduction.integrand.stack
-
-
-def _places(reduction: Reduction) -> Sequence[ast.AST]:
-    """Where it is first reduced, in a loop what is added up there, and the calls that led there."""
-    first = reduction.steps[0]
-    return getattr(first.node, "place", first.node), *first.stack
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:
