@@ -31,6 +31,7 @@ from batchmean.engine.domain.values import (
     DictValue,
     ListValue,
     ModuleValue,
+    RangeValue,
     ShapeValue,
     TupleValue,
     Value,
@@ -38,6 +39,7 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence.names import is_log_name, is_loss_name
 from batchmean.engine.primitives.choosing import one_of_table
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
+from batchmean.engine.primitives.targets import numbered
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.syntax import spelled_out
 
@@ -78,7 +80,7 @@ def selected(context: Context, tensor: Tensor, shape: Shape | None, node: ast.AS
     """One element for each example: of log-probabilities that is a loss, up to its sign."""
     chosen = context.computed(shape)
     if not any(a.role in (Role.LOG_PROBS, Role.LOG) or is_log_name(a.names) for a in tensor.atoms()):
-        return map_atoms(chosen, lambda atom: altered(atom, kind="picked"))
+        return map_atoms(chosen, lambda atom: altered(atom, kind="picked", source=tensor.key))
     place = Place(node, "the log-probability of the label is selected")
     return map_atoms(chosen, lambda atom: altered(atom, kind="selected", place=place))
 
@@ -165,7 +167,8 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
             return TupleValue(base.items[cut])
         return context.one_of(base.items) if base.items else context.opaque()
     if isinstance(base, ListValue):
-        return base if isinstance(literal(index), slice) else base.element
+        part = ListValue(base.element) if isinstance(base, RangeValue) else base
+        return part if isinstance(literal(index), slice) else base.element
     if isinstance(base, Const):
         return context.opaque()
     if isinstance(index, TupleValue) and index.is_list:
@@ -233,6 +236,7 @@ def _shape_item(context: Context, base: ShapeValue, index: Value) -> Value:
 
 def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript) -> Value:
     items = index.items if isinstance(index, TupleValue) else (index,)
+    items = tuple(numbered(context.as_tensor(i.stop)) if isinstance(i, RangeValue) else i for i in items)
     if tensor.shape.rank == 0 and integer(index) == 0:
         return tensor  # `loss.data[0]`, the number in the PyTorch of old
     many = [i for i in items if isinstance(i, ListValue) or (isinstance(i, Tensor) and i.single() is None)]
