@@ -249,6 +249,10 @@ def test_a_mean_times_what_is_not_known_may_be_a_sum() -> None:
     assert _told(source) == LIKELY
     assert _told(source.replace("    loss += F.cross_entropy(student, y) * (1.0 - alpha)\n", "")) == []
     assert _told(source.replace("F.cross_entropy(student, y)", "F.cross_entropy(student, y) * scale")) == []
+    alone = source.replace(
+        "    loss += F.cross_entropy(student, y) * (1.0 - alpha)\n", "    loss = loss.mean()\n"
+    )
+    assert alone != source and _told(alone) == []
 
 
 GENERATOR = """

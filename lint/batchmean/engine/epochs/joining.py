@@ -86,7 +86,7 @@ def on_one_way(test: ast.expr, a: Value | None, b: Value | None) -> tuple[Value 
     """
     for one, other in ((a, b), (b, a)):
         mean = beside_others(one) if one is not None else None
-        is_unknown = isinstance(other, Batch) and other.form == "made" and not other.about
+        is_unknown = isinstance(other, Batch) and other.form == "made" and other.about in ("", "scaled")
         if mean is not None and is_unknown and mean.loop is getattr(other, "loop", None):
             kept = altered(mean, per_token=False, under=mean.under | paths_in(test))
             return kept, kept

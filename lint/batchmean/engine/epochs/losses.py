@@ -80,7 +80,7 @@ class Losses(Expressions):
         for one, other in ((a, b), (b, a)):
             if isinstance(product, Unknown) and isinstance(other, Unknown | Number):
                 if isinstance(one, Figure) and one.how == "mean" and one.is_whole and not one.loops:
-                    return Batch(one.loop) if one.loop is not None else product
+                    return Batch(one.loop, about="scaled") if one.loop is not None else product
         return product
 
     def divided(self, total: Figure, by: Value, node: ast.AST, in_each: bool = False) -> Figure:
@@ -200,6 +200,8 @@ class Losses(Expressions):
             return x if how != "sum" or (not x.loops and is_number) else self.withdraw(x)
         if not isinstance(x, Batch):
             return None
+        if x.about == "scaled":
+            return x
         if axis is not None:
             if how == "mean" and x.about == "each" and isinstance(axis, Number) and axis.value == 0:
                 place = Place(node, "this is a mean over the examples of a batch")

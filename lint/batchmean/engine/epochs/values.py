@@ -78,11 +78,13 @@ these; what may have other axes; what was reduced, and may hold no examples any 
 FORMS: Final[tuple[Form, ...]] = ("reduced", "reshaped", "made", "array", "item")
 """The less is known of the axes the earlier."""
 
-About: TypeAlias = Literal["", "mask", "ignored", "selected", "total", "valid", "shares", "loss", "each"]
+About: TypeAlias = Literal[
+    "", "mask", "ignored", "selected", "total", "valid", "shares", "loss", "each", "scaled"
+]
 """What else is known of something made of a batch: that it says which positions count; that it holds labels some of
 which are to be ignored; that it holds the positions that count alone; that it is a sum over everything; that it is the
 number of the positions that count, or something divided by that; that a model gave it for its loss; that it holds one
-number for each example, most likely: its other axes were reduced."""
+number for each example, most likely: its other axes were reduced; that it is a mean times something, and one number."""
 
 
 @dataclass(frozen=True, slots=True)
