@@ -30,7 +30,9 @@ class EpochMeanOverExamples(TotalRule):
     and off whenever the last batch is smaller. That convention is not reported.
 
     The criterion is followed through names, attributes and functions of the project. One that is made elsewhere, and
-    that something is trained with, is taken for a mean, as those of the libraries are; the finding is likely then.
+    that something is trained with, is taken for a mean, as those of the libraries are; the finding is likely then, as
+    it is where a sum is divided by what is called the batch size, and where the loss is a mean on one of two ways and
+    comes from a function out of sight on the other.
 
     ## When to suppress it
 

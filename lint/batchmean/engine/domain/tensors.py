@@ -117,7 +117,7 @@ class Atom:
     """What was taken the logarithm, exponential or sum of."""
     source: int = 0
     """For a logarithm: the key of the atom that it is the logarithm of; for a log_prob or an entropy: the key of
-    its distribution."""
+    its distribution; for what is `picked` by an index array: the key of what it was picked from."""
     place: Place | None = None
     kind: str = ""
     """For an INTEGRAND which divergence; for something unknown what it came from: `computed` by an operation in

@@ -86,6 +86,13 @@ class SizesValue(ListValue):
 
 
 @dataclass(unsafe_hash=True, slots=True)
+class RangeValue(ListValue):
+    """`range(stop)`, of a number that nothing shows."""
+
+    stop: Value
+
+
+@dataclass(unsafe_hash=True, slots=True)
 class SpreadValue(ListValue):
     """`*items` among the arguments of a call, where nothing shows how many these are."""
 

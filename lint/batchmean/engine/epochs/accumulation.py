@@ -63,7 +63,7 @@ def accumulations(
     if len(figures) > MOST:
         on_bound(bounds.BACKWARD)
     for call, figure in figures[:MOST]:
-        if figure.how == "mean" and figure.is_whole:
+        if figure.how == "mean" and figure.is_whole and not figure.is_supposed:
             yield from never(tree, functions, call, figure)
     yield from _handed(walk, dividing)
 

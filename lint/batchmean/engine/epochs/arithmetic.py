@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
-from batchmean.engine.epochs.spelling import BATCHES, ITEMS, RANKS, STEM, STEPS, divisor_name, share_a_name
+from batchmean.engine.epochs.spelling import ITEMS, RANKS, STEPS, divisor_name, share_a_name
 from batchmean.engine.epochs.values import (
     Batch,
     Count,
@@ -23,6 +23,7 @@ from batchmean.engine.epochs.values import (
     Value,
     added_gradient,
     beside_others,
+    is_beside,
     key_of,
 )
 from batchmean.engine.events import Kind, Miscount
@@ -44,6 +45,8 @@ class Arithmetic:
         self.loops: Loops = ()
         self.sometimes = False
         """Is the walk where a test such as `step % 100 == 0` lets through some rounds of the innermost loop alone?"""
+        self.asked: frozenset[str] = frozenset()
+        """What the tests ask about under which the walk is."""
         self.found: dict[ast.AST, Miscount] = {}
         self.rightly: set[ast.AST] = set()
         """The divisions of sums over the examples by their number."""
@@ -157,6 +160,8 @@ class Arithmetic:
                     shown=a.shown and b.shown,
                     is_class_loss=a.is_class_loss and b.is_class_loss,
                     per_token=a.per_token or b.per_token,
+                    over_size=a.over_size or b.over_size,
+                    under=a.under | b.under,
                 )
         for one, other in ((a, b), (b, a)):
             if isinstance(one, Gradient) and isinstance(other, Unknown | Number):
@@ -356,7 +361,7 @@ class Arithmetic:
         places = (*total.places, Place(node, text))
         by_hand = isinstance(by, Count) and by.of == "examples"
         about = "hand" if by_hand else "each" if in_each else ""
-        count = self._lengths.get(total.loops[-1], "") if what == "examples" else ""
+        count = self._lengths.get(total.loops[-1], "") if what == "examples" and not total.is_supposed else ""
         if what == "rounds" and total.loops[-1].has_dataset and isinstance(by, Count) and by.of == "length":
             count = "dataset"
         found = Miscount(node, kind, places, total.shown and shown, None, None, about, count)
@@ -410,7 +415,7 @@ class Arithmetic:
                 return None
             if by.key in loop.examples:
                 return "examples", loop.examples[by.key] and by.shown
-            if _is_beside(by, loop):
+            if is_beside(by, loop):
                 return "examples", False
             if loop.has_data and share_a_name(by.name, loop.name):
                 return "examples", False
@@ -439,12 +444,3 @@ def counts_valid(value: Value) -> bool:
 def _is_of(loop: Loop | None, count: Count) -> bool:
     """Does it count the examples of a round of this loop?"""
     return loop is not None and (not count.loops or count.loops == (loop,))
-
-
-def _is_beside(count: Count, loop: Loop) -> bool:
-    """`sizes[phase]` or `len(datasets[phase])` beside a loop through `loaders[phase]`."""
-    if loop.has_batches is not None or not count.key.endswith("]") or BATCHES.search(count.name):
-        return False
-    index = count.key[count.key.index("[") :]
-    is_of_data = count.name == "sizes" or STEM.search(count.name.lower()) is not None
-    return is_of_data and any(key.endswith(index) for key in loop.rounds)

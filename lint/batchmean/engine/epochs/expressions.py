@@ -9,9 +9,9 @@ from functools import reduce
 from typing import Final
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.joining import callees, joined, one_of, scaled_alike
+from batchmean.engine.epochs.joining import callees, joined, on_one_way, one_of, scaled_alike
 from batchmean.engine.epochs.rounds import Rounds, about_named
-from batchmean.engine.epochs.spelling import last_name, path_of
+from batchmean.engine.epochs.spelling import BATCH_SIZE, last_name, path_of, paths_in
 from batchmean.engine.epochs.values import (
     About,
     Batch,
@@ -39,11 +39,11 @@ from batchmean.engine.epochs.values import (
     are_lengths,
     key_of,
 )
+from batchmean.engine.epochs.weights import is_coefficient, weighed
 from batchmean.engine.evidence.names import is_coefficient_name
 from batchmean.nodes import nodes
 from batchmean.project import full_name
 
-_BATCH_SIZE: Final = re.compile(r"^(train_|val_|test_|eval_|mini_?)?(batch_?size|bs|bsz)$", re.I)
 _SIZES: Final = re.compile(r"^(data|dataset|data_?set)_?(size|len|length)s?$", re.I)
 _CHOICES: Final = (ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.Match, ast.Try, ast.Continue, ast.Break)
 _MOST_ITEMS: Final = 8
@@ -249,13 +249,15 @@ class Expressions(Rounds):
         if isinstance(node.op, ast.Add):
             return self.plus(a, b)
         if isinstance(node.op, ast.Mult):
-            return _weighed(a, b) or _weighed(b, a) or self.times(a, b)
-        if isinstance(node.op, ast.Sub) and isinstance(a, Number) and _is_coefficient(b):
+            return weighed(a, b) or weighed(b, a) or self.times(a, b)
+        if isinstance(node.op, ast.Sub) and isinstance(a, Number) and is_coefficient(b):
             return b  # 1 - alpha
         if isinstance(node.op, ast.Div):
             return self.over(a, b, node)
         if isinstance(node.op, ast.FloorDiv) and isinstance(a, Count):
             return self.unknown()
+        if isinstance(node.op, ast.Pow) and is_coefficient_name(last_name(node.left)):
+            return self.unknown(last_name(node.left))  # temperature ** 2
         if not isinstance(node.op, ast.Mod):  # a number in a text stays what it is
             self.withdraw(a, b)
         return self.batch_of((a, b))
@@ -272,8 +274,11 @@ class Expressions(Rounds):
         """One side of an operation; a batch size that is known by its name alone counts as one that multiplies."""
         value = self.evaluate(node)
         if isinstance(of.op, ast.Mult) and isinstance(value, Unknown | Number):
-            if _BATCH_SIZE.search(last_name(node)):
+            name = last_name(node)
+            if BATCH_SIZE.search(name):
                 return Count("batch", shown=False)
+            if isinstance(value, Number) and value.value > 1 and is_coefficient_name(name):
+                return self.unknown(name)
         return value
 
     def _unary(self, node: ast.UnaryOp) -> Value:
@@ -291,10 +296,13 @@ class Expressions(Rounds):
 
     def _if_expression(self, node: ast.IfExp) -> Value:
         self.evaluate(node.test)
+        asked = self.asked
+        self.asked |= paths_in(node.test)
         a, b = self.evaluate(node.body), self.evaluate(node.orelse)
+        self.asked = asked
         if isinstance(b, Number) and isinstance(a, Figure):
             return a  # `total / n if n else 0`
-        return joined(*scaled_alike(node.test, a, b), self.unknown)
+        return joined(*on_one_way(node.test, *scaled_alike(node.test, a, b)), self.unknown)
 
     def _named_expression(self, node: ast.NamedExpr) -> Value:
         value = self.evaluate(node.value)
@@ -303,6 +311,11 @@ class Expressions(Rounds):
 
     def _passes_through(self, node: ast.Await | ast.Starred) -> Value:
         return self.evaluate(node.value)
+
+    def _yield(self, node: ast.Yield) -> Value:
+        self.yielded.append(self.loops)
+        self.evaluate(node.value)
+        return self.unknown()
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Value:
         if len(node.generators) != 1 or node.generators[0].ifs:
@@ -400,17 +413,6 @@ def kept(base: Batch) -> About:
     return base.about if base.about in ("mask", "ignored", "selected") else ""
 
 
-def _weighed(figure: Value, by: Value) -> Figure | None:
-    """A mean with a weight, which has nothing to do with the number of the examples or tokens, is one."""
-    if isinstance(figure, Figure) and figure.how == "mean" and not figure.loops and _is_coefficient(by):
-        return altered(figure, shown=False, is_class_loss=False)
-    return None
-
-
-def _is_coefficient(value: Value) -> bool:
-    return isinstance(value, Unknown) and is_coefficient_name(value.name)
-
-
 def loop_of(value: Value) -> Loop | None:
     """The loop whose number of the round this is, or what was made of it."""
     if isinstance(value, Count) and value.of in ("index", "nearly", "rounds") and value.loops:
@@ -441,6 +443,7 @@ _EXPRESSIONS: Final[dict[type[ast.expr], Callable[..., Value]]] = {
     ast.DictComp: Expressions._dictionary_of_each,
     ast.Lambda: Expressions._lambda,
     ast.Await: Expressions._passes_through,
+    ast.Yield: Expressions._yield,
     ast.Starred: Expressions._passes_through,
     ast.Call: lambda self, node: self._call(node),
 }

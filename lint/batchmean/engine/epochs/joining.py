@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.spelling import STEPS, last_name
+from batchmean.engine.epochs.spelling import STEPS, last_name, paths_in
 from batchmean.engine.epochs.values import (
     CALLEES,
     FORMS,
@@ -19,6 +19,7 @@ from batchmean.engine.epochs.values import (
     Several,
     Unknown,
     Value,
+    beside_others,
 )
 from batchmean.nodes import nodes
 
@@ -59,6 +60,8 @@ def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> 
                 per_token=a.per_token and b.per_token,
                 is_valid_count=a.is_valid_count and b.is_valid_count,
                 is_told=a.is_told or b.is_told,
+                over_size=a.over_size or b.over_size,
+                under=a.under | b.under,
             )
     if isinstance(a, Gradient) and isinstance(b, Gradient):
         # `grads = g if grads is None else tree_map(add, grads, g)`
@@ -74,6 +77,20 @@ def joined(a: Value | None, b: Value | None, unknown: Callable[[], Unknown]) -> 
                 return Batch(a.loop, form, about=a.about if a.about == b.about else "")
         return a
     return unknown()
+
+
+def on_one_way(test: ast.expr, a: Value | None, b: Value | None) -> tuple[Value | None, Value | None]:
+    """A mean where the test holds, say, and where it does not what something unknown made of the same batch.
+
+    Whatever that is, what is wrong for the mean is wrong on its way.
+    """
+    for one, other in ((a, b), (b, a)):
+        mean = beside_others(one) if one is not None else None
+        is_unknown = isinstance(other, Batch) and other.form == "made" and other.about in ("", "scaled")
+        if mean is not None and is_unknown and mean.loop is getattr(other, "loop", None):
+            kept = altered(mean, per_token=False, under=mean.under | paths_in(test))
+            return kept, kept
+    return a, b
 
 
 def scaled_alike(test: ast.expr, a: Value | None, b: Value | None) -> tuple[Value | None, Value | None]:

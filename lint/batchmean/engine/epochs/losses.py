@@ -11,9 +11,10 @@ from batchmean.effects import is_loss, makes_criterion
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import VALID
 from batchmean.engine.epochs.expressions import Expressions
-from batchmean.engine.epochs.spelling import path_of
+from batchmean.engine.epochs.spelling import BATCH_SIZE, divisor_name, path_of
 from batchmean.engine.epochs.values import (
     Batch,
+    Count,
     Criterion,
     Figure,
     Figures,
@@ -59,6 +60,35 @@ class Losses(Expressions):
         """The names of criteria that leave out labels, and of which no more is shown."""
         raise NotImplementedError
 
+    def over(self, a: Value, b: Value, node: ast.AST) -> Value:
+        return self._over_size(a, b, node) or super().over(a, b, node)
+
+    def _over_size(self, a: Value, b: Value, node: ast.AST) -> Figure | None:
+        """A sum over a batch over what is called the size of a batch: the mean, unless the last batch is smaller."""
+        is_one = isinstance(b, Number) and b.value <= 1
+        if not isinstance(b, Unknown | Number) or is_one or not BATCH_SIZE.search(divisor_name(node)):
+            return None
+        place = Place(node, "this divides a sum by the size of a batch")
+        if isinstance(a, Batch) and a.about == "total":
+            return Figure("mean", (place,), False, a.loop, is_class_loss=False, over_size=True)
+        if not isinstance(a, Figure) or a.how != "sum" or a.loops or a.loop is None or not a.is_whole:
+            return None
+        return altered(a, how="mean", shown=False, over_size=True, places=(*a.places, place))
+
+    def times(self, a: Value, b: Value) -> Value:
+        product = super().times(a, b)
+        for one, other in ((a, b), (b, a)):
+            if isinstance(product, Unknown) and isinstance(other, Unknown | Number):
+                if isinstance(one, Figure) and one.how == "mean" and one.is_whole and not one.loops:
+                    return Batch(one.loop, about="scaled") if one.loop is not None else product
+        return product
+
+    def divided(self, total: Figure, by: Value, node: ast.AST, in_each: bool = False) -> Figure:
+        if total.under & self.asked:
+            # Which way was taken is asked here, too: this may be the other one.
+            return altered(total, how="epoch", loops=(), divided=(), event=None)
+        return super().divided(total, by, node, in_each)
+
     def given_loss(self, base: Batch, name: str) -> Value:
         if name not in self.trained:
             return Batch(base.loop, "reshaped")
@@ -73,6 +103,10 @@ class Losses(Expressions):
         for value in given:
             if isinstance(value, Batch):
                 return Batch(value.loop, "made" if value.form != "reshaped" else "reshaped")
+        for value in given:
+            for size in value.items if isinstance(value, Several) else (value,):
+                if isinstance(size, Count) and size.of == "batch" and size.loops:
+                    return Batch(size.loops[-1])  # torch.randn(len(x), 100)
         return self.unknown(of=[key for value in given if (key := key_of(value))], by=name)
 
     def _sum_of(self, figures: Figures) -> Value:
@@ -166,6 +200,8 @@ class Losses(Expressions):
             return x if how != "sum" or (not x.loops and is_number) else self.withdraw(x)
         if not isinstance(x, Batch):
             return None
+        if x.about == "scaled":
+            return x
         if axis is not None:
             if how == "mean" and x.about == "each" and isinstance(axis, Number) and axis.value == 0:
                 place = Place(node, "this is a mean over the examples of a batch")

@@ -170,6 +170,8 @@ class Methods(Collectives):
             return Gradient(args[0])
         if isinstance(base, Unknown) and name in BACKWARD:
             self._hand(node, args)
+        if isinstance(base, Unknown) and name == "step" and len(args) == 1 and isinstance(args[0], Function):
+            return self._called(args[0], name, [], {}, node)  # optimizer.step(closure) gives the loss
         if isinstance(base, Unknown) and name in RUNS and (found := self.run_on_replicas(args, kwargs)):
             return found
         if isinstance(base, Unknown) and (found := self.collected(name, args, node)) is not None:

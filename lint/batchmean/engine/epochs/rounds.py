@@ -18,6 +18,7 @@ from batchmean.engine.epochs.values import (
     Count,
     Loader,
     Loop,
+    Loops,
     Number,
     Run,
     Several,
@@ -62,6 +63,8 @@ class Rounds(Arithmetic):
         super().__init__()
         self._all_names: list[Names] = []
         self.names = self.names_within(None)
+        self.yielded: list[Loops] = []
+        """The loops of each `yield` of the generator that is being walked."""
         self._work = 0
 
     def names_within(self, outer: Names | None) -> Names:
@@ -118,18 +121,26 @@ class Rounds(Arithmetic):
             loop.rounds.add(iterable.key)
             loop.name = iterable.name
             is_named = (
-                BATCHES.search(iterable.name)
+                iterable.cuts
+                or BATCHES.search(iterable.name)
                 or iterable.by in _PARTS
                 or (iterable.by not in _READS and BATCHES.search(iterable.by))
             )
             loop.has_batches = None if is_named else False
-            if iterable.of and "batch" in iterable.by.lower():
+            if iterable.of and (iterable.cuts or "batch" in iterable.by.lower()):
                 loop.examples.update(dict.fromkeys(iterable.of, False))
             loop.examples.update(
                 {f"{iterable.key}.{name}": False for name in ("dataset", "sampler", "dataset.data")}
             )
             return Batch(loop, "item")
         return self.unknown()
+
+    def cut_by_generator(self) -> frozenset[str]:
+        """The keys of what the generator that is being walked cuts into batches, in one loop, and gives all of."""
+        over = {loops[len(self.loops) :] for loops in self.yielded}
+        if len(over) != 1 or len(loops := over.pop()) != 1:
+            return frozenset()
+        return frozenset(loops[0].examples) if loops[0].has_batches else frozenset()
 
     def _number_of_the_round(self, loop: Loop, bounds: Sequence[Value]) -> Value:
         """`range(n)`, and `range(0, n, size)`, which cuts n examples into batches."""

@@ -13,6 +13,8 @@ RANKS: Final = re.compile(
     re.I,
 )
 """What people call the number of ranks."""
+BATCH_SIZE: Final = re.compile(r"^(train_|val_|test_|eval_|mini_?)?(batch_?size|bs|bsz)$", re.I)
+"""What people call the number of examples in a batch."""
 BATCHES: Final = re.compile(r"load|batch|(^|_)(dl|iter|iterator|generator|gen)$", re.I)
 """What people call that which gives batches."""
 STEM: Final = re.compile(
@@ -40,6 +42,19 @@ def path_of(node: ast.expr) -> str:
         if base and isinstance(index, ast.Name):
             return f"{base}[{index.id}]"
     return ""
+
+
+def paths_in(node: ast.AST) -> frozenset[str]:
+    """The names that an expression reads, each with its attributes: `args.mode`, and not `args`."""
+    found, todo = set[str](), [node]
+    while todo:
+        one = todo.pop()
+        path = path_of(one) if isinstance(one, ast.expr) else ""
+        if path:
+            found.add(path)
+        else:
+            todo.extend(ast.iter_child_nodes(one))
+    return frozenset(found)
 
 
 def last_name(node: ast.expr) -> str:

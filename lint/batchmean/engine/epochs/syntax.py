@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from batchmean.engine.epochs.spelling import REDUCTIONS, STEPS, last_name, path_of
-from batchmean.nodes import children, nodes
+from batchmean.nodes import FUNCTIONS, children, nodes
 
 _MAPS: Final = frozenset("vmap pmap filter_vmap filter_pmap shard_map".split())
 _RANGES: Final = frozenset("range trange".split())
@@ -144,3 +144,32 @@ def calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
         if isinstance(node, ast.Call):
             yield node
         todo += [child for child in children(node) if not isinstance(child, ast.stmt)]
+
+
+def is_of_some_rounds(test: ast.expr) -> bool:
+    """`(step + 1) % steps == 0`: does it hold every so many rounds?"""
+    return any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) for node in nodes(test))
+
+
+def given_back(value: ast.expr | None) -> Iterator[ast.expr]:
+    """The expressions of the loss in what a step returns: it stands first in a tuple, or under its name."""
+    todo = [value]
+    while todo:
+        node = todo.pop()
+        match node:
+            case ast.IfExp(body=body, orelse=orelse):
+                todo += [body, orelse]
+            case ast.Tuple(elts=[first, *_]):
+                todo.append(first)
+            case ast.Dict(keys=keys, values=values):
+                pairs = zip(keys, values, strict=True)
+                todo += [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "loss"]
+            case ast.expr():
+                yield node
+
+
+def stored_around(node: ast.AST) -> Iterator[str]:
+    """The names that a function stores in the one around it."""
+    for statement in getattr(node, "body", ()) if isinstance(node, FUNCTIONS) else ():
+        if isinstance(statement, ast.Nonlocal):
+            yield from statement.names

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from batchmean.engine.domain.tensors import Place, altered
-from batchmean.engine.epochs.spelling import BATCHES
+from batchmean.engine.epochs.spelling import BATCHES, STEM
 
 
 @dataclass(eq=False, slots=True)
@@ -60,6 +60,8 @@ class Unknown:
     """The name of that function."""
     over: Loops = ()
     """For what adds up something of each batch, whatever that is: the loops in whose rounds it does."""
+    cuts: bool = False
+    """For what a generator gives: does it cut `of` into batches?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,13 @@ these; what may have other axes; what was reduced, and may hold no examples any 
 FORMS: Final[tuple[Form, ...]] = ("reduced", "reshaped", "made", "array", "item")
 """The less is known of the axes the earlier."""
 
-About: TypeAlias = Literal["", "mask", "ignored", "selected", "total", "valid", "shares", "loss", "each"]
+About: TypeAlias = Literal[
+    "", "mask", "ignored", "selected", "total", "valid", "shares", "loss", "each", "scaled"
+]
 """What else is known of something made of a batch: that it says which positions count; that it holds labels some of
 which are to be ignored; that it holds the positions that count alone; that it is a sum over everything; that it is the
 number of the positions that count, or something divided by that; that a model gave it for its loss; that it holds one
-number for each example, most likely: its other axes were reduced."""
+number for each example, most likely: its other axes were reduced; that it is a mean times something, and one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +142,20 @@ class Figure:
     """The call that handed it to a function, the first of them."""
     over_items: bool = False
     """Was it divided by the number of items in all the batches of one step of the optimizer?"""
+    over_size: bool = False
+    """Was it a sum, and divided by what is called the size of a batch?"""
+    under: frozenset[str] = frozenset()
+    """For what is known on one of two ways alone: what the test between them asks about."""
 
     @property
     def is_whole(self) -> bool:
         """Was it divided by nothing but what it is a mean of?"""
         return not self.divided and not self.scaled and not self.over_items
+
+    @property
+    def is_supposed(self) -> bool:
+        """Is it a mean by the name of its divisor, or on one of two ways alone?"""
+        return self.over_size or bool(self.under)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,3 +388,12 @@ def added_gradient(gradient: Gradient, loops: Loops) -> Gradient:
     figure = gradient.of
     is_in_loop = figure.loop is not None and not figure.loops and figure.loop in loops
     return Gradient(altered(figure, loops=(figure.loop,))) if is_in_loop else gradient
+
+
+def is_beside(count: Count, loop: Loop) -> bool:
+    """`sizes[phase]` or `len(datasets[phase])` beside a loop through `loaders[phase]`."""
+    if loop.has_batches is not None or not count.key.endswith("]") or BATCHES.search(count.name):
+        return False
+    index = count.key[count.key.index("[") :]
+    is_of_data = count.name == "sizes" or STEM.search(count.name.lower()) is not None
+    return is_of_data and any(key.endswith(index) for key in loop.rounds)

@@ -11,17 +11,20 @@ from batchmean import operations
 from batchmean.engine import bounds
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.epochs.classes import Classes
-from batchmean.engine.epochs.joining import joined, scaled_alike
+from batchmean.engine.epochs.joining import joined, on_one_way, scaled_alike
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
-from batchmean.engine.epochs.spelling import last_name, path_of
+from batchmean.engine.epochs.spelling import last_name, path_of, paths_in
 from batchmean.engine.epochs.syntax import (
+    given_back,
     is_automatic,
     is_mapped,
+    is_of_some_rounds,
     is_trainer,
     own_statements,
     reset_names,
     reset_together,
+    stored_around,
 )
 from batchmean.engine.epochs.training import collated, has_language_model, leaving_out, negatives, trained_in
 from batchmean.engine.epochs.values import (
@@ -44,7 +47,7 @@ from batchmean.engine.epochs.values import (
 )
 from batchmean.engine.epochs.wanted import GIVEN, Wanted
 from batchmean.engine.evidence.names import is_plain_loss_name
-from batchmean.nodes import FUNCTIONS, nodes
+from batchmean.nodes import FUNCTIONS
 from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
 
@@ -77,7 +80,6 @@ class Walk(Classes):
         self._entered: set[ast.AST] = set()
         self._active: list[ast.AST] = []
         self._returns: list[Value] = []
-        self._yields: dict[ast.AST, bool] = {}
 
     def run(self) -> None:
         """Walk everything."""
@@ -138,21 +140,10 @@ class Walk(Classes):
 
     def _loss_of(self, value: ast.expr | None) -> None:
         """What a step returns to its trainer: the loss, first of a tuple, or under its name."""
-        todo = [value]
-        while todo:
-            node = todo.pop()
-            match node:
-                case ast.IfExp(body=body, orelse=orelse):
-                    todo += [body, orelse]
-                case ast.Tuple(elts=[first, *_]):
-                    todo.append(first)
-                case ast.Dict(keys=keys, values=values):
-                    pairs = zip(keys, values, strict=True)
-                    todo += [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "loss"]
-                case ast.expr():
-                    found = self.evaluate(node)
-                    if isinstance(found, Figure):
-                        self.given.setdefault(self._active[-1], []).append((node, found))
+        for node in given_back(value):
+            found = self.evaluate(node)
+            if isinstance(found, Figure):
+                self.given.setdefault(self._active[-1], []).append((node, found))
 
     @cached_property
     def ignored(self) -> frozenset[float]:
@@ -182,7 +173,8 @@ class Walk(Classes):
             return self._unknown_result(args, kwargs)
         self.spend()
         self._entered.add(node)
-        outer, returns, sometimes = self.names, self._returns, self.sometimes
+        outer, returns, yielded = self.names, self._returns, self.yielded
+        sometimes, asked, self.yielded = self.sometimes, self.asked, []
         self.names, self._returns = self.names_within(function.names), []
         self._active.append(node)
         try:
@@ -191,19 +183,23 @@ class Walk(Classes):
             if isinstance(node, ast.Lambda):
                 return self.evaluate(node.body)
             self._block(node.body)
-            if node not in self._yields:
-                self._yields[node] = any(isinstance(inner, ast.Yield) for inner in nodes(node))
-            if self._yields[node]:
+            if self.yielded:
                 given = [*args, *kwargs.values()]
-                return self.unknown(of=[key for value in given if (key := key_of(value))], by=node.name)
+                keys = [key for value in given if (key := key_of(value))]
+                cut = self.cut_by_generator()
+                return altered(self.unknown(of=[*keys, *cut], by=node.name), cuts=bool(cut))
             result: Value | None = None
             for value in self._returns:
                 result = value if result is None else joined(result, value, self.unknown)
             return result if result is not None else self.unknown()
         finally:
             self._active.pop()
-            inner, self.names, self._returns, self.sometimes = self.names, outer, returns, sometimes
+            inner, self.names, self._returns, self.yielded = self.names, outer, returns, yielded
+            self.sometimes, self.asked = sometimes, asked
             self.hand_over(inner, outer, holder)
+            for name in stored_around(node):
+                if (stored := inner.get(name)) is not None:
+                    function.names[name] = stored
 
     def _bind_parameters(
         self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -388,8 +384,9 @@ class Walk(Classes):
 
     def _if(self, node: ast.If) -> bool:
         self.evaluate(node.test)
-        sometimes, names = self.sometimes, self.names
-        self.sometimes |= _is_of_some_rounds(node.test)
+        sometimes, asked, names = self.sometimes, self.asked, self.names
+        self.sometimes |= is_of_some_rounds(node.test)
+        self.asked |= paths_in(node.test)
         names.begin()
         true = self._block(node.body)
         changes = names.take_back()
@@ -401,12 +398,15 @@ class Walk(Classes):
         if not false:
             names.apply(changes)
             return True
-        self.sometimes = sometimes
+        self.sometimes, self.asked = sometimes, asked
         for name in {**changes, **others}:
             before = names.get(name)
             one, other = changes.get(name, before), others.get(name, before)
             if one is not other:
-                names[name] = joined(*scaled_alike(node.test, one, other), self.unknown)
+                one, other = scaled_alike(node.test, one, other)
+                if name in changes and name in others:
+                    one, other = on_one_way(node.test, one, other)
+                names[name] = joined(one, other, self.unknown)
             else:
                 names.apply({name: one})
         return True
@@ -430,9 +430,10 @@ class Walk(Classes):
         for names in reset_together(body) if loop.resets else ():
             window = altered(loop, of=loop, rounds=set(), examples={}, name="", breaks=False)
             loop.windows.update(dict.fromkeys(names, window))
-        self.loops, sometimes, self.sometimes = (*self.loops, loop), self.sometimes, False
+        sometimes, asked = self.sometimes, self.asked
+        self.loops, self.sometimes = (*self.loops, loop), False
         self._block(body)
-        self.loops, self.sometimes = self.loops[:-1], sometimes
+        self.loops, self.sometimes, self.asked = self.loops[:-1], sometimes, asked
         loop.windows.clear()  # each names its loop: no tree is to be left to the collector
 
     def _expression(self, node: ast.Expr) -> None:
@@ -440,11 +441,6 @@ class Walk(Classes):
         call = node.value
         if isinstance(call, ast.Call):
             self.reduced_in_place(call)
-
-
-def _is_of_some_rounds(test: ast.expr) -> bool:
-    """`(step + 1) % steps == 0`: does it hold every so many rounds?"""
-    return any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) for node in nodes(test))
 
 
 __all__ = ["Figures", "Walk"]

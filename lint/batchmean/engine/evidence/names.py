@@ -93,10 +93,10 @@ PARTS: Final = Pattern(
 )
 
 COEFFICIENTS: Final = Pattern(
-    r"(^|_)(alphas?|betas?|gammas?|lambdas?|lamda|lam|coefs?|coeffs?|coefficients?)(_|\d|$)",
+    r"(^|_)(alphas?|betas?|gammas?|lambdas?|lamda|lam|coefs?|coeffs?|coefficients?|temperatures?|temp|tau)(_|\d|$)",
     why="what weighs one term of a loss against another is called so, and no count of what is in a batch",
-    takes="alpha kl_coef lambda_1 beta",
-    leaves="weight scale alphabet n_tokens",
+    takes="alpha kl_coef lambda_1 beta temperature",
+    leaves="weight scale alphabet n_tokens template",
 )
 
 SPREADS: Final = Pattern(

@@ -14,7 +14,7 @@ from batchmean.engine.domain.tensors import Atom, Role, Tensor, altered, atom_of
 from batchmean.engine.domain.values import Const, TupleValue, Value
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
-from batchmean.engine.primitives.targets import length_of
+from batchmean.engine.primitives.targets import numbered
 from batchmean.engine.recognise.likelihoods import SOFTPLUS, is_squared_difference
 
 
@@ -280,9 +280,9 @@ def _is_difference(tensor: Tensor) -> bool:
 @primitive
 def arange(call: Call, start: Value, stop: Value | None = None) -> Value:
     """0, 1, ..., n - 1 along a new axis."""
-    axis = Axis(integer(start) if stop is None else None)
     if stop is None and integer(start) is None:
-        length_of(call.tensor(start), axis)
+        return numbered(call.tensor(start))
+    axis = Axis(integer(start) if stop is None else None)
     return from_atom(atom_of(("arange", axis), axis=axis, kind="arange"), Shape.of([axis]))
 
 

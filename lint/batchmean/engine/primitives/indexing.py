@@ -25,12 +25,12 @@ from batchmean.engine.domain.tensors import (
     is_unknown,
 )
 from batchmean.engine.domain.values import (
-    UNKNOWN_END,
     BuiltinValue,
     Const,
     DictValue,
     ListValue,
     ModuleValue,
+    RangeValue,
     ShapeValue,
     TupleValue,
     Value,
@@ -38,6 +38,8 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.evidence.names import is_log_name, is_loss_name
 from batchmean.engine.primitives.choosing import one_of_table
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
+from batchmean.engine.primitives.slices import cut_at, is_cut_short, is_one_wide, is_only, is_whole_slice
+from batchmean.engine.primitives.targets import numbered
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.syntax import spelled_out
 
@@ -78,7 +80,7 @@ def selected(context: Context, tensor: Tensor, shape: Shape | None, node: ast.AS
     """One element for each example: of log-probabilities that is a loss, up to its sign."""
     chosen = context.computed(shape)
     if not any(a.role in (Role.LOG_PROBS, Role.LOG) or is_log_name(a.names) for a in tensor.atoms()):
-        return map_atoms(chosen, lambda atom: altered(atom, kind="picked"))
+        return map_atoms(chosen, lambda atom: altered(atom, kind="picked", source=tensor.key))
     place = Place(node, "the log-probability of the label is selected")
     return map_atoms(chosen, lambda atom: altered(atom, kind="selected", place=place))
 
@@ -168,7 +170,8 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
             return TupleValue(base.items[cut])
         return context.one_of(base.items) if base.items else context.opaque()
     if isinstance(base, ListValue):
-        return base if isinstance(literal(index), slice) else base.element
+        part = ListValue(base.element) if isinstance(base, RangeValue) else base
+        return part if isinstance(literal(index), slice) else base.element
     if isinstance(base, Const):
         return context.opaque()
     if isinstance(index, TupleValue) and index.is_list:
@@ -236,16 +239,17 @@ def _shape_item(context: Context, base: ShapeValue, index: Value) -> Value:
 
 def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript) -> Value:
     items = index.items if isinstance(index, TupleValue) else (index,)
+    items = tuple(numbered(context.as_tensor(i.stop)) if isinstance(i, RangeValue) else i for i in items)
     if tensor.shape.rank == 0 and integer(index) == 0:
         return tensor  # `loss.data[0]`, the number in the PyTorch of old
     many = [i for i in items if isinstance(i, ListValue) or (isinstance(i, Tensor) and i.single() is None)]
     if many and len(items) > 1:
         # x[rows, labels] selects one element per row; beside slices, which axes remain is not shown.
-        rows = len(items) == 2 and not any(_is_whole_slice(i) for i in items)
+        rows = len(items) == 2 and not any(is_whole_slice(i) for i in items)
         return selected(context, tensor, Shape.of([Axis()]) if rows else None, node)
     arrays = [i for i in items if isinstance(i, Tensor)]
     atom = tensor.single()
-    if len(items) == 2 and _is_whole_slice(items[0]) and atom is not None and atom.role is Role.ONE_HOT:
+    if len(items) == 2 and is_whole_slice(items[0]) and atom is not None and atom.role is Role.ONE_HOT:
         # The columns of the identity: classes down, examples across.
         if isinstance(items[1], Tensor) and _is_identity(tensor, atom) and atom.axis is not None:
             columns = items[1].shape.with_axis(0, atom.axis)
@@ -255,7 +259,7 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
         return _dropped(context, tensor, items, node)
     if len(items) == 1 and isinstance(items[0], Tensor):
         return by_array(context, tensor, items[0], node)
-    if _is_cut_short(items, is_regrouped=tensor.shape.original is not tensor.shape):
+    if is_cut_short(items, is_regrouped=tensor.shape.original is not tensor.shape):
         tensor = chosen(context, tensor)
     shape = tensor.shape
     changed = False
@@ -270,13 +274,13 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             continue
         if integer(item) is not None:
             drop.append(position)
-            changed = True
-        elif not _is_whole_slice(item):
+            changed |= not is_only(tensor.shape, position, item)
+        elif not is_whole_slice(item):
             changed = True
             cuts.append(position)
-            shape = _cut_at(shape, position)
+            shape = cut_at(shape, position)
         position += 1
-    if drop and ellipsis == len(items) and _is_whole_slice(items[-1]):
+    if drop and ellipsis == len(items) and is_whole_slice(items[-1]):
         shape.axis(position - 1)  # there is one behind those that are dropped
     position = -1
     new_right: list[int] = []
@@ -286,11 +290,11 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
             continue
         if integer(item) is not None:
             drop.append(position)
-            changed = True
-        elif not _is_whole_slice(item):
+            changed |= not is_only(tensor.shape, position, item)
+        elif not is_whole_slice(item):
             changed = True
             cuts.append(position)
-            shape = _cut_at(shape, position)
+            shape = cut_at(shape, position)
         position -= 1
     if any(_may_cut_the_support(tensor, at) for at in cuts) and recognise(tensor) is not None:
         return context.computed(shape)  # the rest of the expectation is elsewhere
@@ -310,8 +314,8 @@ def _indexed(context: Context, tensor: Tensor, index: Value, node: ast.Subscript
         shape = shape.with_axis(at, Axis(1))
     result = relabelled(tensor, shape, tag)
     # `x[:, 0]`: one class was chosen, whatever the name says.
-    one_of_many = any(p != 0 for p in drop) or any(_is_one_wide(item) for item in items[1:])
-    if one_of_many and result.single() is not None:
+    one_of_many = any(p != 0 for p in drop) or any(is_one_wide(item) for item in items[1:])
+    if changed and one_of_many and result.single() is not None:
         return map_atoms(result, lambda atom: altered(atom, is_chosen=True))
     return result
 
@@ -330,26 +334,6 @@ def _is_identity(tensor: Tensor, atom: Atom) -> bool:
     rows = atom.shape.axis(0) if atom.shape is not None else None
     own = tensor.shape.axis(0)
     return rows is not None and own is not None and rows.is_same(own)
-
-
-def _cut_at(shape: Shape, position: int) -> Shape:
-    """A part of an axis has another length; one whose length nothing shows may be any."""
-    axis = shape.axis(position)
-    if axis is None or axis.size is None:
-        return shape
-    return shape.without(AxesSpec.at(position)).with_axis(position, Axis())
-
-
-def _is_cut_short(items: tuple[Value, ...], *, is_regrouped: bool) -> bool:
-    """`row[start:end]`: one sequence is cut where a number says that it ends, which may be where its padding begins.
-
-    Cut along another axis, all rows of an array lose the same positions, and the padding of the shorter ones stays;
-    but where one sequence was cut into rows, all that is masked may lie in the same place of each.
-    """
-    cuts = [(place, cut) for place, item in enumerate(items) if isinstance(cut := literal(item), slice)]
-    is_row = any(integer(item) is not None for item in items)
-    is_row = is_row or is_regrouped
-    return any(cut.stop == UNKNOWN_END and (place == 0 or is_row) for place, cut in cuts)
 
 
 def _with_account(context: Context, rows: Tensor, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:
@@ -375,19 +359,6 @@ def _with_account(context: Context, rows: Tensor, tensor: Tensor, index: Tensor,
     integrand = Integrand("loss", Axis(1), "", shown, (place,), rows.shape, context.stack, key=key)
     mask = altered(mask_fact(index_mask), is_selected=True)
     return altered(rows, reductions=(context.record(Reduction(integrand, support="summed", mask=mask)),))
-
-
-def _is_one_wide(item: Value) -> bool:
-    """Is it a slice such as `0:1`?"""
-    cut = literal(item)
-    if not isinstance(cut, slice) or not isinstance(cut.stop, int):
-        return False
-    return isinstance(cut.start, int) and cut.stop - cut.start == 1
-
-
-def _is_whole_slice(item: Value) -> bool:
-    cut = literal(item)
-    return isinstance(cut, slice) and cut == slice(None, None)
 
 
 def _selected_rows(context: Context, tensor: Tensor, index: Tensor) -> Tensor:
@@ -422,7 +393,7 @@ def _dropped(context: Context, tensor: Tensor, items: tuple[Value, ...], node: a
     """An index with arrays or unknown numbers in it: which axes remain is not shown, the values are selected."""
     if any(literal(i) is ... for i in items):
         return selected(context, tensor, None, node)
-    whole = [p for p, item in enumerate(items) if _is_whole_slice(item)]
+    whole = [p for p, item in enumerate(items) if is_whole_slice(item)]
     kept = [a for a in (tensor.shape.axis(p) for p in whole) if a is not None]
     support = [a.axis for a in tensor.atoms() if a.axis is not None and a.role is not Role.COUNT]
     if support and any(k.holds(s) for k in kept for s in support):
@@ -433,7 +404,7 @@ def _dropped(context: Context, tensor: Tensor, items: tuple[Value, ...], node: a
 def _without_those(tensor: Tensor, items: tuple[Value, ...]) -> Shape | None:
     """The shape of `x[:, k]` with a number, though not a known one, as the counter of a loop is."""
     numbers = [at for at, item in enumerate(items) if isinstance(item, Tensor) and item.shape.is_scalar]
-    if len(numbers) + sum(map(_is_whole_slice, items)) < len(items):
+    if len(numbers) + sum(map(is_whole_slice, items)) < len(items):
         return None
     return tensor.shape.without(AxesSpec.at(*numbers))
 

@@ -18,6 +18,7 @@ from batchmean.engine.domain.values import (
     DictValue,
     InstanceValue,
     ListValue,
+    RangeValue,
     Scope,
     ShapeValue,
     TupleValue,
@@ -102,7 +103,8 @@ def range_(call: Call, start: Value, stop: Value | None = None) -> Value:
     if (counts_axes or stop is not None) and first is not None and 0 <= first <= MAX_RANK:
         # An unknown end: as an `axis=` it means all axes from `first` on.
         return ListValue(ShapeValue(Shape(), first))
-    return ListValue(call.opaque(Shape.of([])))
+    number = call.opaque(Shape.of([]))
+    return RangeValue(number, start) if stop is None else ListValue(number)
 
 
 @primitive
@@ -110,7 +112,7 @@ def sequence(call: Call, x: Value | None = None) -> Value:
     """list(x), tuple(x)."""
     if x is None:
         return TupleValue(())
-    if isinstance(x, TupleValue | ListValue | ShapeValue):
+    if isinstance(x, TupleValue | ListValue | ShapeValue) and not isinstance(x, RangeValue):
         return x
     return ListValue(call.context.element_of(x))
 

@@ -53,6 +53,13 @@ def length_of(count: Tensor, axis: Axis) -> None:
         axis.symbols.add(atom.key)
 
 
+def numbered(length: Tensor) -> Tensor:
+    """0, 1, ..., n - 1 along a new axis."""
+    axis = Axis()
+    length_of(length, axis)
+    return from_atom(atom_of(("arange", axis), axis=axis, kind="arange"), Shape.of([axis]))
+
+
 @primitive
 def eye(call: Call, n: Value, m: Value | None = None) -> Value:
     """The identity matrix, whose rows are one-hot vectors."""

@@ -1,6 +1,7 @@
-"""Negative log-likelihoods per element that are no expectation over a support: Gaussian, Poisson, binary.
+"""Negative log-likelihoods per element that are no expectation over a support: of labels, Gaussian, Poisson, binary.
 
-Each is a sum in which one atom tells of another: `s + (x - y)^2 / exp(s)`, `exp(p) - y * p`, `softplus(p) - y * p`.
+Each is a sum in which one atom tells of another: `logsumexp(x) - x[i, labels]`, `s + (x - y)^2 / exp(s)`,
+`exp(p) - y * p`, `softplus(p) - y * p`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ SOFTPLUS: Final = "softplus"
 
 def likelihood_of(tensor: Tensor) -> Tensor | None:
     """The part of a likelihood per element that has its axes for sure; None for everything else."""
-    return _of_a_rate(tensor) or _gaussian(tensor)
+    return _of_labels(tensor) or _of_a_rate(tensor) or _gaussian(tensor)
 
 
 def is_squared_difference(terms: tuple[Term, ...]) -> bool:
@@ -38,6 +39,22 @@ def _made_of(mean: Atom) -> set[int]:
     """The keys of what a mean, or a sum, is of."""
     inside = mean.argument.single() if mean.role is Role.SUM and mean.argument is not None else None
     return {mean.source, inside.key} if inside is not None else {mean.source}
+
+
+def _of_labels(tensor: Tensor) -> Tensor | None:
+    """logsumexp(x) - x[label]: the cross-entropy of logits, the label's own one picked by an index."""
+    if len(tensor.terms) != 2:
+        return None
+    for whole, own in (tensor.terms, tensor.terms[::-1]):
+        if len(whole.factors) != 1 or len(own.factors) != 1 or whole.coefficient is None:
+            continue
+        [(total, power)], [(picked, of_picked)] = whole.factors, own.factors
+        if total.role is not Role.LOG_SUM_EXP or picked.kind != "picked" or (power, of_picked) != (1, 1):
+            continue
+        if own.coefficient == -whole.coefficient and total.argument is not None:
+            if picked.source == total.argument.key:
+                return altered(tensor, terms=(whole, own))
+    return None
 
 
 def _of_a_rate(tensor: Tensor) -> Tensor | None:
