@@ -332,6 +332,8 @@ class Reduction:
     """Was the first axis reduced by its number, and the support by its own, as if they were two?"""
     spread: Mask | None = None
     """The mask that was laid on it when it was one number already."""
+    weighs: bool = False
+    """Was an array that is no mask multiplied by it when it was one number already?"""
     parent: Reduction | None = None
 
     def line(self) -> Iterator[Reduction]:
