@@ -334,6 +334,8 @@ class Reduction:
     """The mask that was laid on it when it was one number already."""
     weighs: bool = False
     """Was an array that is no mask multiplied by it when it was one number already?"""
+    beside_quotient: bool = False
+    """Was a quotient added to it when it was one number, such as a KL of the weights over the batches?"""
     parent: Reduction | None = None
 
     def line(self) -> Iterator[Reduction]:

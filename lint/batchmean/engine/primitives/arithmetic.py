@@ -30,6 +30,7 @@ from batchmean.engine.evidence.names import is_loss_name
 from batchmean.engine.ledger import Addition
 from batchmean.engine.primitives.contractions import matmul
 from batchmean.engine.recognise.pairs import pairing
+from batchmean.engine.syntax import divisor
 
 
 def binary(context: Context, op: type[ast.operator], left: Value, right: Value, node: ast.AST) -> Value:
@@ -135,10 +136,33 @@ def added(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     if not follows(total.reductions):
         return context.unsure([total])
     known = {id(r) for r in (*a.reductions, *b.reductions)}
+    if total.reductions and total.shape.is_scalar and isinstance(node, ast.BinOp):
+        total = _beside_quotients(total, (a, node.right), (b, node.left))
     for reduction in total.reductions:
         if id(reduction) not in known:
             context.record(reduction)
     return context.formed(total, a, b)
+
+
+def _beside_quotients(total: Tensor, *sides: tuple[Tensor, ast.expr]) -> Tensor:
+    """A sum of numbers, whose accounts know of a quotient that stands on the other side."""
+    beside = {id(r) for tensor, other in sides if _is_quotient(other) for r in tensor.reductions}
+    if not beside:
+        return total
+    return altered(
+        total,
+        reductions=tuple(
+            altered(r, beside_quotient=True, parent=r) if id(r) in beside or id(r.parent) in beside else r
+            for r in total.reductions
+        ),
+    )
+
+
+def _is_quotient(node: ast.expr) -> bool:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _is_quotient(node.left) or _is_quotient(node.right)
+    by = divisor(node)
+    return by is not None and not isinstance(by, ast.Constant)
 
 
 def subtracted(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
