@@ -1461,3 +1461,37 @@ def test_a_loss_stays_weighed_when_it_is_added_to_another_with_the_same_term() -
 
     assert codes("1 / classes * divergence", "beta / classes * entropy") == []
     assert codes("divergence / classes", "beta * entropy / classes") == ["BMN101", "BMN101"]
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "for layer in self.layers:\n                x = layer(x)",
+        "for layer in self.layers:\n                x = layer(torch.cat([x, self.skipped.pop()], 1))",
+        "for layer in self.layers[1:]:\n                x = layer(x, self.scale)",
+    ],
+)
+def test_what_a_layer_of_a_loop_gives_is_of_the_batch_that_it_was_given(forward: str) -> None:
+    source = f"""
+    import torch
+
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            {forward}
+            return self.head(x)
+
+    def train(loader, optimizer):
+        net, criterion = Net(), torch.nn.MSELoss()
+        total, seen = 0.0, 0
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = criterion(net(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            seen += inputs.size(0)
+        return {{total}} / seen
+    """
+    wrong, right = source.replace("{total}", "total"), source.replace("loss.item()", "loss.item() * len(inputs)")
+    assert _codes(wrong) == ["BMN501"]
+    assert _codes(right.replace("{total}", "total")) == []
