@@ -1492,6 +1492,9 @@ def test_what_a_layer_of_a_loop_gives_is_of_the_batch_that_it_was_given(forward:
             seen += inputs.size(0)
         return {{total}} / seen
     """
-    wrong, right = source.replace("{total}", "total"), source.replace("loss.item()", "loss.item() * len(inputs)")
+    wrong, right = (
+        source.replace("{total}", "total"),
+        source.replace("loss.item()", "loss.item() * len(inputs)"),
+    )
     assert _codes(wrong) == ["BMN501"]
     assert _codes(right.replace("{total}", "total")) == []

@@ -185,7 +185,9 @@ def _is_weight_of_a_term(ledger: Ledger, reduction: Reduction, step: Step) -> bo
     since = [a for a in reduction.line() if a.steps and a.steps[-1] is step]
     if not since or (before := since[-1].parent) is None or not is_right(before):
         return False
-    return any(a is r for addition in ledger.additions for side in addition.sides for r in side for a in since)
+    return any(
+        a is r for addition in ledger.additions for side in addition.sides for r in side for a in since
+    )
 
 
 class _Silence:
