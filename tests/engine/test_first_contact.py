@@ -1415,7 +1415,8 @@ def test_a_mean_times_weights_is_summed_as_the_weights_are(weights: str, codes: 
     [
         ("kl / BATCHES", []),
         ("0.1 * (kl / BATCHES)", []),
-        ("1 / BATCHES * kl", []),
+        ("(kl / BATCHES + beta * kl)", []),
+        ("part", []),
         # Half of another term says nothing of the batch.
         ("kl / 2", ["BMN303"]),
         ("kl", ["BMN303"]),
@@ -1428,11 +1429,12 @@ def test_the_mean_of_a_bound_whose_kl_is_divided_by_the_batches_is_a_sum(kl: str
 
     BATCHES = 60000 / 100
 
-    def bound(net, x, labels):
+    def bound(net, x, labels, beta):
         kl = 0.0
         for layer in net.layers:
             x = layer(x)
             kl = kl + layer.weight.pow(2).sum()
+        part = kl / BATCHES
         loss = {kl} - F.log_softmax(x, dim=1).gather(1, labels).sum()
         return loss.mean()
     """

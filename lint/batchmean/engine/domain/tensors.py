@@ -393,6 +393,8 @@ class Tensor:
     """For a difference of (B,) and (B, 1): the pairs that a square of it is over."""
     storage: Storage = field(default_factory=count(1).__next__, compare=False)
     """Its memory: an array has that of another under other names, and as a view of it."""
+    is_quotient: bool = field(default=False, compare=False)
+    """Was it divided by what may be the number of batches?"""
 
     @property
     def key(self) -> int:
