@@ -1500,3 +1500,33 @@ def test_what_a_layer_of_a_loop_gives_is_of_the_batch_that_it_was_given(forward:
     )
     assert _codes(wrong) == ["BMN501"]
     assert _codes(right.replace("{total}", "total")) == []
+
+
+@pytest.mark.parametrize(
+    ("filled", "codes"),
+    [
+        ("for layer in layers:\n                self.layers.append(layer)", []),
+        ("self.layers.append(layers)", []),
+        ("self.layers.extend(layers)", []),
+        # Nothing is added: the other term is 0.
+        ("pass", ["BMN303"]),
+    ],
+)
+def test_a_list_of_an_object_holds_what_is_appended_to_it(filled: str, codes: list[str]) -> None:
+    source = f"""
+    class Net:
+        def __init__(self, layers):
+            self.layers = []
+            {filled}
+
+        def penalty(self):
+            total = 0
+            for layer in self.layers:
+                total += layer.penalty()
+            return total
+
+    def loss(x, y, layers):
+        return (((x - y) ** 2).sum() + Net(layers).penalty()).mean()
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes
