@@ -1470,3 +1470,152 @@ def test_a_mean_over_padding_beside_the_loss_of_the_same_values_is_a_statistic(
     """
     found = batchmean.check_source(textwrap.dedent(source), select=["BMN201"])
     assert [finding.code for finding in found.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("weights", "codes"),
+    [
+        ("valid.float() / valid.sum(dim=1, keepdim=True)", []),
+        ("torch.softmax(scores, dim=0)", []),
+        ("torch.exp(scores)", []),
+        ("1.0", ["BMN301"]),
+    ],
+)
+def test_a_mean_times_weights_is_summed_as_the_weights_are(weights: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    def duration_loss(predicted, durations, valid, scores):
+        loss = F.mse_loss(predicted, durations)
+        weights = {weights}
+        weights = weights / durations.size(0)
+        return (loss * weights).sum()
+
+    def token_loss(logits, labels, scores):
+        loss = F.cross_entropy(logits, labels) * {weights.replace("valid", "scores")}
+        return loss.sum() / labels.size(0)
+    """
+    assert _codes(source) == 2 * codes
+
+
+@pytest.mark.parametrize(
+    ("kl", "codes"),
+    [
+        ("kl / BATCHES", []),
+        ("0.1 * (kl / BATCHES)", []),
+        ("(kl / BATCHES + beta * kl)", []),
+        ("part", []),
+        # Half of another term says nothing of the batch.
+        ("kl / 2", ["BMN303"]),
+        ("kl", ["BMN303"]),
+    ],
+)
+def test_the_mean_of_a_bound_whose_kl_is_divided_by_the_batches_is_a_sum(kl: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+    import torch.nn.functional as F
+
+    BATCHES = 60000 / 100
+
+    def bound(net, x, labels, beta):
+        kl = 0.0
+        for layer in net.layers:
+            x = layer(x)
+            kl = kl + layer.weight.pow(2).sum()
+        part = kl / BATCHES
+        loss = {kl} - F.log_softmax(x, dim=1).gather(1, labels).sum()
+        return loss.mean()
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes
+
+
+def test_a_loss_stays_weighed_when_it_is_added_to_another_with_the_same_term() -> None:
+    source = """
+    import torch
+    import torch.nn.functional as F
+
+    def negative(weights, inputs):
+        return torch.sum(F.softmax(weights, 1) * F.log_softmax(inputs, 1)) / weights.shape[0]
+
+    def loss(outputs, soft, labels, beta):
+        entropy = -negative(outputs, outputs)
+        divergence = negative(outputs, outputs) - negative(outputs, soft)
+        classes = soft.shape[1]
+        return {divergence} + F.cross_entropy(soft, labels) + {entropy}
+    """
+
+    def codes(divergence: str, entropy: str) -> list[str]:
+        text = textwrap.dedent(source.format(divergence=divergence, entropy=entropy))
+        return [f.code for f in batchmean.check_source(text, select=["BMN101"]).findings]
+
+    assert codes("1 / classes * divergence", "beta / classes * entropy") == []
+    assert codes("divergence / classes", "beta * entropy / classes") == ["BMN101", "BMN101"]
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "for layer in self.layers:\n                x = layer(x)",
+        "for layer in self.layers:\n                x = layer(torch.cat([x, self.skipped.pop()], 1))",
+        "for layer in self.layers[1:]:\n                x = layer(x, self.scale)",
+    ],
+)
+def test_what_a_layer_of_a_loop_gives_is_of_the_batch_that_it_was_given(forward: str) -> None:
+    source = f"""
+    import torch
+
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            {forward}
+            return self.head(x)
+
+    def train(loader, optimizer):
+        net, criterion = Net(), torch.nn.MSELoss()
+        total, seen = 0.0, 0
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = criterion(net(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            seen += inputs.size(0)
+        return {{total}} / seen
+    """
+    wrong, right = (
+        source.replace("{total}", "total"),
+        source.replace("loss.item()", "loss.item() * len(inputs)"),
+    )
+    assert _codes(wrong) == ["BMN501"]
+    assert _codes(right.replace("{total}", "total")) == []
+
+
+@pytest.mark.parametrize(
+    ("filled", "codes"),
+    [
+        ("for layer in layers:\n                self.layers.append(layer)", []),
+        ("self.layers.append(layers)", []),
+        ("self.layers.extend(layers)", []),
+        # Nothing is added: the other term is 0.
+        ("pass", ["BMN303"]),
+    ],
+)
+def test_a_list_of_an_object_holds_what_is_appended_to_it(filled: str, codes: list[str]) -> None:
+    source = f"""
+    class Net:
+        def __init__(self, layers):
+            self.layers = []
+            {filled}
+
+        def penalty(self):
+            total = 0
+            for layer in self.layers:
+                total += layer.penalty()
+            return total
+
+    def loss(x, y, layers):
+        return (((x - y) ** 2).sum() + Net(layers).penalty()).mean()
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
+    assert [finding.code for finding in result.findings] == codes

@@ -28,7 +28,7 @@ class WholeShapeDivision(SupportRule):
     precedence = 50
     name = "whole-shape-division"
     law = "null class"
-    first_contact = (2, 3)
+    first_contact = (2, 4)
     summary = "a summed cross-entropy, KL or entropy divided by the product of the whole shape"
     wrong = """\
 import numpy as np

@@ -57,7 +57,7 @@ class DoubleDivision(MiscountRule):
     precedence = 100
     name = "double-division"
     law = "duplication"
-    first_contact = (25, 35)
+    first_contact = (27, 38)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"
@@ -114,6 +114,8 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     """A mean that is divided by the examples, or by the valid positions, once more."""
     if reduction.spread is not None:
         return None  # a number that was laid over a mask is an array again, of which the sum may be right
+    if reduction.weighs and reduction.support == "unsure":
+        return None  # a number times the sum of weights, which may be divided by their number
     if not reduction.integrand.symbol and reduction.support == "unsure":
         return None  # withdrawn: its root was taken, say
     if reduction.integrand.symbol == "D":

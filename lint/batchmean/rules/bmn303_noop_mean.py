@@ -35,7 +35,7 @@ class NoopMean(MiscountRule):
     precedence = 130
     name = "noop-mean"
     law = "duplication"
-    first_contact = (16, 21)
+    first_contact = (16, 24)
     preview = True
     kind = "noop mean"
     no_fix = "the code does not show which axes were to be averaged: sum over the others, then take the mean"
@@ -96,6 +96,8 @@ def _noop_mean(ledger: Ledger, reduction: Reduction) -> Miscount | None:
     powers = {name: power for name, power in factor.units if power > 0}
     if not powers:
         return None
+    if reduction.beside_quotient:
+        return None  # a bound: what is the same for all examples was divided for the sum over a batch
     summed = next((s for s in reduction.steps if s.how == "sum" and s.whole), None)
     if summed is None or is_added_up(reduction, summed, step) or excludes(summed.path, step.path):
         return None

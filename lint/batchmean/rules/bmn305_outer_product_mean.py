@@ -32,7 +32,7 @@ class OuterProductMean(MiscountRule):
     precedence = 70
     name = "outer-product-mean"
     law = "pointwise"
-    first_contact = (2, 10)
+    first_contact = (4, 12)
     preview = True
     kind = "outer product"
     no_fix = "the code does not show which of the two shapes is meant: give both the same shape"

@@ -181,10 +181,13 @@ def _is_weight_of_a_term(ledger: Ledger, reduction: Reduction, step: Step) -> bo
         isinstance(side, ast.BinOp) and isinstance(side.op, ast.Div) for side in (node.left, node.right)
     ):
         return False
-    scaled = next((a for a in reduction.line() if a.steps and a.steps[-1] is step), None)
-    if scaled is None or scaled.parent is None or not is_right(scaled.parent):
+    # What is added to a loss that holds it already goes on with the coefficients of both.
+    since = [a for a in reduction.line() if a.steps and a.steps[-1] is step]
+    if not since or (before := since[-1].parent) is None or not is_right(before):
         return False
-    return any(scaled is r for addition in ledger.additions for side in addition.sides for r in side)
+    return any(
+        a is r for addition in ledger.additions for side in addition.sides for r in side for a in since
+    )
 
 
 class _Silence:

@@ -39,11 +39,11 @@ def follows(accounts: Sequence[Reduction]) -> bool:
 
 def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: Step) -> Reduction:
     """After a sum or a mean over `axes` of an array of `shape`."""
-    if not shape.is_scalar and (account.spread is not None or (how == "sum" and _may_be_weights(account))):
+    weighs = how == "sum" and _may_be_weights(account)
+    if not shape.is_scalar and (account.spread is not None or weighs):
         whole = axes.kind == "all"
-        return altered(
-            account.withdrawn(), steps=(*account.steps, altered(step, how=how, shape=shape, whole=whole))
-        )
+        steps = (*account.steps, altered(step, how=how, shape=shape, whole=whole))
+        return altered(account.withdrawn(), steps=steps, weighs=weighs)
     state = account.support
     support = account.integrand.support
     covered = shape.covers(axes, support) if state == "alive" else None
@@ -123,9 +123,12 @@ def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: St
 
 def _may_be_weights(account: Reduction) -> bool:
     """Is it one number times what may be an array: a sum of them is that number times the sum of the weights?"""
-    return account.rest is not None and any(
-        atom.role is Role.OPAQUE and power > 0 and (atom.shape is None or not atom.shape.is_scalar)
-        for atom, power in account.scale
+    return account.rest is not None and (
+        account.weighs
+        or any(
+            atom.role is Role.OPAQUE and power > 0 and (atom.shape is None or not atom.shape.is_scalar)
+            for atom, power in account.scale
+        )
     )
 
 
@@ -136,6 +139,8 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
     """
     if by.reductions:
         return account
+    if _is_array_beside_a_number(account, by, shape):
+        account = altered(account, weighs=True)
     if not by.terms:  # `0.0 * loss`: a term that was turned off
         return altered(account, coefficient=0.0, parent=account)
     if len(by.terms) != 1:  # `(V - 1) * loss`
@@ -159,12 +164,11 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
         if shape is not None and shape.is_scalar:
             spread = altered(spread, on_number=True, scale=account.scale)
         return scaled(altered(account, spread=spread, parent=account), altered(by, terms=(rest,)))
-    scalars = (Role.COUNT, Role.OPAQUE, Role.VALID)
     counted = (
         (_valid_of_each(atom) or (_some_divisor(atom) if power < 0 and account.rest else atom), power)
         for atom, power in term.factors
     )
-    factors = tuple(f for f in counted if f[0].role in scalars)
+    factors = tuple(f for f in counted if f[0].role in _NUMBERS)
     if not factors and term.coefficient in (1.0, -1.0):
         return account
     powers: dict[Atom, float] = dict(account.scale)
@@ -177,6 +181,16 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
         coefficient=account.coefficient * term.coefficient if both else None,  # type: ignore[operator]
         parent=account,
     )
+
+
+_NUMBERS: Final = (Role.COUNT, Role.OPAQUE, Role.VALID)
+
+
+def _is_array_beside_a_number(account: Reduction, by: Tensor, shape: Shape | None) -> bool:
+    """Is a mean multiplied by what was made of an array, such as weights that sum to one?"""
+    if account.rest is None or shape is None or not shape.is_scalar or by.shape.is_scalar:
+        return False
+    return any(atom.role not in _NUMBERS for atom in by.atoms())
 
 
 def _as_mean(account: Reduction, by: Term) -> tuple[Reduction, Atom] | None:

@@ -332,6 +332,10 @@ class Reduction:
     """Was the first axis reduced by its number, and the support by its own, as if they were two?"""
     spread: Mask | None = None
     """The mask that was laid on it when it was one number already."""
+    weighs: bool = False
+    """Was an array that is no mask multiplied by it when it was one number already?"""
+    beside_quotient: bool = False
+    """Was a quotient added to it when it was one number, such as a KL of the weights over the batches?"""
     parent: Reduction | None = None
 
     def line(self) -> Iterator[Reduction]:
@@ -389,6 +393,8 @@ class Tensor:
     """For a difference of (B,) and (B, 1): the pairs that a square of it is over."""
     storage: Storage = field(default_factory=count(1).__next__, compare=False)
     """Its memory: an array has that of another under other names, and as a view of it."""
+    is_quotient: bool = field(default=False, compare=False)
+    """Was it divided by what may be the number of batches?"""
 
     @property
     def key(self) -> int:

@@ -122,6 +122,8 @@ class Calls(Methods):
         if isinstance(callee, Criterion):
             return self._reduced(callee, args, node)
         if isinstance(callee, Batch):
+            if callee.form == "item":
+                return self._unknown_result(args, kwargs)  # a layer: `for layer in self.layers: x = layer(x)`
             return Batch(callee.loop)  # of `partial(losses, x)`
         if isinstance(callee, Method):
             return self._of_object(callee.base, callee.name, args, kwargs, node, "")

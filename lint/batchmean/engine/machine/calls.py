@@ -278,9 +278,12 @@ def _append(context: Machine, receiver: TupleValue | ListValue, item: Value, nod
     """`items.append(x)`: from now on the list holds things like x."""
     item = context.in_each_round(item, node.args[0], node)
     holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+    elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
+    longer = ListValue(context.one_of([*elements, item]))
     if isinstance(holder, ast.Name):
-        elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
-        context.scope.names[holder.id] = ListValue(context.one_of([*elements, item]))
+        context.scope.names[holder.id] = longer
+    elif isinstance(holder, ast.Attribute):
+        bind(context, holder, longer)
     return Const(None)
 
 

@@ -56,7 +56,8 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         return SizesValue(context.element_of(left), (left, *right.items))  # `x.shape + (V,)`
     a, b = context.as_tensor(left), context.as_tensor(right)
     if op in _SWALLOWED and (given_up := _swallows(a, b) or _swallows(b, a)) is not None:
-        return _swallowing(context, given_up, b if given_up is a.single() else a, joint_shape(a, b))
+        swallowed = _swallowing(context, given_up, b if given_up is a.single() else a, joint_shape(a, b))
+        return altered(swallowed, is_quotient=op is ast.Div and _may_count_batches(b))
     if op is ast.Add:
         total = added(context, a, b, node)
         return altered(total, pairs=pairing(a, b, node, context.stack, total.shape))
@@ -72,12 +73,19 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
         return context.computed(joint_shape(a, b))  # a number of batches, say
     if op is ast.Div or op is ast.FloorDiv:
         b = _counted(a, b)
-        return context.placed(context.formed(nonlinear.divide(a, b), a, b), (a, b), node)
+        quotient = context.placed(context.formed(nonlinear.divide(a, b), a, b), (a, b), node)
+        return altered(quotient, is_quotient=True) if _may_count_batches(b) else quotient
     if op is ast.Pow:
         return raised(context, a, b.number())
     if op is ast.MatMult:
         return matmul(context, a, b, node)
     return context.computed(joint_shape(a, b))
+
+
+def _may_count_batches(divisor: Tensor) -> bool:
+    """Is it no half: of a bound over a batch what all batches share is divided by their number, which may be one."""
+    number = divisor.number()
+    return number is None or number == 1 or number > 2
 
 
 def _repeated(context: Context, items: TupleValue | ListValue, times: Const) -> Value:
@@ -117,6 +125,8 @@ def _is_part_of_a_count(a: Tensor, b: Tensor) -> bool:
 def multiplied(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     """a * b, with an account of the pairs where (B,) meets (B, 1)."""
     product = context.placed(context.formed(algebra.multiply(a, b), a, b), (a, b), node)
+    if a.is_quotient or b.is_quotient:
+        product = altered(product, is_quotient=True)
     pairs = pairing(a, b, node, context.stack, product.shape)
     for differences, other in ((a, b), (b, a)):
         if pairs is None and differences.pairs is not None and (other.shape.rank or other.shape.least_rank):
@@ -135,15 +145,29 @@ def added(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     if not follows(total.reductions):
         return context.unsure([total])
     known = {id(r) for r in (*a.reductions, *b.reductions)}
+    if a.is_quotient or b.is_quotient:
+        total = _beside_a_quotient(total, a, b)
     for reduction in total.reductions:
         if id(reduction) not in known:
             context.record(reduction)
     return context.formed(total, a, b)
 
 
+def _beside_a_quotient(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """A sum whose accounts know of the quotient that stands on the other side, where all are numbers."""
+    if not total.shape.is_scalar:
+        return total
+    beside = {id(r) for one, other in ((a, b), (b, a)) if other.is_quotient for r in one.reductions}
+    accounts = tuple(
+        altered(r, beside_quotient=True, parent=r) if id(r) in beside or id(r.parent) in beside else r
+        for r in total.reductions
+    )
+    return altered(total, reductions=accounts, is_quotient=True)
+
+
 def subtracted(context: Context, a: Tensor, b: Tensor, node: ast.AST) -> Tensor:
     """a - b, with the pairs where (B,) meets (B, 1)."""
-    difference = added(context, a, algebra.negate(b), node)
+    difference = added(context, a, altered(algebra.negate(b), is_quotient=b.is_quotient), node)
     return altered(difference, pairs=pairing(a, b, node, context.stack, difference.shape))
 
 
