@@ -1070,6 +1070,11 @@ def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
         ("return total(kl), kl.mean()", []),
         ("return (kl * MASK[:, None]).sum() / MASK.sum(), kl.mean()", []),
         ("return self.reduced(kl) * 4, kl.mean()", []),
+        (
+            "log_q = F.log_softmax(other, -1)\n"
+            "        return (F.softmax(other, -1) * (log_q - F.log_softmax(logits, -1))).sum(-1).mean(), kl.mean()",
+            [],
+        ),
         ("return {'kl': kl.mean(), 'loss': self.reduced(kl)}", []),
         ("return {'loss': kl.mean(), 'kl': self.reduced(kl)}", ["BMN102"]),
         (

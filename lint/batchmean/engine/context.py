@@ -99,7 +99,7 @@ class Context(ABC):
         """How many tests were decided by what had been decided before the call."""
         self.reports = False
         """Does the statement only print, log or show what it works out?"""
-        self.attributes: Branched[tuple[InstanceValue, str], Value] = Branched()
+        self.attributes: Branched[tuple[InstanceValue | int, str], Value] = Branched()
         self.set_elsewhere: set[str] = set()
         """Attributes of imported names that a function of the module sets: what they are is unknown."""
         self.work = 0

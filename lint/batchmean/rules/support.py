@@ -269,8 +269,10 @@ class _Silence:
 
 
 def _values(reduction: Reduction) -> Hashable:
-    """What is reduced, by the places that made it: with another sign or weight it is the same."""
-    return frozenset(place.node for place in reduction.integrand.evidence), reduction.integrand.stack
+    """What is reduced, by what the code says that made it: with another sign or weight it is the same."""
+    return frozenset(
+        spelled_out(place.node) for place in reduction.integrand.evidence
+    ), reduction.integrand.stack
 
 
 def _is_chosen(other: Reduction, step: Step) -> bool:

@@ -80,6 +80,8 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
             name, lambda args, kwargs, at: calls.apply(machine, operation, [base, *args], kwargs, at)
         )
     atom = tensor.single()
+    if atom is not None and (stored := machine.attributes.get((atom.key, name))) is not None:
+        return stored
     if atom is not None:
         shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
         part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)

@@ -63,6 +63,8 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
             base.scope.names[target.attr] = value if context.scope is context.module else context.anything()
         elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
             bind(context, target.value, context.opaque())  # criterion.reduction = "none"
+        elif isinstance(base, Tensor) and not base.reductions and (atom := base.single()) is not None:
+            context.attributes[atom.key, target.attr] = named(value, target.attr)
     elif isinstance(target, ast.Subscript):
         _store_item(context, target, value)
 

@@ -46,7 +46,7 @@ from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import acts, ends_path
 from batchmean.engine.syntax import added_to, discarded_dividend
 
-_AttributeChanges: TypeAlias = dict[tuple[InstanceValue, str], Value | None]
+_AttributeChanges: TypeAlias = dict[tuple[InstanceValue | int, str], Value | None]
 _End: TypeAlias = tuple[Path, tuple[Changes, _AttributeChanges]]
 """The decisions that lead to the end of a branch, and what it changed."""
 K = TypeVar("K", bound=Hashable)
