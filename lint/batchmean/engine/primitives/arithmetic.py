@@ -159,7 +159,9 @@ def _beside_a_quotient(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
         return total
     beside = {id(r) for one, other in ((a, b), (b, a)) if other.is_quotient for r in one.reductions}
     accounts = tuple(
-        altered(r, beside_quotient=True, parent=r) if id(r) in beside or id(r.parent) in beside else r
+        altered(r, beside_quotient=True, parent=r)
+        if not r.beside_quotient and (id(r) in beside or id(r.parent) in beside)
+        else r
         for r in total.reductions
     )
     return altered(total, reductions=accounts, is_quotient=True)
