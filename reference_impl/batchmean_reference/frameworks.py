@@ -104,19 +104,15 @@ def _to_tensorflow(array: Any) -> Any:
 
 
 def _before_tensorflow() -> None:
-    """Quietly, and after Paddle, which crashes where TensorFlow was imported first."""
+    """Quietly, after Paddle, which crashes where TensorFlow was imported first, and in float64.
+
+    `tf.keras` is Keras, which works on TensorFlow, for which code of the time before Keras 3 is written.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules and importlib.util.find_spec("paddle") is not None:
         importlib.import_module("paddle")
-
-
-def _before_keras() -> None:
-    """On TensorFlow, for which code of the time before Keras 3 is written, and in float64."""
-    _before_tensorflow()
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    import keras
-
-    keras.config.set_floatx("float64")
+    importlib.import_module("keras").config.set_floatx("float64")
 
 
 def _to_paddle(array: Any) -> Any:
@@ -158,7 +154,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
         "tensorflow", _arrays(_to_tensorflow), prepare=_before_tensorflow, libraries=("tensorflow",)
     ),
     "on_keras": Framework(
-        "keras", _arrays(_to_tensorflow), prepare=_before_keras, libraries=("keras", "tensorflow")
+        "keras", _arrays(_to_tensorflow), prepare=_before_tensorflow, libraries=("keras", "tensorflow")
     ),
     "on_paddle": Framework("paddle", _arrays(_to_paddle), libraries=("paddle",)),
     # On the CPU MLX has no float64.
