@@ -1602,6 +1602,10 @@ def test_what_a_layer_of_a_loop_gives_is_of_the_batch_that_it_was_given(forward:
         ("for layer in layers:\n                self.layers.append(layer)", []),
         ("self.layers.append(layers)", []),
         ("self.layers.extend(layers)", []),
+        ("mine = self.layers\n            mine.append(layers)", []),
+        ("mine = self.layers\n            mine.extend(layers)", []),
+        ("mine = []\n            self.layers = mine\n            mine.append(layers)", []),
+        ("others = []\n            others.append(layers)", ["BMN303"]),
         # Nothing is added: the other term is 0.
         ("pass", ["BMN303"]),
     ],

@@ -280,6 +280,7 @@ def _append(context: Machine, receiver: TupleValue | ListValue, item: Value, nod
     holder = node.func.value if isinstance(node.func, ast.Attribute) else None
     elements = [receiver.element] if isinstance(receiver, ListValue) else list(receiver.items)
     longer = ListValue(context.one_of([*elements, item]))
+    change(context, receiver)  # by its other names
     if isinstance(holder, ast.Name):
         context.scope.names[holder.id] = longer
     elif isinstance(holder, ast.Attribute):
