@@ -1628,3 +1628,27 @@ def test_a_list_of_an_object_holds_what_is_appended_to_it(filled: str, codes: li
     """
     result = batchmean.check_source(textwrap.dedent(source), select=["BMN303"])
     assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("reduced", "codes"),
+    [
+        ("(error * padding_mask.unsqueeze(-1)).sum(-1).mean()", ["BMN201"]),
+        ("(error * padding_mask[:, :, None]).sum(dim=2).mean()", ["BMN201"]),
+        ("(padding_mask[..., None] * error).mean(-1).mean()", ["BMN201"]),
+        # The axis that is summed is the mask's, or may be.
+        ("(error * padding_mask.unsqueeze(-1)).sum(1).mean()", []),
+        ("(error * padding_mask.unsqueeze(1)).sum(-1).mean()", []),
+        ("(error * padding_mask).sum(-1).mean()", []),
+        # The valid ones are counted.
+        ("(error * padding_mask.unsqueeze(-1)).sum(-1).sum() / padding_mask.sum()", []),
+    ],
+)
+def test_the_axis_over_which_a_mask_is_stretched_is_none_of_its_own(reduced: str, codes: list[str]) -> None:
+    source = f"""
+    def loss(prediction, target, padding_mask):
+        error = (prediction - target) ** 2
+        return {reduced}
+    """
+    found = batchmean.check_source(textwrap.dedent(source), select=["BMN201"])
+    assert [finding.code for finding in found.findings] == codes

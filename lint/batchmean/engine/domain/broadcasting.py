@@ -38,7 +38,9 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     if (a_broadcast or b_broadcast) and (all_pairs := _broadcast(a.shape, b.shape)) is not None:
         return all_pairs
     if a_broadcast != b_broadcast:
-        return b.shape if a_broadcast else a.shape
+        stretched, whole = (a.shape, b.shape) if a_broadcast else (b.shape, a.shape)
+        stretched.note_laid_over(whole)
+        return whole
     ranks = (a.shape.rank, b.shape.rank)
     if None not in ranks and ranks[0] != ranks[1]:
         return a.shape if ranks[0] > ranks[1] else b.shape  # type: ignore[operator]

@@ -98,6 +98,8 @@ def _is_mask_of_classes(account: Reduction, mask: Mask) -> bool:
 def _is_feature(account: Reduction, axis: Axis) -> bool:
     """Is it for sure no axis of the mask?"""
     shape = account.mask.shape if account.mask is not None else None
+    if shape is not None and shape.lacks(axis):
+        return True
     if shape is None or shape.axes is None or shape.has(axis) is not False:
         return False
     own = [

@@ -17,6 +17,7 @@ class Shape(Ends):
     __slots__ = (
         "_before",
         "_item_of",
+        "_lacking",
         "_may_be_pairs",
         "_moved",
         "_reduced",
@@ -50,6 +51,8 @@ class Shape(Ends):
         self._item_of: Shape | None = None
         self._widened: tuple[Shape, int] | None = None
         """The shape that this one is with one axis more, and where that is."""
+        self._lacking: list[Axis] = []
+        """Axes that it has not, of those arrays over which it is laid."""
 
     @staticmethod
     def of(axes: Sequence[Axis]) -> Shape:
@@ -194,6 +197,17 @@ class Shape(Ends):
         if spec.kind == "listed":
             result._reduced = (self, spec.positions, keepdims)
         return result
+
+    def note_laid_over(self, other: Shape) -> None:
+        """Record that the axis with which this shape was widened, `mask.unsqueeze(-1)`, is stretched over another's."""
+        widened = self._widened or self.root()._widened
+        axis = other.axis(widened[1]) if widened is not None else None
+        if widened is not None and axis is not None and axis.size != 1:
+            widened[0].root()._lacking = [*widened[0].root()._lacking, axis][:MAX_RANK]
+
+    def lacks(self, axis: Axis) -> bool:
+        """Is it for sure none of its axes, by what the shape was laid over?"""
+        return any(axis.is_same(other) for other in self.root()._lacking)
 
     def _before_widening(self, spec: AxesSpec) -> Shape | None:
         """The shape to which the axis was added that is dropped again."""
@@ -360,4 +374,5 @@ class Shape(Ends):
         a._may_be_pairs = a._may_be_pairs or b._may_be_pairs
         a._reduced = a._reduced or b._reduced
         a._widened = a._widened or b._widened
+        a._lacking = [*a._lacking, *b._lacking][:MAX_RANK]
         b._root = a
