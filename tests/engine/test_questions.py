@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Final
 
 import batchmean
@@ -131,3 +132,48 @@ def test_what_one_answer_does_is_still_told(holder: str, kind: str) -> None:
         source = program(holder, kind, asked, (reads[0], reads[number % len(reads)]), is_wrong=True)
         found = batchmean.check_source(source, select=["BMN303"])
         assert [one.code for one in found.findings] == ["BMN303"], source
+
+
+@pytest.mark.parametrize(
+    "question", ["how == 'mean'", "'mean' == how", "how in ('mean',)", "how.lower() == 'mean'"]
+)
+@pytest.mark.parametrize("is_wrong", [False, True])
+def test_a_default_of_another_module_decides_no_question(
+    tmp_path: Path, question: str, is_wrong: bool
+) -> None:
+    sums, ends = ["loss", "loss.sum()"], ["total.mean()", "total / len(pred)"]
+    (tmp_path / "pyproject.toml").write_text("[tool.batchmean]\npreview = true\n")
+    (tmp_path / "settings.py").write_text("HOW = 'mean'\n")
+    (tmp_path / "train.py").write_text(
+        PROGRAM.format(
+            top="from settings import HOW\n",
+            parameter=", how=HOW",
+            before="",
+            between="",
+            first="how == 'mean'",
+            second=question,
+            sums=sums,
+            ends=ends[::-1] if is_wrong else ends,
+        )
+    )
+    (result,) = batchmean.check_files([tmp_path / "train.py"], select=["BMN303"])
+    assert [one.code for one in result.findings] == (["BMN303"] if is_wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [("classes", []), ("num_classes", []), ("weight", ["BMN102"]), ("class_weight", ["BMN102"])],
+)
+def test_what_is_called_the_classes_may_put_a_mean_right(name: str, codes: list[str]) -> None:
+    source = f"""
+import torch.nn.functional as F
+
+
+class Loss:
+    def __init__(self, {name}):
+        self.{name} = {name}
+
+    def __call__(self, logits, soft):
+        return -(soft * F.log_softmax(logits, dim=-1)).mean() * self.{name}
+"""
+    assert [one.code for one in batchmean.check_source(source).findings] == codes

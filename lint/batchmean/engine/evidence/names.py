@@ -70,10 +70,10 @@ EPSILONS: Final = Pattern(
 
 CLASS_COUNTS: Final = Pattern(
     r"^(n|num|nb)_(?!\w+_masks?$)|(^|_)(n|num|nb|nr)_?(class|classes|labels?|tokens?|actions?|words|categories|outputs?|codes)"
-    r"|vocab|(^|_)(V|C|A|K|D)$|(^|_)(nc|cpt)(_|$)|n_?way|latent_?(dim|size)|z_?dim|codebook_size|class(es)?_?(count|num)|(_|\b(in|out|output|action|act|class|label|latent|logit))dims?$|out_features",
+    r"|vocab|^(classes|categories|dims?|size)$|(^|_)(V|C|A|K|D)$|(^|_)(nc|cpt)(_|$)|n_?way|latent_?(dim|size)|z_?dim|codebook_size|class(es)?_?(count|num)|(_|\b(in|out|output|action|act|class|label|latent|logit))dims?$|out_features",
     why="a number of classes, tokens or actions puts a mean over them right; used to silence only",
-    takes="num_classes vocab_size n_actions latent_dim C n_way nc_per_task out_features outDim actionDim",
-    leaves="batch_size length n_padding_masks nce_weight",
+    takes="num_classes vocab_size n_actions latent_dim C n_way nc_per_task out_features outDim actionDim classes dim",
+    leaves="batch_size length n_padding_masks nce_weight class_weight dim_weight",
 )
 
 COUNTS: Final = Pattern(

@@ -267,6 +267,7 @@ class Evaluator(Machine):
         return self.lift(apply, something(self.evaluate(node.operand)))
 
     def _compare(self, node: ast.Compare) -> Value:
+        node = questions.asked_first(node)
         left, *rights = (questions.read(self, each) for each in (node.left, *node.comparators))
         if len(rights) != 1 or (isinstance(node.left, ast.Name) and node.left.id == "__name__"):
             return self.opaque()  # how the file is run is no option of a loss

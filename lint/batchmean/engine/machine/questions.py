@@ -111,11 +111,26 @@ def _last_name(node: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
+def asked_first(node: ast.Compare) -> ast.Compare:
+    """`how == "mean"` of `"mean" == how`."""
+    by = node.comparators[0]
+    if not isinstance(node.left, ast.Constant) or isinstance(by, ast.Constant) or len(node.ops) != 1:
+        return node
+    if not isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
+        return node
+    turned: ast.Compare | None = getattr(node, "_turned", None)
+    if turned is None:  # it stays with the node: values are known by the nodes that gave them
+        turned = node._turned = ast.copy_location(ast.Compare(by, node.ops, [node.left]), node)  # type: ignore[attr-defined]
+    return turned
+
+
 def asserted(test: ast.expr) -> tuple[ast.expr, bool]:
     """`how == "sum"` of `how != "sum"` and of `not how == "sum"`, and whether it is to be false."""
     negated = False
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, negated = test.operand, not negated
+    if isinstance(test, ast.Compare):
+        test = asked_first(test)
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
         return ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators), not negated
     return test, negated
