@@ -1086,6 +1086,8 @@ def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
         ("return kl, kl.mean()", ["BMN102"]),
         ("same = kl\n        return same, kl.mean()", ["BMN102"]),
         ("return p.argmax(-1), kl.mean()", ["BMN102"]),
+        ("return torch.sigmoid(logits), torch.mean(kl)", ["BMN102"]),
+        ("mean = torch.mean(kl)\n        return torch.tensor(float(f'{mean}')), logits", ["BMN102"]),
         # What is returned first, trained with or added is the loss.
         ("return kl.mean(), loss", ["BMN102"]),
         ("loss = kl.mean()\n        return loss, kl.sum(-1).mean()", ["BMN102"]),
@@ -1097,6 +1099,7 @@ def test_a_latent_mean_that_is_added_to_a_loss_is_no_statistic() -> None:
 )
 def test_a_mean_beside_the_loss_of_the_same_values_is_a_statistic(result: str, codes: list[str]) -> None:
     source = f"""
+    import torch
     import torch.nn.functional as F
 
     HISTORY = {{}}

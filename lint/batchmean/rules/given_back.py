@@ -25,7 +25,7 @@ class GivenBack:
     def __init__(self, ledger: Ledger) -> None:
         self._holding: dict[ast.AST, list[_Returned]] = {}
         for node in dict.fromkeys(one.node for one in ledger.defined):
-            function = _Returned(node)
+            function = _Returned(node, ledger.imported.keys())
             for inner in function.inside:
                 self._holding.setdefault(inner, []).append(function)
 
@@ -66,8 +66,9 @@ def added(ledger: Ledger) -> Set[int]:
 
 
 class _Returned:
-    def __init__(self, function: ast.AST) -> None:
+    def __init__(self, function: ast.AST, imported: Set[str]) -> None:
         self._function = function
+        self._imported = imported
 
     @cached_property
     def inside(self) -> Set[ast.AST]:
@@ -127,7 +128,7 @@ class _Returned:
 
     @cached_property
     def _made(self) -> Mapping[str, Sequence[ast.AST]]:
-        return _made_in(self.inside - {self._function})
+        return _made_in(self.inside - {self._function}, self._imported)
 
 
 def _operand(node: ast.AST) -> Iterator[ast.expr]:
@@ -161,7 +162,7 @@ def _closure(roots: Sequence[ast.expr], made: Mapping[str, Sequence[ast.AST]]) -
                 todo += made.get(name, ())
 
 
-def _made_in(inside: Set[ast.AST]) -> Mapping[str, Sequence[ast.AST]]:
+def _made_in(inside: Set[ast.AST], imported: Set[str]) -> Mapping[str, Sequence[ast.AST]]:
     """What each name is made of, or given, but for numbers for a log."""
     made: dict[str, list[ast.AST]] = {}
 
@@ -183,8 +184,11 @@ def _made_in(inside: Set[ast.AST]) -> Mapping[str, Sequence[ast.AST]]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             made.setdefault(node.name, []).append(node)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            for argument in (*node.args, *node.keywords):  # `losses.append(loss)`
-                note(node.func.value, argument)
+            if (
+                _name(node.func.value) not in imported
+            ):  # a library keeps nothing of what its functions are given
+                for argument in (*node.args, *node.keywords):  # `losses.append(loss)`
+                    note(node.func.value, argument)
     return made
 
 
