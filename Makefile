@@ -63,8 +63,11 @@ demo: .venv/.dev
 test: lint
 	$(PYTEST)
 
+# What runs the fixtures has processes of its own: one that has compiled all of JAX's has so many parts of its memory mapped
+# that it can start no further thread, as the browser's tests do for each file that a page asks for.
 test-heavy: .venv/.heavy .venv/.pylsp .venv/.code-server vscode
-	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy
+	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy tests/fixtures tests/fixes
+	BATCHMEAN_HEAVY=1 $(PYTEST) -m heavy --ignore=tests/fixtures --ignore=tests/fixes
 
 # Another locale, home, time zone and BLAS kernel than most machines have.
 test-elsewhere: .venv/.dev
