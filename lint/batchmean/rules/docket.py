@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
-from functools import cached_property
+from collections.abc import Iterator
 from typing import Final
 
 from batchmean.engine.domain.accounts import Choices
@@ -12,7 +11,7 @@ from batchmean.engine.domain.counting import over_everything
 from batchmean.engine.domain.tensors import Atom, Reduction, Step
 from batchmean.engine.events import Event
 from batchmean.engine.ledger import Ledger
-from batchmean.rules.given_back import GivenBack, added
+from batchmean.rules.given_back import GivenBack
 from batchmean.rules.support import support_events
 
 _STATEMENTS: Final = (ast.For, ast.AsyncFor, ast.While)
@@ -24,7 +23,8 @@ class Docket:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.support = list(support_events(ledger))
+        self._given_back = GivenBack(ledger)
+        self.support = list(support_events(ledger, self._given_back))
         """The integrands whose support is in the divisor."""
         self.accounts = [of_one_round(ledger, account) for account in ledger.final()]
         """Every loss as it ends: in one round of a loop that adds it up."""
@@ -42,19 +42,12 @@ class Docket:
         self._settled: set[int] = set()
         self._entered: set[int] = set()
 
-    @cached_property
-    def _given_back(self) -> GivenBack:
-        return GivenBack(self.ledger)
-
-    @cached_property
-    def _added(self) -> Set[int]:
-        return added(self.ledger)
-
     def is_beside_the_loss(self, account: Reduction) -> bool:
         """Is it a statistic: what is returned first is made of the same values, and nothing is added to it?"""
-        is_part = any(id(one) in self._added for one in account.line())
         means = [step for step in account.steps if step.how == "mean"]
-        return not is_part and any(map(self._given_back.is_beside_its_values, means))
+        return not self._given_back.is_added(account) and any(
+            map(self._given_back.is_beside_its_values, means)
+        )
 
     def enter(self, event: Event) -> None:
         """Note what a rule has found."""

@@ -23,11 +23,26 @@ class GivenBack:
     """What the functions of a module return, and what is made of what on the way there."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._holding: dict[ast.AST, list[_Returned]] = {}
-        for node in dict.fromkeys(one.node for one in ledger.defined):
-            function = _Returned(node, ledger.imported.keys())
+        self._ledger = ledger
+
+    @cached_property
+    def _holding(self) -> Mapping[ast.AST, Sequence[_Returned]]:
+        """The functions in which something stands; few files are ever asked."""
+        holding: dict[ast.AST, list[_Returned]] = {}
+        for node in dict.fromkeys(one.node for one in self._ledger.defined):
+            function = _Returned(node, self._ledger.imported.keys())
             for inner in function.inside:
-                self._holding.setdefault(inner, []).append(function)
+                holding.setdefault(inner, []).append(function)
+        return holding
+
+    @cached_property
+    def _added(self) -> Set[int]:
+        """The identities of the losses that are added to others."""
+        return {id(r) for addition in self._ledger.additions for side in addition.sides for r in side}
+
+    def is_added(self, reduction: Reduction) -> bool:
+        """Is it added to another loss?"""
+        return any(id(account) in self._added for account in reduction.line())
 
     def beside(self, ones: Sequence[Places], others: Sequence[Places]) -> Sequence[bool]:
         """Of each: is any of the others a part of what a function returns, or trains with, and it, in there, is not?
@@ -58,11 +73,6 @@ def places_of(reduction: Reduction) -> Places:
     """Where it is first reduced, in a loop what is added up there, and the calls that led there."""
     first = reduction.steps[0]
     return getattr(first.node, "place", first.node), *first.stack
-
-
-def added(ledger: Ledger) -> Set[int]:
-    """The identities of the losses that are added to others."""
-    return {id(r) for addition in ledger.additions for side in addition.sides for r in side}
 
 
 class _Returned:

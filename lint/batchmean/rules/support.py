@@ -18,7 +18,7 @@ from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.nodes import nodes
 from batchmean.operations import has_functions
-from batchmean.rules.given_back import GivenBack, added, places_of
+from batchmean.rules.given_back import GivenBack, places_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class SupportEvent(Event):
         return {integrand.symbol: integrand.support.size} if integrand.support.size else None
 
 
-def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
+def support_events(ledger: Ledger, given_back: GivenBack) -> Iterator[SupportEvent]:
     """The integrands whose support is in the divisor."""
     right: list[Reduction] = []
     undecided: list[Reduction] = []
@@ -146,7 +146,7 @@ def support_events(ledger: Ledger) -> Iterator[SupportEvent]:
             spells_dim = _spells_dim(imported, of_torch, step.node)
             node = report_node(reduction, _first_of_two(reduction, step))
             wrong.append(SupportEvent(node, reduction, factor, step, spells_dim))
-    silence = _Silence(ledger, right)
+    silence = _Silence(ledger, right, given_back)
     silence.note_given_back(wrong, [*right, *undecided])
     silence.note_described(wrong, each)
     yield from (event for event in wrong if not silence.covers(event))
@@ -193,8 +193,8 @@ def _is_weight_of_a_term(ledger: Ledger, reduction: Reduction, step: Step) -> bo
 class _Silence:
     """The reductions that show that a wrong-looking one is meant, undecided or put right."""
 
-    def __init__(self, ledger: Ledger, right: Sequence[Reduction]) -> None:
-        self._added = added(ledger)
+    def __init__(self, ledger: Ledger, right: Sequence[Reduction], given_back: GivenBack) -> None:
+        self._given_back = given_back
         self._ledger = ledger
         self._statistics: set[ast.AST] = set()
         """Means that say something of the values beside another reduction of them, and train nothing."""
@@ -227,24 +227,25 @@ class _Silence:
                 continue
             if reduction.is_reported and not other.is_reported:
                 return True  # the same values are summed beside it: the mean is another statistic
-        return event.step.node in self._statistics and not self._is_added(reduction)
+        return event.step.node in self._statistics and not self._given_back.is_added(reduction)
 
     def note_given_back(self, wrong: Sequence[SupportEvent], others: Sequence[Reduction]) -> None:
         """Note which means stand beside another reduction of the same values that is returned: they are statistics."""
         events: dict[Hashable, list[SupportEvent]] = {}
         for event in wrong:
-            if not self._is_added(event.reduction):
+            if not self._given_back.is_added(event.reduction):
                 events.setdefault(_values(event.reduction), []).append(event)
         if not events:
             return
         by_values: dict[Hashable, list[Sequence[ast.AST]]] = {}
         for other in others:
             by_values.setdefault(_values(other), []).append(places_of(other))
-        given_back = GivenBack(self._ledger)
         for values, means in events.items():
-            found = given_back.beside([places_of(e.reduction) for e in means], by_values.get(values, ()))
+            found = self._given_back.beside(
+                [places_of(e.reduction) for e in means], by_values.get(values, ())
+            )
             for event, is_beside in zip(means, found, strict=True):
-                if is_beside or given_back.is_beside_its_values(event.step):
+                if is_beside or self._given_back.is_beside_its_values(event.step):
                     self._statistics.add(event.step.node)
 
     def note_described(self, events: Sequence[SupportEvent], each: Sequence[Reduction]) -> None:
@@ -262,10 +263,6 @@ class _Silence:
         used = {n.id for node in inside for n in nodes(node) if isinstance(n, ast.Name)}
         modules = {self._ledger.imported[name] for name in used if name in self._ledger.imported}
         return bool(modules) and all(module.partition(".")[0] == "numpy" for module in modules)
-
-    def _is_added(self, reduction: Reduction) -> bool:
-        """Is it added to another loss?"""
-        return any(id(account) in self._added for account in reduction.line())
 
 
 def _values(reduction: Reduction) -> Hashable:

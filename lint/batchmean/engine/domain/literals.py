@@ -8,7 +8,8 @@ from typing import Final
 
 from batchmean.engine.domain.values import Const, TupleValue, Value
 
-_SPELLED: Final = frozenset("lower upper casefold strip".split())
+SPELLERS: Final = frozenset("lower upper casefold strip".split())
+"""Methods that only write a word in another way."""
 _TOLD_OF: Final = frozenset("startswith endswith".split())
 
 
@@ -16,7 +17,7 @@ def of_word(word: Const, method: str, args: Sequence[Value]) -> Const | None:
     """`"sum".upper()`, `"sum".startswith("s")`: what a method of a word gives; None when the code leaves it open."""
     if not word.is_fixed or not isinstance(word.value, str):
         return None
-    if method in _SPELLED and not args:
+    if method in SPELLERS and not args:
         return Const(getattr(word.value, method)())
     other = args[0] if len(args) == 1 else None
     if method in _TOLD_OF and isinstance(other, Const) and other.is_fixed and isinstance(other.value, str):

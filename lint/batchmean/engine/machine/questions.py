@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from typing import Final
 
 from batchmean.engine.context import Context
+from batchmean.engine.domain.literals import SPELLERS
 from batchmean.engine.domain.paths import TRUTHY, Answer
 from batchmean.engine.domain.tensors import Role, Tensor
 from batchmean.engine.domain.values import Alternatives, Condition, Const, Itself, ModuleValue, Value
@@ -95,7 +96,7 @@ def _inner(node: ast.expr) -> ast.expr | None:
         return None
     if not isinstance(node.func, ast.Attribute):
         return None
-    if name in _SPELLERS and not arguments:
+    if name in SPELLERS and not arguments:
         return node.func.value
     if name == "get" and arguments and isinstance(arguments[0], ast.Constant):
         return _located(ast.Subscript(node.func.value, arguments[0], ast.Load()), node)
@@ -269,7 +270,6 @@ _OF_ZERO: Final = {(ast.Lt, 1): True, (ast.LtE, 0): True, (ast.Gt, 0): False, (a
 _ASKING: Final = frozenset("bool startswith".split())
 """What gives the answer to a question."""
 _WRITERS: Final = frozenset("str int bool float".split())
-_SPELLERS: Final = frozenset("lower upper casefold strip".split())
 _AS_DICT: Final = frozenset("vars asdict".split())
 
 
