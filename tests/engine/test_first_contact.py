@@ -1655,3 +1655,90 @@ def test_the_axis_over_which_a_mask_is_stretched_is_none_of_its_own(reduced: str
     """
     found = batchmean.check_source(textwrap.dedent(source), select=["BMN201"])
     assert [finding.code for finding in found.findings] == codes
+
+
+@pytest.mark.parametrize(
+    "teacher",
+    [
+        "[teacher] if alone else teacher",
+        "[teacher.mean(0) if alone else teacher]",
+        "[teacher[0] if alone else teacher]",
+        "[teacher.transpose(0, 1) if alone else teacher]",
+        "[teacher.unsqueeze(0) if alone else teacher]",
+    ],
+)
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        ("F.kl_div(student, F.softmax(one, 1), reduction='batchmean')", []),
+        ("(-student * F.softmax(one, 1)).sum() / logits.shape[0]", []),
+        ("(-student * F.softmax(one, 1)).mean()", ["BMN102"]),
+    ],
+)
+def test_an_array_and_another_layout_of_it_are_not_one_shape(
+    teacher: str, loss: str, codes: list[str]
+) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def distillation(logits, teacher, alone):
+        teachers = {teacher}
+        student = F.log_softmax(logits, 1)
+        return sum([{loss} for one in teachers])
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN102", "BMN105", "BMN302"])
+    assert [finding.code for finding in result.findings] == codes
+    # The classes stay where the softmax has them.
+    assert all(".sum(dim=1).mean()" in finding.message for finding in result.findings)
+
+
+@pytest.mark.parametrize(
+    ("divisor", "codes"),
+    [("height / width", []), ("images", ["BMN306"]), ("images / height / width", ["BMN306"])],
+)
+def test_a_term_per_pixel_is_no_mean_over_the_images(divisor: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+
+    def objective(logits, labels, target, images, height, width, classes):
+        onehot = torch.zeros((labels.shape[0], classes))
+        onehot.scatter_(1, labels.unsqueeze(1), 1)
+        mask = onehot.reshape([images, height, width, classes])
+        loss = -torch.sum(logits.log_softmax(-1) * mask)
+        return loss + ((mask - target) ** 2).sum() / {divisor}
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("made", "called", "codes"),
+    [
+        ("criterion(size_average=False)", "", []),
+        ("criterion(reduction='sum')", "", []),
+        ("criterion(reduction=how)", "", []),
+        ("loss_class(reduction='sum')", "", []),
+        ("loss_class(reduction=how)", "", []),
+        ("criterion", ", reduction='sum'", []),
+        ("criterion()", "", ["BMN501"]),
+        ("criterion(reduction='mean')", "", ["BMN501"]),
+        ("criterion", ", reduction='mean'", ["BMN501"]),
+    ],
+)
+def test_a_criterion_that_is_made_elsewhere_reduces_as_it_is_asked(
+    made: str, called: str, codes: list[str]
+) -> None:
+    source = f"""
+    class Trainer:
+        def __init__(self, model, criterion, loss_class, how, loader):
+            self.criterion = {made}
+            self.model, self.loader = model, loader
+
+        def epoch(self):
+            total = 0.0
+            for x, y in self.loader:
+                loss = self.criterion(self.model(x), y{called})
+                loss.backward()
+                total += loss.item()
+            return total / len(self.loader.dataset)
+    """
+    assert _codes(source) == codes

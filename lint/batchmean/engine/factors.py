@@ -81,6 +81,12 @@ def _is_times_a_count(account: Reduction) -> bool:
     return any(power > 0 and may_count(atom, power) for atom, power in account.scale)
 
 
+def is_over_the_examples(account: Reduction) -> bool:
+    """Did something divide by the examples themselves, not by their positions alone?"""
+    exponents = _Exponents(account)
+    return exponents.take_counts() and exponents.units().get("B") == -1
+
+
 def divided_by(account: Reduction) -> dict[str, int]:
     """What the latest step divided an account by, as powers of the lengths of its units."""
     assert account.parent is not None

@@ -7,7 +7,7 @@ from batchmean.engine.domain.accounts import Choices
 from batchmean.engine.domain.tensors import Place, Reduction, Role
 from batchmean.engine.events import Miscount
 from batchmean.engine.evidence.code import LATENTS, PARAMETERS
-from batchmean.engine.factors import factor_of
+from batchmean.engine.factors import factor_of, is_over_the_examples
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.rules.base import MiscountRule
@@ -167,7 +167,9 @@ def _is_mean(account: Reduction) -> bool:
     if account.rest == "mean":
         return not account.scale
     factor = factor_of(account)
-    return factor is not None and dict(factor.units).get("B") == 0 and not factor.support
+    if factor is None or dict(factor.units).get("B") != 0 or factor.support:
+        return False
+    return is_over_the_examples(account)  # not over the height and the width of images alone
 
 
 def _share_examples(one: Reduction, other: Reduction) -> bool:

@@ -50,6 +50,8 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
                 return other.shape
             return Shape(back=vector.shape.leading(1))  # of a matrix, too: its rank is not that of a vector
     if plays_a_role(a) and plays_a_role(b):
+        if a.shape.contradicts(b.shape):
+            return Shape()
         a.shape.unite(b.shape)
         return a.shape
     for loss, other in ((a, b), (b, a)):
@@ -143,7 +145,7 @@ def unite_positions(a: Tensor, b: Tensor) -> None:
 
 def unite_supports(a: Tensor, b: Tensor) -> None:
     """Two halves of an integrand lie over the same support axis."""
-    if not a.terms or not b.terms:
+    if not a.terms or not b.terms or a.shape.contradicts(b.shape):
         return
     mine = [x.axis for x in a.atoms() if x.axis is not None and x.role in _SUPPORTED]
     theirs = [x.axis for x in b.atoms() if x.axis is not None and x.role in _SUPPORTED]

@@ -346,10 +346,21 @@ class Shape(Ends):
             return moved
         return Shape(unsure=self.shown)
 
+    def contradicts(self, other: Shape) -> bool:
+        """Has one of the two, at another place, an axis of the other?
+
+        Of one shape they cannot be: one is an item of the other, or the other turned round, on a path that excludes
+        the one on which they were found to be alike.
+        """
+        a, b = self.root(), other.root()
+        return a is not b and (
+            _are_elsewhere(a._front, b._front) or _are_elsewhere(a._back[::-1], b._back[::-1])
+        )
+
     def unite(self, other: Shape) -> None:
         """Record that two arrays combined element by element have the same shape."""
         a, b = self.root(), other.root()
-        if a is b:
+        if a is b or self.contradicts(other):
             return
         if a._rank is not None and b._rank is None:
             b.set_rank(a._rank)
@@ -376,3 +387,11 @@ class Shape(Ends):
         a._widened = a._widened or b._widened
         a._lacking = [*a._lacking, *b._lacking][:MAX_RANK]
         b._root = a
+
+
+def _are_elsewhere(mine: Sequence[Axis], theirs: Sequence[Axis]) -> bool:
+    return any(
+        axis.size != 1 and any(axis.is_same(one) for place, one in enumerate(theirs) if place != at)
+        for at, axis in enumerate(mine)
+        if at >= len(theirs) or not axis.is_same(theirs[at])
+    )

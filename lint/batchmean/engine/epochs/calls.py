@@ -138,8 +138,11 @@ class Calls(Methods):
             known = self._known(callee, name, args, kwargs, node)
             if known is not None:
                 return known
-        if UNSEEN.search(name) and not isinstance(callee, Instance):
-            return self._unseen(name, args, node)
+        if not isinstance(callee, Instance):
+            if (asked := self._asked(name, args, node)) is not None:
+                return asked
+            if UNSEEN.search(name):
+                return self._unseen(name, args, node)
         return self._unknown_result(args, kwargs, name)
 
     def _differentiated(

@@ -284,6 +284,16 @@ class Losses(Expressions):
         per_token = name in self.leaving_out
         return altered(found, per_token=per_token) if isinstance(found, Figure) else found
 
+    def _asked(self, name: str, args: Sequence[Value], node: ast.Call) -> Value | None:
+        """What a criterion, or a class of them, that is made elsewhere gives where the call says how it reduces."""
+        if not any(keyword.arg in ("reduction", "size_average") for keyword in node.keywords):
+            return None
+        how = _asked_for(node) or "none"
+        if not UNSEEN.search(name):  # whatever it is, it makes no mean
+            return Criterion("none", name, False) if how != "mean" and not args else None
+        criterion = Criterion(how, name, False)
+        return self._reduced(criterion, args, node) if any(isinstance(a, Batch) for a in args) else criterion
+
     def _exponential(self, x: Value, node: ast.AST) -> Value:
         if isinstance(x, Figure) and x.how == "mean" and not x.loops and x.is_whole and x.is_class_loss:
             return altered(

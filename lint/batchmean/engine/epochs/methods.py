@@ -214,6 +214,8 @@ class Methods(Collectives):
                 batch = next(arg for arg in args if isinstance(arg, Batch))
                 text = f"{name} gives the mean over a batch"
                 return self._mean_of(batch, node, name, shown=False, places=(Place(node, text),))
+            if (asked := self._asked(name, args, node)) is not None:
+                return asked
             if UNSEEN.search(name):
                 return self._unseen(name, args, node)
         if isinstance(base, Class):
