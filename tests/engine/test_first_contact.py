@@ -1742,3 +1742,34 @@ def test_a_criterion_that_is_made_elsewhere_reduces_as_it_is_asked(
             return total / len(self.loader.dataset)
     """
     assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("at_risk", "codes"),
+    [
+        ("torch.log(torch.cumsum(torch.exp(risk), dim=0))", []),
+        ("torch.exp(risk).cumsum(0).log()", []),
+        ("torch.logcumsumexp(risk, dim=0)", []),
+        # Along the positions of each example it is a loss of each.
+        ("torch.log(torch.cumsum(torch.exp(risk), dim=1))", ["BMN502"]),
+        ("torch.exp(risk)", ["BMN502"]),
+    ],
+)
+def test_a_partial_likelihood_is_no_sum_over_examples(at_risk: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+
+    def partial_likelihood(risk, event, time):
+        order = torch.argsort(time, descending=True)
+        risk, event = risk[order], event[order]
+        return -torch.sum(event * (risk - {at_risk}))
+
+    def epoch(model, loader, optimizer):
+        total = 0.0
+        for x, event, time in loader:
+            loss = partial_likelihood(model(x), event, time)
+            loss.backward()
+            total += loss.item()
+        return total / len(loader)
+    """
+    assert _codes(source) == codes

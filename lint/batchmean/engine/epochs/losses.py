@@ -33,6 +33,8 @@ UNSEEN: Final = re.compile(
     r"^_*(\w+_)?(crit|criterion|criteria|loss_?(fn|func|function|criterion)|objective)s?(_\w+|\d+)?$", re.I
 )
 """What people call a criterion."""
+RUNNING: Final = re.compile(r"^(log)?cum(sum|prod|max|min|sumexp)$")
+"""What makes of each example something of those before it, too."""
 _CLASS_LOSS: Final = re.compile(r"cross_?entropy|nll", re.I)
 """The losses whose exponential is a perplexity."""
 
@@ -102,6 +104,8 @@ class Losses(Expressions):
         given = [*args, *kwargs.values()]
         for value in given:
             if isinstance(value, Batch):
+                if RUNNING.search(name) and may_be_along_the_first(args[1:], kwargs):
+                    return Batch(value.loop, "reduced")
                 return Batch(value.loop, "made" if value.form != "reshaped" else "reshaped")
         for value in given:
             for size in value.items if isinstance(value, Several) else (value,):
@@ -138,6 +142,8 @@ class Losses(Expressions):
                     self.names[into] = result
                 return result
             case "identity" | "array":
+                return x
+            case "log" if isinstance(x, Batch) and x.form == "reduced":
                 return x
             case "zeros" if args and all(isinstance(arg, Number) and arg.value == 1 for arg in args):
                 return Number(0.0)
@@ -322,6 +328,12 @@ def _leaves_the_first(axis: Value) -> bool:
     """Are other axes reduced than the first?"""
     axes = axis.items if isinstance(axis, Several) else (axis,)
     return bool(axes) and all(isinstance(one, Number) and one.value != 0 for one in axes)
+
+
+def may_be_along_the_first(args: Sequence[Value], kwargs: Mapping[str, Value]) -> bool:
+    """Does an operation along one axis run over the examples, for all that is shown?"""
+    axis = args[0] if args else kwargs.get("dim", kwargs.get("axis"))
+    return axis is None or not _leaves_the_first(axis)
 
 
 def _is_of_torch(operation: Operation) -> bool:

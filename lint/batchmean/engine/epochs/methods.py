@@ -11,7 +11,7 @@ from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.arithmetic import counts_valid
 from batchmean.engine.epochs.collectives import Collectives
 from batchmean.engine.epochs.expressions import kept
-from batchmean.engine.epochs.losses import UNSEEN
+from batchmean.engine.epochs.losses import RUNNING, UNSEEN, may_be_along_the_first
 from batchmean.engine.epochs.rounds import IGNORED
 from batchmean.engine.epochs.spelling import path_of
 from batchmean.engine.epochs.values import (
@@ -283,6 +283,8 @@ class Methods(Collectives):
         if name in ("items", "keys", "values", "get"):
             return Batch(base.loop, "array" if name == "get" else "reshaped")
         operation = operations.method(name)
+        if RUNNING.search(name) and may_be_along_the_first(args, kwargs):
+            return Batch(base.loop, "reduced")
         if operation is not None and operation.primitive == "distribution_log_prob":
             return Batch(base.loop)  # of what, and of how many, a density is asked is not shown
         return Batch(base.loop, "array" if base.form == "item" else base.form)
