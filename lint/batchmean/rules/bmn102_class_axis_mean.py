@@ -27,7 +27,7 @@ class ClassAxisMean(SupportRule):
     precedence = 60
     name = "class-axis-mean"
     law = "null class"
-    first_contact = (41, 46)
+    first_contact = (43, 48)
     summary = "a cross-entropy, KL or entropy under a mean that covers the class axis"
     wrong = """\
 import numpy as np

@@ -49,7 +49,7 @@ class MaskedMean(MiscountRule):
     precedence = 90
     name = "masked-mean"
     law = "padding"
-    first_contact = (58, 81)
+    first_contact = (62, 86)
     preview = True
     kind = "masked mean"
     summary = "a masked loss averaged over the masked positions too"

@@ -27,6 +27,7 @@ class WrongAxisDivision(SupportRule):
     precedence = 20
     name = "wrong-axis-division"
     law = "null class and duplication"
+    first_contact = (1, 1)
     preview = True
     summary = "a sum divided by the class count instead of the batch"
     wrong = """\

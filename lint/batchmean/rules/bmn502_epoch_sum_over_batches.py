@@ -36,7 +36,7 @@ class EpochSumOverBatches(TotalRule):
     precedence = 170
     name = "epoch-sum-over-batches"
     law = "split"
-    first_contact = (11, 14)
+    first_contact = (11, 15)
     preview = True
     kind = "epoch sum over batches"
     summary = "sums over the examples of each batch divided by the number of batches"
