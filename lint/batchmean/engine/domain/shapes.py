@@ -390,8 +390,13 @@ class Shape(Ends):
 
 
 def _are_elsewhere(mine: Sequence[Axis], theirs: Sequence[Axis]) -> bool:
+    """Would two axes of the first be one, were each the axis of the second at its place?"""
     return any(
-        axis.size != 1 and any(axis.is_same(one) for place, one in enumerate(theirs) if place != at)
+        axis.size != 1
+        and any(
+            axis.is_same(other) and not any(axis.is_same(own) for own in mine[place : place + 1])
+            for place, other in enumerate(theirs)
+        )
         for at, axis in enumerate(mine)
         if at >= len(theirs) or not axis.is_same(theirs[at])
     )
