@@ -317,8 +317,8 @@ class _Exponents:
         if self._shape.may_be_one(axis, self._axis):
             return False
         for other, exponent in self._units:
-            if self._shape.may_be_one(axis, other):
-                self.is_open = True
+            if self._shape.may_be_one(axis, other) or not self._shape.has(other):
+                self.is_open = True  # the axis of what it was broadcast to may be this one
                 return True
             if not exponent and self._shape.is_one_in_a_vector(axis, other):
                 self.assumes_rank = True

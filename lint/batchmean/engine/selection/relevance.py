@@ -256,7 +256,11 @@ class Relevance:
         flows = _made_of([f for f in seeds if f.stores], loading)
         names = memory.of({name for facts in (*seeds, *flows) for name in facts.stores})
         local = storing.keys()  # a lambda, say
-        scaled = [f for f in flows if _scales(f, self._scalers, made, local) or _adds_up(f, names)]
+        scaled = [
+            f
+            for f in flows
+            if _scales(f, self._scalers, made, local) or _adds_up(f, names) or _hands_on(f, names, loading)
+        ]
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
@@ -325,6 +329,27 @@ def _adds_up(facts: Facts, losses: Set[str]) -> bool:
         return False
     adds = any(isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add | ast.Sub) for o in facts.operations)
     return adds or not facts.calls.isdisjoint(_ADDERS)
+
+
+def _hands_on(facts: Facts, losses: Set[str], loading: Mapping[str, Sequence[Facts]]) -> bool:
+    """Does the statement take what a call makes of one of these and of something else, maybe their product?"""
+    if isinstance(facts.node, ast.Assign) and not any(n in loading or "." in n for n in facts.stores):
+        return False
+    thrown_away = facts.node.value if isinstance(facts.node, ast.Expr) else None
+    return any(
+        isinstance(o, ast.Call) and o is not thrown_away and _is_beside_more(o, losses)
+        for o in facts.operations
+    )
+
+
+def _is_beside_more(call: ast.Call, losses: Set[str]) -> bool:
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    if not isinstance(call.func, ast.Name):
+        given.append(call.func)
+    if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
+        given = given[0].elts
+    holding = [any(isinstance(n, ast.Name) and n.id in losses for n in nodes(each)) for each in given]
+    return any(holding) and len(given) > 1
 
 
 def _adds_to_itself(node: ast.expr, losses: Set[str]) -> bool:
