@@ -87,8 +87,10 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
 def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], result: Value) -> None:
     """`np.multiply(x, y, out=x)`, `F.relu_(x)`, `np.copyto(x, y)`: what a function writes to."""
     if (out := written_to(node)) is not None:
-        change(context, context.evaluate(out))
-        bind(context, out, result)
+        written = context.evaluate(out)
+        if not isinstance(written, Const):  # `Namespace(out=How.MEAN)` writes to no array
+            change(context, written)
+            bind(context, out, result)
     elif changes_first(node) and args:
         change(context, args[0])
         if isinstance(args[0], InstanceValue) and len(args) == 3 and isinstance(args[1], Const):
