@@ -104,3 +104,20 @@ def test_what_is_called_out_need_not_be_written_to() -> None:
     """
     assert _codes(source.format(first="each", second="each.sum()"), "BMN303") == []
     assert _codes(source.format(first="each.sum()", second="each"), "BMN303") == ["BMN303"]
+
+
+@pytest.mark.parametrize("copied", ["loss.clone()", "torch.clone(loss)", "loss.copy()", "np.copy(loss)"])
+@pytest.mark.parametrize("taken", ["loss", "other"])
+def test_what_is_done_to_a_copy_is_done_to_it_alone(copied: str, taken: str) -> None:
+    source = f"""
+import numpy as np
+import torch
+
+def entropy(logits):
+    loss = -torch.softmax(logits, dim=-1) * torch.log_softmax(logits, dim=-1)
+    other = {copied}
+    other *= logits.shape[-1]
+    return {taken}.mean()
+"""
+    found = batchmean.check_source(source, select=["BMN102"]).findings
+    assert [one.code for one in found] == (["BMN102"] if taken == "loss" else [])
