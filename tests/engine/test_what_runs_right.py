@@ -121,3 +121,17 @@ def entropy(logits):
 """
     found = batchmean.check_source(source, select=["BMN102"]).findings
     assert [one.code for one in found] == (["BMN102"] if taken == "loss" else [])
+
+
+@pytest.mark.parametrize("given", ["total", "-total", "2 * total", "total + logits.square().sum()"])
+def test_what_is_divided_in_place_is_what_is_given_back(given: str) -> None:
+    source = """
+    import torch.nn.functional as F
+
+    def loss(logits, targets):
+        total = (F.softmax(targets, dim=-1) * F.log_softmax(logits, dim=-1)).sum()
+        total.div_({count})
+        return {given}
+    """
+    assert _codes(source.format(count="logits.numel()", given=given), "BMN101") == ["BMN101"]
+    assert _codes(source.format(count="len(logits)", given=given), "BMN101") == []
