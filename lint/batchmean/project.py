@@ -125,11 +125,14 @@ class Project:
     def may_lead_to_losses(self, text: str) -> bool:
         """Does a text that reduces something import from a module of the project in which there may be a loss?
 
-        Or one that makes log-probabilities from a module that may make a criterion of them?
+        Or one that makes log-probabilities from a module that may make a criterion of them, or one with a divergence
+        from a module that reduces what it is given?
         """
         marked = told().marked(text)
         if not gate.may_average_what_is_given(marked):
-            return gate.may_hand_to_a_criterion(marked) and any(map(self.makes_divergences, imported(text)))
+            if gate.may_hand_to_a_criterion(marked) and any(map(self.makes_divergences, imported(text))):
+                return True
+            return gate.may_hand_to_a_reducer(marked) and any(map(self.reduces, imported(text)))
         found = (self.find(name, self.path) for name in imported(text))
         return any(each is not None and each[0].may_give_a_loss for each in found)
 
@@ -137,6 +140,11 @@ class Project:
         """Does a dotted name lead to a module that makes criteria of divergences, or may hand one on?"""
         found = self.find(name, self.path)
         return found is not None and (found[0].hands_on or gate.makes_divergences(found[0].text))
+
+    def reduces(self, name: str) -> bool:
+        """Does a dotted name lead to a module that has no loss, and reduces something?"""
+        found = self.find(name, self.path)
+        return found is not None and not found[0].may_give_a_loss and gate.reduces(found[0].text)
 
     def holding(self, node: ast.AST) -> Module | None:
         """The module of those that were found in which a node stands."""

@@ -89,3 +89,24 @@ def test_a_class_method_of_another_module_is_given_its_class(tmp_path: Path, cal
         (result,) = batchmean.check_files(path)
         codes[reduced] = [finding.code for finding in result.findings]
     assert codes == {"e.sum(dim=2).sum() / y.numel()": [], "e.mean()": ["BMN102"]}
+
+
+@pytest.mark.parametrize("imported", ["from utils import over_all", "import utils", "from utils import *"])
+def test_a_module_that_reduces_nothing_itself_is_read(tmp_path: Path, imported: str) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.batchmean]\npreview = true\n")
+    (tmp_path / "utils.py").write_text(UTILS)
+    path = tmp_path / "objective.py"
+    reducer = "utils.over_all" if imported == "import utils" else "over_all"
+    text = f"""
+import torch
+{imported}
+
+def objective(logits, targets):
+    return -{reducer}(torch.softmax(targets, dim=-1) * torch.log_softmax(logits, dim=-1))
+"""
+    path.write_text(text)
+    (result,) = batchmean.check_files(path)
+    assert [finding.code for finding in result.findings] == ["BMN101"]
+    path.write_text(text.replace("over_all", "entropies"))
+    (result,) = batchmean.check_files(path)
+    assert result.findings == []

@@ -41,3 +41,25 @@ def test_the_classes_and_the_padding(mask: str) -> None:
 def test_a_mask_that_is_shown_is_told_in_the_factor() -> None:
     loss = "(loss * (torch.arange(5)[None] < labels[:, None]).unsqueeze(-1)).mean()"
     assert _found(loss) == [("BMN102", {"V": -1, "n_valid": 1, "N": -1})]
+
+
+NEGATIVE_LOG_LIKELIHOOD = """
+def loss(mean, target, log_var, weight):
+    nll = 0.5 * (log_var + (mean - target) ** 2 / np.exp(log_var))
+    return weight * ({loss})
+"""
+
+
+@pytest.mark.parametrize("shape", ["mean.shape[-1]", "target.shape[-1]", "log_var.shape[-1]"])
+def test_the_length_of_an_axis_that_was_summed_after_a_broadcast(shape: str) -> None:
+    """The array that is summed may have axes that none of its parts has: which one is divided by is open."""
+    source = "import numpy as np\n" + NEGATIVE_LOG_LIKELIHOOD
+    right = source.format(loss=f"(nll.sum(axis=-1) / {shape}).mean()")
+    assert not batchmean.check_source(right, select=["BMN301"]).findings
+
+
+@pytest.mark.parametrize("shape", ["mean.shape[-1]", "target.shape[-1]"])
+def test_a_mean_over_everything_is_divided_by_the_length_again(shape: str) -> None:
+    source = "import numpy as np\n" + NEGATIVE_LOG_LIKELIHOOD
+    again = source.format(loss=f"nll.mean() / {shape}")
+    assert [one.code for one in batchmean.check_source(again, select=["BMN301"]).findings] == ["BMN301"]

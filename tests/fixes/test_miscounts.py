@@ -208,6 +208,7 @@ def test_the_mask_of_an_object_and_of_a_dictionary() -> None:
     [
         ("return total / logits.shape[1]", "return total / logits.shape[0]"),
         ("return total / logits.size(-1)", "return total / logits.size(0)"),
+        ("return total / logits.size(dim=-1)", "return total / logits.size(dim=0)"),
         ("return total / float( logits.shape[1] )", "return total / float( logits.shape[0] )"),
     ],
 )
@@ -227,6 +228,22 @@ def test_of_an_unknown_number_of_axes_the_mean_is_taken() -> None:
     total = "t = -(labels.softmax(dim=1) * F.log_softmax(logits, dim=1)).sum()\n"
     after = total.replace(".sum()", ".sum(dim=1).mean()") + "return t"
     assert fixed(head, total + "return t / logits.size(1)") == after
+
+
+def test_the_length_of_an_axis_by_its_keyword_is_no_size_of_all() -> None:
+    head = dedent("""\
+        import torch.nn.functional as F
+
+        def loss(logits, labels, how="mean"):
+            target = F.one_hot(labels, logits.shape[1]).movedim(-1, 1)
+            each = -(target * F.log_softmax(logits, dim=1))
+            if how == "mean":
+                total = each.sum()
+            else:
+                total = each.sum(dim=1)
+    """)
+    for length in ("logits.size(1)", "logits.size(dim=1)"):
+        assert reason(head, f'return total / {length} if how == "mean" else total.mean()')
 
 
 def reason(head: str, body: str) -> str:

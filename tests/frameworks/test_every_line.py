@@ -62,6 +62,7 @@ LOSSES: dict[str, str] = {
     "to_categorical": "-numpy.mean(CALL(labels=labels, classes=10) * logp)",
     "eye": "-numpy.mean(CALL(n=10)[labels] * logp)",
     "identity": "-numpy.mean(CALL(x=p) * logp)",
+    "copied": "-numpy.mean(CALL(x=p) * logp)",
     "clip": "-numpy.mean(p * numpy.log(CALL(x=p, high=1.0)))",
     "numel": "-numpy.sum(p * logp) / CALL(x=p)",
     "flatten": "-numpy.mean(CALL(x=p * logp))",

@@ -323,8 +323,8 @@ class _Exponents:
         if self._shape.may_be_one(axis, self._axis):
             return False
         for other, exponent in self._units:
-            if self._shape.may_be_one(axis, other):
-                self.is_open = True
+            if self._shape.may_be_one(axis, other) or not self._shape.has(other):
+                self.is_open = True  # the axis of what it was broadcast to may be this one
                 return True
             if not exponent and self._shape.is_one_in_a_vector(axis, other):
                 self.assumes_rank = True
@@ -372,8 +372,17 @@ def may_be_right(reduction: Reduction) -> bool:
     """Is it right, or multiplied by what may be the class count? Of two wrong counts one may have been put right."""
     if is_right(reduction) or _is_put_right(reduction):
         return True
-    numbers = (atom for atom, power in reduction.scale if power > 0 and atom.role is Role.OPAQUE)
+    factors = [atom for atom, power in reduction.scale if power > 0]
+    if any(_may_be_support(atom, reduction) for atom in factors if atom.role is Role.COUNT):
+        return True
+    numbers = [atom for atom in factors if atom.role is Role.OPAQUE]
     return any(may_be_a_size(atom) or may_be_length(atom, reduction) for atom in numbers)
+
+
+def _may_be_support(count: Atom, reduction: Reduction) -> bool:
+    """Is it the length of an axis that may be the support, in an array of unknown rank?"""
+    integrand = reduction.integrand
+    return count.axis is not None and integrand.shape.may_be_one(count.axis, integrand.support)
 
 
 def _is_put_right(reduction: Reduction) -> bool:

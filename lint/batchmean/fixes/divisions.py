@@ -233,8 +233,9 @@ class Divisions(Plan):
             number: ast.expr | None = None
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute):
                 number = node.slice if node.value.attr == "shape" else None
-            elif isinstance(node, ast.Call) and last_name(node.func) == "size" and len(node.args) == 1:
-                number = node.args[0]
+            elif isinstance(node, ast.Call) and last_name(node.func) == "size":
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                number = given[0] if len(given) == 1 else None
             if number is not None and is_one_axis(number):
                 yield (Edit(self._code.inner(number), "1" if self._position in (0, -2) else "0"),)
 
@@ -260,7 +261,7 @@ class Divisions(Plan):
         if not isinstance(node, ast.Call) or last_name(node.func) not in _WHOLE_SIZE:
             return None
         given: ast.expr | None = node.args[0] if len(node.args) == 1 and not node.keywords else None
-        if given is None and isinstance(node.func, ast.Attribute) and not node.args:
+        if given is None and isinstance(node.func, ast.Attribute) and not (node.args or node.keywords):
             given = node.func.value
         if isinstance(given, ast.Attribute) and given.attr == "shape":
             return given.value

@@ -319,12 +319,17 @@ def divides_a_loss(text: str) -> bool:
 
 def may_use_what_is_given(text: str) -> bool:
     """Could the text average, or be averaged by, what another module of its project gives?"""
-    return may_average_what_is_given(text) or may_hand_to_a_criterion(text)
+    return may_average_what_is_given(text) or may_hand_to_a_criterion(text) or may_hand_to_a_reducer(text)
 
 
 def may_hand_to_a_criterion(text: str) -> bool:
     """Could the text hand log-probabilities to a criterion that another module of its project makes?"""
     return words.OF_CRITERIA.are_in(text) and speaks_of_losses(text)
+
+
+def may_hand_to_a_reducer(text: str) -> bool:
+    """Could the text hand a divergence to a function of another module of its project, which reduces it?"""
+    return speaks_of_losses(text) and holds_a_loss(text)
 
 
 def makes_divergences(text: str) -> bool:

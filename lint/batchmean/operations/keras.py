@@ -96,7 +96,7 @@ _OPS = {
     "one_hot": "one_hot(labels|x, classes|num_classes, axis)",
     "convert_to_tensor": "identity(x)",
     "convert_to_numpy": "identity(x)",
-    "copy": "identity(x)",
+    "copy": "copied(x)",
     "array": "identity(x)",
     "nan_to_num": "identity(x)",
     "stop_gradient": "identity(x|variable)",

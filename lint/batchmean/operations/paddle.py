@@ -91,7 +91,7 @@ _NAMED = {
     "to_tensor": "array(x|data)",
     "cast": "identity(x)",
     "assign": "identity(x)",
-    "clone": "identity(x)",
+    "clone": "copied(x)",
     "nan_to_num": "identity(x|input)",
     "no_grad": "same_function(x|func)",
     "jit.to_static": "same_function(x|function)",

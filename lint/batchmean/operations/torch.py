@@ -6,7 +6,7 @@ from batchmean.operations.table import Framework
 
 _F = "torch.nn.functional"
 _CASTS = (
-    "float double half bfloat16 to type type_as cuda cpu detach clone contiguous numpy tolist data requires_grad_ "
+    "float double half bfloat16 to type type_as cuda cpu detach contiguous numpy tolist data requires_grad_ "
     "int long bool nan_to_num cast block_until_ready stop_gradient"
 ).split()
 _ELEMENTWISE = "abs tanh relu sin cos sign floor ceil round gelu silu elu softplus erf isnan isinf".split()
@@ -145,6 +145,7 @@ FRAMEWORK = Framework(
         "torch.tensor": "array(x|data)",
         "torch.as_tensor": "array(x|data)",
         "torch.from_numpy": "identity(x)",
+        "torch.clone": "copied(x|input)",
         "torch.nan_to_num": "identity(x|input)",
         "torch.broadcast_to": "expand(x|input, *size)",
         "torch.tile": "tile(x|input, *dims)",
@@ -187,6 +188,7 @@ FRAMEWORK = Framework(
         **_NAMED,
         **dict.fromkeys(_ELEMENTWISE, "map(x)"),
         **dict.fromkeys(_CASTS, "identity(x)"),
+        "clone": "copied(x)",
         "size": "size_at(x, axis|dim)",
         "nelement": "numel(x)",
         "dim": "rank(x)",

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.counting import counts_masked
+from batchmean.engine.domain.paths import Path, excludes
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Place, Reduction, Step
 from batchmean.engine.events import Miscount
@@ -20,6 +21,10 @@ from batchmean.rules.docket import Docket
 if TYPE_CHECKING:
     from batchmean.fixes.code import Edits
     from batchmean.fixes.idiom import Idiom
+
+
+_MOST_WAYS: Final = 8
+"""How many of them are compared with each."""
 
 
 class MaskedMean(MiscountRule):
@@ -72,13 +77,17 @@ def frame_loss(prediction, target, attention_mask):
 
     def find(self, docket: Docket) -> Iterator[Miscount]:
         counted = [(account, counts_masked(account)) for account in docket.accounts]
-        right = {
-            id(account.origin) for account, counts in counted if counts is False and not account.is_reported
-        }
+        right = [account for account, counts in counted if counts is False and not account.is_reported]
+        origins = {id(account.origin) for account in right}
+        sums: dict[Hashable, list[Path]] = {}
+        for account in right:
+            sums.setdefault(_summed(account), []).append(account.steps[0].path)
         # Of a mask that is shown the finding about the classes tells, too, in its factor.
         beside = [a for a in docket.divided_by_support if a.mask is not None and not a.mask.shown]
         for account in (*docket.open(), *beside):
-            if counts_masked(account) and id(account.origin) not in right:
+            if counts_masked(account) and not (
+                id(account.origin) in origins or _has_another_way(account, sums)
+            ):
                 docket.settle(account)
                 is_loss = not _is_only_compared(account) and not docket.is_beside_the_loss(account)
                 if is_loss and not _is_another_kind(docket.ledger, account):
@@ -95,6 +104,19 @@ def frame_loss(prediction, target, attention_mask):
             "the masked loss is averaged over the masked positions too: n_valid/N of the loss per valid position; "
             "use its sum divided by the sum of the mask"
         )
+
+
+def _summed(reduction: Reduction) -> Hashable:
+    """The same for the same values that are summed over the same axes first."""
+    first = reduction.steps[0]
+    return reduction.integrand.key, first.how, first.positions, first.whole
+
+
+def _has_another_way(reduction: Reduction, sums: Mapping[Hashable, Sequence[Path]]) -> bool:
+    """Is the same masked sum, made where this one is not, divided rightly there? An option says by what then."""
+    first = reduction.steps[0]
+    ways = sums.get(_summed(reduction), ())[:_MOST_WAYS] if first.how == "sum" else ()
+    return any(excludes(first.path, way) for way in ways)
 
 
 def _is_only_compared(reduction: Reduction) -> bool:

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from batchmean.engine.domain.tensors import Reduction, Step
 from batchmean.engine.ledger import Ledger
+from batchmean.engine.selection.changes import changes_in_place
 from batchmean.nodes import nodes
 
 MAX_ENTRIES: Final = 16
@@ -194,6 +195,8 @@ def _made_in(inside: Set[ast.AST], imported: Set[str]) -> Mapping[str, Sequence[
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             made.setdefault(node.name, []).append(node)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if changes_in_place(node.func.attr):
+                note(node.func.value, node)  # `total.div_(n)`
             if (
                 _name(node.func.value) not in imported
             ):  # a library keeps nothing of what its functions are given

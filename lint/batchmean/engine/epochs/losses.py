@@ -141,7 +141,7 @@ class Losses(Expressions):
                 if into:
                     self.names[into] = result
                 return result
-            case "identity" | "array":
+            case "identity" | "copied" | "array":
                 return x
             case "log" if isinstance(x, Batch) and x.form == "reduced":
                 return x

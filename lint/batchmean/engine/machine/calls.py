@@ -43,6 +43,7 @@ from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.items import primitive_of
 from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.machine.objects import instantiate
+from batchmean.engine.machine.out_of_sight import give_up_what_may_be_put_right
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
 from batchmean.engine.syntax import written_to
@@ -86,8 +87,10 @@ def evaluate_call(context: Machine, node: ast.Call) -> Value:
 def _change_arguments(context: Machine, node: ast.Call, args: Sequence[Value], result: Value) -> None:
     """`np.multiply(x, y, out=x)`, `F.relu_(x)`, `np.copyto(x, y)`: what a function writes to."""
     if (out := written_to(node)) is not None:
-        change(context, context.evaluate(out))
-        bind(context, out, result)
+        written = context.evaluate(out)
+        if not isinstance(written, Const):  # `Namespace(out=How.MEAN)` writes to no array
+            change(context, written)
+            bind(context, out, result)
     elif changes_first(node) and args:
         change(context, args[0])
         if isinstance(args[0], InstanceValue) and len(args) == 3 and isinstance(args[1], Const):
@@ -157,6 +160,7 @@ def call(
                 bound = altered(method, receiver=function)
                 return note_made_of(context.ledger, context.call_function(bound, args, kwargs, node), args)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
+        give_up_what_may_be_put_right(context, (*args, *kwargs.values()))
         return context.unknown_of(args)
     if isinstance(function, ModuleValue):
         operation = operations.function(function.name)
@@ -170,7 +174,7 @@ def call(
         own = context.imported(function.name)
         if own is not None and not isinstance(own, ModuleValue | Tensor):
             return call(context, own, args, kwargs, node)
-    return _unknown_result(context, args, kwargs, node)
+    return _unknown_result(context, args, kwargs, node, function)
 
 
 def _write_last(context: Machine, node: ast.AST, rest: Sequence[Value], result: Value) -> None:
@@ -189,12 +193,15 @@ def _compatibility(context: Machine, name: str) -> Operation | None:
     return operations.function(f"tensorflow.{last}") if has_it else None
 
 
-def _unknown_result(context: Machine, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+def _unknown_result(
+    context: Machine, args: list[Value], kwargs: dict[str, Value], node: ast.AST, *by: Value
+) -> Value:
     """What an unknown function gives: nothing is known of it, unless its name or an argument says something.
 
     Asked for `reduction="none"` it gives a loss; `make_pad_mask` gives a mask, and `expand_as_right(mask, x)` the mask.
     """
     note_handed_over(context.ledger, (*args, *kwargs.values()))
+    give_up_what_may_be_put_right(context, (*args, *kwargs.values()), by)
     function = getattr(node, "func", None)
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     first = something(args[0]) if args else None
@@ -242,6 +249,7 @@ def call_method(
         if not isinstance(method, Tensor):
             return call(context, method, args, kwargs, node)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
+        give_up_what_may_be_put_right(context, (*args, *kwargs.values()), (method,))
         return (
             context.anything() if is_anything(method) else context.unknown_of(args, (name,), kwargs.values())
         )
@@ -265,6 +273,7 @@ def call_method(
     if operation is None:
         context.as_tensor(receiver)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
+        give_up_what_may_be_put_right(context, (*args, *kwargs.values()), (receiver,))
         return context.unknown_of(args, beside=(receiver, *kwargs.values()))
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):

@@ -25,6 +25,12 @@ def identity(call: Call, x: Value) -> Value:
 
 
 @primitive
+def copied(call: Call, x: Value) -> Value:
+    """The same numbers in a memory of their own: what is done to a copy in place is done to nothing else."""
+    return altered(x, storage=call.opaque().storage) if isinstance(x, Tensor) else x
+
+
+@primitive
 def array(call: Call, x: Value) -> Value:
     """An array of what is given: of a list that is written out, its numbers."""
     return call.tensor(x) if isinstance(x, TupleValue) and x.is_list and _is_written_out(x) else x

@@ -27,10 +27,14 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.primitives.registry import Call, axes_spec, integer, literal, primitive
 from batchmean.engine.recognise.integrands import recognise
+from batchmean.operations import has_functions
 
 
 def shape_from(call: Call, sizes: tuple[Value, ...]) -> Shape:
     """The shape that `zeros(B, V)`, `zeros((B, V))` or `zeros(x.shape)` says; a type may follow it."""
+    imported = [size.name for size in sizes if isinstance(size, ModuleValue)]
+    if not all(has_functions(name.rpartition(".")[0]) for name in imported):
+        return Shape()  # a number of the project's own, or a type that it gives a name
     sizes = tuple(size for size in sizes if not isinstance(size, ModuleValue))
     if len(sizes) == 1 and isinstance(sizes[0], ShapeValue):
         given = sizes[0]

@@ -19,6 +19,7 @@ from batchmean.gate import (
     makes_means,
     may_average_what_is_given,
     may_hand_to_a_criterion,
+    may_hand_to_a_reducer,
     reduces,
     sums,
 )
@@ -38,15 +39,20 @@ MAX_HOPS: Final = 2
 def leads_to_losses(text: str, project: Project) -> bool:
     """Does a text that reduces something import what gives a loss from a module of its project?
 
-    Or a text that makes log-probabilities what makes criteria, which take the mean of a divergence themselves?
+    Or a text that makes log-probabilities what makes criteria, which take the mean of a divergence themselves, or a
+    text with a divergence a short function that reduces it?
     """
     marked = told().marked(text)
     if may_average_what_is_given(marked):
         return any(_names(dotted, project.path, project, 0, MAX_HOPS) for dotted in imported(text))
-    return may_hand_to_a_criterion(marked) and any(
+    if may_hand_to_a_criterion(marked) and any(
         all(_names(dotted, project.path, project, which, MAX_HOPS) for which in (0, 1))
         for dotted in imported(text)
         if project.makes_divergences(dotted)
+    ):
+        return True
+    return may_hand_to_a_reducer(marked) and any(
+        _names(dotted, project.path, project, 1, 0) for dotted in imported(text) if project.reduces(dotted)
     )
 
 

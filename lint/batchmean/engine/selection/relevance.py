@@ -32,7 +32,7 @@ from batchmean.engine.selection.facts import (
     collect_bindings,
 )
 from batchmean.engine.syntax import DIVISIONS, added_to, root_of
-from batchmean.nodes import DEFINITIONS, nodes
+from batchmean.nodes import DEFINITIONS, children, nodes
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -256,7 +256,11 @@ class Relevance:
         flows = _made_of([f for f in seeds if f.stores], loading)
         names = memory.of({name for facts in (*seeds, *flows) for name in facts.stores})
         local = storing.keys()  # a lambda, say
-        scaled = [f for f in flows if _scales(f, self._scalers, made, local) or _adds_up(f, names)]
+        scaled = [
+            f
+            for f in flows
+            if _scales(f, self._scalers, made, local) or _adds_up(f, names) or _hands_on(f, names, loading)
+        ]
         relevant = _needed([*seeds, *scaled], storing)
         loaded = {name for facts in relevant for name in facts.loads}
         unused = {call for f in relevant if (call := _unused_call(f, loaded, called)) is not None}
@@ -325,6 +329,41 @@ def _adds_up(facts: Facts, losses: Set[str]) -> bool:
         return False
     adds = any(isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add | ast.Sub) for o in facts.operations)
     return adds or not facts.calls.isdisjoint(_ADDERS)
+
+
+def _hands_on(facts: Facts, losses: Set[str], loading: Mapping[str, Sequence[Facts]]) -> bool:
+    """Does the statement take what a call makes of one of these and of something else, maybe their product?"""
+    if isinstance(facts.node, ast.Assign) and not any(n in loading or "." in n for n in facts.stores):
+        return False
+    thrown_away = facts.node.value if isinstance(facts.node, ast.Expr) else None
+    calls = [o for o in facts.operations if isinstance(o, ast.Call) and o is not thrown_away]
+    if facts.loads.isdisjoint(losses) or not any(len(_given_to(call)) > 1 for call in calls):
+        return False
+    holding = _holding(facts.operations, losses)
+    return any(len(given := _given_to(call)) > 1 and not holding.isdisjoint(given) for call in calls)
+
+
+def _given_to(call: ast.Call) -> Sequence[ast.expr]:
+    """What a call is given: its arguments, and what is called, unless that is a name alone."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    if not isinstance(call.func, ast.Name):
+        given.append(call.func)
+    return given[0].elts if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List) else given
+
+
+def _holding(operations: Sequence[ast.expr], names: Set[str]) -> set[ast.AST]:
+    """The expressions in these, the outer ones first, in which one of the names is; each is looked at once."""
+    seen: set[ast.AST] = set()
+    holding: set[ast.AST] = set()
+    for operation in operations:
+        if operation in seen:
+            continue
+        inside = list(nodes(operation))
+        seen.update(inside)
+        for node in reversed(inside):
+            if (isinstance(node, ast.Name) and node.id in names) or any(c in holding for c in children(node)):
+                holding.add(node)
+    return holding
 
 
 def _adds_to_itself(node: ast.expr, losses: Set[str]) -> bool:
