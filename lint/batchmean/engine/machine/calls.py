@@ -265,7 +265,7 @@ def call_method(
     if operation is None:
         context.as_tensor(receiver)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
-        return context.unknown_of(args, beside=(receiver, *kwargs.values()))
+        return context.unknown_of(args, beside=(receiver, *kwargs.values()), method=name)
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         context.scope.names[node.func.value.id] = named(result, node.func.value.id)
