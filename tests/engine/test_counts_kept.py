@@ -81,3 +81,45 @@ def test_what_an_object_out_of_sight_holds(read: str, made: str, codes: list[str
             return {read} * kl
     """
     assert _codes(source) == codes
+
+
+KL = "F.kl_div(F.log_softmax(student, 1), F.softmax(teacher, 1))"
+
+
+@pytest.mark.parametrize(
+    ("by", "codes"), [("num_classes", []), ("2.0 * num_classes", []), ("0.5", ["BMN103"])]
+)
+def test_what_a_caller_multiplies_by(by: str, codes: list[str]) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    def distillation(student, teacher, by=1.0):
+        return by * {KL}
+
+    def train(model, teacher, images, num_classes):
+        by = {by}
+        return distillation(model(images), teacher(images), by=by)
+    """
+    assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("class Settings:\n    num_classes = 10\n    by = 0.5 * num_classes", "settings.by"),
+        ("def settings(num_classes):\n    return dict(by=0.5 * num_classes)", 'settings["by"]'),
+        ("def settings(num_classes):\n    return {'by': 0.5 * num_classes}", 'settings["by"]'),
+        ("def parse(args):\n    args.by = args.alpha * args.num_classes\n    return args", "settings.by"),
+    ],
+)
+@pytest.mark.parametrize(("count", "codes"), [("num_classes", []), ("temperature", ["BMN103"])])
+def test_what_settings_hold(given: str, read: str, count: str, codes: list[str]) -> None:
+    given = given.replace("num_classes", count).replace("= 10", "= 2")
+    source = f"""import torch.nn.functional as F
+
+{given}
+
+def distillation(student, teacher, settings):
+    return {read} * {KL}
+"""
+    assert _codes(source) == codes

@@ -17,6 +17,10 @@ _BEFORE_A_DIGIT: Final = re.compile(r"[=:]\s*\d")
 _SMALL: Final = 2
 
 _STORED: Final = re.compile(r"\.([A-Za-z_]\w*)(?:\s*:[^=]*)?\s*=\s*([^=].*)")
+_NAMED_SO: Final = re.compile(
+    r"\b([A-Za-z_]\w*)[\"']?(?:\s*:\s*[A-Za-z][\w. |]*)?\s*[=:]\s*([\w.]+\s*\*[\w.\s*]+)"
+)
+"""A product that anything else is given: a field of a class, a keyword, an item of a dictionary."""
 _METHOD: Final = re.compile(r"\s+(?:async\s+)?def\s+([A-Za-z_]\w*)\(self\b")
 _RETURNED: Final = re.compile(r"\s+return\s+(.+)")
 _NUMBER: Final = re.compile(r"(?!.*\*\*\s*(?:-|\(|0?\.))[\w.\s*/+()\[\]-]+$")
@@ -90,6 +94,8 @@ def _made(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         left -= 1
         if "=" in line and (stored := _STORED.search(line)) is not None:
             yield stored[1], stored[2].partition("#")[0].strip()
+        elif "*" in line and (product := _NAMED_SO.search(line)) is not None:
+            yield product[1], product[2].strip()
         elif "def " in line and (defined := _METHOD.match(line)) is not None:
             method, left = defined[1], _LINES_OF_A_METHOD
         elif left > 0 and "return " in line and (returned := _RETURNED.match(line)) is not None:
