@@ -30,6 +30,11 @@ FIXTURES = sorted((Path(__file__).parents[2] / "fixtures").rglob("*.py"))
         "return F.mse_loss(x, y) / x.size(0)",
         "return F.cross_entropy(x, y, reduction='sum') / x.numel()",
         "return (optax.l2_loss(x, y) * (y > 0)).mean()",
+        "return (optax.l2_loss(x, y) * (y != pad)).mean()",
+        "return (optax.l2_loss(x, y) * (y != self.PAD)).mean()",
+        "return (optax.l2_loss(x, y) * (y != ignored)).mean()",
+        "return (F.mse_loss(x, y, reduction='none') * y.ne(0)).mean()",
+        "return (F.mse_loss(x, y, reduction='none') * torch.gt(y, 0)).mean()",
         "return (optax.l2_loss(x, y) * (jnp.arange(x.shape[1]) < steps[:, None])).mean()",
     ],
 )

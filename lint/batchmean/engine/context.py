@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from typing import Any, Final, Literal
 
 from batchmean.engine import bounds
@@ -43,7 +43,7 @@ from batchmean.engine.domain.values import (
     Value,
     tensors_in,
 )
-from batchmean.engine.evidence.code import numbers_given
+from batchmean.engine.evidence.given import Given
 from batchmean.engine.factors import placed
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.recognise.integrands import recognise
@@ -117,7 +117,7 @@ class Context(ABC):
         """For each call that is being followed: the defaults of parameters for which it is given what nobody knows."""
         self._serial = 0
         self.module_lines = lines
-        self._numbers: Mapping[str, Set[int]] | None = None
+        self.given = Given(lines)
         self._reducing: set[ast.AST | None] = set()
         self._packages: tuple[int, Set[str]] = 0, frozenset()
 
@@ -181,9 +181,7 @@ class Context(ABC):
 
     def opaque(self, names: tuple[str, ...] = (), *, shape: Shape | None = None) -> Tensor:
         """Something new that nothing is known of."""
-        own = shape or Shape()
-        numbers = self.numbers_given(names)
-        return from_atom(atom_of(("opaque", self.fresh()), names=names, shape=own, numbers=numbers), own)
+        return self.atom_named(("opaque", self.fresh()), names, shape or Shape())
 
     def anything(self, shape: Shape | None = None) -> Tensor:
         """What was changed where that is not followed: it may be any number."""
@@ -191,21 +189,25 @@ class Context(ABC):
         atom = atom_of(("opaque", self.fresh()), kind="computed", shape=own, is_anything=True)
         return from_atom(atom, own)
 
-    def numbers_given(self, names: Iterable[str]) -> frozenset[int]:
-        """The whole numbers above 2 that the code gives to something of one of these names, an attribute say."""
-        if not names:
-            return frozenset()
-        if self._numbers is None:
-            self._numbers = numbers_given(self.module_lines)
-        return frozenset().union(*(self._numbers.get(name, ()) for name in names))
+    def atom_named(self, key: tuple[Hashable, ...], names: tuple[str, ...], shape: Shape) -> Tensor:
+        """Something unknown, with what the code gives to something of one of its names, an attribute say."""
+        numbers, is_of_counts = self.given.numbers(names), self.given.is_of_counts(names)
+        return from_atom(
+            atom_of(key, names=names, shape=shape, numbers=numbers, is_of_counts=is_of_counts), shape
+        )
 
     def unknown_of(
-        self, args: Iterable[Value], names: tuple[str, ...] = (), beside: Iterable[Value] = ()
+        self,
+        args: Iterable[Value],
+        names: tuple[str, ...] = (),
+        beside: Iterable[Value] = (),
+        method: str = "",
     ) -> Tensor:
         """What an unknown function makes of its arguments, and of what is given `beside` them: keywords, an object."""
         args = tuple(args)
         result = self.opaque(names)
-        if any(map(algebra.may_hold_a_count, tensors_in((*args, *beside), MAX_DEPTH))):
+        is_of_counts = self.given.is_of_counts((method,))
+        if is_of_counts or any(map(algebra.may_hold_a_count, tensors_in((*args, *beside), MAX_DEPTH))):
             result = map_atoms(result, lambda atom: altered(atom, is_of_counts=True))
         note_made_of(self.ledger, result, args)
         return result
@@ -217,9 +219,7 @@ class Context(ABC):
 
     def shown_opaque(self, *key: Hashable, names: tuple[str, ...] = (), shape: Shape | None = None) -> Tensor:
         """Something unknown that is the same whenever `key` is."""
-        own = shape or Shape()
-        numbers = self.numbers_given(names)
-        return from_atom(atom_of((*key,), names=names, shape=own, numbers=numbers), own)
+        return self.atom_named((*key,), names, shape or Shape())
 
     def as_tensor(self, value: Value) -> Tensor:
         """Any value as a tensor; what is not a number or an array becomes opaque."""

@@ -107,8 +107,14 @@ LOG_PROBS: Final = Words(("log_p", "logp", "lprob", "log_q", "logq", "logsm", "l
 TARGETS: Final = Words(("probs *", "probs*", "one_hot", "onehot"), names=names(Effect.GIVES_TARGET))
 
 MASKS: Final = Words(
-    ("mask", "ignore_index", "is_pad", "padding", "where=", "pad_id", "lengths", "-100", "!= 0", "!= -1"),
-    patterns=(r"[!=]= ?-?\d", r">=? ?0\b", r"arange\([^\n]{1,80}<", r"< ?\w{1,80}\[:, ?None\]"),
+    ("mask", "ignore", "IGNORE", "pad", "PAD", "where=", "lengths", "-100", "!= 0", "!= -1"),
+    patterns=(
+        r"[!=]= ?-?\d",
+        r">=? ?0\b",
+        r"\b(?:ne|eq|gt|ge|equal|greater|greater_equal)\(",
+        r"arange\([^\n]{1,80}<",
+        r"< ?\w{1,80}\[:, ?None\]",
+    ),
 )
 """What says which positions count: names, and comparisons with a number or of positions with lengths."""
 

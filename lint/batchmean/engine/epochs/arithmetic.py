@@ -195,8 +195,8 @@ class Arithmetic:
             if other == Number(-1.0, getattr(other, "loops", ())) and isinstance(one, Figure):
                 return self.negative(one)
             if isinstance(one, Figure) and isinstance(other, Number) and one.how != "epoch":
-                if 0 < other.value <= 1 or other.value == _PERCENT:
-                    return one
+                if 0 < abs(other.value) <= 1 or other.value == _PERCENT:
+                    return one if other.value > 0 else self.negative(one)
             if isinstance(one, Figure) and isinstance(other, Count) and other.of == "batch":
                 if one.how == "mean" and not one.loops and one.is_whole and _is_of(one.loop, other):
                     return altered(

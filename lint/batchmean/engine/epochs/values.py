@@ -375,8 +375,8 @@ def key_of(value: Value) -> str:
 
 
 def beside_others(value: Value) -> Figure | None:
-    """A mean over a batch, in a sum with others: its part of that stays one, whatever the others are."""
-    if not isinstance(value, Figure) or value.how != "mean":
+    """A mean or a sum over a batch, in a sum with others: its part of that stays one, whatever the others are."""
+    if not isinstance(value, Figure) or value.how not in ("mean", "sum"):
         return None
     if not value.is_whole or value.loops:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from batchmean.engine.evidence.patterns import Pattern
@@ -71,24 +70,3 @@ ABOUT_SHAPE: Final = Pattern(
     takes="x.ndim len(shape) isinstance dtype",
     leaves="reduction how",
 )
-
-
-_GIVEN: Final = re.compile(
-    r"\b([A-Za-z_]\w*)[\"']?(?:\s*:\s*[A-Za-z][\w. |]*)?\s*[=:]\s*(\d+)(?:\.0*)?(?![\w.])(?!\s*[-+*/%<>=])"
-)
-_BEFORE_A_DIGIT: Final = re.compile(r"[=:]\s*\d")
-"""What few lines have: the rest need not be searched for names."""
-_SMALL: Final = 2
-
-
-def numbers_given(lines: Sequence[str]) -> Mapping[str, Set[int]]:
-    """The whole numbers above 2 that a text gives to names: `scale=10`, `self.scale = 10`, `"scale": 10.0`.
-
-    Used to silence only: what has such a name may be such a number.
-    """
-    found: dict[str, set[int]] = {}
-    for line in filter(_BEFORE_A_DIGIT.search, lines):
-        for match in _GIVEN.finditer(line.partition("#")[0]):
-            if len(match[2]) < 10 and (number := int(match[2])) > _SMALL:
-                found.setdefault(match[1], set()).add(number)
-    return found

@@ -37,7 +37,7 @@ from batchmean.engine.domain.values import (
     hinted,
     named,
 )
-from batchmean.engine.evidence.names import is_plain_loss_name
+from batchmean.engine.evidence.names import is_class_count_name, is_plain_loss_name
 from batchmean.engine.machine.memory import change
 from batchmean.engine.uses import note_uses
 from batchmean.nodes import nodes
@@ -58,7 +58,7 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
     elif isinstance(target, ast.Attribute):
         base = context.evaluate(target.value)
         if isinstance(base, InstanceValue):
-            context.attributes[base, target.attr] = named(value, target.attr)
+            context.attributes[base, target.attr] = _kept(value, target.attr)
         elif isinstance(base, ClassValue):
             base.scope.names[target.attr] = value if context.scope is context.module else context.anything()
         elif any(isinstance(one, BuiltinValue) for one in _cases(base)):
@@ -67,6 +67,14 @@ def bind(context: Context, target: ast.expr, value: Value) -> None:
             context.attributes[atom.key, target.attr] = named(value, target.attr)
     elif isinstance(target, ast.Subscript):
         _store_item(context, target, value)
+
+
+def _kept(value: Value, name: str) -> Value:
+    """What an attribute holds: by its name a class count, `self.classes_per_task = int(outputs / tasks)`."""
+    if isinstance(value, Tensor) and not value.reductions and value.single() is None:
+        if is_class_count_name((name,)) and all(atom.role is Role.OPAQUE for atom in value.atoms()):
+            return map_atoms(value, lambda atom: altered(atom, is_of_counts=True))
+    return named(value, name)
 
 
 def _cases(value: Value) -> list[Value]:

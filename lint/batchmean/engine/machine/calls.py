@@ -274,7 +274,7 @@ def call_method(
         context.as_tensor(receiver)
         note_handed_over(context.ledger, (*args, *kwargs.values()))
         give_up_what_may_be_put_right(context, (*args, *kwargs.values()), (receiver,))
-        return context.unknown_of(args, beside=(receiver, *kwargs.values()))
+        return context.unknown_of(args, beside=(receiver, *kwargs.values()), method=name)
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         context.scope.names[node.func.value.id] = named(result, node.func.value.id)

@@ -218,7 +218,7 @@ class Evaluator(Machine):
         if not isinstance(node, ast.Attribute) or type(number) not in (int, float):
             return value
         assert isinstance(number, int | float) and isinstance(value, Const)
-        given = self.numbers_given((node.attr,))
+        given = self.given.numbers((node.attr,))
         own = frozenset((int(number),)) if number > max(PLAIN) and number % 1 == 0 else frozenset[int]()
         is_whole = not value.is_fixed and type(number) is int and number > 1
         is_count = not value.is_fixed and is_class_count_name((node.attr,))

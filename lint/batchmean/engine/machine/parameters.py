@@ -66,8 +66,8 @@ def bind_parameters(
             hint = comments.from_comment(context.lines, parameter.lineno)
         if hint:
             scope.annotated[name] = hint
-        if isinstance(value, Tensor) and is_unknown(value) and (numbers := context.numbers_given((name,))):
-            value = _with_numbers(value, numbers)
+        if isinstance(value, Tensor) and is_unknown(value):
+            value = _as_given(context, value, name)
         if name in defaults and _is_whole(defaults[name]):
             value = _as_whole(value)
         scope.names[name] = hinted(named(value, name, parameter), hint)
@@ -88,9 +88,17 @@ def _note_default(context: Machine, value: Value, default: ast.expr | None) -> N
         context.defaults[-1][atom.key] = Const(default.value)
 
 
-def _with_numbers(value: Tensor, numbers: frozenset[int]) -> Tensor:
-    """A parameter that the code gives such numbers somewhere."""
-    return map_atoms(value, lambda atom: altered(atom, numbers=atom.numbers | numbers))
+def _as_given(context: Machine, value: Tensor, name: str) -> Tensor:
+    """A parameter of a name that the code gives a number or a count somewhere."""
+    numbers, is_of_counts = context.given.numbers((name,)), context.given.is_of_counts((name,))
+    if not numbers and not is_of_counts:
+        return value
+    return map_atoms(
+        value,
+        lambda atom: altered(
+            atom, numbers=atom.numbers | numbers, is_of_counts=atom.is_of_counts or is_of_counts
+        ),
+    )
 
 
 def _is_whole(default: ast.expr) -> bool:

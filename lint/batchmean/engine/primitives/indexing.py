@@ -184,7 +184,7 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
             return context.opaque((key,))
         shape = context.items.setdefault(key_of("item", atom.key, key), Shape())
         item = context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
-        return map_atoms(item, lambda of: altered(of, is_of_counts=atom.is_of_counts))
+        return map_atoms(item, lambda of: altered(of, is_of_counts=of.is_of_counts or atom.is_of_counts))
     return _row_of(tensor, _indexed(context, tensor, index, node), key)
 
 

@@ -39,6 +39,8 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _ATTRIBUTES: Final = effects.names(Effect.MAKES_LAYER) | effects.spellings("elementwise_distribution")
 """What is kept in attributes: layers, a prior."""
+_NUMBERS: Final = effects.spellings("number", "array", "at_least", "smallest", "length", "sqrt")
+"""What makes a number of a number: a class count that is kept so may put a loss right."""
 
 
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -236,6 +238,7 @@ class Relevance:
                     or not calls
                     or not calls.isdisjoint(candidates.reducers)
                     or not calls.isdisjoint(_ATTRIBUTES)
+                    or not calls.isdisjoint(_NUMBERS)
                     or not calls.isdisjoint(REGISTERING)
                 )
                 wanted = "__init__" in calls or (  # of a base class, which sets attributes, too
