@@ -22,6 +22,7 @@ from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.paths import Path
 from batchmean.engine.domain.shapes import Shape
+from batchmean.engine.domain.storage import Storage
 
 MAX_TERMS: Final = 16
 MAX_FACTORS: Final = 16
@@ -374,10 +375,6 @@ class Reduction:
         """The counts in the scale, in an order that does not depend on the hash seed."""
         for atom, power in self.scale:
             yield atom, round(power)
-
-
-Storage: TypeAlias = "int | tuple[Storage, int]"
-"""The memory of an array: a number, or a row of another's, which shares nothing with its other rows."""
 
 
 @dataclass(unsafe_hash=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Final, NamedTuple, TypeVar
 
 from batchmean.engine.context import MAX_DEPTH, Context
-from batchmean.engine.domain.tensors import Role, Storage, Tensor
+from batchmean.engine.domain.storage import Row, Storage, around
+from batchmean.engine.domain.tensors import Role, Tensor
 from batchmean.engine.domain.values import (
     Alternatives,
     Case,
@@ -64,19 +65,13 @@ def change(context: Context, value: Value, *, contents: bool = False) -> None:
     containers = {id(one) for one in cases if isinstance(one, _CONTAINERS)}
     if not storages and not containers:
         return
-    changed = _Changed(storages, {*storages, *(o for one in storages for o in _around(one))}, containers)
+    changed = _Changed(storages, {*storages, *(o for one in storages for o in around(one))}, containers)
     for scope in _scopes(context):
         context.spend(len(scope.names) // _NAMES_PER_NODE)
         for name, now in _changed(context, scope.names, changed).items():
             scope.names[name] = now
     for key, value in _changed(context, context.attributes, changed).items():
         context.attributes[key] = value
-
-
-def _around(storage: Storage) -> Iterator[Storage]:
-    while isinstance(storage, tuple):
-        storage = storage[0]
-        yield storage
 
 
 def _changed(context: Context, names: Mapping[Key, Value], changed: _Changed) -> dict[Key, Value]:
@@ -96,7 +91,7 @@ def _is_in(storage: Storage, changed: _Changed) -> bool:
     """Was it changed, or a row of it, or what it is a row of?"""
     if storage in changed.meeting:
         return True
-    return isinstance(storage, tuple) and not changed.storages.isdisjoint(_around(storage))
+    return isinstance(storage, Row) and not changed.storages.isdisjoint(around(storage))
 
 
 def _held(context: Context, value: Value) -> _Held:
@@ -115,7 +110,7 @@ def _held(context: Context, value: Value) -> _Held:
 def _collect(value: Value, held: _Held, depth: int) -> None:
     if isinstance(value, Tensor):
         held.storages.add(value.storage)
-        held.around.update(_around(value.storage))
+        held.around.update(around(value.storage))
     if depth > MAX_DEPTH or not isinstance(value, _NESTED):
         return
     if isinstance(value, Alternatives):

@@ -12,6 +12,7 @@ from batchmean.engine.domain.distributions import term_atom
 from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.masks import has_classes, is_shown, mask_of, tells_classes_apart, unmasked
 from batchmean.engine.domain.shapes import Shape
+from batchmean.engine.domain.storage import Row
 from batchmean.engine.domain.tensors import (
     Atom,
     Integrand,
@@ -192,7 +193,7 @@ def _row_of(tensor: Tensor, item: Value, index: object) -> Value:
     """`x[0]` shares no memory with `x[1]`, nor with the other items of a tuple."""
     if type(index) is not int or index < 0 or not isinstance(item, Tensor) or item is tensor:
         return item
-    return altered(item, storage=(tensor.storage, index)) if item.storage == tensor.storage else item
+    return altered(item, storage=Row(tensor.storage, index)) if item.storage == tensor.storage else item
 
 
 def by_array(context: Context, tensor: Tensor, index: Tensor, node: ast.AST) -> Tensor:
