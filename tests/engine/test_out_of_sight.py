@@ -28,6 +28,7 @@ PUT_RIGHT: Final = [
     "return rescaled((total, classes))",
     "return rescaled(total, [batch, classes])",
     "return rescaled(total, **{'by': classes})",
+    "return rescaled(**{'loss': total, 'by': classes})",
     "given = {'by': classes}\n    return rescaled(total, **given)",
     "return rescaled(total, logits.shape)",
     "return rescaled(total, logits.numel())",

@@ -34,8 +34,9 @@ wherever they stand, and cases that exclude each other never meet in one express
 The join (`domain.join`). Where branches meet a name has the cases of all of them; equal values are one, and unknown
 values of a kind are one unknown that has all their names. It is commutative and idempotent and adds nothing.
 There is no widening but the bounds: more cases than are kept, a case under more decisions, a sum of more losses
-or a loss of more steps is one unknown, and the accounts in it are withdrawn, as are those handed to a call
-that is not followed. The body of a `for` loop is taken once, that of a `while` loop once or not at all; loops through
+or a loss of more steps is one unknown, and the accounts in it are withdrawn, as are those handed to a call that is
+too deep to be followed, or to code out of sight together with the number of their classes (`machine.out_of_sight`).
+The body of a `for` loop is taken once, that of a `while` loop once or not at all; loops through
 the items of arrays that only add up a loss are read as the sum over the whole arrays (`machine.item_loops`), where
 that shows the rank, or by names alone where it is assumed.
 

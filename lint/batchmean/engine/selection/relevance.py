@@ -351,7 +351,10 @@ def _given_to(call: ast.Call) -> Sequence[ast.expr]:
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     if not isinstance(call.func, ast.Name):
         given.append(call.func)
-    return given[0].elts if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List) else given
+    only = given[0] if len(given) == 1 else None
+    if isinstance(only, ast.Dict):
+        return only.values  # `f(**{"loss": loss, "by": classes})`
+    return only.elts if isinstance(only, ast.Tuple | ast.List) else given
 
 
 def _holding(operations: Sequence[ast.expr], names: Set[str]) -> set[ast.AST]:
