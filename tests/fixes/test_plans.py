@@ -28,6 +28,10 @@ def loss(logits, teacher):
     logp = F.log_softmax(logits, dim=1)
 """
 FLAT = TORCH.replace("    y =", "    logits = logits.reshape(len(teacher), -1)\n    y =")
+# The rank of one way is not that of the other: the axis is named as the code names it, which holds on both.
+ONE_WAY_FLAT = TORCH.replace("teacher):", "teacher, flat):").replace(
+    "    y =", "    if flat:\n        teacher = teacher.view(-1, teacher.shape[1])\n    y ="
+)
 TENSORFLOW = """\
 import tensorflow as tf
 from tensorflow.keras import backend as K
@@ -162,8 +166,10 @@ def fixed(head: str, body: str) -> str:
             "return -(y * logp).mean(dim=(0, 1))",
             "return -(y * logp).sum(dim=1, keepdim=True).mean(dim=(0, 1))",
         ),
-        (FLAT, "return -(y * logp).mean(dim=(0, 1))", "return -(y * logp).sum(dim=-1).mean()"),
-        (FLAT, "return -torch.mean(y * logp, dim=(0, 1))", "return -torch.mean(torch.sum(y * logp, dim=-1))"),
+        (TORCH, "return -(y * logp).mean()", "return -(y * logp).sum(dim=1).mean()"),
+        (ONE_WAY_FLAT, "return -(y * logp).mean()", "return -(y * logp).sum(dim=1).mean()"),
+        (FLAT, "return -(y * logp).mean(dim=(0, 1))", "return -(y * logp).sum(dim=1).mean()"),
+        (FLAT, "return -torch.mean(y * logp, dim=(0, 1))", "return -torch.mean(torch.sum(y * logp, dim=1))"),
         (TORCH, "return -(y * logp).sum(0).mean()", "return -(y * logp).sum(1).mean()"),
         (
             TORCH,

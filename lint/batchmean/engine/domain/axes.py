@@ -11,10 +11,13 @@ MAX_MOVES: Final = 8
 """How often an array may be permuted and reshaped before it is not asked any more what it was."""
 
 
+_NO_POSITIONS: Final[frozenset[int]] = frozenset()
+
+
 class Axis:
     """One axis of an array. Axes found to be the same are united, so compare with `is_same`."""
 
-    __slots__ = ("_root", "_size", "_symbols", "_twins", "merged_in", "parts", "whole")
+    __slots__ = ("_root", "_size", "_spelled", "_symbols", "_twins", "merged_in", "parts", "whole")
 
     def __init__(
         self, size: int | None = None, parts: tuple[Axis, ...] = (), whole: Ends | None = None
@@ -29,6 +32,7 @@ class Axis:
         self.merged_in: Ends | None = None
         """The shape that the parts are axes of."""
         self._twins: tuple[Axis, ...] = ()
+        self._spelled: frozenset[int] = _NO_POSITIONS
 
     def root(self) -> Axis:
         """The representative of all axes united with this one."""
@@ -47,6 +51,11 @@ class Axis:
     def symbols(self) -> set[object]:
         """Keys of the quantities (`num_classes`) that are this axis's length."""
         return self.root()._symbols
+
+    def note_spelled(self, position: int) -> None:
+        """Record what the code calls it: `softmax(x, 1)`."""
+        root = self.root()
+        root._spelled |= {position}
 
     def is_same(self, other: Axis) -> bool:
         return self.root() is other.root()
@@ -84,6 +93,7 @@ class Axis:
         b._root = a
         a._size = a._size if a._size is not None else b._size
         a._symbols |= b._symbols
+        a._spelled |= b._spelled
         if a.parts and b.parts:
             a._twins = (*a._twins, b, *b._twins)[:MAX_MOVES]
         a.parts, a.merged_in = a.parts or b.parts, a.merged_in if a.parts else b.merged_in
@@ -216,12 +226,17 @@ class Ends:
         return any(mine.holds(axis) for mine in (*shape._front, *shape._back))
 
     def position_of(self, axis: Axis) -> int | None:
-        """Where the axis stands, as the code would write it: from the right where only that is known."""
+        """Where the axis stands, as the code would write it: from the right where only that is known.
+
+        The last axis is -1 unless the code calls it by its other number alone: the rank may be that of one way through
+        the code, and what the code says holds on all of them.
+        """
         shape = self.root()
         if shape._rank is not None:
+            last = shape._rank - 1
             for i, mine in enumerate(shape._front):
                 if mine.is_same(axis):
-                    return i - shape._rank if i == shape._rank - 1 else i
+                    return -1 if i == last and axis.root()._spelled != {i} else i
             return None
         for i, mine in enumerate(shape._back):
             if mine.is_same(axis):

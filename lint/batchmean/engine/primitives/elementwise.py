@@ -321,7 +321,10 @@ def _support(call: Call, tensor: Tensor, axis: Value | None) -> tuple[Axis | Non
         return tensor.shape.axis(-1 if position is None else position), True
     if position is None:
         return None, False
-    return tensor.shape.axis(position), True
+    support = tensor.shape.axis(position)
+    if support is not None:
+        support.note_spelled(position)
+    return support, True
 
 
 def _axis_text(axis: Value | None, call: Call) -> str:
