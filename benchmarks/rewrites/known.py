@@ -46,6 +46,8 @@ def not_allowed(tally: Tally, *, tells_less: bool) -> list[str]:
 # A mean over valid tokens that is divided by the accumulation steps is what BMN503 tells of, wherever it stands: these
 # are right. So is the mean over all ranks that is divided by their number again.
 _TOKEN_MEANS = Allowed(gained=8)
+# Of two equal sums on two ways, one over all and one over what counts, an option says by what: a mean is no such sum.
+_SUMS = Allowed(likely=5)
 
 KNOWN: Mapping[str, Allowed] = {
     "over-accumulation-steps": _TOKEN_MEANS,
@@ -53,6 +55,12 @@ KNOWN: Mapping[str, Allowed] = {
     "scaled-in-place": _TOKEN_MEANS,
     "scaled-when-accumulating": _TOKEN_MEANS,
     "over-world-size": Allowed(gained=1),
+    "mean-as-named-sum-over-count": _SUMS,
+    "mean-as-product": _SUMS,
+    "mean-as-sum-over-count": _SUMS,
+    "mean-as-sum-over-named-count": _SUMS,
+    "mean-as-sum-over-walrus": _SUMS,
+    "mean-of-walrus": _SUMS,
     # Loops over micro-batches and ranks that stand in a loop over batches themselves: nothing is said of them.
     "loop-over-loader": Allowed(likely=11),
     # Nor of a criterion that is given by the batch where the default would be one.

@@ -248,14 +248,14 @@ def _holds_by_itself(
 ) -> bool:
     """Does what a function shows without its callers stay, whatever these show?
 
-    What is proved is so for every argument but a number that it is multiplied by, which may be the class count: else
-    only what a caller does afterwards puts it right. `put_right` has the last steps of the right accounts that go
+    What is proved is so for every argument but one that it is multiplied by itself, which may be the class count:
+    else only what a caller does afterwards puts it right. `put_right` has the last steps of the right accounts that go
     through a node; of what is `mapped` over a batch the callers know more: it is called with one example.
     """
     nodes = {step.node for step in reduction.steps}
     if not reduction.integrand.proved or not nodes.isdisjoint(mapped):
         return nodes.isdisjoint(known)
-    if any(power > 0 and atom.role is Role.OPAQUE for atom, power in reduction.scale):
+    if any(power > 0 and atom.role is Role.OPAQUE and not atom.kind for atom, power in reduction.scale):
         return nodes.isdisjoint(put_right)
     return all(put_right.get(node, set()) <= nodes for node in nodes)
 
