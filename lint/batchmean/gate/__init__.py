@@ -51,6 +51,7 @@ _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 _DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
 """A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
 
+_OVER_LENGTH: Final = re.compile(r"(?:/|\w =) *len\(")
 _PARTS: Final = re.compile(r"in range\(\s*0\s*,[^:,]{1,120},")
 """A loop that takes a batch in parts."""
 
@@ -180,7 +181,9 @@ def adds_gradients(text: str) -> bool:
 
 def takes_in_parts(text: str) -> bool:
     """Could the gradients of the parts of one batch be added up?"""
-    return "zero_grad" in text and "backward(" in text and _PARTS.search(text) is not None
+    if "backward(" not in text:
+        return False
+    return ("zero_grad" in text and _PARTS.search(text) is not None) or _OVER_LENGTH.search(text) is not None
 
 
 def adds_up_here(text: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
+from batchmean.engine.epochs.micro_batches import counts_parts
 from batchmean.engine.epochs.spelling import ITEMS, RANKS, STEPS, divisor_name, share_a_name
 from batchmean.engine.epochs.values import (
     Batch,
@@ -236,7 +237,7 @@ class Arithmetic:
                 return a  # of what the ranks added up before it was divided
         if isinstance(a, Gradient) and a.of.loops:
             return self._mean_gradient(a.of, b, node)
-        scaled = self._per_token(a, b, node) or self._by_steps(a, node)
+        scaled = self._per_token(a, b, node) or self._by_steps(a, b, node)
         if scaled is not None:
             return scaled
         if isinstance(a, Figure) and a.how != "epoch":
@@ -269,7 +270,7 @@ class Arithmetic:
             return Figure("mean", (Place(node, VALID),), False, a.loop, per_token=True)
         return Batch(a.loop, "reduced", about="shares") if isinstance(a, Batch) else None
 
-    def _by_steps(self, a: Value, node: ast.AST) -> Value | None:
+    def _by_steps(self, a: Value, b: Value, node: ast.AST) -> Value | None:
         """A mean over what each micro-batch holds, or its gradient, over the number of micro-batches."""
         figure = a.of if isinstance(a, Gradient) else a
         name = divisor_name(node)
@@ -277,7 +278,7 @@ class Arithmetic:
             return None
         if name == ITEMS:
             return self._by_items(figure, node)
-        if not STEPS.search(name):
+        if not STEPS.search(name) and not counts_parts(b, figure.loop):
             return None
         if figure.over_items:
             text = "this divides by the number of accumulation steps, too"
