@@ -13,7 +13,7 @@ from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.others import Others
 from batchmean.engine.epochs.rounds import NAMES_PER_NODE
 from batchmean.engine.epochs.spelling import last_name, path_of
-from batchmean.engine.epochs.syntax import attributes
+from batchmean.engine.epochs.syntax import attributes, kept_parameters
 from batchmean.engine.epochs.values import (
     Class,
     Count,
@@ -42,6 +42,7 @@ class Classes(Others):
         self.classes: list[Class] = []
         """The classes of the module, in their order."""
         self._attributes: dict[ast.ClassDef, Mapping[str, list[ast.expr]]] = {}
+        self._kept: dict[ast.ClassDef, Mapping[str, str]] = {}
         self._stores: dict[ast.AST, frozenset[str]] = {}
         self._made: dict[tuple[ast.ClassDef, str], Value] = {}
 
@@ -156,6 +157,11 @@ class Classes(Others):
         outer, loops = self.names, self.loops
         self.names, self.loops = self.names_within(cls.names), ()
         self.names["self"] = base
+        if cls.node not in self._kept:
+            self._kept[cls.node] = kept_parameters(cls.node)
+        for parameter, attribute in self._kept[cls.node].items():
+            if len(self._attributes[cls.node].get(attribute, ())) == 1:
+                self.names[parameter] = Unknown(f"{cls.node.name}.{attribute}", attribute)
         try:
             return [self.evaluate(expression) for expression in self._attributes[cls.node].get(name, [])]
         finally:

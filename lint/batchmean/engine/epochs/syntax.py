@@ -120,6 +120,24 @@ def attributes(cls: ast.ClassDef) -> Mapping[str, list[ast.expr]]:
     return found
 
 
+def kept_parameters(cls: ast.ClassDef) -> Mapping[str, str]:
+    """The attribute in which `__init__` keeps a parameter as it is, for each that it does not change."""
+    init = next((m for m in cls.body if isinstance(m, FUNCTIONS) and m.name == "__init__"), None)
+    if init is None:
+        return {}
+    given = {parameter.arg for parameter in (*init.args.args[1:], *init.args.kwonlyargs)}
+    kept: dict[str, str] = {}
+    for node in nodes(init):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            given.discard(node.id)
+        match node:
+            case ast.Assign(
+                targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)], value=ast.Name(id=name)
+            ):
+                kept.setdefault(name, attribute)
+    return {name: attribute for name, attribute in kept.items() if name in given}
+
+
 Path: TypeAlias = tuple[tuple[ast.AST, str], ...]
 """The blocks that a statement stands in, from the outside."""
 
