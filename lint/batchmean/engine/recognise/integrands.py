@@ -361,7 +361,9 @@ def _kind(weights: list[Atom], logs: list[Atom], values: bool, ratio: bool) -> s
         return "entropy"
     if ratio or any(_is_quotient(log, weight) for weight, log in zip(weights, logs, strict=True)):
         return "KL divergence"
-    return "KL divergence" if any(own) else "cross-entropy"
+    # `(1 - p)**2 * y * log(p)` has terms of p log(p), too, beside that of y alone.
+    with_entropy = {weight.key for weight, is_own in zip(weights, own, strict=True) if is_own}
+    return "KL divergence" if with_entropy.issuperset(w.key for w in weights) else "cross-entropy"
 
 
 def _is_quotient(log: Atom, weight: Atom) -> bool:
