@@ -12,7 +12,8 @@ class MicrobatchTokenMean(TotalRule):
     micro-batches or devices again, whose numbers of such positions differ:
 
     - `F.cross_entropy(logits, labels, ignore_index=pad)` or `(losses * mask).sum() / mask.sum()`, alone or beside other
-      terms, and then `loss / accumulation_steps`;
+      terms, and then `loss / accumulation_steps`, or `loss / len(parts)` in a loop over the parts of one batch that
+      goes `backward` from each and leaves the optimizer's step to what follows it;
     - the same loss handed to what divides by the accumulation steps itself: `accelerator.backward` of Accelerate,
       `engine.backward` of DeepSpeed, the `training_step` of Lightning, the `compute_loss` of Hugging Face's Trainer
       where it leaves `num_items_in_batch` unread, an optimizer in `optax.MultiSteps`, one of Keras that accumulates;
