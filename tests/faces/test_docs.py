@@ -21,8 +21,9 @@ from batchmean.output import FORMATS
 from batchmean.rules import RULES
 from batchmean_reference import laws
 
+from docs.engine_page import engine_page
 from docs.gallery import KINDS, gallery
-from docs.generate import GALLERY, PLOT, pages, plot
+from docs.generate import ENGINE, GALLERY, PLOT, pages, plot
 from tests.faces.support import Run, Write, run_program
 from tests.fixtures.specification import CASES, reference_of
 
@@ -39,6 +40,10 @@ def test_the_pages_are_those_of_the_rules() -> None:
     assert {
         path.relative_to(DOCS).as_posix(): path.read_text("utf-8") for path in DOCS.glob("rules/*")
     } == pages()
+
+
+def test_the_page_of_the_engine_is_generated() -> None:
+    assert (DOCS / ENGINE).read_text("utf-8") == engine_page()
 
 
 @by_rule
