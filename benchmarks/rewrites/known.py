@@ -64,7 +64,7 @@ KNOWN: Mapping[str, Allowed] = {
     # Loops over micro-batches and ranks that stand in a loop over batches themselves: nothing is said of them.
     "loop-over-loader": Allowed(likely=11),
     # Nor of a criterion that is given by the batch where the default would be one.
-    "summed-over-loader": Allowed(likely=13),
+    "summed-over-loader": Allowed(likely=14),
     # Beside a decorator four helpers are one call more than is followed.
     "reduction-through-helpers": Allowed(proved=1),
     # What an optimizer's closure gives is followed where it is a loss, not a sum over a list of one.
