@@ -52,6 +52,7 @@ _DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,2
 """A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
 
 _OVER_LENGTH: Final = re.compile(r"(?:/|\w =) *len\(")
+"""A division by a length, or a name for one."""
 _PARTS: Final = re.compile(r"in range\(\s*0\s*,[^:,]{1,120},")
 """A loop that takes a batch in parts."""
 

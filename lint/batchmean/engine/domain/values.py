@@ -301,14 +301,20 @@ def _tensors_in(values: Iterable[Value], depth: int, seen: dict[int, int]) -> It
                 yield value
         elif depth > 0 and seen.get(id(value), 0) < depth:
             seen[id(value)] = depth  # what was searched as far need not be searched again
-            if isinstance(value, Alternatives):
-                yield from _tensors_in((case.value for case in value.cases), depth - 1, seen)
-            elif isinstance(value, TupleValue):
-                yield from _tensors_in(value.items, depth - 1, seen)
-            elif isinstance(value, ListValue):
-                yield from _tensors_in((value.element,), depth - 1, seen)
-            elif isinstance(value, DictValue):
-                yield from _tensors_in((item for _, item in value.items), depth - 1, seen)
+            yield from _tensors_in(held_in(value), depth - 1, seen)
+
+
+def held_in(value: Value) -> Iterable[Value]:
+    """The cases of a value, or the items of a tuple, a list or a dictionary."""
+    if isinstance(value, Alternatives):
+        return (case.value for case in value.cases)
+    if isinstance(value, TupleValue):
+        return value.items
+    if isinstance(value, ListValue):
+        return (value.element,)
+    if isinstance(value, DictValue):
+        return (item for _, item in value.items)
+    return ()
 
 
 def named(value: Value, name: str, node: ast.AST | None = None) -> Value:

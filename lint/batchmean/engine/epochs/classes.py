@@ -42,7 +42,7 @@ class Classes(Others):
         self.classes: list[Class] = []
         """The classes of the module, in their order."""
         self._attributes: dict[ast.ClassDef, Mapping[str, list[ast.expr]]] = {}
-        self._kept: dict[ast.ClassDef, Mapping[str, str]] = {}
+        self._kept: dict[ast.ClassDef, Mapping[str, Unknown]] = {}
         self._stores: dict[ast.AST, frozenset[str]] = {}
         self._made: dict[tuple[ast.ClassDef, str], Value] = {}
 
@@ -157,15 +157,23 @@ class Classes(Others):
         outer, loops = self.names, self.loops
         self.names, self.loops = self.names_within(cls.names), ()
         self.names["self"] = base
-        if cls.node not in self._kept:
-            self._kept[cls.node] = kept_parameters(cls.node)
-        for parameter, attribute in self._kept[cls.node].items():
-            if len(self._attributes[cls.node].get(attribute, ())) == 1:
-                self.names[parameter] = Unknown(f"{cls.node.name}.{attribute}", attribute)
+        for parameter, value in self._kept_by(cls).items():
+            self.names[parameter] = value
         try:
             return [self.evaluate(expression) for expression in self._attributes[cls.node].get(name, [])]
         finally:
             self.names, self.loops = outer, loops
+
+    def _kept_by(self, cls: Class) -> Mapping[str, Unknown]:
+        """The parameters of `__init__` that are an attribute, which nothing else is stored in."""
+        if cls.node not in self._kept:
+            stored = self._attributes[cls.node]
+            self._kept[cls.node] = {
+                parameter: Unknown(f"{cls.node.name}.{attribute}", attribute)
+                for parameter, attribute in kept_parameters(cls.node).items()
+                if len(stored.get(attribute, ())) == 1
+            }
+        return self._kept[cls.node]
 
 
 def is_abstract(cls: ast.ClassDef) -> bool:

@@ -22,5 +22,7 @@ def counts_parts(number: Value, loop: Loop) -> bool:
 
 def _adds_up_gradients(loop: ast.AST) -> bool:
     """Does it go `backward` from each of its rounds, and leave the step of the optimizer to what follows it?"""
+    if not isinstance(loop, ast.For):
+        return False
     called = [last_name(node.func) for node in nodes(loop) if isinstance(node, ast.Call)]
-    return isinstance(loop, ast.For) and "backward" in called and not any(map(_STEPPING.search, called))
+    return "backward" in called and not any(map(_STEPPING.search, called))

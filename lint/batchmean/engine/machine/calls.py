@@ -43,11 +43,11 @@ from batchmean.engine.machine.heirs import gives_another
 from batchmean.engine.machine.items import primitive_of
 from batchmean.engine.machine.memory import change, is_anything
 from batchmean.engine.machine.objects import instantiate
-from batchmean.engine.machine.out_of_sight import give_up_what_may_be_put_right
+from batchmean.engine.machine.out_of_sight import hand_over
 from batchmean.engine.primitives import PRIMITIVES, Call
 from batchmean.engine.selection.changes import MUTATORS, REGISTERING, changes_first, changes_in_place
 from batchmean.engine.syntax import written_to
-from batchmean.engine.uses import note_handed_over, note_made_of, note_uses
+from batchmean.engine.uses import note_made_of, note_uses
 from batchmean.operations.table import Operation
 
 _OBJECTS: Final = (InstanceValue, ClassValue)
@@ -159,8 +159,7 @@ def call(
             if isinstance(method, FunctionValue):
                 bound = altered(method, receiver=function)
                 return note_made_of(context.ledger, context.call_function(bound, args, kwargs, node), args)
-        note_handed_over(context.ledger, (*args, *kwargs.values()))
-        give_up_what_may_be_put_right(context, (*args, *kwargs.values()))
+        hand_over(context, (*args, *kwargs.values()))
         return context.unknown_of(args)
     if isinstance(function, ModuleValue):
         operation = operations.function(function.name)
@@ -200,8 +199,7 @@ def _unknown_result(
 
     Asked for `reduction="none"` it gives a loss; `make_pad_mask` gives a mask, and `expand_as_right(mask, x)` the mask.
     """
-    note_handed_over(context.ledger, (*args, *kwargs.values()))
-    give_up_what_may_be_put_right(context, (*args, *kwargs.values()), by)
+    hand_over(context, (*args, *kwargs.values()), by)
     function = getattr(node, "func", None)
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     first = something(args[0]) if args else None
@@ -248,8 +246,7 @@ def call_method(
         method = context.attribute(receiver, name, node.func)
         if not isinstance(method, Tensor):
             return call(context, method, args, kwargs, node)
-        note_handed_over(context.ledger, (*args, *kwargs.values()))
-        give_up_what_may_be_put_right(context, (*args, *kwargs.values()), (method,))
+        hand_over(context, (*args, *kwargs.values()), (method,))
         return (
             context.anything() if is_anything(method) else context.unknown_of(args, (name,), kwargs.values())
         )
@@ -272,8 +269,7 @@ def call_method(
     operation = operations.method(name) or (operations.method(name[:-1]) if in_place else None)
     if operation is None:
         context.as_tensor(receiver)
-        note_handed_over(context.ledger, (*args, *kwargs.values()))
-        give_up_what_may_be_put_right(context, (*args, *kwargs.values()), (receiver,))
+        hand_over(context, (*args, *kwargs.values()), (receiver,))
         return context.unknown_of(args, beside=(receiver, *kwargs.values()), method=name)
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):

@@ -7,24 +7,21 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from batchmean.engine.domain.tensors import Integrand, Role, Tensor
-from batchmean.engine.domain.values import (
-    Alternatives,
-    Const,
-    DictValue,
-    FunctionValue,
-    ListValue,
-    ShapeValue,
-    TupleValue,
-    Value,
-    tensors_in,
-)
+from batchmean.engine.domain.values import Const, FunctionValue, ShapeValue, Value, held_in, tensors_in
 from batchmean.engine.machine.base import Machine
+from batchmean.engine.uses import note_handed_over
 
 _DEPTH: Final = 2
 _LENGTHS: Final = frozenset("shape size numel".split())
 
 
-def give_up_what_may_be_put_right(context: Machine, given: Sequence[Value], by: Iterable[Value] = ()) -> None:
+def hand_over(context: Machine, given: Sequence[Value], by: Iterable[Value] = ()) -> None:
+    """Record that code out of sight is given this by a call of `by`; give up what may be put right there."""
+    note_handed_over(context.ledger, given)
+    _give_up_what_may_be_put_right(context, given, by)
+
+
+def _give_up_what_may_be_put_right(context: Machine, given: Sequence[Value], by: Iterable[Value]) -> None:
     """The losses that code out of sight is given with the length of the axis that they were averaged over.
 
     `by` is what is called: it may have been made of that length. Where nobody takes the result, it puts nothing right.
@@ -56,16 +53,7 @@ def _knows(context: Machine, value: Value, losses: Sequence[Integrand], depth: i
         return False
     if isinstance(value, FunctionValue):
         return _uses_a_length(context, value, losses)
-    items: Iterable[Value] = ()
-    if isinstance(value, Alternatives):
-        items = value.values
-    elif isinstance(value, TupleValue):
-        items = value.items
-    elif isinstance(value, ListValue):
-        items = (value.element,)
-    elif isinstance(value, DictValue):
-        items = [item for _, item in value.items]
-    return any(_knows(context, item, losses, depth - 1) for item in items)
+    return any(_knows(context, item, losses, depth - 1) for item in held_in(value))
 
 
 def _counts(value: Tensor, loss: Integrand) -> bool:
