@@ -14,6 +14,7 @@ from batchmean.engine.context import MAX_WORK
 from batchmean.engine.domain.values import Itself, TupleValue
 from batchmean.engine.selection import imports
 from batchmean.functions import Functions
+from batchmean.linter import lint
 from batchmean.memory import Kept
 from batchmean.project import Module, Project
 
@@ -50,6 +51,41 @@ def test_the_same_call_in_branches_that_exclude_each_other_is_followed_once() ->
     once = "def loss(p, y, flag):\n    return nll(p, y)\n"
     twice = "def loss(p, y, flag):\n    if flag:\n        return nll(p, y)\n    return nll(p, y)\n"
     assert nodes_read(head + helper + twice) < 1.2 * nodes_read(head + helper + once)
+
+
+ASKS = """\
+from jax.nn import log_softmax, softmax
+
+
+def nll(p, y, training):
+    if training:
+        p = p + 1
+    return -(softmax(y) * log_softmax(p)).{how}
+
+
+def loss(p, y, training, flag):
+    if training:
+"""
+
+
+def test_a_call_that_asks_what_the_caller_asked_is_followed_once_for_each_answer() -> None:
+    # A profiler's wrapper, say, calls what it wraps in three branches: it asked long before whether this is a training.
+    helper = ASKS.format(how="mean()").replace("    return", "    p = p + 1\n" * 50 + "    return")
+    once = "        return nll(p, y, training)\n    return nll(p, y, training)\n"
+    branches = (
+        "        if flag:\n            return nll(p, y, training)\n        return nll(p, y, training)\n"
+    )
+    twice = f"{branches}    return nll(p, y, training)\n"
+    assert nodes_read(helper + twice) < 1.2 * nodes_read(helper + once)
+
+
+def test_a_call_that_is_asked_otherwise_gives_something_else() -> None:
+    # The sum on one way and the mean on the other: what one of the calls gave is not what the other gives.
+    text = ASKS.format(how="mean() if training else -(softmax(y) * log_softmax(p)).sum()")
+    text += "        return nll(p, y, training)\n    return nll(p, y, training) / y.shape[0]\n"
+    assert [finding.code for finding in lint(text, "f.py")] == ["BMN102"]
+    assert not lint(text.replace("        return nll(", "        return y.shape[-1] * nll("), "f.py")
+    assert lint(text.replace("nll(p, y, training) /", "y.shape[-1] * nll(p, y, training) /"), "f.py")
 
 
 def test_the_same_call_twice_on_one_path_is_followed_twice() -> None:

@@ -95,8 +95,8 @@ class Context(ABC):
         """The undecided branches taken to get here."""
         self.entered_after = 0
         """How many of its decisions were made before the call of the function that is read."""
-        self.answered = 0
-        """How many tests were decided by what had been decided before the call."""
+        self.answered: list[tuple[Condition, bool, Path]] = []
+        """The tests that were decided by what had been decided before the call: how, and on which path."""
         self.reports = False
         """Does the statement only print, log or show what it works out?"""
         self.attributes: Branched[tuple[InstanceValue | int, str], Value] = Branched()

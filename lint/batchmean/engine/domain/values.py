@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from batchmean.engine.domain.names import Branched
-from batchmean.engine.domain.paths import Decision, Path
+from batchmean.engine.domain.paths import Decision, Path, excludes, implies
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Place, Role, Tensor, altered, from_atom
 
@@ -45,6 +45,16 @@ class Condition:
 
     def negated(self) -> Condition:
         return Condition(self.false, self.true)
+
+    def answer_on(self, path: Path) -> bool | None:
+        """What it gives where these decisions were made; None where they leave it open."""
+        if self.true and all(implies(path, d) for d in self.true):
+            return True
+        if self.false and all(implies(path, d) for d in self.false):
+            return False
+        if excludes(self.true, path):
+            return False
+        return True if excludes(self.false, path) else None
 
     @staticmethod
     def of(decision: Decision) -> Condition:

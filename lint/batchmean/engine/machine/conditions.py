@@ -16,7 +16,6 @@ from batchmean.engine.domain.paths import (
     common,
     excludes,
     extended,
-    implies,
     united,
 )
 from batchmean.engine.domain.tensors import Role, Tensor
@@ -53,23 +52,13 @@ def truth(context: Context, value: Value) -> bool | None:
     if isinstance(value, Const) and not isinstance(value.value, slice):
         return bool(value.value) if value.is_fixed else None
     if isinstance(value, Condition):
-        decided = _on_path(context.path, value)
-        if decided is not None and _on_path(context.path[context.entered_after :], value) is None:
-            context.answered += 1
+        decided = value.answer_on(context.path)
+        if decided is not None and value.answer_on(context.path[context.entered_after :]) is None:
+            context.answered.append((value, decided, context.path))
         return decided
     if isinstance(value, FunctionValue | ClassValue | InstanceValue | BuiltinValue | DistributionValue):
         return True
     return None
-
-
-def _on_path(path: Path, test: Condition) -> bool | None:
-    if test.true and all(implies(path, d) for d in test.true):
-        return True
-    if test.false and all(implies(path, d) for d in test.false):
-        return False
-    if excludes(test.true, path):
-        return False
-    return True if excludes(test.false, path) else None
 
 
 def ways(context: Context, value: Value, test: ast.expr) -> tuple[Path | None, Path | None]:

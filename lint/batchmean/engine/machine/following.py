@@ -15,6 +15,7 @@ from batchmean.engine.domain.values import (
     Alternatives,
     Case,
     ClassValue,
+    Condition,
     Const,
     FunctionValue,
     Itself,
@@ -59,6 +60,8 @@ class _Followed(NamedTuple):
 
     path: Path
     result: Value
+    answered: Sequence[tuple[Condition, bool]]
+    """The tests in it that were decided by what had been decided before: elsewhere they may be decided otherwise."""
     kept: tuple[list[Value], dict[str, Value]]
     """The arguments: as long as they live, no other value has their identity."""
 
@@ -177,12 +180,12 @@ class Following(Importing):
         if given is not None:
             same = (*call, *((name, identity(value)) for name, value in given))
             for earlier in self._followed.get(same, ()):
-                if excludes(earlier.path, self.path):
+                if self._is_as(earlier):
                     return earlier.result
         if not standalone:
             self.entered.add(function.node)
         outer = (self.scope, self.stack, self._returns, self.path, self._relevant)
-        reports, lines, answered = self.reports, self.lines, self.answered
+        reports, lines, answered = self.reports, self.lines, len(self.answered)
         self.lines = () if number else self._lines
         scope = Scope(function.scope)
         rounds, self.rounds = self.rounds, []
@@ -204,13 +207,13 @@ class Following(Importing):
             result: Value = Const(None)
             if self._returns and not standalone:  # nobody takes what a function gives that is run by itself
                 result = self.joined([Case(path[known:], value) for path, value in self._returns])
-            is_the_same_anywhere = self.answered == answered
-            if memo is not None and is_the_same_anywhere and says_nothing(result):
+            tests = self._answered_before(answered, known)
+            if memo is not None and not tests and says_nothing(result):
                 self._returned[memo] = result
             if standalone:
                 self._run_alone.add(by_itself)
-            if same is not None and is_the_same_anywhere:
-                self._followed.setdefault(same, []).append(_Followed(outer[3], result, (args, kwargs)))
+            if same is not None:
+                self._followed.setdefault(same, []).append(_Followed(outer[3], result, tests, (args, kwargs)))
             return result
         finally:
             self._active.pop()
@@ -219,6 +222,21 @@ class Following(Importing):
             self.rounds, self.entered_after = rounds, entered
             self.scope, self.stack, self._returns, self.path, self._relevant = outer
             self.reports, self.lines = reports, lines
+
+    def _answered_before(self, start: int, known: int) -> list[tuple[Condition, bool]]:
+        """The tests from `start` on that the first `known` decisions of their paths had a part in deciding."""
+        new = self.answered[start:]
+        open_there = ((test, holds) for test, holds, path in new if test.answer_on(path[known:]) is None)
+        return list(dict.fromkeys(open_there))
+
+    def _is_as(self, earlier: _Followed) -> bool:
+        """Does the same call here, on a way that nobody goes who went that one, decide everything as it did there?"""
+        if not excludes(earlier.path, self.path):
+            return False
+        if any(test.answer_on(self.path) is not holds for test, holds in earlier.answered):
+            return False
+        self.answered += [(test, holds, self.path) for test, holds in earlier.answered]
+        return True
 
     def _is_used(self, call: ast.AST) -> bool:
         """Does something that matters need what a call gives?"""
