@@ -22,6 +22,7 @@ from batchmean.engine.machine.objects import blank_instance
 from batchmean.engine.machine.summaries import sees_only_its_arguments
 from batchmean.engine.selection.candidates import Candidates, Function
 from batchmean.engine.selection.relevance import Relevance
+from batchmean.engine.syntax import is_decorated
 
 MAX_HEIRS: Final = 8
 """With so many heirs of its class a method is run that they finish."""
@@ -93,7 +94,7 @@ class Agenda:
             return  # nobody else calls it as it stands
         with _all_or_nothing(self._interpreter):
             owner = function.owner
-            if owner is not None and not _is_static(function.node):
+            if owner is not None and not is_decorated(function.node, "staticmethod"):
                 instance = self._instance_of(owner)
                 if owner.scope.names.get("__init__") is function:
                     return  # it has made the instance
@@ -110,7 +111,9 @@ class Agenda:
         """Run what a base leaves to its heirs: `__call__` that reduces what a method of theirs gives."""
         for function in list(self._ledger.defined):
             owner, node = function.owner, function.node
-            if owner is None or isinstance(node, ast.Lambda) or node not in self._wanted or _is_static(node):
+            if owner is None or isinstance(node, ast.Lambda) or node not in self._wanted:
+                continue
+            if is_decorated(node, "staticmethod"):
                 continue
             for heir in self._finishing(owner, self._wanted.calls[node]):
                 if find_method(self._interpreter, heir, node.name) is function:
@@ -258,8 +261,3 @@ def _holds_by_itself(
     if any(power > 0 and atom.role is Role.OPAQUE and not atom.kind for atom, power in reduction.scale):
         return nodes.isdisjoint(put_right)
     return all(put_right.get(node, set()) <= nodes for node in nodes)
-
-
-def _is_static(node: ast.AST) -> bool:
-    names = [d.id for d in getattr(node, "decorator_list", ()) if isinstance(d, ast.Name)]
-    return "staticmethod" in names

@@ -32,6 +32,12 @@ def discarded_dividend(node: ast.expr) -> ast.expr | None:
     return function.value if isinstance(function, ast.Attribute) else None
 
 
+def is_decorated(node: ast.AST, *names: str) -> bool:
+    """Has a function one of these decorators, `@property` or `@functools.cached_property`, say?"""
+    decorators = getattr(node, "decorator_list", ())
+    return any(getattr(d, "attr", getattr(d, "id", "")) in names for d in decorators)
+
+
 def spelled_out(node: ast.AST) -> str:
     """The code of a node: equal code, equal text. What Python cannot write (an integer of thousands of digits, a
     nest that is too deep) is called by its place."""

@@ -26,6 +26,7 @@ from batchmean.engine.epochs.values import (
     Unknown,
     Value,
 )
+from batchmean.engine.syntax import is_decorated
 from batchmean.nodes import FUNCTIONS, nodes
 from batchmean.project import full_name
 
@@ -50,8 +51,7 @@ class Classes(Others):
         for cls in self.line_of(instance.cls):
             for node in cls.node.body:
                 if isinstance(node, FUNCTIONS) and node.name == name:
-                    is_static = any(last_name(d) == "staticmethod" for d in node.decorator_list)
-                    return Function(node, cls.names, None if is_static else instance)
+                    return Function(node, cls.names, None if is_decorated(node, "staticmethod") else instance)
         return None
 
     def line_of(self, cls: Class) -> Iterator[Class]:
@@ -179,7 +179,7 @@ class Classes(Others):
 def is_abstract(cls: ast.ClassDef) -> bool:
     """Does it leave a method to those that inherit from it?"""
     return any(
-        any(last_name(d) == "abstractmethod" for d in method.decorator_list) or _only_raises(method)
+        is_decorated(method, "abstractmethod") or _only_raises(method)
         for method in cls.body
         if isinstance(method, FUNCTIONS)
     )

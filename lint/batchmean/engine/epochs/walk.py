@@ -47,6 +47,7 @@ from batchmean.engine.epochs.values import (
 )
 from batchmean.engine.epochs.wanted import GIVEN, Wanted
 from batchmean.engine.evidence.names import is_plain_loss_name
+from batchmean.engine.syntax import is_decorated
 from batchmean.nodes import FUNCTIONS
 from batchmean.project import MAX_MODULES, Project, full_name, is_foreign
 from batchmean.project import Module as ProjectModule
@@ -328,8 +329,8 @@ class Walk(Classes):
         self.classes.append(cls)
         for method in node.body:
             if isinstance(method, FUNCTIONS):
-                is_static = any(last_name(d) == "staticmethod" for d in method.decorator_list)
-                self._defined.append(Function(method, self.names, None if is_static else Instance(cls)))
+                instance = None if is_decorated(method, "staticmethod") else Instance(cls)
+                self._defined.append(Function(method, self.names, instance))
 
     def _assign(self, node: ast.Assign) -> None:
         target = node.targets[0]

@@ -30,6 +30,7 @@ from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.heirs import gives_another, sets_any
 from batchmean.engine.machine.memory import is_anything
 from batchmean.engine.primitives.distributions import parameter
+from batchmean.engine.syntax import is_decorated
 
 _BOUND: Final = (
     Effect.AVERAGES
@@ -102,11 +103,11 @@ def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: a
         return machine.anything()
     if isinstance(found, FunctionValue):
         bound = altered(found, receiver=base)
-        if _has_decorator(found.node, ("property", "cached_property")):
+        if is_decorated(found.node, "property", "cached_property"):
             return machine.call_function(bound, [], {}, node)
         if _is_of_class(found):  # which of its heirs' it is, is not known of what may be any object
             return altered(found, receiver=machine.opaque() if base.is_any else base.cls)
-        return found if _has_decorator(found.node, ("staticmethod",)) else bound
+        return found if is_decorated(found.node, "staticmethod") else bound
     if found is not None:
         return found
     if name == "__class__":
@@ -180,12 +181,4 @@ def starred(machine: Machine, scope: Scope, name: str) -> Value | None:
 
 def _is_of_class(value: Value | None) -> TypeGuard[FunctionValue]:
     """Is it a method whose first argument is the class?"""
-    return isinstance(value, FunctionValue) and _has_decorator(value.node, ("classmethod",))
-
-
-def _has_decorator(node: ast.AST, names: tuple[str, ...]) -> bool:
-    for decorator in getattr(node, "decorator_list", ()):
-        last = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
-        if last in names:
-            return True
-    return False
+    return isinstance(value, FunctionValue) and is_decorated(value.node, "classmethod")
