@@ -31,6 +31,11 @@ def labels(*shape: int, classes: int = V, seed: int = 1) -> Tensor:
     return torch.randint(classes, shape, generator=torch.Generator().manual_seed(seed))
 
 
+def weights(*shape: int) -> Tensor:
+    """From 0.5 to 1.5."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(2)) + 0.5
+
+
 def keep() -> Tensor:
     """A padding mask: sequences of 3 to T positions."""
     return torch.arange(T) < torch.tensor([3, 4, 5, 6, 7, 8])[:, None]
@@ -332,7 +337,7 @@ def confident_pixels_only() -> Call:
 def weighted_examples() -> Call:
     return (
         lambda x, y, w: (F.cross_entropy(x, y, reduction="none") * w).mean(),
-        (drawn(B, V), labels(B), torch.rand(B) + 0.5),
+        (drawn(B, V), labels(B), weights(B)),
     )
 
 
@@ -493,7 +498,7 @@ def in_bfloat16() -> Call:
 
 @right
 def in_float64() -> Call:
-    return nn.CrossEntropyLoss(weight=torch.rand(V, dtype=torch.float64)), (drawn(B, V).double(), labels(B))
+    return nn.CrossEntropyLoss(weight=weights(V).double()), (drawn(B, V).double(), labels(B))
 
 
 @right
