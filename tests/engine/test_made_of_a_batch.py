@@ -210,3 +210,38 @@ TOKENS = "F.cross_entropy(logits, y, ignore_index=pad)"
 )
 def test_what_is_added_to_a_token_mean_leaves_it_one(loss: str, codes: list[str]) -> None:
     assert _codes(SUMMED.format(loss=loss)) == codes
+
+
+SUMS = """
+import torch.nn.functional as F
+
+def epoch(model, loader, writer, number):
+    total, batches = 0.0, 0
+    for x, y in loader:
+        total += {added}
+        batches += 1
+    {told}
+"""
+SUM = "F.cross_entropy(model(x), y, reduction='sum').item()"
+
+
+@pytest.mark.parametrize(
+    ("told", "codes"),
+    [
+        ("print(f'epoch {number}: loss {total / batches}')", ["BMN502"]),
+        ("print('epoch %d: average loss %.3f' % (number, total / batches))", ["BMN502"]),
+        ("writer.add_scalar('train/loss', total / batches, number)", ["BMN502"]),
+        ("average = total / batches; return average", ["BMN502"]),
+        # As the figure of a batch it is right.
+        ("print(f'epoch {number}: average batch loss {total / batches}')", []),
+        ("print('epoch_average_batch_loss: {:.6f}'.format(total / batches))", []),
+        ("print('Loss per batch: %.3f' % (total / batches))", []),
+        ("average_loss_per_batch = total / batches; return average_loss_per_batch", []),
+        ("writer.log(batch_loss=total / batches)", []),
+    ],
+)
+def test_the_figure_of_a_batch_may_be_called_so(told: str, codes: list[str]) -> None:
+    assert _codes(SUMS.format(added=SUM, told=told)) == codes
+    # The mean times the number of its examples was meant for these.
+    weighted = SUMS.format(added="F.cross_entropy(model(x), y).item() * len(x)", told=told)
+    assert _codes(weighted) == ["BMN502"]

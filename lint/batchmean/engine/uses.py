@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from batchmean.engine.domain.masks import are_opposite, mask_of
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Role, Tensor
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
@@ -72,3 +73,17 @@ def note_made_of(ledger: Ledger, result: Value, args: Iterable[Value]) -> Value:
         before = ledger.given.get(atom.key, ())
         ledger.given[atom.key] = (*before, *(s for s in shapes if s not in before))[:MAX_ITEMS]
     return result
+
+
+def hand_on_inputs(ledger: Ledger, made: Tensor, *args: Tensor) -> Tensor:
+    """What is computed of what a model gives, element by element, has the examples of its inputs, too."""
+    atom = made.single()
+    if atom is not None and (shapes := inputs_of(ledger, *args)):
+        ledger.given[atom.key] = shapes
+    return made
+
+
+def inputs_of(ledger: Ledger, *made: Tensor) -> tuple[Shape, ...]:
+    """The arrays of which an unknown function, such as a model, made something in these."""
+    found = (ledger.given.get(atom.key, ()) for tensor in made for atom in tensor.atoms())
+    return tuple(dict.fromkeys(shape for shapes in found for shape in shapes))[:MAX_ITEMS]

@@ -170,7 +170,7 @@ def _is_another_functions(one: Integrand, other: Integrand) -> bool:
 
 
 def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
-    """Is a library's mean divided by the number of examples that the model was given?"""
+    """Is a mean divided by the number of examples that the model was given?"""
     return _is_divided_by_a_first_axis(reduction, reduction.integrand.inputs)
 
 
@@ -185,8 +185,11 @@ def _is_divided_by_a_first_axis(reduction: Reduction, shapes: Iterable[Shape]) -
 
 
 def _is_a_mean_alone(reduction: Reduction) -> bool:
-    """Is it a mean, and of no sum: that may be one over the examples, whatever the mean is taken of then?"""
-    return reduction.rest == "mean" and not any(s.how == "sum" and not s.library for s in reduction.steps)
+    """Is it a mean, and of no sum but that of the classes: any other may be one over the examples, whatever the mean
+    is taken of then.
+    """
+    sums = (s for s in reduction.steps if s.how == "sum" and not s.library)
+    return reduction.rest == "mean" and all(s.sums_support for s in sums)
 
 
 def _is_divided_by_its_labels(reduction: Reduction) -> bool:

@@ -236,7 +236,7 @@ class Integrand:
     ignores: Labels | None = None
     """The labels that the library leaves out: -100 unasked, or what it was told to."""
     inputs: tuple[Shape, ...] = ()
-    """Of a library loss: the arrays that the model in sight was given, whose examples are most likely the loss's."""
+    """The arrays that the model in sight was given, whose examples are most likely the loss's."""
     labels: Shape | None = None
     """Of a library loss: the array of its labels, of which each has a loss, or each row if they are probabilities."""
 

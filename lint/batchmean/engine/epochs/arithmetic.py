@@ -8,7 +8,14 @@ from typing import Final, Literal
 
 from batchmean.engine.domain.tensors import Place, altered
 from batchmean.engine.epochs.micro_batches import counts_parts
-from batchmean.engine.epochs.spelling import ITEMS, RANKS, STEPS, divisor_name, share_a_name
+from batchmean.engine.epochs.spelling import (
+    ITEMS,
+    RANKS,
+    STEPS,
+    divisor_name,
+    is_told_per_batch,
+    share_a_name,
+)
 from batchmean.engine.epochs.values import (
     Batch,
     Count,
@@ -24,6 +31,7 @@ from batchmean.engine.epochs.values import (
     Value,
     added_gradient,
     beside_others,
+    counts_valid,
     is_beside,
     key_of,
 )
@@ -51,6 +59,8 @@ class Arithmetic:
         self.found: dict[ast.AST, Miscount] = {}
         self.rightly: set[ast.AST] = set()
         """The divisions of sums over the examples by their number."""
+        self.statement: ast.stmt | None = None
+        """The statement that is walked."""
         self.call: ast.Call | None = None
         """The call in the file that is read, inside which the walk is."""
         self.moved: dict[ast.AST, ast.AST] = {}
@@ -348,8 +358,8 @@ class Arithmetic:
         kind = _WRONG.get((total.how, what))
         if kind == "epoch sum over batches":
             has_batches = total.loops[-1].has_batches
-            if has_batches is False and not total.is_weighted:
-                kind = None  # a sum over what may be one example
+            if not total.is_weighted and (has_batches is False or is_told_per_batch(self.statement)):
+                kind = None  # a sum over what may be one example; the figure of a batch, as it is called
             # A mean times a length is a sum over many, but several heads are no batches.
             shown = shown and bool(has_batches)
         elif kind is not None and not total.loops[-1].has_batches:
@@ -433,13 +443,6 @@ _WRONG: Final[dict[tuple[str, str], Kind]] = {
     ("sum", "rounds"): "epoch sum over batches",
     ("perplexity", "rounds"): "mean of perplexities",
 }
-
-
-def counts_valid(value: Value) -> bool:
-    """Is it the number of the positions of a batch that count?"""
-    if isinstance(value, Figure):
-        return value.is_valid_count and value.how == "sum" and not value.loops
-    return isinstance(value, Batch) and value.about == "valid"
 
 
 def _is_of(loop: Loop | None, count: Count) -> bool:

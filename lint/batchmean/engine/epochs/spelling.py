@@ -6,6 +6,8 @@ import ast
 import re
 from typing import Final
 
+from batchmean.nodes import nodes
+
 STEPS: Final = re.compile(r"accum|(^|_)acc_(steps?|iters?)|(^|_)iter_size$", re.I)
 """What people call the number of batches whose gradients are added up."""
 RANKS: Final = re.compile(
@@ -21,6 +23,12 @@ STEM: Final = re.compile(
     r"_?(data)?_?(loader|set|data|iter|generator|gen|batches|dl|ds|queue|examples|samples)s?$"
 )
 """What data, and what gives batches of it, are called beside their own name."""
+PER_BATCH: Final = re.compile(
+    r"(batch|step|iter(ation)?)[ _-]?(loss|elbo|nll|avg|average|mean)\b"
+    r"|(loss|elbo|nll|average|avg|mean)[ _-]?(per|/|of|for)?[ _-]*(a |one |each )?(mini[ _-]?)?batch(?!e)",
+    re.I,
+)
+"""What says of a figure that it is meant for a batch, not for an example: `avg_batch_loss`, "loss per batch"."""
 REDUCTIONS: Final = frozenset("reduction size_average reduce ignore_index".split())
 """The attributes of a criterion that say how it reduces."""
 ITEMS: Final = "num_items_in_batch"
@@ -87,3 +95,17 @@ def share_a_name(data: str, loader: str) -> bool:
     """`train_data` and `train_loader`: are they called alike, but for what they are?"""
     one, other = (STEM.sub("", name.lower()) for name in (data, loader))
     return bool(one) and one == other and data.lower() != loader.lower() and bool(STEM.search(data.lower()))
+
+
+def is_told_per_batch(statement: ast.AST | None) -> bool:
+    """Does a statement store or print what it works out as the figure of a batch?"""
+    if statement is None:
+        return False
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+    called = [last_name(target) for target in targets if isinstance(target, ast.expr)]
+    for node in nodes(statement):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            called.append(node.value)
+        elif isinstance(node, ast.keyword):
+            called.append(node.arg or "")
+    return any(map(PER_BATCH.search, called))

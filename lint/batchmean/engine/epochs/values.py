@@ -397,3 +397,10 @@ def is_beside(count: Count, loop: Loop) -> bool:
     index = count.key[count.key.index("[") :]
     is_of_data = count.name == "sizes" or STEM.search(count.name.lower()) is not None
     return is_of_data and any(key.endswith(index) for key in loop.rounds)
+
+
+def counts_valid(value: Value) -> bool:
+    """Is it the number of the positions of a batch that count?"""
+    if isinstance(value, Figure):
+        return value.is_valid_count and value.how == "sum" and not value.loops
+    return isinstance(value, Batch) and value.about == "valid"

@@ -267,6 +267,7 @@ class Walk(Classes):
 
     def _statement(self, node: ast.stmt) -> bool:
         self.spend()
+        self.statement = node
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 function = Function(node, self.names)
