@@ -19,4 +19,9 @@ FRAMEWORK = Framework(
         "scipy.special.log_expit": "log_sigmoid(x)",
         "scipy.stats.entropy": "per_example_loss(x)",
     },
+    aliases={
+        "scipy.misc": "scipy.special",  # where `logsumexp` stood until SciPy 1.3
+        "autograd.scipy": "scipy",
+        "cupyx.scipy": "scipy",
+    },
 )

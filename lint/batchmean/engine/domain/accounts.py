@@ -53,6 +53,7 @@ def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: St
         covered, integrand = True, altered(integrand, proved=False)
     else:
         is_all_but_first = False
+    is_of_two = False
     by_number = covered is None and how == "sum" and state == "alive"
     by_number = by_number and _is_last_by_number(shape, axes, support)
     if by_number:
@@ -71,6 +72,10 @@ def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: St
         state = "averaged" if how == "mean" else "summed"
     elif state == "maybe averaged" and how == "sum":
         state = "unsure"
+    elif state == "maybe averaged" and axes.positions == (0,) and _is_second_of_two(account):
+        state, is_of_two = "averaged", True  # both axes of (B, D), unless there is a third
+    elif state == "averaged" and how == "sum" and _assumes_two_axes(account):
+        state = "unsure"  # there is one
     units, rest = account.units, account.rest
     if whole or axes.kind == "tail":
         rest = rest or how
@@ -107,6 +112,7 @@ def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: St
     assumes_rank = (
         account.assumes_rank
         or is_all_but_first
+        or is_of_two
         or (covered is False and any(shape.is_one_in_a_vector(axis, support) for axis in ran_over))
     )
     return altered(
@@ -119,6 +125,23 @@ def reduced(account: Reduction, shape: Shape, axes: AxesSpec, how: How, step: St
         steps=steps,
         parent=account,
     )
+
+
+def _means_over(account: Reduction) -> list[tuple[int, ...]]:
+    """The axes of the means of a latent KL, one after the other; empty where there is another reduction."""
+    reducing = [step for step in account.steps if step.how != "scale"]
+    is_of_means = account.integrand.symbol == "D" and all(s.how == "mean" and not s.whole for s in reducing)
+    return [step.positions for step in reducing] if is_of_means else []
+
+
+def _is_second_of_two(account: Reduction) -> bool:
+    """Was the mean over the second axis taken, of what may have two?"""
+    return _means_over(account) == [(1,)] and account.integrand.shape.least_rank <= 2
+
+
+def _assumes_two_axes(account: Reduction) -> bool:
+    """Was the mean over its second axis, and then over its first, taken for one over all of it?"""
+    return account.assumes_rank and _means_over(account) == [(1,), (0,)]
 
 
 def _may_be_weights(account: Reduction) -> bool:
@@ -169,6 +192,8 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
         for atom, power in term.factors
     )
     factors = tuple(f for f in counted if f[0].role in _NUMBERS)
+    if any(atom.role is Role.COUNT and power > 0 for atom, power in factors) and _assumes_two_axes(account):
+        return account.withdrawn()  # the length of either may put it right
     if not factors and term.coefficient in (1.0, -1.0):
         return account
     powers: dict[Atom, float] = dict(account.scale)
