@@ -245,3 +245,21 @@ def test_the_figure_of_a_batch_may_be_called_so(told: str, codes: list[str]) -> 
     # The mean times the number of its examples was meant for these.
     weighted = SUMS.format(added="F.cross_entropy(model(x), y).item() * len(x)", told=told)
     assert _codes(weighted) == ["BMN502"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        ("(F.mse_loss(model(x), y) + F.mse_loss(model(y), x)) / 2", ["BMN501"]),
+        ("(F.mse_loss(x, y) + F.mse_loss(y, x) + F.l1_loss(x, y)) / 3", ["BMN501"]),
+        # A number that is not that of the terms may be that of the examples, or of the steps.
+        ("(F.mse_loss(model(x), y) + F.mse_loss(model(y), x)) / 32", []),
+        ("F.mse_loss(model(x), y) / 2", []),
+    ],
+)
+def test_the_mean_of_several_terms_is_a_figure_as_they_are(loss: str, codes: list[str]) -> None:
+    added = f"loss = {loss}; total += loss.item()"
+    assert (
+        _codes(EPOCH.format(made="x, y = batch", added=added, result="total / len(loader.dataset)")) == codes
+    )
+    assert _codes(EPOCH.format(made="x, y = batch", added=added, result="total / len(loader)")) == []

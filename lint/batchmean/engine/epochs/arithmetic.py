@@ -15,6 +15,7 @@ from batchmean.engine.epochs.spelling import (
     divisor_name,
     is_told_per_batch,
     share_a_name,
+    terms_divided,
 )
 from batchmean.engine.epochs.values import (
     Batch,
@@ -33,6 +34,7 @@ from batchmean.engine.epochs.values import (
     beside_others,
     counts_valid,
     is_beside,
+    is_of,
     key_of,
 )
 from batchmean.engine.events import Kind, Miscount
@@ -209,7 +211,7 @@ class Arithmetic:
                 if 0 < abs(other.value) <= 1 or other.value == _PERCENT:
                     return one if other.value > 0 else self.negative(one)
             if isinstance(one, Figure) and isinstance(other, Count) and other.of == "batch":
-                if one.how == "mean" and not one.loops and one.is_whole and _is_of(one.loop, other):
+                if one.how == "mean" and not one.loops and one.is_whole and is_of(one.loop, other):
                     return altered(
                         one, how="sum", shown=one.shown and other.shown, is_weighted=True, per_token=False
                     )
@@ -236,8 +238,8 @@ class Arithmetic:
         """`a / b`."""
         if isinstance(a, Number) and isinstance(b, Number) and b.value:
             return Number(a.value / b.value)
-        if isinstance(b, Number) and b.value == 1:
-            return a
+        if isinstance(b, Number) and (b.value == 1 or b.value == terms_divided(node)):
+            return a  # of so many terms it is the mean
         if isinstance(a, Number) and a.value == 1 and isinstance(b, Count):
             return Inverse(b, node)
         if isinstance(a, Figure) and RANKS.search(divisor_name(node)):
@@ -253,9 +255,9 @@ class Arithmetic:
         if isinstance(a, Figure) and a.how != "epoch":
             if a.loops:
                 return self.divided(a, b, node)
-            if a.how == "sum" and isinstance(b, Count) and b.of == "batch" and _is_of(a.loop, b):
+            if a.how == "sum" and isinstance(b, Count) and b.of == "batch" and is_of(a.loop, b):
                 return altered(a, how="mean", shown=a.shown and b.shown)
-            if a.how == "sum" and isinstance(b, Count) and b.of == "elements" and _is_of(a.loop, b):
+            if a.how == "sum" and isinstance(b, Count) and b.of == "elements" and is_of(a.loop, b):
                 return altered(a, how="mean")
             if isinstance(b, Count) and b.of in ("length", "nearly") and not a.divided:
                 return altered(a, divided=((b, node),))
@@ -443,8 +445,3 @@ _WRONG: Final[dict[tuple[str, str], Kind]] = {
     ("sum", "rounds"): "epoch sum over batches",
     ("perplexity", "rounds"): "mean of perplexities",
 }
-
-
-def _is_of(loop: Loop | None, count: Count) -> bool:
-    """Does it count the examples of a round of this loop?"""
-    return loop is not None and (not count.loops or count.loops == (loop,))

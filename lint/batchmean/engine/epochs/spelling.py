@@ -91,6 +91,14 @@ def divisor_name(node: ast.AST) -> str:
     return ""
 
 
+def terms_divided(node: ast.AST) -> int:
+    """How many terms `(a + b + c) / n` divides."""
+    terms, left = 1, node.left if isinstance(node, ast.BinOp) else None
+    while isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add):
+        terms, left = terms + 1, left.left
+    return terms
+
+
 def share_a_name(data: str, loader: str) -> bool:
     """`train_data` and `train_loader`: are they called alike, but for what they are?"""
     one, other = (STEM.sub("", name.lower()) for name in (data, loader))

@@ -404,3 +404,8 @@ def counts_valid(value: Value) -> bool:
     if isinstance(value, Figure):
         return value.is_valid_count and value.how == "sum" and not value.loops
     return isinstance(value, Batch) and value.about == "valid"
+
+
+def is_of(loop: Loop | None, count: Count) -> bool:
+    """Does it count the examples of a round of this loop?"""
+    return loop is not None and (not count.loops or count.loops == (loop,))
