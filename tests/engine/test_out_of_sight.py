@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Final
 
 import batchmean
@@ -99,3 +100,22 @@ class Loss(Module):
 """
     assert not batchmean.check_source(source.format(end="rescaled(total, classes)")).findings
     assert batchmean.check_source(source.format(end="rescaled(total, labels)")).findings
+
+
+@pytest.mark.parametrize("kept", ["[]", "list()", "{}"])
+@pytest.mark.parametrize("test", ["len(self.older) > 0", "self.older", "not len(self.older) == 0"])
+def test_what_an_object_keeps_may_have_been_filled(kept: str, test: str) -> None:
+    source = f"""
+    import torch.nn.functional as F
+
+    class Base:
+        def __init__(self):
+            self.older = {kept}
+
+    class Trainer(Base):
+        def loss(self, log_probs, probs):
+            if {test}:
+                return F.kl_div(log_probs, probs)
+            return 0
+    """
+    assert [f.code for f in batchmean.check_source(textwrap.dedent(source)).findings] == ["BMN103"]

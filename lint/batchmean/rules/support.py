@@ -304,7 +304,8 @@ def _blamed(reduction: Reduction) -> Step:
 
 def _first_of_two(reduction: Reduction, step: Step) -> Step:
     """Of `mean(dim=1)` and the mean over what is left, the first, which in (B, D) is the one over the support."""
-    if not step.whole or reduction.integrand.symbol != "D":
+    is_last = step.whole or step.positions == (0,)
+    if not is_last or reduction.integrand.symbol != "D":
         return step
     support = reduction.integrand.support
     for earlier in reduction.steps[: reduction.steps.index(step)]:

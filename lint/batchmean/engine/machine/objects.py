@@ -13,6 +13,8 @@ from batchmean.engine.domain.values import (
     DictValue,
     FunctionValue,
     InstanceValue,
+    ListValue,
+    TupleValue,
     Value,
     named,
 )
@@ -60,6 +62,10 @@ def blank_instance(context: Machine, cls: ClassValue) -> InstanceValue:
         is_one_of_two = isinstance(value, BuiltinValue | DictValue) and name in begun
         if is_one_of_two or (isinstance(value, Const) and value.value is None):
             context.attributes[instance, name] = context.opaque((name,))
+    for name in sorted(begun):
+        value = context.attributes.get((instance, name))
+        if isinstance(value, TupleValue) and not value.items:  # a list that is there to be filled
+            context.attributes[instance, name] = ListValue(context.opaque())
     return instance
 
 
