@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from batchmean.engine.domain.masks import are_opposite, mask_of
+from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Role, Tensor
 from batchmean.engine.domain.values import (
     MAX_ITEMS,
@@ -70,5 +71,19 @@ def note_made_of(ledger: Ledger, result: Value, args: Iterable[Value]) -> Value:
     shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
     if atom is not None and atom.role is Role.OPAQUE and shapes:
         before = ledger.given.get(atom.key, ())
+        shapes += tuple(s for a in args if isinstance(a, Tensor) for s in given_to_models(ledger, a))
         ledger.given[atom.key] = (*before, *(s for s in shapes if s not in before))[:MAX_ITEMS]
     return result
+
+
+def given_to_models(ledger: Ledger, array: Tensor) -> tuple[Shape, ...]:
+    """The arrays of which unknown functions, such as models, made an array, or a part of it."""
+    found: list[Shape] = []
+    todo = [(array, 0)]
+    while todo:
+        part, depth = todo.pop()
+        for atom in part.atoms():
+            found += (shape for shape in ledger.given.get(atom.key, ()) if shape not in found)
+            if atom.argument is not None and depth < _DEPTH:
+                todo.append((atom.argument, depth + 1))
+    return tuple(found[:MAX_ITEMS])

@@ -48,8 +48,12 @@ _ROUND: Final = 160
 _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 """What adds up the numbers that a loop or a comprehension makes."""
 
-_DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
-"""A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
+_DIVIDED: Final = re.compile(
+    r"(?:oss|nll|entropy|criteri(?:on|a)|\b[bc]?ce(?![a-z]))\w{0,40}"
+    r"(?: = [^\n]{0,200}[\w)\]]|\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]"
+)
+"""A division of something that is called a loss, of what a function of such a name gives, or of what is called a loss
+then, by no plain number."""
 
 _OVER_LENGTH: Final = re.compile(r"(?:/|\w =) *len\(")
 """A division by a length, or a name for one."""

@@ -24,6 +24,7 @@ from batchmean.engine.epochs.values import (
     Value,
     added_gradient,
     beside_others,
+    counts_valid,
     is_beside,
     key_of,
 )
@@ -74,6 +75,8 @@ class Arithmetic:
 
     def added_up(self, name: str, before: Value, more: Value, node: ast.AST) -> Value:
         """`total += more`."""
+        if isinstance(more, Gradient):
+            return self.plus(before, more)
         if not isinstance(before, Number):
             # To what else is it added? It may be a total that began elsewhere.
             return self.batch_of((more,)) if isinstance(before, Unknown) else self.plus(before, more)
@@ -297,6 +300,10 @@ class Arithmetic:
         is_by_steps = STEPS.search(divisor_name(node)) or (counted is not None and counted[0] == "rounds")
         if is_by_steps and figure.per_token and figure.how == "mean" and figure.is_whole:
             return Gradient(self._wrong(figure, node, "micro-batch token mean", EACH_ALIKE, "steps"))
+        if is_by_steps and figure.how == "mean" and not figure.divided and not figure.over_items:
+            if [divisor_name(division) for division in figure.scaled] == [divisor_name(node)]:
+                text = "this divides the sum of the gradients by the accumulation steps again"
+                return Gradient(self._wrong(figure, node, "accumulation", text, "twice"))
         return self.unknown()
 
     def _by_items(self, figure: Figure, node: ast.AST) -> Figure:
@@ -433,13 +440,6 @@ _WRONG: Final[dict[tuple[str, str], Kind]] = {
     ("sum", "rounds"): "epoch sum over batches",
     ("perplexity", "rounds"): "mean of perplexities",
 }
-
-
-def counts_valid(value: Value) -> bool:
-    """Is it the number of the positions of a batch that count?"""
-    if isinstance(value, Figure):
-        return value.is_valid_count and value.how == "sum" and not value.loops
-    return isinstance(value, Batch) and value.about == "valid"
 
 
 def _is_of(loop: Loop | None, count: Count) -> bool:

@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 from batchmean import operations
 from batchmean.engine.domain.tensors import altered
-from batchmean.engine.epochs.arithmetic import counts_valid
 from batchmean.engine.epochs.collectives import MEANS
 from batchmean.engine.epochs.expressions import loop_of
 from batchmean.engine.epochs.joining import joined
@@ -41,6 +40,7 @@ from batchmean.engine.epochs.values import (
     Text,
     Unknown,
     Value,
+    counts_valid,
     key_of,
 )
 from batchmean.project import is_foreign

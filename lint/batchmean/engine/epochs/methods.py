@@ -8,7 +8,6 @@ from typing import Final
 
 from batchmean import operations
 from batchmean.engine.domain.tensors import Place, altered
-from batchmean.engine.epochs.arithmetic import counts_valid
 from batchmean.engine.epochs.collectives import Collectives
 from batchmean.engine.epochs.expressions import kept
 from batchmean.engine.epochs.losses import RUNNING, UNSEEN, may_be_along_the_first
@@ -32,6 +31,7 @@ from batchmean.engine.epochs.values import (
     Table,
     Unknown,
     Value,
+    counts_valid,
 )
 
 _SAME: Final = frozenset(

@@ -87,3 +87,8 @@ def share_a_name(data: str, loader: str) -> bool:
     """`train_data` and `train_loader`: are they called alike, but for what they are?"""
     one, other = (STEM.sub("", name.lower()) for name in (data, loader))
     return bool(one) and one == other and data.lower() != loader.lower() and bool(STEM.search(data.lower()))
+
+
+def says_more(parameter: str, name: str) -> bool:
+    """Is a parameter said to give batches, where what the caller hands over is called something else?"""
+    return BATCHES.search(parameter) is not None and BATCHES.search(name) is None

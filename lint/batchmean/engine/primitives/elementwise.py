@@ -16,6 +16,7 @@ from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.primitives.targets import numbered
 from batchmean.engine.recognise.likelihoods import SOFTPLUS, is_squared_difference
+from batchmean.engine.uses import note_made_of
 
 
 @primitive
@@ -247,6 +248,7 @@ def map_(call: Call, x: Value) -> Value:
     """Any other elementwise function: something new of the same shape, zero where |x| or expm1(x) of a mask is."""
     tensor = call.tensor(x)
     result = call.context.shown_opaque(call.name, tensor.terms, shape=tensor.shape)
+    note_made_of(call.context.ledger, result, [tensor])
     if call.name == SOFTPLUS:
         return _softplus(result, tensor)
     if call.name.rstrip("_") not in _ZERO_AT_ZERO:

@@ -29,6 +29,7 @@ from batchmean.engine.evidence.names import is_of_actions
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.recognise.pairs import pairing
+from batchmean.engine.uses import given_to_models
 
 _DEFAULT: Final = -100
 """The label that the losses of PyTorch, and of those who follow it, leave out unasked."""
@@ -253,8 +254,7 @@ def _class_loss(
 
 def _inputs(call: Call, prediction: Tensor) -> tuple[Shape, ...]:
     """The arrays of which an unknown function, such as a model, made the prediction."""
-    atom = prediction.single()
-    return call.context.ledger.given.get(atom.key, ()) if atom is not None else ()
+    return given_to_models(call.context.ledger, prediction)
 
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:

@@ -31,6 +31,7 @@ from batchmean.engine.domain.tensors import (
 from batchmean.engine.domain.values import Alternatives, Const, ListValue, ShapeValue, TupleValue, Value
 from batchmean.engine.primitives.registry import Call, axes_spec, literal, primitive
 from batchmean.engine.recognise.integrands import loss_per_position, recognise
+from batchmean.engine.uses import given_to_models
 
 _DISTRIBUTIONS: Final = (Role.PROBS, Role.ONE_HOT)
 
@@ -96,6 +97,8 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
         x, axes = altered(x, shape=flattened), ALL_AXES
     shape = x.shape.without(axes, keepdims)
     accounts = opened(x, call.context.stack)
+    if not x.reductions and (inputs := given_to_models(call.context.ledger, x) if accounts else ()):
+        accounts = tuple(altered(r, integrand=altered(r.integrand, inputs=inputs)) for r in accounts)
     has_support = any(r.integrand.symbol for r in accounts)
     result = call.context.computed(shape) if has_support else _reduced(call, x, axes, shape, how)
     if how == "sum" and not accounts and result.shape.is_scalar and is_unknown(result):
