@@ -168,6 +168,30 @@ def test_what_a_caller_calls_it_takes_no_batches_away(parameter: str, codes: lis
     assert _codes(EPOCH.format(parameter=parameter), "BMN502") == codes
 
 
+@pytest.mark.parametrize(
+    ("losses", "codes"),
+    [
+        ("torch.stack([loss_of(model, *batch) for batch in loader]).mean()", ["BMN502"]),
+        ("np.mean([loss_of(model, x, y).item() for x, y in loader])", ["BMN502"]),
+        ("torch.stack([loss_of(model, x, y) / len(y) for x, y in loader]).mean()", []),
+        ("torch.stack([loss_of(model, x, y) for x, y in loader]).sum() / len(loader.dataset)", []),
+    ],
+)
+def test_the_losses_of_all_batches_are_averaged_where_they_are_listed(losses: str, codes: list[str]) -> None:
+    text = f"""
+    import numpy as np
+    import torch
+    import torch.nn.functional as F
+
+    def loss_of(model, inputs, labels):
+        return F.cross_entropy(model(inputs), labels, reduction="sum")
+
+    def evaluate(model, loader):
+        return {losses}
+    """
+    assert _codes(text, "BMN502") == codes
+
+
 def test_a_short_helper_of_another_module_compares_with_the_void_label(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.batchmean]\npreview = true\n")
     (tmp_path / "regions.py").write_text("def known(labels, void):\n    return labels.ne(void)\n")

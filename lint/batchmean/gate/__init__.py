@@ -27,8 +27,8 @@ _LOOP: Final = re.compile(r"\b(?:for|while)\b")
 _ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
 _KEPT: Final = re.compile(r"self\.\w[^\n+]{0,80}\+=")
 """What adds up in an attribute, which a method that another one calls in a loop may do."""
-_AT_ONCE: Final = ("sum(", "= [", "=[")
-"""What a comprehension may be summed by, or stored as."""
+_AT_ONCE: Final = ("sum(", "= [", "=[", "mean([", "stack([", "array([", "tensor([")
+"""What a comprehension may be summed or averaged by, or stored as."""
 _DIFFERENTIATED: Final = (
     "backward(", "training_step", "compute_loss", "grad(", ".gradient(", "MultiSteps(",
     "Trainer(", "TrainingArguments(",
