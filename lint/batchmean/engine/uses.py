@@ -71,19 +71,19 @@ def note_made_of(ledger: Ledger, result: Value, args: Iterable[Value]) -> Value:
     shapes = tuple(a.shape for a in args if isinstance(a, Tensor) and a.terms and not a.shape.is_scalar)
     if atom is not None and atom.role is Role.OPAQUE and shapes:
         before = ledger.given.get(atom.key, ())
+        shapes += tuple(s for a in args if isinstance(a, Tensor) for s in given_to_models(ledger, a))
         ledger.given[atom.key] = (*before, *(s for s in shapes if s not in before))[:MAX_ITEMS]
     return result
 
 
-def hand_on_inputs(ledger: Ledger, made: Tensor, *args: Tensor) -> Tensor:
-    """What is computed of what a model gives, element by element, has the examples of its inputs, too."""
-    atom = made.single()
-    if atom is not None and (shapes := inputs_of(ledger, *args)):
-        ledger.given[atom.key] = shapes
-    return made
-
-
-def inputs_of(ledger: Ledger, *made: Tensor) -> tuple[Shape, ...]:
-    """The arrays of which an unknown function, such as a model, made something in these."""
-    found = (ledger.given.get(atom.key, ()) for tensor in made for atom in tensor.atoms())
-    return tuple(dict.fromkeys(shape for shapes in found for shape in shapes))[:MAX_ITEMS]
+def given_to_models(ledger: Ledger, array: Tensor) -> tuple[Shape, ...]:
+    """The arrays of which unknown functions, such as models, made an array, or a part of it."""
+    found: list[Shape] = []
+    todo = [(array, 0)]
+    while todo:
+        part, depth = todo.pop()
+        for atom in part.atoms():
+            found += (shape for shape in ledger.given.get(atom.key, ()) if shape not in found)
+            if atom.argument is not None and depth < _DEPTH:
+                todo.append((atom.argument, depth + 1))
+    return tuple(found[:MAX_ITEMS])

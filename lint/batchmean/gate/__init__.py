@@ -27,8 +27,8 @@ _LOOP: Final = re.compile(r"\b(?:for|while)\b")
 _ADDING: Final = re.compile(r"\+=|\.append\(|\.update\(|= \w{1,80} \+ ")
 _KEPT: Final = re.compile(r"self\.\w[^\n+]{0,80}\+=")
 """What adds up in an attribute, which a method that another one calls in a loop may do."""
-_AT_ONCE: Final = ("sum(", "= [", "=[")
-"""What a comprehension may be summed by, or stored as."""
+_AT_ONCE: Final = ("sum(", "= [", "=[", "mean([", "stack([", "array([", "tensor([")
+"""What a comprehension may be summed or averaged by, or stored as."""
 _DIFFERENTIATED: Final = (
     "backward(", "training_step", "compute_loss", "grad(", ".gradient(", "MultiSteps(",
     "Trainer(", "TrainingArguments(",
@@ -48,8 +48,12 @@ _ROUND: Final = 160
 _OF_ITEMS: Final = re.compile(r"[-+]=|\bfor |\b(\w{1,80}) = \1 [-+] ")
 """What adds up the numbers that a loop or a comprehension makes."""
 
-_DIVIDED: Final = re.compile(r"(?:oss|nll|criteri(?:on|a))\w{0,40}(?:\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]")
-"""A division of something that is called a loss, or of what a function of such a name gives, by no plain number."""
+_DIVIDED: Final = re.compile(
+    r"(?:oss|nll|entropy|criteri(?:on|a)|\b[bc]?ce(?![a-z]))\w{0,40}"
+    r"(?: = [^\n]{0,200}[\w)\]]|\([^\n]{0,200}\))? ?/=? ?[A-Za-z(]"
+)
+"""A division of something that is called a loss, of what a function of such a name gives, or of what is called a loss
+then, by no plain number."""
 
 _OVER_LENGTH: Final = re.compile(r"(?:/|\w =) *len\(")
 """A division by a length, or a name for one."""

@@ -7,7 +7,7 @@ from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
 from batchmean.engine.domain.paths import excludes
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Integrand, Place, Reduction, Role, Step
+from batchmean.engine.domain.tensors import Atom, Integrand, Place, Reduction, Role, Step
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import (
@@ -146,7 +146,10 @@ def _divided_again(reduction: Reduction) -> Miscount | None:
     assumed = factor is not None and factor.assumes_rank
     shown = reduction.integrand.proved and (bool(powers) or factor is None or factor.is_twice) and not assumed
     shown = shown and again is not _BY_THE_FIRST_OF_ITS_LABELS
-    shown = shown and not (_is_divided_by_the_inputs(account) or _is_divided_by_its_labels(account))
+    shown = shown and not (
+        (_is_divided_by_the_inputs(account) and _counted_by_its_own_axes(account) is None)
+        or _is_divided_by_its_labels(account)
+    )
     return Miscount(node, "double division", places, shown, powers or None, reduction, about)
 
 
@@ -170,13 +173,13 @@ def _is_another_functions(one: Integrand, other: Integrand) -> bool:
 
 
 def _is_divided_by_the_inputs(reduction: Reduction) -> bool:
-    """Is a mean divided by the number of examples that the model was given?"""
+    """Is a library's mean divided by the number of examples that the model was given?"""
     return _is_divided_by_a_first_axis(reduction, reduction.integrand.inputs)
 
 
 def _is_divided_by_a_first_axis(reduction: Reduction, shapes: Iterable[Shape]) -> bool:
-    counts = list(reduction.counts())
-    if not _is_a_mean_alone(reduction) or len(counts) != 1 or reduction.coefficient is None:
+    counts = _counts_beside_a_mean(reduction)
+    if counts is None or len(counts) != 1 or reduction.coefficient is None:
         return False
     atom, power = counts[0]
     axis = atom.axis if atom.role is Role.COUNT and power == -1 else None
@@ -184,12 +187,27 @@ def _is_divided_by_a_first_axis(reduction: Reduction, shapes: Iterable[Shape]) -
     return axis is not None and any(axis.is_same(first) for first in firsts)
 
 
+def _counts_beside_a_mean(reduction: Reduction) -> list[tuple[Atom, int]] | None:
+    """What divides a mean, a sum over everything and over its examples among these; None where it is none."""
+    if _is_a_mean_alone(reduction):
+        return list(reduction.counts())
+    own = [step for step in reduction.steps if step.how == "sum" and not step.library]
+    if reduction.rest != "sum" or len(own) != 1 or not own[0].whole or own[0].shape is None:
+        return None
+    how, counts = over_everything(reduction)
+    if how == "mean":
+        return counts
+    first = own[0].shape.axis(0)
+    over = [c for c in counts if c[1] == -1 and first is not None and c[0].axis and c[0].axis.is_same(first)]
+    return [c for c in counts if c is not over[0]] if over else None
+
+
 def _is_a_mean_alone(reduction: Reduction) -> bool:
-    """Is it a mean, and of no sum but that of the classes: any other may be one over the examples, whatever the mean
-    is taken of then.
-    """
-    sums = (s for s in reduction.steps if s.how == "sum" and not s.library)
-    return reduction.rest == "mean" and all(s.sums_support for s in sums)
+    """Is it a mean, and of no sum: that may be one over the examples, whatever the mean is taken of then?"""
+    return reduction.rest == "mean" and all(
+        step.how != "sum" or step.library or step.sums_support or min(step.positions, default=0) > 0
+        for step in reduction.steps
+    )
 
 
 def _is_divided_by_its_labels(reduction: Reduction) -> bool:
@@ -284,6 +302,10 @@ def _counted_as_shown(reduction: Reduction) -> tuple[Mapping[str, int], str] | N
         return {"B": -1}, "the batch"
     if _is_divided_by_its_labels(reduction):
         return {"B": -1}, "the number of its labels"
+    return _counted_by_its_own_axes(reduction)
+
+
+def _counted_by_its_own_axes(reduction: Reduction) -> tuple[Mapping[str, int], str] | None:
     if (beside := _beside_the_valid(reduction)) is not None:
         return beside
     factor = factor_of(reduction)

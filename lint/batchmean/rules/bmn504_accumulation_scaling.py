@@ -21,7 +21,8 @@ class AccumulationScaling(TotalRule):
     Gradients that are added up over several batches before the optimizer steps, of a loss that is divided by the number
     of these batches twice, or never:
 
-    - `loss = loss / accumulation_steps` and then `(loss / accumulation_steps).backward()`;
+    - `loss = loss / accumulation_steps` and then `(loss / accumulation_steps).backward()`, in one function or in one
+      and what it calls; or the sum of the gradients of such losses, divided by the same number;
     - `loss / accumulation_steps` handed to what divides by them itself: `accelerator.backward` of an accelerator that
       was made with `gradient_accumulation_steps`, `engine.backward` of DeepSpeed, the `training_step` of Lightning
       (`accumulate_grad_batches`), an optimizer in `optax.MultiSteps`, one of Keras with

@@ -7,7 +7,7 @@ whether the optimizer steps every so many batches.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Final
 
 from batchmean.engine import bounds
@@ -26,6 +26,7 @@ from batchmean.engine.epochs.undivided import never
 from batchmean.engine.epochs.values import Figure
 from batchmean.engine.events import Miscount
 from batchmean.nodes import FUNCTIONS, nodes
+from batchmean.project import is_foreign
 
 _SETTING: Final = "gradient_accumulation_steps"
 _DIVIDES: Final = "this divides by the accumulation steps"
@@ -44,6 +45,7 @@ def accumulations(
     """
     dividing = Dividing(tree)
     left = MOST
+    told = set[ast.AST]()
     functions = functions_of(tree)
     for scope in (*functions, tree):
         statements = list(statements_of(scope.body, ()))
@@ -58,14 +60,31 @@ def accumulations(
                     on_bound(bounds.BACKWARD)
                     continue
                 left -= 1
-                yield from _twice(call, path, statements, dividing)
+                for found in _twice(call, path, statements, dividing):
+                    told.update(place.node for place in found.because)
+                    yield found
     figures = [*walk.backward.items(), *_undivided(walk, dividing)]
     if len(figures) > MOST:
         on_bound(bounds.BACKWARD)
     for call, figure in figures[:MOST]:
         if figure.how == "mean" and figure.is_whole and not figure.is_supposed:
             yield from never(tree, functions, call, figure)
+    yield from _through_calls(walk.backward.values(), told)
     yield from _handed(walk, dividing)
+
+
+def _through_calls(figures: Iterable[Figure], told: set[ast.AST]) -> Iterator[Miscount]:
+    """Losses that one function divides by the steps, and one that it calls, or that calls it, divides again."""
+    for figure in figures:
+        if figure.how != "mean" or len(figure.scaled) != 2 or not told.isdisjoint(figure.scaled):
+            continue
+        if figure.is_supposed or len({divisor_name(node) for node in figure.scaled}) > 1:
+            continue
+        here = [node for node in figure.scaled if not is_foreign(node)]
+        if here:
+            told.update(figure.scaled)
+            places = (*figure.places, *(Place(node, _DIVIDES) for node in figure.scaled))
+            yield Miscount(here[-1], "accumulation", places, False, None, None, "twice")
 
 
 class Dividing:

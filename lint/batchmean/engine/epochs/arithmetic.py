@@ -86,9 +86,10 @@ class Arithmetic:
 
     def added_up(self, name: str, before: Value, more: Value, node: ast.AST) -> Value:
         """`total += more`."""
-        if not isinstance(before, Number):
+        if isinstance(more, Gradient) or not isinstance(before, Number):
             # To what else is it added? It may be a total that began elsewhere.
-            return self.batch_of((more,)) if isinstance(before, Unknown) else self.plus(before, more)
+            is_open = isinstance(before, Unknown) and not isinstance(more, Gradient)
+            return self.batch_of((more,)) if is_open else self.plus(before, more)
         depth = len(before.loops)
         over = self.loops[depth:]
         if self.loops[:depth] != before.loops or before.value != 0:
@@ -255,10 +256,8 @@ class Arithmetic:
         if isinstance(a, Figure) and a.how != "epoch":
             if a.loops:
                 return self.divided(a, b, node)
-            if a.how == "sum" and isinstance(b, Count) and b.of == "batch" and is_of(a.loop, b):
-                return altered(a, how="mean", shown=a.shown and b.shown)
-            if a.how == "sum" and isinstance(b, Count) and b.of == "elements" and is_of(a.loop, b):
-                return altered(a, how="mean")
+            if a.how == "sum" and isinstance(b, Count) and b.of in ("batch", "elements") and is_of(a.loop, b):
+                return altered(a, how="mean", shown=a.shown and (b.shown or b.of == "elements"))
             if isinstance(b, Count) and b.of in ("length", "nearly") and not a.divided:
                 return altered(a, divided=((b, node),))
         if isinstance(a, Batch):
@@ -309,6 +308,10 @@ class Arithmetic:
         is_by_steps = STEPS.search(divisor_name(node)) or (counted is not None and counted[0] == "rounds")
         if is_by_steps and figure.per_token and figure.how == "mean" and figure.is_whole:
             return Gradient(self._wrong(figure, node, "micro-batch token mean", EACH_ALIKE, "steps"))
+        if is_by_steps and figure.how == "mean" and not figure.divided and not figure.over_items:
+            if [divisor_name(division) for division in figure.scaled] == [divisor_name(node)]:
+                text = "this divides the sum of the gradients by the accumulation steps again"
+                return Gradient(self._wrong(figure, node, "accumulation", text, "twice"))
         return self.unknown()
 
     def _by_items(self, figure: Figure, node: ast.AST) -> Figure:

@@ -12,6 +12,7 @@ from batchmean.nodes import nodes
 
 _STEPPING: Final = re.compile(r"step|(zero|clear)_?grad|update|apply_|optim", re.I)
 """What is called once the gradients of all parts are there, as far as names tell."""
+_DIFFERENTIATING: Final = frozenset("backward grad value_and_grad filter_grad filter_value_and_grad".split())
 
 
 def counts_parts(number: Value, loop: Loop) -> bool:
@@ -21,8 +22,8 @@ def counts_parts(number: Value, loop: Loop) -> bool:
 
 
 def _adds_up_gradients(loop: ast.AST) -> bool:
-    """Does it go `backward` from each of its rounds, and leave the step of the optimizer to what follows it?"""
+    """Does it take a gradient in each of its rounds, and leave the step of the optimizer to what follows it?"""
     if not isinstance(loop, ast.For):
         return False
     called = [last_name(node.func) for node in nodes(loop) if isinstance(node, ast.Call)]
-    return "backward" in called and not any(map(_STEPPING.search, called))
+    return not _DIFFERENTIATING.isdisjoint(called) and not any(map(_STEPPING.search, called))

@@ -117,3 +117,8 @@ def is_told_per_batch(statement: ast.AST | None) -> bool:
         elif isinstance(node, ast.keyword):
             called.append(node.arg or "")
     return any(map(PER_BATCH.search, called))
+
+
+def says_more(parameter: str, name: str) -> bool:
+    """Is a parameter said to give batches, where what the caller hands over is called something else?"""
+    return BATCHES.search(parameter) is not None and BATCHES.search(name) is None

@@ -390,6 +390,13 @@ def added_gradient(gradient: Gradient, loops: Loops) -> Gradient:
     return Gradient(altered(figure, loops=(figure.loop,))) if is_in_loop else gradient
 
 
+def counts_valid(value: Value) -> bool:
+    """Is it the number of the positions of a batch that count?"""
+    if isinstance(value, Figure):
+        return value.is_valid_count and value.how == "sum" and not value.loops
+    return isinstance(value, Batch) and value.about == "valid"
+
+
 def is_beside(count: Count, loop: Loop) -> bool:
     """`sizes[phase]` or `len(datasets[phase])` beside a loop through `loaders[phase]`."""
     if loop.has_batches is not None or not count.key.endswith("]") or BATCHES.search(count.name):
@@ -397,13 +404,6 @@ def is_beside(count: Count, loop: Loop) -> bool:
     index = count.key[count.key.index("[") :]
     is_of_data = count.name == "sizes" or STEM.search(count.name.lower()) is not None
     return is_of_data and any(key.endswith(index) for key in loop.rounds)
-
-
-def counts_valid(value: Value) -> bool:
-    """Is it the number of the positions of a batch that count?"""
-    if isinstance(value, Figure):
-        return value.is_valid_count and value.how == "sum" and not value.loops
-    return isinstance(value, Batch) and value.about == "valid"
 
 
 def is_of(loop: Loop | None, count: Count) -> bool:

@@ -14,7 +14,7 @@ from batchmean.engine.epochs.classes import Classes
 from batchmean.engine.epochs.joining import joined, on_one_way, scaled_alike
 from batchmean.engine.epochs.names import Names
 from batchmean.engine.epochs.rounds import IGNORED, MAX_DEPTH, about_named
-from batchmean.engine.epochs.spelling import last_name, path_of, paths_in
+from batchmean.engine.epochs.spelling import last_name, path_of, paths_in, says_more
 from batchmean.engine.epochs.syntax import (
     given_back,
     is_automatic,
@@ -216,7 +216,7 @@ class Walk(Classes):
                 value = given[index]
             if value is None or isinstance(value, Number):
                 value = self.unknown(parameter.arg) if value is None else value
-            if isinstance(value, Unknown) and not value.name:
+            if isinstance(value, Unknown) and (not value.name or says_more(parameter.arg, value.name)):
                 value = altered(value, name=parameter.arg)
             if isinstance(value, Batch) and not value.about:
                 value = altered(value, about=about_named(parameter.arg))

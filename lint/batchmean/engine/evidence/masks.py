@@ -44,10 +44,10 @@ NOT_PADDED: Final = Pattern(
 )
 
 PADDING_VALUES: Final = Pattern(
-    r"pad|ignore|ignored|(^|_)ign(_|$)",
-    why="what ids are compared with at padded positions is called the pad or the ignored id",
-    takes="pad_id PAD ignore_index ign_label",
-    leaves="eos_id design",
+    r"pad|ignore|ignored|(^|_)(ign|void)(_|$)",
+    why="what ids are compared with at padded positions is called the pad, the ignored or the void id",
+    takes="pad_id PAD ignore_index ign_label void_label",
+    leaves="eos_id design avoid",
     flags=re.I,
 )
 

@@ -29,7 +29,7 @@ from batchmean.engine.evidence.names import is_of_actions
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.recognise.pairs import pairing
-from batchmean.engine.uses import inputs_of
+from batchmean.engine.uses import given_to_models
 
 _DEFAULT: Final = -100
 """The label that the losses of PyTorch, and of those who follow it, leave out unasked."""
@@ -235,7 +235,7 @@ def _class_loss(
         call.name,
         key,
         ignores=_left_out(call, ignore_index, weight) if can_ignore else None,
-        inputs=inputs_of(call.context.ledger, logits),
+        inputs=_inputs(call, logits),
         labels=call.tensor(target).shape if target is not None else None,
     )
     step = altered(call.context.step(call.node, "sum"), library=True)
@@ -250,6 +250,11 @@ def _class_loss(
         account = reduced(account, shape, ALL_AXES, "mean" if name == "mean" else "sum", step)
         shape = Shape.of([])
     return altered(call.opaque(shape), reductions=(call.context.record(account),), stack=stack)
+
+
+def _inputs(call: Call, prediction: Tensor) -> tuple[Shape, ...]:
+    """The arrays of which an unknown function, such as a model, made the prediction."""
+    return given_to_models(call.context.ledger, prediction)
 
 
 def _ignored(call: Call, target: Value | None, ignore_index: Value | None) -> Mask | None:
@@ -401,7 +406,7 @@ def elementwise_loss(
         return result
     stack = call.context.stack
     key = key_of("elementwise", elements.terms, call.node)
-    inputs = inputs_of(call.context.ledger, elements)
+    inputs = _inputs(call, elements)
     integrand = Integrand(
         "loss", Axis(1), "", is_shown, (place,), shape, stack, call.name, key, inputs=inputs
     )

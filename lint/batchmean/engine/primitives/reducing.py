@@ -31,7 +31,7 @@ from batchmean.engine.domain.tensors import (
 from batchmean.engine.domain.values import Alternatives, Const, ListValue, ShapeValue, TupleValue, Value
 from batchmean.engine.primitives.registry import Call, axes_spec, literal, primitive
 from batchmean.engine.recognise.integrands import loss_per_position, recognise
-from batchmean.engine.uses import inputs_of
+from batchmean.engine.uses import given_to_models
 
 _DISTRIBUTIONS: Final = (Role.PROBS, Role.ONE_HOT)
 
@@ -97,7 +97,7 @@ def reduce(call: Call, x: Tensor, axes: AxesSpec, keepdims: bool, how: How) -> T
         x, axes = altered(x, shape=flattened), ALL_AXES
     shape = x.shape.without(axes, keepdims)
     accounts = opened(x, call.context.stack)
-    if accounts and not x.reductions and (inputs := inputs_of(call.context.ledger, x)):
+    if not x.reductions and (inputs := given_to_models(call.context.ledger, x) if accounts else ()):
         accounts = tuple(altered(r, integrand=altered(r.integrand, inputs=inputs)) for r in accounts)
     has_support = any(r.integrand.symbol for r in accounts)
     result = call.context.computed(shape) if has_support else _reduced(call, x, axes, shape, how)

@@ -30,6 +30,7 @@ MAX_LINES: Final = 25
 """No helper is longer, unless it gives a loss itself."""
 _HELPERS: Final = re.compile(
     r"one_hot|onehot|eye\(|scatter|mask|mean|sum\(|softmax|arange|KLDiv|Loss\("
+    r"|return [^\n]*(!=|\bne\(|not_equal\()"
     r"|return [\w.]*(exp|pow|sigmoid)\(|\b(\w+) = [\w.]*(exp|pow|sigmoid)\(.*\n\s*return \2$"
 )
 MAX_HOPS: Final = 2
