@@ -32,6 +32,7 @@ from batchmean.engine.domain.values import (
     Value,
     hinted,
 )
+from batchmean.engine.domain.ways import taken
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import binding, conditions, effects, memory, rounds, whole_sums
@@ -144,11 +145,13 @@ class Interpreter(Following):
             return True
         self.reports = self._only_reports(node)
         self._nesting += 1
+        way = self.path
         try:
             if self._nesting > MAX_NESTING:
                 raise TooDeep(bounds.NESTING)
             return method(self, node) is not False
         finally:
+            taken(self.journal, way)
             self._nesting -= 1
             self.reports = False
 
@@ -175,10 +178,8 @@ class Interpreter(Following):
         scope.owner = value
         self._class_scopes.append(scope)
         relevant = self._relevant
-        self.scope, self._relevant = (
-            scope,
-            None,
-        )  # what is relevant to a function is asked of its own statements
+        # What is relevant to a function is asked of its own statements.
+        self.scope, self._relevant = scope, None
         try:
             self._block(node.body)
         finally:
@@ -213,9 +214,7 @@ class Interpreter(Following):
         after = self.binary_values(type(node.op), before, value, node)
         cases = after.values if isinstance(after, Alternatives) else (after,)
         if any(type(case) is Tensor and is_an_item(case) for case in cases) and not _is_of_items(before):
-            after = (
-                self.computed()
-            )  # the items may be numbers, and then no axis of theirs is left in the total
+            after = self.computed()  # the items may be numbers, with no axis that is left in the total
         memory.change(self, before)
         binding.bind(self, node.target, after)
 
@@ -350,10 +349,12 @@ class Interpreter(Following):
 
     def _try(self, node: ast.Try) -> bool:
         path = self.path
+        is_of_imports = all(_catches_import_errors(handler) for handler in node.handlers)
+        self.path = path if is_of_imports else self.decided(path, self._outcome(node, 0))
         self._begin()
         falls_through = self._block([*node.body, *node.orelse])
         changes = self._take_back()
-        if all(_catches_import_errors(handler) for handler in node.handlers):
+        if is_of_imports:
             # The first import that can be had is the one that people mean.
             for handler in node.handlers:
                 self._block(handler.body)
