@@ -41,8 +41,10 @@ from batchmean.engine.domain.values import (
     ShapeValue,
     TupleValue,
     Value,
+    shape_of_display,
     tensors_in,
 )
+from batchmean.engine.domain.ways import is_of_another_way
 from batchmean.engine.evidence.given import Given
 from batchmean.engine.factors import placed
 from batchmean.engine.ledger import Ledger
@@ -185,16 +187,15 @@ class Context(ABC):
 
     def anything(self, shape: Shape | None = None) -> Tensor:
         """What was changed where that is not followed: it may be any number."""
-        own = shape or Shape()
-        atom = atom_of(("opaque", self.fresh()), kind="computed", shape=own, is_anything=True)
-        return from_atom(atom, own)
+        return map_atoms(self.computed(shape), lambda atom: altered(atom, is_anything=True))
 
-    def atom_named(self, key: tuple[Hashable, ...], names: tuple[str, ...], shape: Shape) -> Tensor:
+    def atom_named(
+        self, key: tuple[Hashable, ...], names: tuple[str, ...], shape: Shape, is_setting: bool = False
+    ) -> Tensor:
         """Something unknown, with what the code gives to something of one of its names, an attribute say."""
-        numbers, is_of_counts = self.given.numbers(names), self.given.is_of_counts(names)
-        return from_atom(
-            atom_of(key, names=names, shape=shape, numbers=numbers, is_of_counts=is_of_counts), shape
-        )
+        numbers, of_counts = self.given.numbers(names), self.given.is_of_counts(names)
+        more = {"numbers": numbers, "is_of_counts": of_counts, "is_whole": is_setting and bool(numbers)}
+        return from_atom(altered(atom_of(key, names=names, shape=shape), **more), shape)
 
     def unknown_of(
         self,
@@ -206,9 +207,11 @@ class Context(ABC):
         """What an unknown function makes of its arguments, and of what is given `beside` them: keywords, an object."""
         args = tuple(args)
         result = self.opaque(names)
-        is_of_counts = self.given.is_of_counts((method,))
+        numbers, is_of_counts = self.given.numbers((method,)), self.given.is_of_counts((method,))
         if is_of_counts or any(map(algebra.may_hold_a_count, tensors_in((*args, *beside), MAX_DEPTH))):
             result = map_atoms(result, lambda atom: altered(atom, is_of_counts=True))
+        if numbers:
+            result = map_atoms(result, lambda atom: altered(atom, numbers=numbers, is_whole=True))
         note_made_of(self.ledger, result, args)
         return result
 
@@ -217,9 +220,15 @@ class Context(ABC):
         own = shape or Shape()
         return from_atom(atom_of(("opaque", self.fresh()), kind="computed", shape=own), own)
 
-    def shown_opaque(self, *key: Hashable, names: tuple[str, ...] = (), shape: Shape | None = None) -> Tensor:
-        """Something unknown that is the same whenever `key` is."""
-        return self.atom_named((*key,), names, shape or Shape())
+    def shown_opaque(
+        self,
+        *key: Hashable,
+        names: tuple[str, ...] = (),
+        shape: Shape | None = None,
+        is_setting: bool = False,
+    ) -> Tensor:
+        """Something unknown that is the same whenever `key` is; a setting is of an object or of another module."""
+        return self.atom_named((*key,), names, shape or Shape(), is_setting)
 
     def as_tensor(self, value: Value) -> Tensor:
         """Any value as a tensor; what is not a number or an array becomes opaque."""
@@ -230,9 +239,8 @@ class Context(ABC):
                 return constant(float(value.value)) if abs(value.value) < 1e300 else constant(None)
             return self.opaque()
         if isinstance(value, ModuleValue):
-            return self.shown_opaque(
-                "module", value.name, names=(value.name.rpartition(".")[2],), shape=SCALAR
-            )
+            name = value.name.rpartition(".")[2]
+            return self.shown_opaque("module", value.name, names=(name,), shape=SCALAR, is_setting=True)
         if isinstance(value, Alternatives):
             return self.unsure([value])
         if isinstance(value, Condition):
@@ -241,7 +249,7 @@ class Context(ABC):
             return self.opaque((value.name,))  # `cfg.scale` is no method, if it is multiplied
         if isinstance(value, TupleValue):
             # Numbers that are written out: what they mean is not a matter of a name.
-            shape = _shape_of_display(value)
+            shape = shape_of_display(value)
             first = value.items[0] if value.items else None
             if isinstance(first, Const) and all(item == first for item in value.items):
                 return altered(self.as_tensor(first), shape=shape)
@@ -398,7 +406,7 @@ class Context(ABC):
         if max(abs(start), abs(stop or 0)) > MAX_RANK:
             return self.opaque(shape=SCALAR)
         axes = shape.axes
-        if axes is not None:
+        if axes is not None and is_of_another_way(shape, [self.path]) is False:
             result = constant(1.0)
             for axis in axes[start:stop]:
                 result = algebra.multiply(result, self._length(axis))
@@ -439,12 +447,3 @@ def _is_of_a_loss(tensor: Tensor) -> bool:
 def _nodes(rows: int) -> int:
     """How many nodes are read in the time that rows of values take: more than a few are compared with each other."""
     return rows // _ROWS_PER_NODE if rows <= _FEW else rows
-
-
-def _shape_of_display(value: Value) -> Shape:
-    """The shape of an array that is written out."""
-    lengths: list[int] = []
-    while isinstance(value, TupleValue) and value.items and len(lengths) < MAX_DEPTH:
-        lengths.append(len(value.items))
-        value = value.items[0]
-    return Shape.of([Axis(length) for length in lengths]) if isinstance(value, Const) else Shape()

@@ -84,7 +84,7 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
         return stored
     if atom is not None:
         shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
-        part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)
+        part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape, is_setting=True)
         return map_atoms(part, lambda of: altered(of, is_of_counts=of.is_of_counts or atom.is_of_counts))
     return machine.opaque((name,))
 

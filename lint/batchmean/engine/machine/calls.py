@@ -214,7 +214,7 @@ def _unknown_result(
         place = Place(node, "asked for no reduction, this gives a loss per element")
         loss = context.computed()
         return map_atoms(loss, lambda atom: altered(atom, kind="error", place=place))
-    return context.unknown_of(args, (name,) if makes_masks(name) else (), kwargs.values())
+    return context.unknown_of(args, (name,) if makes_masks(name) else (), kwargs.values(), method=name)
 
 
 def _is_none(value: Value) -> bool:
