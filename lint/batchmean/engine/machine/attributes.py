@@ -112,6 +112,9 @@ def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: a
     if name == "__class__":
         return base.cls
     value = machine.opaque((name,))
+    classes = (base.cls, *bases_of(machine, base.cls))
+    if any(sets_any(cls.node) or "__getattr__" in cls.scope.names for cls in classes):
+        value = machine.anything()
     machine.attributes.remember((base, name), value)
     return value
 

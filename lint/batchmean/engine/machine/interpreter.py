@@ -42,10 +42,10 @@ from batchmean.engine.machine.decorators import decorated
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
-from batchmean.engine.primitives.reducing import is_an_item
+from batchmean.engine.primitives.reducing import is_an_item, is_of_items
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import acts, ends_path
-from batchmean.engine.syntax import added_to, discarded_dividend
+from batchmean.engine.syntax import added_to, catches_import_errors, discarded_dividend
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue | int, str], Value | None]
 _End: TypeAlias = tuple[Path, tuple[Changes, _AttributeChanges]]
@@ -213,7 +213,7 @@ class Interpreter(Following):
             value = self.in_each_round(value, node.value, node)
         after = self.binary_values(type(node.op), before, value, node)
         cases = after.values if isinstance(after, Alternatives) else (after,)
-        if any(type(case) is Tensor and is_an_item(case) for case in cases) and not _is_of_items(before):
+        if any(type(case) is Tensor and is_an_item(case) for case in cases) and not is_of_items(before):
             after = self.computed()  # the items may be numbers, with no axis that is left in the total
         memory.change(self, before)
         binding.bind(self, node.target, after)
@@ -246,9 +246,15 @@ class Interpreter(Following):
         return {test.args[0].id: ListValue(self.opaque())} if is_list else {}
 
     def _fork(
-        self, branches: Sequence[tuple[Path, Sequence[ast.stmt]]], refined: Changes | None = None
+        self,
+        branches: Sequence[tuple[Path, Sequence[ast.stmt]]],
+        refined: Changes | None = None,
+        captured: tuple[Value, Sequence[ast.pattern]] = (Const(None), ()),
     ) -> bool:
-        """Take every branch from here and join what they leave behind; `refined` is what the first one knows."""
+        """Take every branch from here and join what they leave behind.
+
+        `refined` is what the first one knows, `captured` what the pattern of each is matched with.
+        """
         path = self.path
         ends: list[_End] = []
         for index, (decided, body) in enumerate(branches):
@@ -256,6 +262,8 @@ class Interpreter(Following):
             if index == 0 and refined:
                 self.scope.names.apply(refined)
             self.path = self.decided(path, decided)
+            if index < len(captured[1]):
+                binding.bind_pattern(self, captured[1][index], captured[0])
             falls_through = self._block(body)
             changes = self._take_back()
             if falls_through:
@@ -349,7 +357,7 @@ class Interpreter(Following):
 
     def _try(self, node: ast.Try) -> bool:
         path = self.path
-        is_of_imports = all(_catches_import_errors(handler) for handler in node.handlers)
+        is_of_imports = all(catches_import_errors(handler) for handler in node.handlers)
         self.path = path if is_of_imports else self.decided(path, self._outcome(node, 0))
         self._begin()
         falls_through = self._block([*node.body, *node.orelse])
@@ -376,9 +384,10 @@ class Interpreter(Following):
         return (Decision((node, self.stack), index, True, node),)
 
     def _match(self, node: ast.Match) -> bool:
-        binding.bind_patterns(self, node, self.evaluate(node.subject))
+        subject = self.evaluate(node.subject)
         bodies = [*(case.body for case in node.cases), []]
-        return self._fork([(self._outcome(node, index), body) for index, body in enumerate(bodies)])
+        ways = [(self._outcome(node, index), body) for index, body in enumerate(bodies)]
+        return self._fork(ways, captured=(subject, [case.pattern for case in node.cases]))
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
@@ -410,15 +419,6 @@ class Interpreter(Following):
 
     def _ends_path(self, node: ast.stmt) -> bool:
         return False
-
-
-def _is_of_items(value: Value) -> bool:
-    return isinstance(value, Tensor) and value.shape.item_of is not None
-
-
-def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
-    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return all(isinstance(n, ast.Name) and n.id in ("ImportError", "ModuleNotFoundError") for n in names)
 
 
 _STATEMENTS: Final[dict[type[ast.stmt], Callable[..., bool | None]]] = {
