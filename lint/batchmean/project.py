@@ -14,7 +14,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -212,6 +212,23 @@ def imported(text: str) -> Iterator[str]:
         else:
             for name in _WORD.findall(found[2])[:MAX_NAMES]:
                 yield full_name(found[1], name)
+
+
+def texts_of(project: Project, lines: Sequence[str]) -> list[str]:
+    """The texts of the modules that a text imports from its project, and of those that packages hand on."""
+    found: dict[str, Module] = {}
+    todo = [("\n".join(lines), project.path)]
+    while todo and len(found) < MAX_MODULES:
+        text, path = todo.pop()
+        modules = {one[1] or one[3] for one in _IMPORT.finditer(text)}
+        for name in sorted({*modules, *imported(text)}):
+            leads_to = project.find(name, path)
+            if leads_to is None or leads_to[0].path in found or len(found) >= MAX_MODULES:
+                continue
+            module = found[leads_to[0].path] = leads_to[0]
+            if module.hands_on:
+                todo.append((module.text, module.path))
+    return [module.text for module in found.values()]
 
 
 def full_name(module: str, name: str) -> str:

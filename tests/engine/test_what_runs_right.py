@@ -135,3 +135,105 @@ def test_what_is_divided_in_place_is_what_is_given_back(given: str) -> None:
     """
     assert _codes(source.format(count="logits.numel()", given=given), "BMN101") == ["BMN101"]
     assert _codes(source.format(count="len(logits)", given=given), "BMN101") == []
+
+
+@pytest.mark.parametrize("name", ["item", "reduce"])
+def test_a_method_of_any_name_gives_the_loss_beside_which_a_mean_is_a_statistic(name: str) -> None:
+    source = """
+    import torch.nn.functional as F
+
+    class Loss:
+        def {name}(self, each, valid):
+            return (each.sum(-1) * valid).sum() / valid.sum()
+
+        def __call__(self, logits, targets, valid):
+            each = -F.softmax(targets, -1) * F.log_softmax(logits, -1)
+            return {given}
+    """
+    beside = f"self.{name}(each, valid), each.mean()"
+    assert _codes(source.format(name=name, given=beside), "BMN102") == []
+    assert _codes(source.format(name=name, given="each.mean(), each"), "BMN102") == ["BMN102"]
+
+
+def test_a_mean_beside_a_loss_that_one_option_leaves_as_it_is() -> None:
+    source = """
+    import torch.nn.functional as F
+
+    def loss(logits, labels, reduction="mean"):
+        each = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none", ignore_index=-100)
+        if reduction == "mean":
+            total = ((each * (labels != -100)).sum(1) / (labels != -100).sum(1)).mean()
+        else:
+            total = each
+        return {given}
+    """
+    assert _codes(source.format(given="total, each.mean()"), "BMN201") == []
+    assert _codes(source.format(given="each.mean(), total"), "BMN201") == ["BMN201"]
+
+
+@pytest.mark.parametrize(
+    "means", ["(row.mean() for row in each)", "[row.mean() for row in each]", "map(np.mean, each)"]
+)
+def test_a_sum_of_the_means_of_rows_is_no_mean(means: str) -> None:
+    source = """
+    import numpy as np
+
+    def loss(pred, target):
+        each = np.where(np.abs(pred - target) < 1, (pred - target) ** 2, np.abs(pred - target))
+        return {total} / {count}
+    """
+    for count in ("pred.shape[1]", "len(pred)"):
+        assert _codes(source.format(total=f"sum({means})", count=count), "BMN301") == []
+    assert _codes(source.format(total="each.mean()", count="len(pred)"), "BMN301") == ["BMN301"]
+
+
+def test_an_axis_of_a_row_is_not_the_first_of_all() -> None:
+    source = """
+    import numpy as np
+
+    def loss(pred, target):
+        each = np.where(np.abs(pred - target) < 1, (pred - target) ** 2, np.abs(pred - target))
+        total = 0.0
+        for row in each:
+            total += row.mean() / row.shape[0]
+        return total / len(each)
+    """
+    result = batchmean.check_source(textwrap.dedent(source), select=["BMN301"])
+    assert all("B" not in (finding.factor or {}) for finding in result.findings)
+
+
+@pytest.mark.parametrize(("axis", "codes"), [("-2", []), ("0", []), ("1", ["BMN502"]), ("-1", ["BMN502"])])
+def test_the_second_axis_from_the_right_may_be_that_of_the_examples(axis: str, codes: list[str]) -> None:
+    source = f"""
+    import numpy as np
+
+    def divergence(mu, logvar):
+        return (-0.5 * (1 + logvar - mu ** 2 - np.exp(logvar))).mean(axis={axis}).sum()
+
+    def epoch(loader):
+        total = 0.0
+        for mu, logvar in loader:
+            total += divergence(mu, logvar)
+        return total / len(loader)
+    """
+    assert _codes(source, "BMN502") == codes
+
+
+@pytest.mark.parametrize("each", ["(p * log_q).sum(-1) / logits.shape[-1]", "(p * log_q).mean(-1)"])
+def test_a_sum_that_an_option_asks_for_is_no_mean_over_the_wrong_axis(each: str) -> None:
+    source = """
+    import torch.nn.functional as F
+
+    def loss(logits, targets, reduction="none"):
+        p, log_q = F.softmax(targets, -1), F.log_softmax(logits, -1)
+        each = -{each}
+        {option}
+            return each.sum()
+        return each
+    """
+    (one,) = batchmean.check_source(
+        textwrap.dedent(source.format(each=each, option="if reduction == 'sum':")),
+        select=["BMN101", "BMN102", "BMN302"],
+    ).findings
+    assert (one.code in ("BMN101", "BMN102"), one.confidence, one.factor) == (True, "proved", {"V": -1})
+    assert _codes(source.format(each=each, option="if True:"), "BMN302") == ["BMN302"]

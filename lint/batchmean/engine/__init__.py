@@ -16,7 +16,8 @@ Axes have identity. Two axes are one only where the code shows it; a count is th
 whole shape. An axis that is not shown is never "the batch" and never the same as another: while the rank is
 unknown, what is counted from the left and what is counted from the right may be one, and then nothing is
 said. Equalities of axes and what is learned of a rank hold for the whole function, before and after the line
-that shows them: this is the only thing that is insensitive to the order of statements.
+that shows them: this is the only thing that is insensitive to the order of statements. A rank that one branch shows
+(`domain.ways`) is not that of the branches that exclude it, and proves nothing where it need not have been shown.
 
 Memory. An array has as many names as it was given, and so have its views, lists and dictionaries (`Tensor.storage`,
 `machine.memory`): what is changed in place under one of them is unknown under all the others. What a call changes

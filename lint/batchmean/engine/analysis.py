@@ -12,6 +12,7 @@ from batchmean.engine.agenda import Agenda
 from batchmean.engine.context import OutOfWork
 from batchmean.engine.domain.keys import own_keys
 from batchmean.engine.domain.tensors import Reduction
+from batchmean.engine.domain.ways import own_journal
 from batchmean.engine.events import Miscount
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine.interpreter import Interpreter
@@ -86,7 +87,7 @@ def _asked(
         interpreter.let_go()
         return given
 
-    with own_keys(), without_collection():
+    with own_keys(), own_journal(), without_collection():
         return answer()
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from typing import Any, Final, Literal
 
 from batchmean.engine import bounds
-from batchmean.engine.domain import algebra, nonlinear
+from batchmean.engine.domain import algebra
 from batchmean.engine.domain.accounts import follows
-from batchmean.engine.domain.axes import MAX_RANK, Axis
 from batchmean.engine.domain.broadcasting import map_atoms, relabelled
 from batchmean.engine.domain.join import MAX_ALTERNATIVES, TOO_MANY, join
 from batchmean.engine.domain.names import Branched
@@ -39,13 +38,16 @@ from batchmean.engine.domain.values import (
     ModuleValue,
     Scope,
     ShapeValue,
+    SizesValue,
     TupleValue,
     Value,
+    shape_of_display,
     tensors_in,
 )
 from batchmean.engine.evidence.given import Given
 from batchmean.engine.factors import placed
 from batchmean.engine.ledger import Ledger
+from batchmean.engine.lengths import Lengths
 from batchmean.engine.recognise.integrands import recognise
 from batchmean.engine.uses import note_made_of
 
@@ -78,7 +80,7 @@ class TooDeep(Exception):
         self.bound = bound
 
 
-class Context(ABC):
+class Context(Lengths):
     """The state of an interpretation, and what is done to values in it; how code is read is the machine's."""
 
     def __init__(self, lines: Sequence[str] = ()) -> None:
@@ -185,16 +187,15 @@ class Context(ABC):
 
     def anything(self, shape: Shape | None = None) -> Tensor:
         """What was changed where that is not followed: it may be any number."""
-        own = shape or Shape()
-        atom = atom_of(("opaque", self.fresh()), kind="computed", shape=own, is_anything=True)
-        return from_atom(atom, own)
+        return map_atoms(self.computed(shape), lambda atom: altered(atom, is_anything=True))
 
-    def atom_named(self, key: tuple[Hashable, ...], names: tuple[str, ...], shape: Shape) -> Tensor:
+    def atom_named(
+        self, key: tuple[Hashable, ...], names: tuple[str, ...], shape: Shape, is_setting: bool = False
+    ) -> Tensor:
         """Something unknown, with what the code gives to something of one of its names, an attribute say."""
-        numbers, is_of_counts = self.given.numbers(names), self.given.is_of_counts(names)
-        return from_atom(
-            atom_of(key, names=names, shape=shape, numbers=numbers, is_of_counts=is_of_counts), shape
-        )
+        numbers, of_counts = self.given.numbers(names), self.given.is_of_counts(names)
+        more = {"numbers": numbers, "is_of_counts": of_counts, "is_whole": is_setting and bool(numbers)}
+        return from_atom(altered(atom_of(key, names=names, shape=shape), **more), shape)
 
     def unknown_of(
         self,
@@ -206,9 +207,13 @@ class Context(ABC):
         """What an unknown function makes of its arguments, and of what is given `beside` them: keywords, an object."""
         args = tuple(args)
         result = self.opaque(names)
-        is_of_counts = self.given.is_of_counts((method,))
-        if is_of_counts or any(map(algebra.may_hold_a_count, tensors_in((*args, *beside), MAX_DEPTH))):
+        numbers, is_of_counts = self.given.numbers((method,)), self.given.is_of_counts((method,))
+        given = (*args, *beside)
+        is_of_counts |= any(isinstance(value, ShapeValue | SizesValue) for value in given)
+        if is_of_counts or any(map(algebra.may_hold_a_count, tensors_in(given, MAX_DEPTH))):
             result = map_atoms(result, lambda atom: altered(atom, is_of_counts=True))
+        if numbers:
+            result = map_atoms(result, lambda atom: altered(atom, numbers=numbers, is_whole=True))
         note_made_of(self.ledger, result, args)
         return result
 
@@ -217,9 +222,15 @@ class Context(ABC):
         own = shape or Shape()
         return from_atom(atom_of(("opaque", self.fresh()), kind="computed", shape=own), own)
 
-    def shown_opaque(self, *key: Hashable, names: tuple[str, ...] = (), shape: Shape | None = None) -> Tensor:
-        """Something unknown that is the same whenever `key` is."""
-        return self.atom_named((*key,), names, shape or Shape())
+    def shown_opaque(
+        self,
+        *key: Hashable,
+        names: tuple[str, ...] = (),
+        shape: Shape | None = None,
+        is_setting: bool = False,
+    ) -> Tensor:
+        """Something unknown that is the same whenever `key` is; a setting is of an object or of another module."""
+        return self.atom_named((*key,), names, shape or Shape(), is_setting)
 
     def as_tensor(self, value: Value) -> Tensor:
         """Any value as a tensor; what is not a number or an array becomes opaque."""
@@ -230,18 +241,19 @@ class Context(ABC):
                 return constant(float(value.value)) if abs(value.value) < 1e300 else constant(None)
             return self.opaque()
         if isinstance(value, ModuleValue):
-            return self.shown_opaque(
-                "module", value.name, names=(value.name.rpartition(".")[2],), shape=SCALAR
-            )
+            name = value.name.rpartition(".")[2]
+            return self.shown_opaque("module", value.name, names=(name,), shape=SCALAR, is_setting=True)
         if isinstance(value, Alternatives):
             return self.unsure([value])
         if isinstance(value, Condition):
             return self.computed()
+        if isinstance(value, InstanceValue):
+            return self.anything()  # what its class makes of arithmetic
         if isinstance(value, BuiltinValue):
             return self.opaque((value.name,))  # `cfg.scale` is no method, if it is multiplied
         if isinstance(value, TupleValue):
             # Numbers that are written out: what they mean is not a matter of a name.
-            shape = _shape_of_display(value)
+            shape = shape_of_display(value)
             first = value.items[0] if value.items else None
             if isinstance(first, Const) and all(item == first for item in value.items):
                 return altered(self.as_tensor(first), shape=shape)
@@ -374,6 +386,8 @@ class Context(ABC):
             return iterable.element
         if isinstance(iterable, TupleValue) and iterable.items:
             return self.one_of(iterable.items)
+        if isinstance(iterable, ShapeValue | SizesValue):
+            return self.some_length()
         if isinstance(iterable, Tensor) and iterable.reductions:
             return self.unsure([iterable])  # row by row: what becomes of the rows is not counted
         if isinstance(iterable, Tensor) and iterable.terms:
@@ -382,45 +396,6 @@ class Context(ABC):
                 self.ledger.rounds.append(first)
             return relabelled(iterable, iterable.shape.each(), number)
         return self.opaque()
-
-    def axis_length(self, shape: Shape, position: int) -> Value:
-        """`x.shape[position]`."""
-        axis = shape.axis(position)
-        if axis is None:
-            return from_atom(atom_of(("some length", self.fresh()), Role.COUNT), SCALAR)
-        if axis.size == 1:
-            return Const(1)
-        return from_atom(atom_of(("length", axis), Role.COUNT, axis), SCALAR)
-
-    def count_of(self, value: ShapeValue) -> Tensor:
-        """The product of (a part of) a shape."""
-        shape, start, stop = value.shape, value.start, value.stop
-        if max(abs(start), abs(stop or 0)) > MAX_RANK:
-            return self.opaque(shape=SCALAR)
-        axes = shape.axes
-        if axes is not None:
-            result = constant(1.0)
-            for axis in axes[start:stop]:
-                result = algebra.multiply(result, self._length(axis))
-            return result
-        if start == 0 and stop is not None and stop > 0:
-            lengths = [self._length(a) for a in (shape.axis(i) for i in range(stop)) if a is not None]
-            result = constant(1.0)
-            for length in lengths:
-                result = algebra.multiply(result, length)
-            return result
-        result = from_atom(atom_of(("numel", shape.root()), Role.COUNT, shape=shape), SCALAR)
-        cut = [*range(start), *range(stop or 0, 0)]
-        for position in cut:
-            axis_cut = shape.axis(position)
-            if axis_cut is not None:
-                result = nonlinear.divide(result, self._length(axis_cut))
-        return result
-
-    def _length(self, axis: Axis) -> Tensor:
-        if axis.size == 1:
-            return constant(1.0)
-        return from_atom(atom_of(("length", axis), Role.COUNT, axis), SCALAR)
 
     def note_labels(self, index: Value, *, each: bool = False) -> None:
         """Take down that a class was chosen by this array, clipped or masked as it may be; by `each` item, if so."""
@@ -439,12 +414,3 @@ def _is_of_a_loss(tensor: Tensor) -> bool:
 def _nodes(rows: int) -> int:
     """How many nodes are read in the time that rows of values take: more than a few are compared with each other."""
     return rows // _ROWS_PER_NODE if rows <= _FEW else rows
-
-
-def _shape_of_display(value: Value) -> Shape:
-    """The shape of an array that is written out."""
-    lengths: list[int] = []
-    while isinstance(value, TupleValue) and value.items and len(lengths) < MAX_DEPTH:
-        lengths.append(len(value.items))
-        value = value.items[0]
-    return Shape.of([Axis(length) for length in lengths]) if isinstance(value, Const) else Shape()

@@ -18,6 +18,9 @@ from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.counting import counts_masked, over_everything
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Reduction, Role, Step, altered
+from batchmean.engine.domain.ways import is_of_another_way
+from batchmean.engine.evidence.code import ABOUT_SHAPE
+from batchmean.engine.syntax import spelled_out
 
 
 @dataclass(unsafe_hash=True, slots=True)
@@ -43,7 +46,7 @@ class Factor:
 
 def factor_of(account: Reduction) -> Factor | None:
     """The factor of an account, or None while the code leaves it open."""
-    if account.support not in ("summed", "averaged"):
+    if account.support not in ("summed", "averaged") or may_have_another_rank(account):
         return None
     integrand = account.integrand
     exponents = _Exponents(account)
@@ -74,6 +77,28 @@ def factor_of(account: Reduction) -> Factor | None:
         units = {name: min(exponent, -1) for name, exponent in units.items()}
     found = tuple((name, exponent + 1) for name, exponent in units.items())
     return Factor(support, found, exponents.assumes_rank, exponents.is_partial, exponents.is_twice)
+
+
+def may_have_another_rank(account: Reduction) -> bool:
+    """Is the rank that it depends on that of another way? Whoever tests an array's rank expects more than one."""
+    shape = account.integrand.shape.root()
+    is_elsewhere = _is_of_another_way(account)
+    tests = (decision.node for decision in shape.way if decision.node is not None)
+    return is_elsewhere is True or (
+        is_elsewhere is None and any(ABOUT_SHAPE.is_in(spelled_out(node)) for node in tests)
+    )
+
+
+def learned_on_one_way(account: Reduction) -> bool:
+    """Was the rank that it depends on learned on one of the ways to it alone?"""
+    return _is_of_another_way(account) is not False
+
+
+def _is_of_another_way(account: Reduction) -> bool | None:
+    shape = account.integrand.shape
+    if not shape.root().way or not (account.units or any(atom.axis for atom, _ in account.scale)):
+        return False
+    return is_of_another_way(shape, [step.path for step in account.steps])
 
 
 def _is_times_a_count(account: Reduction) -> bool:
@@ -212,6 +237,13 @@ class _Exponents:
 
     def units(self) -> dict[str, int]:
         """The powers of the units by name; an axis that was moved, or is counted from the right, may be any of them."""
+        named = self._named()
+        if self._shape.item_of is not None and any(power < -1 for power in named.values()):
+            self.is_partial = True  # the first axis of a loop's items is not the first one of all
+            return {}
+        return named
+
+    def _named(self) -> dict[str, int]:
         if self.is_known and not (self._shape.is_moved and len(self._units) > 1):
             return dict(zip(unit_names(len(self._units)), (power for _, power in self._units), strict=False))
         named: dict[str, int] = {}
@@ -229,10 +261,6 @@ class _Exponents:
                 self.assumes_rank = True  # of one example there is nothing to average
         if self._has_unnamed_mean:
             named = {name: min(power, -1) for name, power in named.items()}
-        is_item = self._shape.item_of is not None and self._account.support == "averaged"
-        if is_item and any(power < -1 for power in named.values()):
-            self.is_partial = True  # the first axis of a loop's items is not the first one of all
-            return {}
         return named
 
     def multiplies_a_unit(self) -> bool:

@@ -92,3 +92,9 @@ def added_to(node: ast.stmt) -> tuple[str, type[ast.operator], ast.expr] | None:
 
 def _is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
+
+
+def catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    """Does it stand for a package that is not installed?"""
+    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return all(isinstance(n, ast.Name) and n.id in ("ImportError", "ModuleNotFoundError") for n in names)

@@ -93,8 +93,8 @@ FRAMEWORK = Framework(
         **{f"jax.lax.{name}": line for name, line in _LAX.items()},
         **dict.fromkeys(_TRANSPARENT, "same_function(x|fun|fn|f|target|method)"),
         **dict.fromkeys(_GRADIENTS, "value_and_grad(x|fun|f)"),
-        **dict.fromkeys(_VMAPS, "vmap(function|fun|f, in_axes)"),
-        "jax.pmap": "vmap(function|fun, [axis_name], in_axes)",
+        **dict.fromkeys(_VMAPS, "vmap(function|fun|f, in_axes, out_axes)"),
+        "jax.pmap": "vmap(function|fun, [axis_name], in_axes, out_axes)",
         "jax.named_scope": "same_function",
         "jax.default_matmul_precision": "same_function",
         **dict.fromkeys(

@@ -35,7 +35,7 @@ FRAMEWORK = Framework(
         "mlx.core.stop_gradient": "identity(x|a)",
         "mlx.core.compile": "same_function(x|fun)",
         "mlx.core.checkpoint": "same_function(x|fun)",
-        "mlx.core.vmap": "vmap(function|fun)",
+        "mlx.core.vmap": "vmap(function|fun, in_axes, out_axes)",
         "mlx.core.grad": "value_and_grad(x|fun)",
         "mlx.core.value_and_grad": "value_and_grad(x|fun)",
         "mlx.nn.value_and_grad": "value_and_grad([model], x|fn)",

@@ -181,8 +181,8 @@ FRAMEWORK = Framework(
         "torch.nn.Linear": "dense_layer([in_features], units|out_features)",
         "torch.nn.LazyLinear": "dense_layer(units|out_features)",
         "torch.nn.Sequential": "sequential(*layers)",
-        "torch.vmap": "vmap(function|func, in_axes|in_dims)",
-        "torch.func.vmap": "vmap(function|func, in_axes|in_dims)",
+        "torch.vmap": "vmap(function|func, in_axes|in_dims, out_axes|out_dims)",
+        "torch.func.vmap": "vmap(function|func, in_axes|in_dims, out_axes|out_dims)",
     },
     methods={
         **_NAMED,

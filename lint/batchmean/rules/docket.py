@@ -89,11 +89,14 @@ def is_of_rounds(ledger: Ledger, count: Atom) -> bool:
 def is_added_up(reduction: Reduction, first: Step, later: Step) -> bool:
     """Does a loop add up what the first step gives, before the later one divides it?
 
-    A comprehension over heads or terms does, too; the length of an axis of the loss itself is no number of rounds.
+    A comprehension over heads or terms does, too; the length of an axis of the loss itself is no number of rounds,
+    unless the rounds are those of its items: a sum of their means is no mean.
     """
     rounds = _rounds_between(first, later)
     if not rounds:
         return False
+    if reduction.integrand.shape.item_of is not None:
+        return True
     own = all(atom.axis is not None for atom, _ in over_everything(reduction)[1])
     return not (own and all(isinstance(node, ast.ListComp | ast.GeneratorExp) for node in rounds))
 

@@ -111,14 +111,18 @@ class _Returned:
 
     @cached_property
     def _first_names(self) -> tuple[Set[str], Set[str]]:
-        """The names in what is returned first, and those that are returned as they are, by this name or another."""
+        """The names in what is returned first, and those that are returned as they are, by this name or another.
+
+        What is one of them on one way and another thing on the next, `reduction="none"` say, is not as they are.
+        """
         plainly: dict[str, None] = {}
         todo: list[ast.AST] = list(self._returned[0])
         while todo:
             name = _name(todo.pop())
             if name and name not in plainly:
                 plainly[name] = None
-                todo += self._made.get(name, ())
+                made = self._made.get(name, ())
+                todo += made if all(map(_name, made)) else ()
         return {name for node in self.first if (name := _name(node))}, plainly.keys()
 
     @cached_property
@@ -229,6 +233,8 @@ def _of_self(node: ast.AST) -> str:
 
 
 def _is_for_a_log(value: ast.AST) -> bool:
-    """Is it `float(x)` or `x.item()`?"""
+    """Is it `float(x)` or `x.item()`? A method of one's own may be called `item`, and takes something."""
     function = value.func if isinstance(value, ast.Call) else None
-    return getattr(function, "id", "") == "float" or getattr(function, "attr", "") == "item"
+    if isinstance(function, ast.Attribute):
+        return isinstance(value, ast.Call) and function.attr == "item" and not (value.args or value.keywords)
+    return getattr(function, "id", "") == "float"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Final
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.axes import AxesSpec
@@ -13,12 +14,22 @@ from batchmean.engine.domain.paths import excludes
 from batchmean.engine.domain.tensors import Place, Reduction, Role, Stack, Step
 from batchmean.engine.events import Event
 from batchmean.engine.evidence.code import ABOUT_SHAPE, CRITICS
-from batchmean.engine.factors import Factor, divides_a_mean_by_the_support, factor_of, is_class_loss, is_right
+from batchmean.engine.factors import (
+    Factor,
+    divides_a_mean_by_the_support,
+    factor_of,
+    is_class_loss,
+    is_right,
+    learned_on_one_way,
+)
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.syntax import spelled_out
 from batchmean.nodes import nodes
 from batchmean.operations import has_functions
 from batchmean.rules.given_back import GivenBack, places_of
+
+_MANY: Final = 10
+"""A number from here on may be one of classes; a smaller one is a weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +57,10 @@ class SupportEvent(Event):
 
     @property
     def proved(self) -> bool:
-        if self.reduction.assumes_rank:
+        if self.reduction.assumes_rank or learned_on_one_way(self.reduction):
             return False
-        if self.factor.assumes_rank and any(power for _, power in self.factor.units):
+        is_of_units = any(power for _, power in self.factor.units) and not self.is_summed_by_choice
+        if self.factor.assumes_rank and is_of_units:
             return False
         return self.reduction.integrand.proved and not self.step.may_average and not self._carries_a_number()
 
@@ -56,7 +68,18 @@ class SupportEvent(Event):
     def is_wrong_axis(self) -> bool:
         """Is a sum over everything divided by the support alone, an axis that the code shows to be it?"""
         units = [power for _, power in self.factor.units]
-        return bool(units) and all(power > 0 for power in units) and not self.reduction.integrand.assumed
+        is_off = bool(units) and all(power > 0 for power in units)
+        return is_off and not self.reduction.integrand.assumed and not self.is_summed_by_choice
+
+    @property
+    def is_summed_by_choice(self) -> bool:
+        """Is it summed on one of several ways that all divide by the support? Then the sum is what was asked for."""
+        division = self.step
+        return any(
+            step.how == "sum" and step.whole and any(d not in division.path for d in step.path)
+            for step in self.reduction.steps
+            if step is not division
+        )
 
     @property
     def sums_the_batch(self) -> bool:
@@ -82,15 +105,20 @@ class SupportEvent(Event):
         return last.how == "sum" and last is not self.step
 
     def _carries_a_number(self) -> bool:
-        """Is there a literal such as `* 1000`, which may put a class count right that the code does not show?"""
+        """Is there a number such as `* 1000`, which may put a class count right that the code does not show?"""
+        if self.reduction.integrand.support.size is not None:
+            return False
         number = self.reduction.coefficient
-        return self.reduction.integrand.support.size is None and number is not None and abs(number) >= 10
+        named = (max(atom.numbers, default=0) for atom, power in self.reduction.scale if power > 0)
+        return (number is not None and abs(number) >= _MANY) or any(one >= _MANY for one in named)
 
     @property
     def monomial(self) -> Mapping[str, int] | None:
         if self.factor.is_partial or (self.reduction.integrand.symbol == "D" and self.reduction.assumes_rank):
             return None
         exponents = self.factor.monomial(self.reduction.integrand.symbol)
+        if self.is_summed_by_choice:
+            exponents = {name: power for name, power in exponents.items() if power < 0}
         if self.sums_the_batch:
             exponents = {"B": 1} | exponents
         mask = self.reduction.mask

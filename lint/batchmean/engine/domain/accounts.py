@@ -167,7 +167,10 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
     if not by.terms:  # `0.0 * loss`: a term that was turned off
         return altered(account, coefficient=0.0, parent=account)
     if len(by.terms) != 1:  # `(V - 1) * loss`
-        return account.withdrawn() if any(atom.role is Role.COUNT for atom in by.atoms()) else account
+        may_be = any(
+            atom.role is Role.COUNT or (_is_number(atom) and may_be_a_size(atom)) for atom in by.atoms()
+        )
+        return account.withdrawn() if may_be else account
     term = by.terms[0]
     if (average := _as_mean(account, term)) is not None:
         mean, length = average
@@ -188,7 +191,7 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
             spread = altered(spread, on_number=True, scale=account.scale)
         return scaled(altered(account, spread=spread, parent=account), altered(by, terms=(rest,)))
     counted = (
-        (_valid_of_each(atom) or (_some_divisor(atom) if power < 0 and account.rest else atom), power)
+        (_valid_of_each(atom) or (_some_number(atom) if power > 0 or account.rest else atom), power)
         for atom, power in term.factors
     )
     factors = tuple(f for f in counted if f[0].role in _NUMBERS)
@@ -209,6 +212,10 @@ def scaled(account: Reduction, by: Tensor, shape: Shape | None = None) -> Reduct
 
 
 _NUMBERS: Final = (Role.COUNT, Role.OPAQUE, Role.VALID)
+
+
+def _is_number(atom: Atom) -> bool:
+    return atom.role is Role.OPAQUE and atom.shape_is_scalar
 
 
 def _is_array_beside_a_number(account: Reduction, by: Tensor, shape: Shape | None) -> bool:
@@ -300,9 +307,9 @@ def report_node(reduction: Reduction, step: Step) -> ast.AST:
     return step.stack[common] if len(step.stack) > common else step.node
 
 
-def _some_divisor(atom: Atom) -> Atom:
-    """A sum of what is no mask for sure, `sum(sum(chosen))`: a divisor of which no more is known."""
-    return derived(atom, "divisor", role=Role.OPAQUE) if atom.role is Role.SUM else atom
+def _some_number(atom: Atom) -> Atom:
+    """A sum of what is no mask for sure, `sum(sum(chosen))`: a number of which no more is known."""
+    return derived(atom, "number", role=Role.OPAQUE, is_anything=True) if atom.role is Role.SUM else atom
 
 
 def _valid_of_each(atom: Atom) -> Atom | None:
@@ -349,11 +356,16 @@ def may_be_a_size(atom: Atom, power: float = 1) -> bool:
 
     Used to silence only.
     """
-    if atom.is_anything or atom.is_of_counts:
+    if atom.is_anything or atom.is_of_counts or _is_computed(atom):
         return power > 0
     if is_class_count_name(atom.names):
         return True
     return atom.is_whole and power == 1 and not is_part_name(atom.names)
+
+
+def _is_computed(atom: Atom) -> bool:
+    """Is it one number that was worked out in sight, and is not followed?"""
+    return atom.kind == "computed" and atom.shape_is_scalar and not (atom.names or atom.numbers)
 
 
 _OF_EACH: Final = frozenset((Role.EXP, Role.INTEGRAND, Role.PROBS, Role.LOG_PROBS, Role.SIGMOID))

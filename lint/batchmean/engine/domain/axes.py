@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from batchmean.engine.domain.paths import Path
+from batchmean.engine.domain.ways import note_learned
+
 MAX_RANK: Final = 64
 """More axes than any framework allows: what has more, or asks for one further off, has an unknown shape."""
 MAX_MOVES: Final = 8
@@ -129,13 +132,15 @@ UNKNOWN_AXES: Final = AxesSpec("unknown")
 class Ends:
     """The axes of an array, known from the left, from the right, or wholly."""
 
-    __slots__ = ("_back", "_front", "_least", "_rank", "_unsure")
+    __slots__ = ("_back", "_front", "_least", "_rank", "_unsure", "way")
 
     _front: list[Axis]
     _back: list[Axis]
     _rank: int | None
     _unsure: list[Axis]
     _least: int
+    way: Path
+    """What had been decided where the rank was learned; empty where it was known from the start."""
 
     def root(self) -> Ends:
         """The representative of all shapes united with this one."""
@@ -175,10 +180,15 @@ class Ends:
         return any(axis.size == 1 for axis in self.shown)
 
     def set_rank(self, rank: int) -> None:
-        """Record that the array has `rank` axes. A contradiction is ignored: then nothing more is known."""
+        """Record that the array has `rank` axes, here. A contradiction is ignored: then nothing more is known."""
+        if self._take_rank(rank):
+            note_learned(self)
+
+    def _take_rank(self, rank: int) -> bool:
+        """Record that it has so many, if it may, and nothing was known."""
         shape = self.root()
         if shape._rank is not None or not shape._least <= rank <= MAX_RANK:
-            return
+            return False
         del shape._front[rank:], shape._back[: max(0, len(shape._back) - rank)]
         axes = shape._front + [Axis() for _ in range(rank - len(shape._front))]
         for offset, axis in enumerate(reversed(shape._back), start=1):
@@ -187,6 +197,7 @@ class Ends:
             else:
                 axes[rank - offset].unite(axis)
         shape._front, shape._back, shape._rank, shape._unsure = axes, [], rank, []
+        return True
 
     def learn_rank(self) -> None:
         """Record the rank where one axis is known from the left and from the right."""

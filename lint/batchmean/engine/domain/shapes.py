@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from batchmean.engine.domain.axes import MAX_MOVES, MAX_RANK, AxesSpec, Axis, Ends, is_among, may_meet
+from batchmean.engine.domain.paths import Path
 
 
 class Shape(Ends):
@@ -51,6 +52,7 @@ class Shape(Ends):
         self._item_of: Shape | None = None
         self._widened: tuple[Shape, int] | None = None
         """The shape that this one is with one axis more, and where that is."""
+        self.way: Path = ()
         self._lacking: list[Axis] = []
         """Axes that it has not, of those arrays over which it is laid."""
 
@@ -76,6 +78,11 @@ class Shape(Ends):
         shape = Shape.of([axis for axis in axes if axis is not None])
         shape._turned = self
         return shape
+
+    def on_the_way_of(self, other: Shape) -> Shape:
+        """This shape, whose rank is known where that of the other is."""
+        self.way = other.root().way
+        return self
 
     def root(self) -> Shape:
         shape, above = self, self._root
@@ -187,6 +194,7 @@ class Shape(Ends):
     def without(self, spec: AxesSpec, keepdims: bool = False) -> Shape:
         """The shape after a reduction over `spec`."""
         result = self._without(spec, keepdims)
+        result.way = self.root().way
         if result.rank is None:
             gone = 0 if keepdims else len(spec.positions)
             result._least = max(0, self.root()._least - gone)
@@ -282,7 +290,7 @@ class Shape(Ends):
         if shape._rank is not None:
             axes = list(shape._front)
             axes.insert(position if position >= 0 else shape._rank + 1 + position, axis)
-            return Shape.of(axes)
+            return Shape.of(axes).on_the_way_of(shape)
         front, back = list(shape._front), list(shape._back)
         least = max(shape._least, len(front), len(back))
         if position >= 0:
@@ -310,7 +318,7 @@ class Shape(Ends):
         rank = len(axes)
         if sorted(p + rank if p < 0 else p for p in order) != list(range(rank)):
             return Shape()
-        turned = Shape.of([axes[p] for p in order]).made_of(self)
+        turned = Shape.of([axes[p] for p in order]).made_of(self).on_the_way_of(self)
         turned._turned = self
         turned._moved = self.is_moved or (rank > 0 and not axes[order[0]].is_same(axes[0]))
         return turned
@@ -362,10 +370,12 @@ class Shape(Ends):
         a, b = self.root(), other.root()
         if a is b or self.contradicts(other):
             return
+        way = a.way if b._rank is None else b.way if a._rank is None else min(a.way, b.way, key=len)
         if a._rank is not None and b._rank is None:
-            b.set_rank(a._rank)
+            b._take_rank(a._rank)
         elif b._rank is not None and a._rank is None:
-            a.set_rank(b._rank)
+            a._take_rank(b._rank)
+        a.way = b.way = way
         if a._rank != b._rank:
             return
         for mine, theirs in zip(a._front, b._front, strict=False):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
+from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.names import Branched
 from batchmean.engine.domain.paths import Decision, Path, excludes, implies
 from batchmean.engine.domain.shapes import Shape
@@ -345,3 +346,15 @@ def hinted(value: Value, hint: tuple[str, ...]) -> Value:
     if atom is None or not isinstance(value, Tensor) or atom.role is Role.COUNT:
         return value
     return altered(value, terms=from_atom(altered(atom, hint=hint), value.shape).terms)
+
+
+_MAX_NESTED: Final = 6
+
+
+def shape_of_display(value: Value) -> Shape:
+    """The shape of an array that is written out."""
+    lengths: list[int] = []
+    while isinstance(value, TupleValue) and value.items and len(lengths) < _MAX_NESTED:
+        lengths.append(len(value.items))
+        value = value.items[0]
+    return Shape.of([Axis(length) for length in lengths]) if isinstance(value, Const) else Shape()

@@ -325,9 +325,9 @@ def _is_followed(x: Value, bound: Mapping[str, Value]) -> bool:
 
 
 def _leaves_the_first(axis: Value) -> bool:
-    """Are other axes reduced than the first?"""
+    """Are other axes reduced than the first? The second from the right is the first of two."""
     axes = axis.items if isinstance(axis, Several) else (axis,)
-    return bool(axes) and all(isinstance(one, Number) and one.value != 0 for one in axes)
+    return bool(axes) and all(isinstance(one, Number) and (one.value > 0 or one.value == -1) for one in axes)
 
 
 def may_be_along_the_first(args: Sequence[Value], kwargs: Mapping[str, Value]) -> bool:

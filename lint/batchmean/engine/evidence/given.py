@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property, lru_cache
 from typing import Final
 
 from batchmean.engine.evidence.names import is_class_count_name
@@ -22,6 +22,8 @@ _NAMED_SO: Final = re.compile(
 )
 """A product that anything else is given: a field of a class, a keyword, an item of a dictionary."""
 _METHOD: Final = re.compile(r"\s+(?:async\s+)?def\s+([A-Za-z_]\w*)\(self\b")
+_FUNCTION: Final = re.compile(r"\s*(?:async\s+)?def\s+([A-Za-z_]\w*)\(")
+_LITERAL: Final = re.compile(r"(\d{1,9})(?:\.0*)?")
 _RETURNED: Final = re.compile(r"\s+return\s+(.+)")
 _NUMBER: Final = re.compile(r"(?!.*\*\*\s*(?:-|\(|0?\.))[\w.\s*/+()\[\]-]+$")
 """Arithmetic of names and literals, without roots."""
@@ -33,10 +35,14 @@ _LINES_OF_A_METHOD: Final = 8
 
 
 class Given:
-    """The names that a text gives something to, found when they are first asked for."""
+    """The names that a text gives something to, found when they are first asked for.
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    `elsewhere` gives the texts of the modules that it imports: a number that is set in one is used in the other.
+    """
+
+    def __init__(self, lines: Sequence[str], elsewhere: Callable[[], Iterable[str]] = lambda: ()) -> None:
         self._lines = lines
+        self._elsewhere = elsewhere
 
     def numbers(self, names: Iterable[str]) -> frozenset[int]:
         """The whole numbers above 2 that the code gives to something of one of these names, an attribute say."""
@@ -48,19 +54,41 @@ class Given:
 
     @cached_property
     def _numbers(self) -> Mapping[str, Set[int]]:
-        return numbers_given(self._lines)
+        found = {name: set(numbers) for name, numbers in numbers_given(self._lines).items()}
+        for text in self._texts:
+            for name, numbers in _numbers_in(text).items():
+                found.setdefault(name, set()).update(numbers)
+        return found
 
     @cached_property
     def _counts(self) -> Set[str]:
-        return counts_given(self._lines)
+        return frozenset(counts_given(self._lines)).union(*map(_counts_in, self._texts))
+
+    @cached_property
+    def _texts(self) -> Sequence[str]:
+        return [*self._elsewhere()]
+
+
+@lru_cache(maxsize=256)
+def _numbers_in(text: str) -> Mapping[str, Set[int]]:
+    """The same of a module that many others may import."""
+    return numbers_given(text.split("\n"))
+
+
+@lru_cache(maxsize=256)
+def _counts_in(text: str) -> Set[str]:
+    return counts_given(text.split("\n"))
 
 
 def numbers_given(lines: Sequence[str]) -> Mapping[str, Set[int]]:
     """The whole numbers above 2 that a text gives to names: `scale=10`, `self.scale = 10`, `"scale": 10.0`.
 
-    What has such a name may be such a number.
+    What has such a name may be such a number; so may what a function gives that returns one.
     """
     found: dict[str, set[int]] = {}
+    for name, text in _returned(lines):
+        if (given := _LITERAL.fullmatch(text)) is not None and (number := int(given[1])) > _SMALL:
+            found.setdefault(name, set()).add(number)
     for line in filter(_BEFORE_A_DIGIT.search, lines):
         for match in _GIVEN.finditer(line.partition("#")[0]):
             if len(match[2]) < 10 and (number := int(match[2])) > _SMALL:
@@ -89,17 +117,23 @@ def counts_given(lines: Sequence[str]) -> Set[str]:
 
 def _made(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The attributes that a text stores and the methods that it defines, each with what it is."""
-    method, left = "", 0
     for line in lines:
-        left -= 1
         if "=" in line and (stored := _STORED.search(line)) is not None:
             yield stored[1], stored[2].partition("#")[0].strip()
         elif "*" in line and (product := _NAMED_SO.search(line)) is not None:
             yield product[1], product[2].strip()
-        elif "def " in line and (defined := _METHOD.match(line)) is not None:
-            method, left = defined[1], _LINES_OF_A_METHOD
+    yield from _returned(lines, _METHOD)
+
+
+def _returned(lines: Sequence[str], defined: re.Pattern[str] | None = None) -> Iterator[tuple[str, str]]:
+    """The functions of a text, or its methods, each with what it returns."""
+    name, left = "", 0
+    for line in lines:
+        left -= 1
+        if "def " in line and (found := (defined or _FUNCTION).match(line)) is not None:
+            name, left = found[1], _LINES_OF_A_METHOD
         elif left > 0 and "return " in line and (returned := _RETURNED.match(line)) is not None:
-            yield method, returned[1].partition("#")[0].strip()
+            yield name, returned[1].partition("#")[0].strip()
 
 
 def _is_a_number(text: str) -> bool:

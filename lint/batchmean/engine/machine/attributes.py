@@ -85,7 +85,7 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
         return stored
     if atom is not None:
         shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
-        part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape)
+        part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape, is_setting=True)
         return map_atoms(part, lambda of: altered(of, is_of_counts=of.is_of_counts or atom.is_of_counts))
     return machine.opaque((name,))
 
@@ -113,6 +113,9 @@ def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: a
     if name == "__class__":
         return base.cls
     value = machine.opaque((name,))
+    classes = (base.cls, *bases_of(machine, base.cls))
+    if any(sets_any(cls.node) or "__getattr__" in cls.scope.names for cls in classes):
+        value = machine.anything()
     machine.attributes.remember((base, name), value)
     return value
 

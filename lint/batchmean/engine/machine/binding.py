@@ -105,6 +105,15 @@ def elements(context: Context, value: Value, count: int, starred: bool = False) 
 
 
 def _unpack(context: Context, targets: list[ast.expr], value: Value) -> None:
+    star = next((i for i, target in enumerate(targets) if isinstance(target, ast.Starred)), None)
+    if star is not None and isinstance(value, ShapeValue) and value.start == 0 and value.stop is None:
+        for i, target in enumerate(targets):  # `*_, v = x.shape`
+            place = i if i < star else i - len(targets)
+            length = (
+                context.axis_length(value.shape, place) if i != star else ListValue(context.some_length())
+            )
+            bind(context, target, length)
+        return
     items = elements(context, value, len(targets), any(isinstance(t, ast.Starred) for t in targets))
     for target, item in zip(targets, items, strict=False):
         bind(context, target, item)
@@ -230,14 +239,21 @@ def _holds_a_range(index: TupleValue) -> bool:
     return slices[-1:] != [None] or any(one not in (None, slice(None, None)) for one in slices)
 
 
-def bind_patterns(context: Context, node: ast.Match, subject: Value) -> None:
-    """Bind what the patterns of a `match` capture: all of the subject, or something of it."""
-    for case in node.cases:
-        pattern = case.pattern
-        if isinstance(pattern, ast.MatchAs) and pattern.pattern is None and pattern.name:
-            context.scope.names[pattern.name] = subject
-            continue
-        for part in nodes(pattern):
-            name = getattr(part, "name", None)
-            if isinstance(name, str):
-                context.scope.names[name] = context.opaque((name,))
+def bind_pattern(context: Context, pattern: ast.pattern, subject: Value) -> None:
+    """Bind what the pattern of a case captures: all of the subject, or something of it."""
+    if isinstance(pattern, ast.MatchAs) and pattern.pattern is None and pattern.name:
+        context.scope.names[pattern.name] = subject
+        return
+    for part in nodes(pattern):
+        name = getattr(part, "name", None)
+        if isinstance(name, str):
+            context.scope.names[name] = context.unknown_of((subject,), (name,))
+    parts = pattern.patterns if isinstance(pattern, ast.MatchSequence) else []
+    if (
+        isinstance(subject, ShapeValue)
+        and not any(isinstance(part, ast.MatchStar) for part in parts)
+        and parts
+    ):
+        for part, length in zip(parts, elements(context, subject, len(parts)), strict=True):
+            if isinstance(part, ast.MatchAs) and part.name:
+                context.scope.names[part.name] = length

@@ -13,7 +13,7 @@ from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.join import something
 from batchmean.engine.domain.literals import of_word
 from batchmean.engine.domain.masks import mask_of, moved
-from batchmean.engine.domain.tensors import Place, Tensor, altered
+from batchmean.engine.domain.tensors import Place, Tensor, altered, is_unknown
 from batchmean.engine.domain.values import (
     ANY_KEYWORDS,
     Alternatives,
@@ -28,6 +28,7 @@ from batchmean.engine.domain.values import (
     ModuleValue,
     Scope,
     ShapeValue,
+    SizesValue,
     SpreadValue,
     TupleValue,
     Value,
@@ -214,7 +215,7 @@ def _unknown_result(
         place = Place(node, "asked for no reduction, this gives a loss per element")
         loss = context.computed()
         return map_atoms(loss, lambda atom: altered(atom, kind="error", place=place))
-    return context.unknown_of(args, (name,) if makes_masks(name) else (), kwargs.values())
+    return context.unknown_of(args, (name,) if makes_masks(name) else (), kwargs.values(), method=name)
 
 
 def _is_none(value: Value) -> bool:
@@ -272,6 +273,8 @@ def call_method(
         hand_over(context, (*args, *kwargs.values()), (receiver,))
         return context.unknown_of(args, beside=(receiver, *kwargs.values()), method=name)
     result = apply(context, operation, [receiver, *args], kwargs, node)
+    if name == "copy_" and args:
+        result = context.as_tensor(args[0])  # it is written to, not copied
     if in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         context.scope.names[node.func.value.id] = named(result, node.func.value.id)
     elif in_place and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Attribute):
@@ -326,6 +329,8 @@ def apply(
     result = context.lift(run, *(something(v) for v in values[:1]), *values[1:], *rest)
     if isinstance(result, Tensor) and not result.reductions:
         _give_up_what_may_be_scaled(context, (*values, *rest))
+        if is_unknown(result) and _are_counts((*values, *rest)):
+            result = map_atoms(result, lambda atom: altered(atom, is_of_counts=True))
     note_uses(context.ledger, (*values, *rest), result)
     return result
 
@@ -338,6 +343,16 @@ def _give_up_what_may_be_scaled(context: Machine, given: Sequence[Value]) -> Non
     losses = [array for array in arrays if array.reductions]
     if losses and any(may_hold_a_count(array) for array in arrays if not array.reductions):
         context.unsure(losses)
+
+
+def _are_counts(given: Sequence[Value]) -> bool:
+    """Are they lengths, and numbers beside them? What is not followed of these may be one of them."""
+    numbers = [v for v in given if not isinstance(v, Const)]
+    return bool(numbers) and all(
+        isinstance(v, ShapeValue | SizesValue)
+        or (isinstance(v, Tensor) and v.shape.is_scalar and may_hold_a_count(v))
+        for v in numbers
+    )
 
 
 def _fits(primitive: Callable[..., Value], args: list[object], kwargs: dict[str, Value]) -> bool:

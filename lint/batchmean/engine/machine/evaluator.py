@@ -220,7 +220,7 @@ class Evaluator(Machine):
         assert isinstance(number, int | float) and isinstance(value, Const)
         given = self.given.numbers((node.attr,))
         own = frozenset((int(number),)) if number > max(PLAIN) and number % 1 == 0 else frozenset[int]()
-        is_whole = not value.is_fixed and type(number) is int and number > 1
+        is_whole = type(number) is int and number > 1
         is_count = not value.is_fixed and is_class_count_name((node.attr,))
         if not (is_whole or is_count or given - own):
             return value

@@ -23,6 +23,7 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
+from batchmean.engine.domain.ways import journal
 from batchmean.engine.machine import effects
 from batchmean.engine.machine.modules import Importing
 from batchmean.engine.machine.parameters import bind_parameters
@@ -74,6 +75,7 @@ class Following(Importing):
     ) -> None:
         super().__init__(lines, project)
         self._lines = lines
+        self.journal = journal()
         self.entered: set[ast.AST] = set()
         """The functions that another one called."""
         self._run_alone: set[tuple[ast.AST, Itself]] = set()

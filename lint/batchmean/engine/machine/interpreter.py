@@ -32,6 +32,7 @@ from batchmean.engine.domain.values import (
     Value,
     hinted,
 )
+from batchmean.engine.domain.ways import taken
 from batchmean.engine.evidence import comments
 from batchmean.engine.ledger import Ledger
 from batchmean.engine.machine import binding, conditions, effects, memory, rounds, whole_sums
@@ -41,10 +42,10 @@ from batchmean.engine.machine.decorators import decorated
 from batchmean.engine.machine.evaluator import MAX_NESTING
 from batchmean.engine.machine.following import Following
 from batchmean.engine.machine.shape_products import is_product_over_shape
-from batchmean.engine.primitives.reducing import is_an_item
+from batchmean.engine.primitives.reducing import is_an_item, is_of_items
 from batchmean.engine.selection.candidates import Candidates
 from batchmean.engine.selection.relevance import acts, ends_path
-from batchmean.engine.syntax import added_to, discarded_dividend
+from batchmean.engine.syntax import added_to, catches_import_errors, discarded_dividend
 
 _AttributeChanges: TypeAlias = dict[tuple[InstanceValue | int, str], Value | None]
 _End: TypeAlias = tuple[Path, tuple[Changes, _AttributeChanges]]
@@ -144,11 +145,13 @@ class Interpreter(Following):
             return True
         self.reports = self._only_reports(node)
         self._nesting += 1
+        way = self.path
         try:
             if self._nesting > MAX_NESTING:
                 raise TooDeep(bounds.NESTING)
             return method(self, node) is not False
         finally:
+            taken(self.journal, way)
             self._nesting -= 1
             self.reports = False
 
@@ -175,10 +178,8 @@ class Interpreter(Following):
         scope.owner = value
         self._class_scopes.append(scope)
         relevant = self._relevant
-        self.scope, self._relevant = (
-            scope,
-            None,
-        )  # what is relevant to a function is asked of its own statements
+        # What is relevant to a function is asked of its own statements.
+        self.scope, self._relevant = scope, None
         try:
             self._block(node.body)
         finally:
@@ -212,10 +213,8 @@ class Interpreter(Following):
             value = self.in_each_round(value, node.value, node)
         after = self.binary_values(type(node.op), before, value, node)
         cases = after.values if isinstance(after, Alternatives) else (after,)
-        if any(type(case) is Tensor and is_an_item(case) for case in cases) and not _is_of_items(before):
-            after = (
-                self.computed()
-            )  # the items may be numbers, and then no axis of theirs is left in the total
+        if any(type(case) is Tensor and is_an_item(case) for case in cases) and not is_of_items(before):
+            after = self.computed()  # the items may be numbers, with no axis that is left in the total
         memory.change(self, before)
         binding.bind(self, node.target, after)
 
@@ -247,9 +246,15 @@ class Interpreter(Following):
         return {test.args[0].id: ListValue(self.opaque())} if is_list else {}
 
     def _fork(
-        self, branches: Sequence[tuple[Path, Sequence[ast.stmt]]], refined: Changes | None = None
+        self,
+        branches: Sequence[tuple[Path, Sequence[ast.stmt]]],
+        refined: Changes | None = None,
+        captured: tuple[Value, Sequence[ast.pattern]] = (Const(None), ()),
     ) -> bool:
-        """Take every branch from here and join what they leave behind; `refined` is what the first one knows."""
+        """Take every branch from here and join what they leave behind.
+
+        `refined` is what the first one knows, `captured` what the pattern of each is matched with.
+        """
         path = self.path
         ends: list[_End] = []
         for index, (decided, body) in enumerate(branches):
@@ -257,6 +262,8 @@ class Interpreter(Following):
             if index == 0 and refined:
                 self.scope.names.apply(refined)
             self.path = self.decided(path, decided)
+            if index < len(captured[1]):
+                binding.bind_pattern(self, captured[1][index], captured[0])
             falls_through = self._block(body)
             changes = self._take_back()
             if falls_through:
@@ -350,10 +357,12 @@ class Interpreter(Following):
 
     def _try(self, node: ast.Try) -> bool:
         path = self.path
+        is_of_imports = all(catches_import_errors(handler) for handler in node.handlers)
+        self.path = path if is_of_imports else self.decided(path, self._outcome(node, 0))
         self._begin()
         falls_through = self._block([*node.body, *node.orelse])
         changes = self._take_back()
-        if all(_catches_import_errors(handler) for handler in node.handlers):
+        if is_of_imports:
             # The first import that can be had is the one that people mean.
             for handler in node.handlers:
                 self._block(handler.body)
@@ -375,9 +384,10 @@ class Interpreter(Following):
         return (Decision((node, self.stack), index, True, node),)
 
     def _match(self, node: ast.Match) -> bool:
-        binding.bind_patterns(self, node, self.evaluate(node.subject))
+        subject = self.evaluate(node.subject)
         bodies = [*(case.body for case in node.cases), []]
-        return self._fork([(self._outcome(node, index), body) for index, body in enumerate(bodies)])
+        ways = [(self._outcome(node, index), body) for index, body in enumerate(bodies)]
+        return self._fork(ways, captured=(subject, [case.pattern for case in node.cases]))
 
     def _expression_statement(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
@@ -409,15 +419,6 @@ class Interpreter(Following):
 
     def _ends_path(self, node: ast.stmt) -> bool:
         return False
-
-
-def _is_of_items(value: Value) -> bool:
-    return isinstance(value, Tensor) and value.shape.item_of is not None
-
-
-def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
-    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return all(isinstance(n, ast.Name) and n.id in ("ImportError", "ModuleNotFoundError") for n in names)
 
 
 _STATEMENTS: Final[dict[type[ast.stmt], Callable[..., bool | None]]] = {

@@ -6,7 +6,7 @@ import ast
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from batchmean import operations
@@ -22,13 +22,14 @@ from batchmean.engine.domain.values import (
     TupleValue,
     Value,
 )
+from batchmean.engine.evidence.given import Given
 from batchmean.engine.machine.attributes import class_attribute, starred
 from batchmean.engine.machine.dictionaries import TAKING
 from batchmean.engine.machine.evaluator import Evaluator
 from batchmean.engine.selection.imports import is_followed, relevance_of
 from batchmean.engine.selection.relevance import Relevance
 from batchmean.functions import absolute
-from batchmean.project import MAX_MODULES, Module, Project, full_name
+from batchmean.project import MAX_MODULES, Module, Project, full_name, texts_of
 
 _DEFINING: Final = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign,
@@ -42,6 +43,8 @@ class Importing(Evaluator):
     def __init__(self, lines: Sequence[str] = (), project: Project | None = None) -> None:
         super().__init__(lines)
         self._project = project
+        if project is not None:
+            self.given = Given(lines, partial(texts_of, project, lines))
         self._files = [project.path] if project is not None else []
         """The modules that are read, by the number that names imported in them carry."""
         self._imported: dict[tuple[str, bool], Value | None] = {}

@@ -34,6 +34,9 @@ def instantiate(
         given = dict(zip(fields_of(context, cls), args, strict=False)) | kwargs
         for name, value in given.items():
             context.attributes[instance, name] = named(value, name)
+        after = context.find_method(cls, "__post_init__")
+        if isinstance(after, FunctionValue):
+            context.call_function(altered(after, receiver=instance), [], {}, node)
     return instance
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from batchmean.engine.context import Context
-from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, from_atom
-from batchmean.engine.domain.values import Alternatives, Const, Value
+from batchmean.engine.domain.names import Branched
+from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, altered, atom_of, from_atom
+from batchmean.engine.domain.values import Alternatives, Const, DictValue, TupleValue, Value, held_in
 from batchmean.nodes import nodes
 
 _SMALL: Final = 2
@@ -110,19 +111,44 @@ def times(context: Context, numbers: frozenset[int]) -> Tensor:
     )
 
 
-def counters(context: Context) -> Mapping[str, Value]:
-    """The names that are plain numbers, before a loop."""
-    return {
-        name: value
-        for name, value in context.scope.names.items()
-        if isinstance(value, Const) and type(value.value) in (int, float)
-    }
+Counters: TypeAlias = Sequence[tuple[Branched[Any, Value], Mapping[Hashable, Value]]]
 
 
-def forget_counters(context: Context, before: Mapping[str, Value]) -> None:
+def counters(context: Context) -> Counters:
+    """The names and attributes that are plain numbers, or hold some, before a loop."""
+    kept: list[Branched[Any, Value]] = [context.scope.names, context.attributes]
+    return [(held, {name: value for name, value in held.items() if _counts(value)}) for held in kept]
+
+
+def forget_counters(context: Context, before: Counters) -> None:
     """Those that a round has changed have changed as often as the loop goes round."""
-    for name, value in before.items():
-        now = context.scope.names.get(name, value)
-        cases = now.values if isinstance(now, Alternatives) else (now,)
-        if all(isinstance(case, Const) for case in cases) and any(case != value for case in cases):
-            context.scope.names[name] = context.anything(SCALAR)
+    for held, values in before:
+        for name, value in values.items():
+            now = held.get(name, value)
+            cases = now.values if isinstance(now, Alternatives) else (now,)
+            changed = [_changed(context, value, case) for case in cases]
+            if any(case is not None for case in changed) and all(_counts(case) for case in cases):
+                held[name] = next(case for case in changed if case is not None)
+
+
+def _counts(value: Value) -> bool:
+    if isinstance(value, Const):
+        return type(value.value) in (int, float)
+    return isinstance(value, TupleValue | DictValue) and any(
+        isinstance(item, Const) and _counts(item) for item in held_in(value)
+    )
+
+
+def _changed(context: Context, before: Value, now: Value) -> Value | None:
+    """What a value is whose numbers were changed by each round; None where none was."""
+    if isinstance(before, Const) and isinstance(now, Const):
+        return context.anything(SCALAR) if now != before else None
+    if isinstance(before, TupleValue) and isinstance(now, TupleValue) and len(before.items) == len(now.items):
+        items = [_changed(context, *pair) for pair in zip(before.items, now.items, strict=True)]
+        new = tuple(one or old for one, old in zip(items, now.items, strict=True))
+        return altered(now, items=new) if any(items) else None
+    if isinstance(before, DictValue) and isinstance(now, DictValue):
+        found = {key: _changed(context, old, now.get(key) or old) for key, old in before.items}
+        new_items = tuple((key, found.get(key) or item) for key, item in now.items)
+        return DictValue(new_items) if any(found.values()) else None
+    return None

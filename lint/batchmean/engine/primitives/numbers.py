@@ -21,6 +21,7 @@ from batchmean.engine.domain.values import (
     RangeValue,
     Scope,
     ShapeValue,
+    SpreadValue,
     TupleValue,
     Value,
 )
@@ -148,6 +149,8 @@ def reversed_(call: Call, x: Value) -> Value:
 @primitive
 def zip_(call: Call, *rows: Value) -> Value:
     """zip(a, b)."""
+    if any(isinstance(r, SpreadValue) for r in rows):  # `zip(*loss)`: columns
+        return ListValue(call.context.unsure(rows))
     if rows and all(isinstance(r, TupleValue) for r in rows):
         columns = zip(*(r.items for r in rows if isinstance(r, TupleValue)), strict=False)
         return TupleValue(tuple(TupleValue(tuple(c)) for c in columns))

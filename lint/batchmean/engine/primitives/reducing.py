@@ -248,12 +248,19 @@ def _added_up(call: Call, element: Value) -> Value:
         return altered(call.opaque(inner.shape), reductions=inner.reductions, stack=inner.stack)
     if is_an_item(inner):
         return call.opaque()
+    if not inner.atoms():
+        return call.context.anything(SCALAR)  # as often as there are rounds
     return relabelled(inner, inner.shape, "added up")
 
 
 def is_an_item(x: Tensor) -> bool:
     """Is it one of those that a loop takes of an array, and may that be a number? Then their sum has no class axis."""
     return not x.reductions and x.shape.item_of is not None and not x.shape.rank and bool(x.terms)
+
+
+def is_of_items(value: Value) -> bool:
+    """Is it made of one of those?"""
+    return isinstance(value, Tensor) and value.shape.item_of is not None
 
 
 @primitive

@@ -41,30 +41,42 @@ def partial(call: Call, function: Value, *args: Value, **kwargs: Value) -> Value
 
 
 @primitive
-def vmap(call: Call, function: Value, in_axes: Value | None = None) -> Value:
-    """vmap(f): f per example, the results stacked along a leading axis; `in_axes=(None, 0)` keeps the first."""
-    given = in_axes.items if isinstance(in_axes, TupleValue) else ()
+def vmap(call: Call, function: Value, in_axes: Value | None = None, out_axes: Value | None = None) -> Value:
+    """vmap(f): f per example, the results stacked along a leading axis, or along `out_axes`.
+
+    `in_axes=(None, 0)` hands on the first as it is, and `in_axes=1` maps over the second axis.
+    """
 
     def mapped(args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         batch = Axis()
         inner: list[Value] = []
-        for position, value in enumerate(args):
-            shared = position < len(given) and given[position] == Const(None)
-            if isinstance(value, Tensor) and not shared:
-                leading = value.shape.axis(0)
-                batch = leading or batch
-                inner.append(altered(value, shape=value.shape.without(AxesSpec.at(0))))
+        places, stacked = _places_of(in_axes, len(args)), _places_of(out_axes, 1)
+        if places is None or stacked is None or stacked[0] is None:
+            return call.context.unsure([*args, *kwargs.values()])  # which axis is left in which is not known
+        for place, value in zip(places, args, strict=True):
+            if isinstance(value, Tensor) and place is not None:
+                batch = value.shape.axis(place) or batch
+                inner.append(altered(value, shape=value.shape.without(AxesSpec.at(place))))
             else:
                 inner.append(value)
         result = call.context.call(function, inner, kwargs, node)
-        return _with_batch(call, result, batch)
+        return _with_batch(call, result, batch, stacked[0])
 
     return BuiltinValue("vmap", mapped)
 
 
-def _with_batch(call: Call, value: Value, batch: Axis) -> Value:
+def _places_of(given: Value | None, count: int) -> list[int | None] | None:
+    """Over which axis each of so many is mapped; None where that is not known, or is one for each item of a tree."""
+    each = given.items if isinstance(given, TupleValue) else (given or Const(0),) * count
+    places = [one.value if isinstance(one, Const) else "unknown" for one in each]
+    if len(places) < count or not all(one is None or type(one) is int for one in places[:count]):
+        return None
+    return [one if isinstance(one, int) else None for one in places[:count]]
+
+
+def _with_batch(call: Call, value: Value, batch: Axis, place: int) -> Value:
     if isinstance(value, Alternatives):
-        return Alternatives(tuple(Case(path, _with_batch(call, v, batch)) for path, v in value.cases))
+        return Alternatives(tuple(Case(path, _with_batch(call, v, batch, place)) for path, v in value.cases))
     if not isinstance(value, Tensor):
         return value
     accounts = []
@@ -77,7 +89,7 @@ def _with_batch(call: Call, value: Value, batch: Axis) -> Value:
         outer = altered(own or account, integrand=integrand, rest=None, steps=steps, parent=account)
         # One example may well have one axis: the first may be the last.
         accounts.append(outer.withdrawn() if account.assumes_rank or own is None else outer)
-    return altered(value, shape=value.shape.with_axis(0, batch), reductions=tuple(accounts))
+    return altered(value, shape=value.shape.with_axis(place, batch), reductions=tuple(accounts))
 
 
 def _by_the_support(account: Reduction) -> Reduction | None:

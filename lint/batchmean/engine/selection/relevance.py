@@ -232,7 +232,7 @@ class Relevance:
         seeds: list[Facts] = []
         for facts in all_facts:
             calls = facts.calls
-            if function.name == "__init__":
+            if function.name in ("__init__", "__post_init__"):
                 simple = (
                     called
                     or not calls
