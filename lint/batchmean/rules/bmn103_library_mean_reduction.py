@@ -27,7 +27,7 @@ class LibraryMeanReduction(SupportRule):
     precedence = 40
     name = "library-mean-reduction"
     law = "null class"
-    first_contact = (67, 69)
+    first_contact = (90, 95)
     summary = 'a library KL whose "mean" divides by the class count'
     wrong = """\
 import torch.nn.functional as F

@@ -27,7 +27,7 @@ class LatentKlMean(SupportRule):
     precedence = 30
     name = "latent-kl-mean"
     law = "null class"
-    first_contact = (109, 121)
+    first_contact = (122, 138)
     summary = "a Gaussian KL averaged over the latent dimensions"
     wrong = """\
 import torch

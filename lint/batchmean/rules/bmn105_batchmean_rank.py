@@ -29,7 +29,7 @@ class BatchmeanRank(SupportRule):
     name = "batchmean-rank"
     law = "null class"
     summary = 'a library KL with "batchmean" whose input is not (B, V)'
-    first_contact = (0, 1)
+    first_contact = (0, 3)
     preview = True
     wrong = """\
 import torch.nn.functional as F

@@ -54,7 +54,7 @@ class MaskedMean(MiscountRule):
     precedence = 90
     name = "masked-mean"
     law = "padding"
-    first_contact = (62, 86)
+    first_contact = (70, 98)
     preview = True
     kind = "masked mean"
     summary = "a masked loss averaged over the masked positions too"

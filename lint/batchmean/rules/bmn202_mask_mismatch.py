@@ -50,7 +50,7 @@ class MaskMismatch(MiscountRule):
     precedence = 80
     name = "mask-mismatch"
     law = "padding"
-    first_contact = (5, 14)
+    first_contact = (7, 16)
     preview = True
     kind = "mask mismatch"
     no_fix = "the code does not show which positions are meant: sum and count the same ones"

@@ -57,7 +57,7 @@ class DoubleDivision(MiscountRule):
     precedence = 100
     name = "double-division"
     law = "duplication"
-    first_contact = (28, 39)
+    first_contact = (38, 49)
     preview = True
     kind = "double division"
     summary = "a mean-reduced loss divided by the batch again"

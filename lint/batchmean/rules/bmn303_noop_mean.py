@@ -35,7 +35,7 @@ class NoopMean(MiscountRule):
     precedence = 130
     name = "noop-mean"
     law = "duplication"
-    first_contact = (17, 25)
+    first_contact = (21, 29)
     preview = True
     kind = "noop mean"
     no_fix = "the code does not show which axes were to be averaged: sum over the others, then take the mean"

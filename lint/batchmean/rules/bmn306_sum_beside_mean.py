@@ -41,7 +41,7 @@ class SumBesideMean(MiscountRule):
     precedence = 120
     name = "sum-beside-mean"
     law = "duplication"
-    first_contact = (18, 23)
+    first_contact = (19, 24)
     preview = True
     kind = "sum beside mean"
     no_fix = "what the balance of the two terms should be is not shown: average both"

@@ -45,7 +45,7 @@ class EpochMeanOverExamples(TotalRule):
     precedence = 160
     name = "epoch-mean-over-examples"
     law = "split"
-    first_contact = (67, 73)
+    first_contact = (86, 92)
     preview = True
     kind = "epoch mean over examples"
     summary = "batch means added up and divided by the number of examples"

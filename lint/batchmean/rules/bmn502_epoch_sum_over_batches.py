@@ -28,7 +28,8 @@ class EpochSumOverBatches(TotalRule):
     ## When to suppress it
 
     Where the sum over one batch is what is meant, as in the bound of a VAE that is told per batch; say so beside the
-    `# noqa: BMN502`. Not reported: the sum of an item of a list, which may be one example; loops that end early;
+    `# noqa: BMN502`. Not reported: what is printed or stored as the figure of a batch, `average batch loss` or
+    `loss_per_batch`; the sum of an item of a list, which may be one example; loops that end early;
     totals that are set back in between, added to under a condition, or told in the middle of an epoch.
     """
 
@@ -36,7 +37,7 @@ class EpochSumOverBatches(TotalRule):
     precedence = 170
     name = "epoch-sum-over-batches"
     law = "split"
-    first_contact = (11, 15)
+    first_contact = (12, 20)
     preview = True
     kind = "epoch sum over batches"
     summary = "sums over the examples of each batch divided by the number of batches"

@@ -72,7 +72,7 @@ class MicrobatchTokenMean(TotalRule):
     name = "microbatch-token-mean"
     law = "split"
     preview = True
-    first_contact = (27, 32)
+    first_contact = (44, 49)
     kind = "micro-batch token mean"
     no_fix = "the count of all micro-batches or devices has to be taken before the first of them"
     summary = "a mean over the valid tokens of a micro-batch, averaged over micro-batches or devices again"

@@ -53,7 +53,7 @@ class AccumulationScaling(TotalRule):
     name = "accumulation-scaling"
     law = "split"
     preview = True
-    first_contact = (22, 24)
+    first_contact = (23, 25)
     kind = "accumulation"
     no_fix = "which of the divisions is meant is not shown: keep one"
     summary = "a loss divided by the accumulation steps twice, or never"

@@ -29,7 +29,7 @@ class MeanOfPerplexities(TotalRule):
     name = "mean-of-perplexities"
     law = "split"
     preview = True
-    first_contact = (0, 1)
+    first_contact = (2, 3)
     kind = "mean of perplexities"
     no_fix = "average the losses, then take the exponential"
     summary = "the exponential of each batch's loss averaged over the batches"
