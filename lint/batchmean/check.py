@@ -284,6 +284,7 @@ class Check:
         with in_use(functions, path):
             if not (is_worth_it or calls_for_losses(text, project)):
                 return False
+        project.forget()
         self._projects[path] = project
         return True
 
@@ -414,8 +415,12 @@ def _lint(named: _Named, *, fixes: _Fixes) -> _Verdict:
     """The verdict on a path and its text, with the project that it is in, what is told of functions, and whether loops
     are asked about."""
     path, text, project, functions, loops = named
-    with without_collection(), in_use(functions, path):
-        return _linted(path, text, fixes, project, loops)
+    try:
+        with without_collection(), in_use(functions, path):
+            return _linted(path, text, fixes, project, loops)
+    finally:
+        if project is not None:
+            project.forget()
 
 
 def _linted(path: str, text: str, fixes: _Fixes, project: Project | None, loops: bool) -> _Verdict:

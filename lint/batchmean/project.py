@@ -122,6 +122,11 @@ class Project:
         self.has_left_out = False
         """Was a module looked for that is larger than those that are read?"""
 
+    def forget(self) -> None:
+        """Let go of the modules that were found: a run keeps the projects of all its files, and not their modules."""
+        self._listed.clear()
+        self._found.clear()
+
     def may_lead_to_losses(self, text: str) -> bool:
         """Does a text that reduces something import from a module of the project in which there may be a loss?
 
