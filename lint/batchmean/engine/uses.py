@@ -87,3 +87,11 @@ def given_to_models(ledger: Ledger, array: Tensor) -> tuple[Shape, ...]:
             if atom.argument is not None and depth < _DEPTH:
                 todo.append((atom.argument, depth + 1))
     return tuple(found[:MAX_ITEMS])
+
+
+def hand_on_inputs(ledger: Ledger, made: Tensor, array: Tensor) -> Tensor:
+    """What is made of an array element by element has the examples of what a model was given, as the array has."""
+    atom = made.single()
+    if atom is not None and (shapes := given_to_models(ledger, array)):
+        ledger.given[atom.key] = shapes
+    return made

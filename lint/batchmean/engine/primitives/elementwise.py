@@ -16,7 +16,7 @@ from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
 from batchmean.engine.primitives.targets import numbered
 from batchmean.engine.recognise.likelihoods import SOFTPLUS, is_squared_difference
-from batchmean.engine.uses import note_made_of
+from batchmean.engine.uses import hand_on_inputs, note_made_of
 
 
 @primitive
@@ -108,7 +108,9 @@ def flip(call: Call, x: Value) -> Value:
 @primitive
 def log(call: Call, x: Value) -> Value:
     """The natural logarithm; other bases differ by a constant that no verdict depends on."""
-    return algebra.logarithm(call.tensor(x), call.place(f"{call.name} gives log-probabilities"))
+    tensor = call.tensor(x)
+    made = algebra.logarithm(tensor, call.place(f"{call.name} gives log-probabilities"))
+    return hand_on_inputs(call.context.ledger, made, tensor)
 
 
 @primitive
@@ -301,7 +303,8 @@ def softmax(call: Call, x: Value, axis: Value | None = None) -> Value:
     over, shown = _support(call, tensor, axis)
     place = call.place(f"{call.name} over {_axis_text(axis, call)} gives probabilities")
     key = softmax_key(tensor.terms, over)
-    return from_atom(Atom(key, Role.PROBS, over, place=place, shown=shown), tensor.shape)
+    probs = from_atom(Atom(key, Role.PROBS, over, place=place, shown=shown), tensor.shape)
+    return hand_on_inputs(call.context.ledger, probs, tensor)
 
 
 @primitive
@@ -310,8 +313,8 @@ def log_softmax(call: Call, x: Value, axis: Value | None = None) -> Value:
     tensor = call.tensor(x)
     over, shown = _support(call, tensor, axis)
     place = call.place(f"{call.name} over {_axis_text(axis, call)} gives log-probabilities")
-    atom = log_probs_atom(softmax_key(tensor.terms, over), over, place, shown)
-    return from_atom(atom, tensor.shape)
+    log_probs = from_atom(log_probs_atom(softmax_key(tensor.terms, over), over, place, shown), tensor.shape)
+    return hand_on_inputs(call.context.ledger, log_probs, tensor)
 
 
 def _support(call: Call, tensor: Tensor, axis: Value | None) -> tuple[Axis | None, bool]:
