@@ -191,7 +191,8 @@ def _counts_beside_a_mean(reduction: Reduction) -> list[tuple[Atom, int]] | None
     """What divides a mean, a sum over everything and over its examples among these; None where it is none."""
     if _is_a_mean_alone(reduction):
         return list(reduction.counts())
-    own = [step for step in reduction.steps if step.how == "sum" and not step.library]
+    sums = (step for step in reduction.steps if step.how == "sum" and not step.library)
+    own = [step for step in sums if not step.sums_support]
     if reduction.rest != "sum" or len(own) != 1 or not own[0].whole or own[0].shape is None:
         return None
     how, counts = over_everything(reduction)
