@@ -209,12 +209,12 @@ class Following(Importing):
             result: Value = Const(None)
             if self._returns and not standalone:  # nobody takes what a function gives that is run by itself
                 result = self.joined([Case(path[known:], value) for path, value in self._returns])
-            tests = self._answered_before(answered, known)
-            if memo is not None and not tests and says_nothing(result):
-                self._returned[memo] = result
             if standalone:
                 self._run_alone.add(by_itself)
             if same is not None:
+                tests = self._answered_before(answered, known)
+                if memo is not None and not tests and says_nothing(result):
+                    self._returned[memo] = result
                 self._followed.setdefault(same, []).append(_Followed(outer[3], result, tests, (args, kwargs)))
             return result
         finally:
