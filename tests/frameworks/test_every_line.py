@@ -47,7 +47,7 @@ LOSSES: dict[str, str] = {
     "class_loss": "numpy.mean(CALL(x=x, target=labels)) / len(labels)",
     "class_loss_module": "CALL()(x, labels) / len(labels)",
     "keras_loss": "CALL()(logvar, mu) / len(mu)",
-    "elementwise_loss": "CALL(x=mu, target=logvar) / len(mu)",
+    "elementwise_loss": "numpy.mean(CALL(x=mu, target=logvar)) / len(mu)",
     "elementwise_loss_module": "CALL()(mu, logvar) / len(mu)",
     "divide": "CALL(x=-numpy.sum(p * logp), y=p.size)",
     "multiply": "-numpy.mean(CALL(x=p, y=logp))",

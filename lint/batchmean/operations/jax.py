@@ -38,6 +38,10 @@ _CLASS_LOSSES = {
     "safe_softmax_cross_entropy": "class_loss(x|logits, target|labels; axis=-1, extra=none)",
     "kl_divergence": "class_divergence(x|log_predictions, target|targets, axis; axis=-1, extra=none)",
 }
+# They broadcast what they are given: `squared_error` refuses arrays of two shapes.
+_BROADCASTING_LOSSES = dict.fromkeys(
+    ("huber_loss", "log_cosh"), "elementwise_loss(x|predictions, target|targets; extra=none)"
+)
 _NEWER_LOSSES = (
     "poly_loss_cross_entropy kl_divergence_with_log_targets sparsemax_loss perceptron_loss "
     "ranking_softmax_loss multiclass_hinge_loss multiclass_perceptron_loss multiclass_sparsemax_loss "
@@ -117,7 +121,7 @@ FRAMEWORK = Framework(
         **{
             f"{module}.{name}": line
             for module in ("optax", "optax.losses")
-            for name, line in _CLASS_LOSSES.items()
+            for name, line in {**_CLASS_LOSSES, **_BROADCASTING_LOSSES}.items()
         },
     },
     methods={"distribution.to_event": "independent(x, n|reinterpreted_batch_ndims)"},

@@ -58,8 +58,15 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
         if loss.reductions and not other.reductions and _may_be_a_number(other):
             return loss.shape
     return (
-        max(a.shape, b.shape, key=lambda s: (len(s.shown), s.rank or 0)) if not plays_a_role(a) else a.shape
+        max(a, b, key=lambda x: (len(x.shape.shown), x.shape.rank or 0, _holds_an_extreme(x))).shape
+        if not plays_a_role(a)
+        else a.shape
     )
+
+
+def _holds_an_extreme(tensor: Tensor) -> bool:
+    """Is the largest along an axis in it? Then it has the other axes, whatever it was added to."""
+    return any(atom.extreme for atom in tensor.atoms())
 
 
 def _may_be_a_number(tensor: Tensor) -> bool:

@@ -91,6 +91,7 @@ def altered(value: D, **new: object) -> D:
     return copy
 
 
+Extreme: TypeAlias = Literal["", "array", "pair"]
 GivenUp: TypeAlias = Literal[0, 1, 2]
 """1 for what stands for more cases, terms or factors than are kept, 2 if it has swallowed what may be a count, too: an
 account that it is multiplied with is open."""
@@ -137,6 +138,8 @@ class Atom:
     """For a MASK: was it written as 1 less another?"""
     is_chosen: bool = False
     """Is it one column of an array, `x[:, 0]`?"""
+    extreme: Extreme = ""
+    """Is it an extreme along an axis that is gone: an `array`, or the `pair` of it and of its places?"""
     is_whole: bool = False
     """Is it a parameter whose default is a whole number above 1, such as a class count has?"""
     numbers: frozenset[int] = frozenset()

@@ -39,6 +39,7 @@ from batchmean.engine.domain.values import (
 )
 from batchmean.engine.evidence.names import is_class_count_name, is_plain_loss_name
 from batchmean.engine.machine.memory import change
+from batchmean.engine.primitives.indexing import parts_of_extreme
 from batchmean.engine.uses import note_uses
 from batchmean.nodes import nodes
 
@@ -97,6 +98,9 @@ def elements(context: Context, value: Value, count: int, starred: bool = False) 
             value.shape.set_rank(count)
         return [context.axis_length(value.shape, value.start + i) for i in range(count)]
     if isinstance(value, Tensor) and not starred and not value.reductions:
+        atom = value.single()
+        if atom is not None and atom.extreme == "pair" and count == 2:
+            return list(parts_of_extreme(context, value))
         if is_unknown(value):  # a tuple, as likely as an array: its items need not have one shape
             return [_item_of(context, value, i) for i in range(count)]
         inner = value.shape.without(AxesSpec.at(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Final
 
 from batchmean.engine.domain import algebra, masks, nonlinear
@@ -10,7 +11,7 @@ from batchmean.engine.domain.broadcasting import joint_shape, map_atoms, relabel
 from batchmean.engine.domain.distributions import log_probs_atom, softmax_key
 from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Role, Tensor, altered, atom_of, constant, from_atom
+from batchmean.engine.domain.tensors import Atom, Extreme, Role, Tensor, altered, atom_of, constant, from_atom
 from batchmean.engine.domain.values import Const, TupleValue, Value
 from batchmean.engine.primitives import arithmetic
 from batchmean.engine.primitives.registry import Call, integer, literal, primitive
@@ -95,7 +96,14 @@ def extremum_along(call: Call, x: Value, axis: Value | None = None, keepdims: Va
     position = integer(axis)
     if position is None:
         return call.context.anything(Shape.of([])) if axis is None else call.opaque(tensor.shape)
-    return call.opaque(tensor.shape.without(AxesSpec.at(position), bool(literal(keepdims))))
+    keeps = bool(literal(keepdims))
+    values = call.opaque(tensor.shape.without(AxesSpec.at(position), keeps))
+    if keeps:
+        return values
+    # PyTorch gives the places, too, and alone does not call it an axis.
+    words = {keyword.arg for keyword in call.node.keywords} if isinstance(call.node, ast.Call) else set()
+    extreme: Extreme = "array" if "axis" in words else "pair"
+    return map_atoms(values, lambda atom: altered(atom, extreme=extreme))
 
 
 @primitive

@@ -180,6 +180,8 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
     tensor = context.as_tensor(base)
     key = literal(index)
     atom = tensor.single()
+    if atom is not None and atom.extreme == "pair" and type(key) is int and key in (0, 1):
+        return parts_of_extreme(context, tensor)[key]
     if isinstance(key, str):
         if atom is None:
             return context.opaque((key,))
@@ -187,6 +189,12 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
         item = context.shown_opaque("item", atom.key, key, names=(key,), shape=shape)
         return map_atoms(item, lambda of: altered(of, is_of_counts=of.is_of_counts or atom.is_of_counts))
     return _row_of(tensor, _indexed(context, tensor, index, node), key)
+
+
+def parts_of_extreme(context: Context, pair: Tensor) -> tuple[Tensor, Tensor]:
+    """The values and the places of `x.max(1)`, as PyTorch gives them."""
+    values = map_atoms(pair, lambda atom: altered(atom, extreme="array"))
+    return values, context.computed(pair.shape)
 
 
 def _row_of(tensor: Tensor, item: Value, index: object) -> Value:

@@ -403,7 +403,10 @@ def elementwise_loss(
         result = map_atoms(result, lambda atom: altered(atom, kind="error", place=place))
         for mask in zeroing:
             result = algebra.multiply(result, from_atom(mask, shape))
-        return result
+        if pairs is None:
+            return result
+        account = call.context.record(Reduction(pairs, support="summed"))
+        return altered(result, shape=pairs.shape, reductions=(account,))
     stack = call.context.stack
     key = key_of("elementwise", elements.terms, call.node)
     inputs = _inputs(call, elements)

@@ -44,6 +44,8 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
         return "shown"
     if (is_column := column.shape.is_column_of(row.shape)) is not False:
         return "shown" if is_column else "by a column"
+    if _are_of_actions(column, row):
+        return "by a column"
     if column.shape.least_rank < 2:
         return None  # its second axis may be one of those that were dropped from the right
     axes = column.shape.leading(2)
@@ -53,6 +55,16 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
         return "shown" if row.shape.shown[0].size is None else None
     is_column = row.shape.rank is None and row.shape.dropped == (1,) and any(map(_is_chosen, row.atoms()))
     return "by a column" if is_column else None
+
+
+def _are_of_actions(column: Tensor, row: Tensor) -> bool:
+    """The value of the action that was taken, which kept the axis of the actions, and of the best one, without it?"""
+    if not any(a.kind == "picked" for a in column.atoms()) or not any(a.extreme for a in row.atoms()):
+        return False
+    if row.shape.rank is not None or row.shape.dropped not in ((1,), (-1,)):
+        return False
+    kept = column.shape.axis(row.shape.dropped[0])
+    return kept is not None and kept.size == 1 and column.shape.least_rank > 1
 
 
 def _is_chosen(atom: Atom) -> bool:
