@@ -61,8 +61,10 @@ def _are_of_actions(column: Tensor, row: Tensor) -> bool:
     """The value of the action that was taken, which kept the axis of the actions, and of the best one, without it?"""
     if not any(a.kind == "picked" for a in column.atoms()) or not any(a.extreme for a in row.atoms()):
         return False
-    if row.shape.rank is not None or row.shape.dropped not in ((1,), (-1,)):
+    if row.shape.rank not in (None, 1) or row.shape.dropped not in ((1,), (-1,)):
         return False
+    if any(axis.size == 1 for axis in row.shape.leading(1)):
+        return False  # one example
     kept = column.shape.axis(row.shape.dropped[0])
     return kept is not None and kept.size == 1 and column.shape.least_rank > 1
 
