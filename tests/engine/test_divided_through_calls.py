@@ -215,3 +215,60 @@ def _codes(text: str, code: str) -> list[str]:
     result = batchmean.check_source(textwrap.dedent(text), select=[code])
     assert not result.errors
     return [finding.code for finding in result.findings]
+
+
+AGAIN = """
+from contextlib import nullcontext
+
+
+def train(model, loader, loss_of, optimizer, accumulation_steps):
+    for index, (inputs, labels) in enumerate(loader):
+        with nullcontext():
+            loss = loss_of(model(inputs), labels) / accumulation_steps
+        loss.backward()
+        if (index + 1) % accumulation_steps == 0:
+            if model.looks_twice:
+                with nullcontext():
+                    loss = {second} / accumulation_steps
+                loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(("second", "codes"), [("loss_of(model(inputs), labels)", []), ("loss", ["BMN504"])])
+def test_a_new_loss_in_a_with_block_takes_the_place_of_the_old_one(second: str, codes: list[str]) -> None:
+    assert _codes(AGAIN.format(second=second), "BMN504") == codes
+
+
+OF_TWO_LABELS = """
+import torch
+import torch.nn.functional as F
+
+
+def caption_loss(logits, targets):
+    loss = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
+    mask = {mask}
+    return (loss * mask).{reduced}
+"""
+BOTH = (
+    "((targets != -100) & (targets != 3)).float()",
+    "(targets != -100).float() * (targets != 3).float()",
+    "torch.logical_and(targets != -100, targets.ne(3)).float()",
+    "((targets != 3) & (targets != -100) & (targets != 2)).float()",
+)
+
+
+@pytest.mark.parametrize("mask", BOTH)
+def test_a_mask_without_another_label_is_a_mask(mask: str) -> None:
+    assert _codes(OF_TWO_LABELS.format(mask=mask, reduced="mean()"), "BMN201") == ["BMN201"]
+    right = f"sum() / ({mask}).sum()"
+    assert _codes(OF_TWO_LABELS.format(mask=mask, reduced=right), "BMN201") == []
+
+
+@pytest.mark.parametrize(
+    "mask",
+    ["((targets != -100) & (logits[..., 0] != 3)).float()", "((targets != 2) & (targets != 3)).float()"],
+)
+def test_a_mask_with_another_condition_is_not_followed(mask: str) -> None:
+    assert _codes(OF_TWO_LABELS.format(mask=mask, reduced="mean()"), "BMN201") == []

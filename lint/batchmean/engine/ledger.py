@@ -62,6 +62,8 @@ class Ledger:
     """What was asked whether it is negative before it was known to be labels."""
     picked: set[int] = field(default_factory=set)
     """Rows that other code has picked: none of them is padding, most likely."""
+    unequal: dict[int, int] = field(default_factory=dict)
+    """What comparisons gave, `y != 3`, and masks among these, by their keys: the key of what is unequal there."""
     applied: set[int] = field(default_factory=set)
     """Masks that are used for something else than to be counted."""
     given: dict[int, tuple[Shape, ...]] = field(default_factory=dict)

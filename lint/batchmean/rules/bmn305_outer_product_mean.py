@@ -16,8 +16,8 @@ class OuterProductMean(MiscountRule):
     ## What it finds
 
     An array of shape (B,) times one of shape (B, 1), under a mean: broadcasting makes (B, B) of them, where every
-    example is paired with every other one. So does a difference: in Q-learning `q.gather(1, actions.unsqueeze(1))` keeps
-    the axis of the actions, and `q_next.max(1)[0]` has lost it.
+    example is paired with every other one. So does a difference: in Q-learning `q.gather(1, actions.unsqueeze(1))`
+    keeps the axis of the actions, and `q_next.max(1)[0]` has lost it.
 
     ## Why it matters
 

@@ -304,7 +304,10 @@ def _divisions(
             if not any(
                 path_of(node) == name for node in nodes(statement.value) if isinstance(node, ast.expr)
             ):
-                before = [entry for entry in before if len(where) > len(path)]
+                asked = _asked(where)
+                before = [
+                    entry for entry in before if not (asked <= _asked(path) or asked <= _asked(entry[1]))
+                ]
             before += [(node, where) for node in divided]
         elif isinstance(statement, ast.AugAssign) and path_of(statement.target) == name:
             if isinstance(statement.op, ast.Div) and _is_steps(statement.value, steps):
@@ -316,6 +319,11 @@ def _divisions(
             kept.append((node, where))
     yield from (node for node, _ in kept)
     yield from own
+
+
+def _asked(path: Path) -> set[tuple[ast.AST, object]]:
+    """The blocks around a statement that need not be run: those of a `with` always are."""
+    return {(node, block) for node, block in path if not isinstance(node, ast.With | ast.AsyncWith)}
 
 
 def _in_expression(value: ast.expr, steps: str) -> Iterator[ast.AST]:

@@ -6,7 +6,7 @@ import ast
 from typing import Final
 
 from batchmean.engine.context import Context
-from batchmean.engine.domain import algebra, masks, nonlinear
+from batchmean.engine.domain import algebra, nonlinear
 from batchmean.engine.domain.accounts import follows
 from batchmean.engine.domain.axes import Axis
 from batchmean.engine.domain.broadcasting import joint_shape
@@ -29,6 +29,7 @@ from batchmean.engine.evidence.masks import is_mask_name
 from batchmean.engine.evidence.names import is_loss_name
 from batchmean.engine.ledger import Addition
 from batchmean.engine.primitives.contractions import matmul
+from batchmean.engine.primitives.masking import both, narrowed
 from batchmean.engine.recognise.pairs import pairing
 
 
@@ -64,9 +65,9 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
     if op is ast.Sub:
         return subtracted(context, a, b, node)
     if op is ast.Mult:
-        return multiplied(context, a, b, node)
-    if op is ast.BitAnd and masks.mask_of(a) is not None and masks.mask_of(b) is not None:
-        return algebra.multiply(a, b)
+        return narrowed(context, a, b) or narrowed(context, b, a) or multiplied(context, a, b, node)
+    if op is ast.BitAnd and (mask := both(context, a, b)) is not None:
+        return mask
     if op is ast.FloorDiv and _goes_into(b, a):
         op = ast.Div
     if (op is ast.FloorDiv and b.number() is None) or (op is ast.Div and _is_part_of_a_count(a, b)):

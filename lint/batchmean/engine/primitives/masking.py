@@ -10,7 +10,16 @@ from batchmean.engine.domain import algebra, masks
 from batchmean.engine.domain.axes import MAX_RANK, AxesSpec, Axis
 from batchmean.engine.domain.broadcasting import joint_shape, relabelled
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Labels, Place, Role, Tensor, atom_of, constant, from_atom
+from batchmean.engine.domain.tensors import (
+    Labels,
+    Place,
+    Role,
+    Tensor,
+    atom_of,
+    constant,
+    derived,
+    from_atom,
+)
 from batchmean.engine.domain.values import Const, ModuleValue, Value
 from batchmean.engine.evidence.masks import is_id_name, is_length_name, is_padding_name
 from batchmean.engine.primitives.registry import Call, primitive
@@ -34,9 +43,7 @@ def logical_not(call: Call, x: Value) -> Value:
 def logical_and(call: Call, x: Value, y: Value) -> Value:
     """The positions of both masks; with any other condition it is no validity mask."""
     a, b = call.tensor(x), call.tensor(y)
-    if masks.mask_of(a) is None or masks.mask_of(b) is None:
-        return call.opaque(joint_shape(a, b))
-    return algebra.multiply(a, b)
+    return both(call.context, a, b) or call.opaque(joint_shape(a, b))
 
 
 @primitive
@@ -138,8 +145,36 @@ def comparison(context: Context, op: ast.cmpop, x: Value, y: Value, node: ast.AS
     for one, other, how in ((a, b, op), (b, a, _SWAPPED.get(type(op), ast.Is)())):
         mask = _validity(context, one, other, how, node)
         if mask is not None:
-            return mask
-    return context.computed(a.shape) if not a.shape.is_scalar else context.opaque()
+            return _noted(context, mask, one, op)
+    return _noted(context, context.computed(a.shape), a, op) if not a.shape.is_scalar else context.opaque()
+
+
+def _noted(context: Context, compared: Tensor, x: Tensor, op: ast.cmpop) -> Tensor:
+    """The comparison, of which it is taken down what is unequal there."""
+    atom, inner = compared.single(), x.single()
+    if isinstance(op, ast.NotEq) and atom is not None and inner is not None:
+        context.ledger.unequal[atom.key] = inner.key
+    return compared
+
+
+def both(context: Context, a: Tensor, b: Tensor) -> Tensor | None:
+    """The positions of both masks, `(y != pad) & (y != end)` among these; None with any other condition."""
+    if masks.mask_of(a) is not None and masks.mask_of(b) is not None:
+        return algebra.multiply(a, b)
+    return narrowed(context, a, b) or narrowed(context, b, a)
+
+
+def narrowed(context: Context, mask: Tensor, other: Tensor) -> Tensor | None:
+    """A mask of labels without those of another number, which it leaves out, too."""
+    atom, condition = masks.mask_of(mask), other.single()
+    if atom is None or condition is None or condition.role is not Role.OPAQUE:
+        return None
+    labels = context.ledger.unequal.get(condition.key)
+    if labels is None or labels != context.ledger.unequal.get(atom.key):
+        return None
+    fewer = derived(atom, "without", condition.key, shown=False, drops=None, is_complement=False)
+    context.ledger.unequal[fewer.key] = labels
+    return from_atom(fewer, mask.shape)
 
 
 def _holds_for_probabilities(a: Tensor, op: ast.cmpop, number: float | None) -> bool:
