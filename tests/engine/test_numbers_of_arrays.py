@@ -22,6 +22,8 @@ WAYS = {
     "the softmax of zeros": "(terms / F.softmax(0 * x, dim=-1)).mean()",
     "the softmax of a difference": "(terms / F.softmax(x - x, dim=-1)).mean()",
     "the softmax of ones": "(terms / torch.ones_like(x).softmax(dim=-1)).mean()",
+    "the exponential of logsumexp": "terms.mean() * torch.exp(torch.logsumexp(torch.zeros_like(x), -1)).mean()",
+    "the greatest of equal ones": "terms.mean() / F.softmax(torch.zeros_like(x), -1).max()",
     "ones that are normalised": "(terms * torch.ones_like(x).sum(dim=-1, keepdim=True)).mean()",
 }
 

@@ -308,6 +308,9 @@ def logsumexp(call: Call, x: Value, axis: Value | None = None, keepdims: Value |
     tensor, spec = _array(call, x), axes_spec(axis)
     shape = tensor.shape.without(spec, bool(literal(keepdims)))
     positions = (-1,) if spec.kind == "all" else spec.positions  # without an axis: of one example's classes
+    if spec.kind == "listed" and len(positions) == 1 and algebra.is_same_everywhere(tensor):
+        if (same := tensor.shape.axis(positions[0])) is not None:
+            return altered(algebra.add(tensor, algebra.logarithm(algebra.length_of(same))), shape=shape)
     if len(positions) != 1 or not tensor.terms:
         return call.opaque(shape)
     over = tensor.shape.axis(positions[0])
