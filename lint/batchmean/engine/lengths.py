@@ -5,11 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from batchmean.engine.domain import algebra, nonlinear
-from batchmean.engine.domain.axes import MAX_RANK, Axis
+from batchmean.engine.domain.axes import MAX_RANK
+from batchmean.engine.domain.broadcasting import map_atoms
 from batchmean.engine.domain.paths import Path
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import SCALAR, Role, Tensor, atom_of, constant, from_atom
-from batchmean.engine.domain.values import Const, ShapeValue, Value
+from batchmean.engine.domain.tensors import (
+    SCALAR,
+    Role,
+    Tensor,
+    altered,
+    atom_of,
+    constant,
+    from_atom,
+    is_unknown,
+)
+from batchmean.engine.domain.values import BuiltinValue, Const, ShapeValue, Value
 from batchmean.engine.domain.ways import is_of_another_way
 
 
@@ -33,7 +43,7 @@ class Lengths(ABC):
             return self.some_length()
         if axis.size == 1:
             return Const(1)
-        return from_atom(atom_of(("length", axis), Role.COUNT, axis), SCALAR)
+        return algebra.length_of(axis)
 
     def some_length(self) -> Tensor:
         """The length of an axis, which is not known."""
@@ -48,10 +58,10 @@ class Lengths(ABC):
         if axes is not None and is_of_another_way(shape, [self.path]) is False:
             result = constant(1.0)
             for axis in axes[start:stop]:
-                result = algebra.multiply(result, self._length(axis))
+                result = algebra.multiply(result, algebra.length_of(axis))
             return result
         if start == 0 and stop is not None and stop > 0:
-            lengths = [self._length(a) for a in (shape.axis(i) for i in range(stop)) if a is not None]
+            lengths = [algebra.length_of(a) for a in (shape.axis(i) for i in range(stop)) if a is not None]
             result = constant(1.0)
             for length in lengths:
                 result = algebra.multiply(result, length)
@@ -61,10 +71,17 @@ class Lengths(ABC):
         for position in cut:
             axis_cut = shape.axis(position)
             if axis_cut is not None:
-                result = nonlinear.divide(result, self._length(axis_cut))
+                result = nonlinear.divide(result, algebra.length_of(axis_cut))
         return result
 
-    def _length(self, axis: Axis) -> Tensor:
-        if axis.size == 1:
-            return constant(1.0)
-        return from_atom(atom_of(("length", axis), Role.COUNT, axis), SCALAR)
+
+def has_lengths(value: Value) -> bool:
+    """May what it has by a name be a length: `loss.stride(0)`, `nn.Linear(V, n).in_features`? No object is asked."""
+    if isinstance(value, BuiltinValue):
+        return True
+    return isinstance(value, Tensor) and bool(value.reductions or value.shape.shown or not is_unknown(value))
+
+
+def of_lengths(value: Tensor) -> Tensor:
+    """What may be the length of an axis, or made of one."""
+    return map_atoms(value, lambda atom: altered(atom, is_of_counts=True))

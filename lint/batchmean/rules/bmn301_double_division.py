@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
-from batchmean.engine.domain.paths import excludes
+from batchmean.engine.domain.paths import TRUTHY, Decision, excludes
 from batchmean.engine.domain.shapes import Shape
-from batchmean.engine.domain.tensors import Atom, Integrand, Place, Reduction, Role, Step
+from batchmean.engine.domain.tensors import Atom, Integrand, Place, Reduction, Role, Step, altered
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name
 from batchmean.engine.events import Miscount, fraction
 from batchmean.engine.factors import (
@@ -15,6 +15,7 @@ from batchmean.engine.factors import (
     divides_by_its_own_length,
     factor_of,
     is_class_loss,
+    is_right,
 )
 from batchmean.engine.syntax import divisor
 from batchmean.rules.axes import counted_words
@@ -86,7 +87,7 @@ def classification_loss(logits, labels):
                     or _is_by_steps(again)
                     or _is_of_many(again, docket)
                 ):
-                    yield again
+                    yield _as_the_option_says(again, docket.accounts)
 
     def rewrites(self, idiom: Idiom, event: Miscount) -> Iterator[Edits]:
         """The second division is taken away."""
@@ -163,6 +164,36 @@ def _divides_a_sum(again: Miscount, final: Sequence[Reduction]) -> bool:
         and _is_another_functions(r.integrand, mine.integrand)
         and any(excludes(s.path, t.path) for s, t in zip(r.steps, mine.steps, strict=False))
     )
+
+
+def _as_the_option_says(again: Miscount, final: Sequence[Reduction]) -> Miscount:
+    """No more than likely, where an option whose value is not shown makes the same loss a sum, rightly divided here."""
+    mine = again.reduction
+    divided = _second_division(mine) if again.is_shown and mine is not None else None
+    if mine is None or divided is None:
+        return again
+    average = _first_average(mine, divided.steps[-1])
+    chosen = [d for d in average.path if not _is_usual(d)] if average is not None else []
+    is_open = chosen and any(
+        r.steps[-1].node is divided.steps[-1].node
+        and r.integrand.key == mine.integrand.key
+        and r.rest == "sum"
+        and is_right(r)
+        and any(excludes((d,), step.path) for d in chosen for step in r.steps)
+        for r in final
+        if r.steps
+    )
+    return altered(again, is_shown=False) if is_open else again
+
+
+def _is_usual(decision: Decision) -> bool:
+    """Is it what a default decides, if nobody says anything?"""
+    default = decision.default
+    if default is None:
+        return False
+    if decision.answer == TRUTHY:
+        return bool(default.value) == decision.holds
+    return (decision.answer == default) == decision.holds
 
 
 def _is_another_functions(one: Integrand, other: Integrand) -> bool:

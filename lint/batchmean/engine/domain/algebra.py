@@ -81,6 +81,16 @@ def may_hold_a_count(*tensors: Tensor) -> bool:
     )
 
 
+def is_same_everywhere(tensor: Tensor) -> bool:
+    """Is it an array of one number, whichever that is?"""
+    return all(atom.role in NUMBERS or atom.shape_is_scalar for atom in tensor.atoms())
+
+
+def length_of(axis: Axis) -> Tensor:
+    """The length of an axis, as a number to divide by."""
+    return constant(1.0) if axis.size == 1 else from_atom(atom_of(("length", axis), Role.COUNT, axis), SCALAR)
+
+
 def _multiply_factors(a: Factors, b: Factors) -> Factors:
     if not a or not b:
         return a or b

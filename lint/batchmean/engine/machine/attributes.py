@@ -9,7 +9,7 @@ from typing import Final, TypeGuard
 from batchmean import operations
 from batchmean.effects import Effect, effect_of
 from batchmean.engine.context import MAX_DEPTH
-from batchmean.engine.domain.broadcasting import map_atoms, relabelled
+from batchmean.engine.domain.broadcasting import relabelled
 from batchmean.engine.domain.keys import key_of
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import altered
@@ -25,6 +25,7 @@ from batchmean.engine.domain.values import (
     ShapeValue,
     Value,
 )
+from batchmean.engine.lengths import has_lengths, of_lengths
 from batchmean.engine.machine import calls
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.heirs import gives_another, sets_any
@@ -86,8 +87,9 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
     if atom is not None:
         shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
         part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape, is_setting=True)
-        return map_atoms(part, lambda of: altered(of, is_of_counts=of.is_of_counts or atom.is_of_counts))
-    return machine.opaque((name,))
+        return of_lengths(part) if atom.is_of_counts or has_lengths(base) else part
+    other = machine.opaque((name,))
+    return of_lengths(other) if has_lengths(base) else other
 
 
 def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: ast.expr) -> Value:

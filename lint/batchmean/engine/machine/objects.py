@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import lru_cache
+from typing import Final
 
 from batchmean.engine.domain.tensors import altered
 from batchmean.engine.domain.values import (
@@ -21,12 +22,18 @@ from batchmean.engine.domain.values import (
 from batchmean.engine.machine.base import Machine
 from batchmean.nodes import nodes
 
+_ARITHMETIC: Final = ("__mul__", "__rmul__", "__truediv__", "__add__", "__radd__", "__float__")
+
 
 def instantiate(
     context: Machine, cls: ClassValue, args: list[Value], kwargs: dict[str, Value], node: ast.AST
 ) -> Value:
     """An object of a local class, its attributes set by its `__init__`."""
     instance = InstanceValue(cls)
+    if any(context.find_method(cls, name) is not None for name in _ARITHMETIC):
+        context.unsure(
+            (*args, *kwargs.values())
+        )  # what it makes of a loss that is multiplied is not followed
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), args, kwargs, node)

@@ -94,6 +94,8 @@ def extremum_along(call: Call, x: Value, axis: Value | None = None, keepdims: Va
         return extremum(call, x, axis)  # torch.min(a, b)
     tensor = call.tensor(x)
     position = integer(axis)
+    if axis is None and tensor.terms and algebra.is_same_everywhere(tensor):
+        return altered(tensor, shape=Shape.of([]))
     if position is None:
         return call.context.anything(Shape.of([])) if axis is None else call.opaque(tensor.shape)
     keeps = bool(literal(keepdims))
@@ -309,6 +311,8 @@ def softmax(call: Call, x: Value, axis: Value | None = None) -> Value:
     """A distribution over `axis`."""
     tensor = call.tensor(x)
     over, shown = _support(call, tensor, axis)
+    if over is not None and algebra.is_same_everywhere(tensor):
+        return altered(nonlinear.reciprocal(algebra.length_of(over)), shape=tensor.shape)  # 1/V
     place = call.place(f"{call.name} over {_axis_text(axis, call)} gives probabilities")
     key = softmax_key(tensor.terms, over)
     probs = from_atom(Atom(key, Role.PROBS, over, place=place, shown=shown), tensor.shape)

@@ -142,6 +142,8 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
         context.ledger.averaged_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
     if how == "sum" and axes.kind != "all":
         context.ledger.summed_events.update(a.source for a in x.atoms() if a.kind == "log_prob")
+    if how == "mean" and x.terms and algebra.is_same_everywhere(x):
+        return altered(x, shape=shape)
     mixture = x.single()
     if how == "mean" and mixture is not None and mixture.role in (Role.PROBS, Role.ONE_HOT):
         if mixture.axis is not None and x.shape.covers(axes, mixture.axis) is False:
@@ -157,6 +159,8 @@ def _reduced(call: Call, x: Tensor, axes: AxesSpec, shape: Shape, how: How) -> T
         return map_atoms(half, lambda atom: altered(atom, kind="elementwise"))
     if how == "sum" and axes.kind == "listed" and len(axes.positions) == 1 and x.terms:
         axis = x.shape.axis(axes.positions[0])
+        if axis is not None and algebra.is_same_everywhere(x):
+            return altered(algebra.multiply(x, algebra.length_of(axis)), shape=shape)  # of ones it is a count
         return from_atom(
             atom_of(
                 ("sum", x.terms, axis.root() if axis is not None else None),
@@ -304,6 +308,9 @@ def logsumexp(call: Call, x: Value, axis: Value | None = None, keepdims: Value |
     tensor, spec = _array(call, x), axes_spec(axis)
     shape = tensor.shape.without(spec, bool(literal(keepdims)))
     positions = (-1,) if spec.kind == "all" else spec.positions  # without an axis: of one example's classes
+    if spec.kind == "listed" and len(positions) == 1 and algebra.is_same_everywhere(tensor):
+        if (same := tensor.shape.axis(positions[0])) is not None:
+            return altered(algebra.add(tensor, algebra.logarithm(algebra.length_of(same))), shape=shape)
     if len(positions) != 1 or not tensor.terms:
         return call.opaque(shape)
     over = tensor.shape.axis(positions[0])
