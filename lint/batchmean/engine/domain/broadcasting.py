@@ -57,16 +57,15 @@ def joint_shape(a: Tensor, b: Tensor) -> Shape:
     for loss, other in ((a, b), (b, a)):
         if loss.reductions and not other.reductions and _may_be_a_number(other):
             return loss.shape
-    return (
-        max(a, b, key=lambda x: (len(x.shape.shown), x.shape.rank or 0, _holds_an_extreme(x))).shape
-        if not plays_a_role(a)
-        else a.shape
-    )
+    if plays_a_role(a):
+        return a.shape
+    mine, theirs = (len(a.shape.shown), a.shape.rank or 0), (len(b.shape.shown), b.shape.rank or 0)
+    return b.shape if theirs > mine or (theirs == mine and _holds_an_extreme(b)) else a.shape
 
 
 def _holds_an_extreme(tensor: Tensor) -> bool:
     """Is the largest along an axis in it? Then it has the other axes, whatever it was added to."""
-    return any(atom.extreme for atom in tensor.atoms())
+    return bool(tensor.shape.dropped) and any(atom.extreme for atom in tensor.atoms())
 
 
 def _may_be_a_number(tensor: Tensor) -> bool:

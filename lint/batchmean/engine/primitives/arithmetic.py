@@ -65,7 +65,12 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
     if op is ast.Sub:
         return subtracted(context, a, b, node)
     if op is ast.Mult:
-        return narrowed(context, a, b) or narrowed(context, b, a) or multiplied(context, a, b, node)
+        if (
+            context.ledger.unequal
+            and (fewer := narrowed(context, a, b) or narrowed(context, b, a)) is not None
+        ):
+            return fewer
+        return multiplied(context, a, b, node)
     if op is ast.BitAnd and (mask := both(context, a, b)) is not None:
         return mask
     if op is ast.FloorDiv and _goes_into(b, a):

@@ -38,13 +38,17 @@ def pairing(
     return None
 
 
+_ONE: Final = ((1,), (-1,))
+"""The axes of the actions, which are second or last."""
+
+
 def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | None:
     """Is the first (B, 1) and the second (B,)?"""
     if column.shape.keeps_what_is_dropped(row.shape):
         return "shown"
     if (is_column := column.shape.is_column_of(row.shape)) is not False:
         return "shown" if is_column else "by a column"
-    if _are_of_actions(column, row):
+    if row.shape.dropped in _ONE and _are_of_actions(column, row):
         return "by a column"
     if column.shape.least_rank < 2:
         return None  # its second axis may be one of those that were dropped from the right
@@ -59,9 +63,9 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
 
 def _are_of_actions(column: Tensor, row: Tensor) -> bool:
     """The value of the action that was taken, which kept the axis of the actions, and of the best one, without it?"""
-    if not any(a.kind == "picked" for a in column.atoms()) or not any(a.extreme for a in row.atoms()):
+    if row.shape.rank not in (None, 1):
         return False
-    if row.shape.rank not in (None, 1) or row.shape.dropped not in ((1,), (-1,)):
+    if not any(a.kind == "picked" for a in column.atoms()) or not any(a.extreme for a in row.atoms()):
         return False
     if any(axis.size == 1 for axis in row.shape.leading(1)):
         return False  # one example
