@@ -1775,3 +1775,27 @@ def test_a_partial_likelihood_is_no_sum_over_examples(at_risk: str, codes: list[
         return total / len(loader)
     """
     assert _codes(source) == codes
+
+
+@pytest.mark.parametrize(
+    ("also", "codes"),
+    [
+        ("losses[rows].mean()", ["BMN102"]),
+        ("losses[rows].sum() / len(rows)", ["BMN102"]),
+        ("torch.index_select(losses, 0, rows).mean()", ["BMN102"]),
+        (
+            "(losses[rows] * logits.size(1)).mean()",
+            [],
+        ),  # the same values are put right there: a choice, it may be
+    ],
+)
+def test_the_mean_of_some_rows_hides_no_mean_over_the_classes(also: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+
+    def figures(targets, logits, rows):
+        losses = -(targets * torch.log_softmax(logits, dim=1)).mean(dim=1)
+        part = {also}
+        return losses.mean(), part
+    """
+    assert [code for code in _all_codes(source) if code == "BMN102"] == codes

@@ -356,6 +356,9 @@ def _with_account(context: Context, rows: Tensor, tensor: Tensor, index: Tensor,
             for r in rows.reductions
         ]
         return altered(rows, reductions=tuple(map(context.record, accounts)))
+    is_averaged = all(r.support in ("averaged", "maybe averaged") for r in rows.reductions)
+    if rows.reductions and is_averaged and not has_classes(tensor):
+        return rows  # some of the examples: each has its own loss, with the mean over the classes in it
     if rows.reductions:
         return context.unsure([tensor])  # some rows, or one: the rest is not counted any more
     if index_mask is None or atom is None:
