@@ -1799,3 +1799,21 @@ def test_the_mean_of_some_rows_hides_no_mean_over_the_classes(also: str, codes: 
         return losses.mean(), part
     """
     assert [code for code in _all_codes(source) if code == "BMN102"] == codes
+
+
+@pytest.mark.parametrize(
+    ("each", "codes"),
+    [
+        ("p for p in probs", []),  # an item may be what one class has
+        ("torch.softmax(p, dim=1) for p in probs", ["BMN102"]),
+        ("p for p in [torch.softmax(probs, dim=-1)]", ["BMN102"]),
+    ],
+)
+def test_an_item_of_a_list_may_be_of_one_class(each: str, codes: list[str]) -> None:
+    source = f"""
+    import torch
+
+    def sparsity(probs):
+        return sum(torch.mean(-p * torch.log(p)) for p in ({each}))
+    """
+    assert [code for code in _all_codes(source) if code == "BMN102"] == codes

@@ -169,7 +169,7 @@ def support_events(ledger: Ledger, given_back: GivenBack) -> Iterator[SupportEve
             continue
         elif not reduction.integrand.event or reduction.integrand.event in ledger.summed_events:
             step = _blamed(reduction)
-            if _is_weight_of_a_term(ledger, reduction, step):
+            if _is_weight_of_a_term(ledger, reduction, step) or _may_be_of_one_class(reduction):
                 continue
             spells_dim = _spells_dim(imported, of_torch, step.node)
             node = report_node(reduction, _first_of_two(reduction, step))
@@ -198,6 +198,11 @@ def _is_of_each_dimension(reduction: Reduction) -> bool:
     if reduction.integrand.kind != "latent KL" or not reduction.steps:
         return False
     return all(step.how == "mean" and step.positions == (0,) for step in reduction.steps)
+
+
+def _may_be_of_one_class(reduction: Reduction) -> bool:
+    """Is it `-p * log(p)` of each item of a list, of which only the name says that there are classes in it?"""
+    return reduction.integrand.assumed and reduction.integrand.shape.item_of is not None
 
 
 def _is_weight_of_a_term(ledger: Ledger, reduction: Reduction, step: Step) -> bool:
