@@ -162,7 +162,7 @@ def condition_of(context: Context, value: Value, test: ast.expr) -> Condition:
     subject = asked(context, value, test)
     if subject is None or isinstance(plainly(test), ast.Compare | ast.Call):
         return _as_written(context, test)
-    return Condition.of(Decision(subject, TRUTHY, True, test))
+    return Condition.of(Decision(subject, TRUTHY, True, test, default_of(context, value)))
 
 
 def _as_written(context: Context, test: ast.expr) -> Condition:
