@@ -26,6 +26,11 @@ def test_what_a_default_makes_a_mean_is_proved(default: str) -> None:
     assert _confidences(source) == ["proved"]
 
 
+def test_what_one_of_several_words_makes_a_mean_is_proved() -> None:
+    body = 'return loss.mean() if how in ("mean", "average") else loss.sum()'
+    assert _confidences(_source(body, 'loss, how="mean"', "")) == ["proved"]
+
+
 def test_what_a_call_makes_a_mean_is_proved() -> None:
     source = _source("return loss.mean() if average else loss.sum()", "loss, average", ", True")
     assert _confidences(source) == ["proved"]

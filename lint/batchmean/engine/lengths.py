@@ -75,11 +75,13 @@ class Lengths(ABC):
         return result
 
 
-def has_lengths(value: Value) -> bool:
-    """May what it has by a name be a length: `loss.stride(0)`, `nn.Linear(V, n).in_features`? No object is asked."""
-    if isinstance(value, BuiltinValue):
-        return True
-    return isinstance(value, Tensor) and bool(value.reductions or value.shape.shown or not is_unknown(value))
+def part_of(value: Value, part: Tensor) -> Tensor:
+    """What something has by a name: of an array or a layer it may be a length, `loss.stride(0)`, `layer.in_features`.
+
+    No object is asked.
+    """
+    is_array = isinstance(value, Tensor) and (value.reductions or value.shape.shown or not is_unknown(value))
+    return of_lengths(part) if is_array or isinstance(value, BuiltinValue) else part
 
 
 def of_lengths(value: Tensor) -> Tensor:

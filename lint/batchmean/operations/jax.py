@@ -26,8 +26,8 @@ _ELEMENTWISE = (
 _LOSSES = (
     "softmax_cross_entropy safe_softmax_cross_entropy softmax_cross_entropy_with_integer_labels "
     "sigmoid_binary_cross_entropy sigmoid_focal_loss ctc_loss ctc_loss_with_forward_probs ntxent "
-    "kl_divergence convex_kl_divergence generalized_kl_divergence l2_loss squared_error huber_loss "
-    "log_cosh hinge_loss cosine_distance cosine_similarity"
+    "kl_divergence convex_kl_divergence generalized_kl_divergence l2_loss squared_error "
+    "hinge_loss cosine_distance cosine_similarity"
 ).split()
 # Per example; the class axis is summed.
 _CLASS_LOSSES = {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from batchmean.engine.domain.accounts import report_node
 from batchmean.engine.domain.counting import over_everything
-from batchmean.engine.domain.paths import TRUTHY, Decision, excludes
+from batchmean.engine.domain.paths import Decision, excludes
 from batchmean.engine.domain.shapes import Shape
 from batchmean.engine.domain.tensors import Atom, Integrand, Place, Reduction, Role, Step, altered
 from batchmean.engine.epochs.spelling import ITEMS, STEPS, divisor_name
@@ -189,11 +189,7 @@ def _as_the_option_says(again: Miscount, final: Sequence[Reduction]) -> Miscount
 def _is_usual(decision: Decision) -> bool:
     """Is it what a default decides, if nobody says anything?"""
     default = decision.default
-    if default is None:
-        return False
-    if decision.answer == TRUTHY:
-        return bool(default.value) == decision.holds
-    return (decision.answer == default) == decision.holds
+    return default is not None and not decision.excludes(Decision(decision.subject, default, True))
 
 
 def _is_another_functions(one: Integrand, other: Integrand) -> bool:

@@ -294,6 +294,7 @@ def _divisions(
         loss = loss.left
     name = path_of(loss)
     before: list[tuple[ast.AST, Path]] = []
+    answered = _asked(path)
     for statement, where in statements:
         if statement.lineno >= line or not name:
             continue
@@ -305,9 +306,7 @@ def _divisions(
                 path_of(node) == name for node in nodes(statement.value) if isinstance(node, ast.expr)
             ):
                 asked = _asked(where)
-                before = [
-                    entry for entry in before if not (asked <= _asked(path) or asked <= _asked(entry[1]))
-                ]
+                before = [] if asked <= answered else [e for e in before if not asked <= _asked(e[1])]
             before += [(node, where) for node in divided]
         elif isinstance(statement, ast.AugAssign) and path_of(statement.target) == name:
             if isinstance(statement.op, ast.Div) and _is_steps(statement.value, steps):

@@ -25,7 +25,7 @@ from batchmean.engine.domain.values import (
     ShapeValue,
     Value,
 )
-from batchmean.engine.lengths import has_lengths, of_lengths
+from batchmean.engine.lengths import of_lengths, part_of
 from batchmean.engine.machine import calls
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.heirs import gives_another, sets_any
@@ -82,14 +82,13 @@ def attribute_of(machine: Machine, base: Value, name: str, node: ast.expr) -> Va
             name, lambda args, kwargs, at: calls.apply(machine, operation, [base, *args], kwargs, at)
         )
     atom = tensor.single()
-    if atom is not None and (stored := machine.attributes.get((atom.key, name))) is not None:
+    if atom is None:
+        return part_of(base, machine.opaque((name,)))
+    if (stored := machine.attributes.get((atom.key, name))) is not None:
         return stored
-    if atom is not None:
-        shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
-        part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape, is_setting=True)
-        return of_lengths(part) if atom.is_of_counts or has_lengths(base) else part
-    other = machine.opaque((name,))
-    return of_lengths(other) if has_lengths(base) else other
+    shape = machine.items.setdefault(key_of("attribute", atom.key, name), Shape())
+    part = machine.shown_opaque("attribute", atom.key, name, names=(name,), shape=shape, is_setting=True)
+    return of_lengths(part) if atom.is_of_counts else part_of(base, part)
 
 
 def instance_attribute(machine: Machine, base: InstanceValue, name: str, node: ast.expr) -> Value:

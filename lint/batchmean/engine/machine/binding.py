@@ -98,9 +98,8 @@ def elements(context: Context, value: Value, count: int, starred: bool = False) 
             value.shape.set_rank(count)
         return [context.axis_length(value.shape, value.start + i) for i in range(count)]
     if isinstance(value, Tensor) and not starred and not value.reductions:
-        atom = value.single()
-        if atom is not None and atom.extreme == "pair" and count == 2:
-            return list(parts_of_extreme(context, value))
+        if count == 2 and (parts := parts_of_extreme(context, value)) is not None:
+            return list(parts)
         if is_unknown(value):  # a tuple, as likely as an array: its items need not have one shape
             return [_item_of(context, value, i) for i in range(count)]
         inner = value.shape.without(AxesSpec.at(0))

@@ -36,7 +36,7 @@ from batchmean.engine.domain.values import (
     tensors_in,
 )
 from batchmean.engine.evidence.masks import is_bare_mask_name, makes_masks, moves_pixels
-from batchmean.engine.lengths import has_lengths, of_lengths
+from batchmean.engine.lengths import part_of
 from batchmean.engine.machine import dictionaries
 from batchmean.engine.machine.base import Machine
 from batchmean.engine.machine.binding import bind, stored_at
@@ -272,8 +272,7 @@ def call_method(
     if operation is None:
         context.as_tensor(receiver)
         hand_over(context, (*args, *kwargs.values()), (receiver,))
-        given = context.unknown_of(args, beside=(receiver, *kwargs.values()), method=name)
-        return of_lengths(given) if has_lengths(receiver) else given
+        return part_of(receiver, context.unknown_of(args, beside=(receiver, *kwargs.values()), method=name))
     result = apply(context, operation, [receiver, *args], kwargs, node)
     if name == "copy_" and args:
         result = context.as_tensor(args[0])  # it is written to, not copied

@@ -31,9 +31,8 @@ def instantiate(
     """An object of a local class, its attributes set by its `__init__`."""
     instance = InstanceValue(cls)
     if any(context.find_method(cls, name) is not None for name in _ARITHMETIC):
-        context.unsure(
-            (*args, *kwargs.values())
-        )  # what it makes of a loss that is multiplied is not followed
+        # What it makes of a loss that it is given is not followed.
+        context.unsure((*args, *kwargs.values()))
     init = context.find_method(cls, "__init__")
     if isinstance(init, FunctionValue):
         context.call_function(altered(init, receiver=instance), args, kwargs, node)

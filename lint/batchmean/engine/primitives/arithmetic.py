@@ -29,7 +29,7 @@ from batchmean.engine.evidence.masks import is_mask_name
 from batchmean.engine.evidence.names import is_loss_name
 from batchmean.engine.ledger import Addition
 from batchmean.engine.primitives.contractions import matmul
-from batchmean.engine.primitives.masking import both, narrowed
+from batchmean.engine.primitives.masking import both, without_another
 from batchmean.engine.recognise.pairs import pairing
 
 
@@ -65,12 +65,7 @@ def binary(context: Context, op: type[ast.operator], left: Value, right: Value, 
     if op is ast.Sub:
         return subtracted(context, a, b, node)
     if op is ast.Mult:
-        if (
-            context.ledger.unequal
-            and (fewer := narrowed(context, a, b) or narrowed(context, b, a)) is not None
-        ):
-            return fewer
-        return multiplied(context, a, b, node)
+        return without_another(context, a, b) or multiplied(context, a, b, node)
     if op is ast.BitAnd and (mask := both(context, a, b)) is not None:
         return mask
     if op is ast.FloorDiv and _goes_into(b, a):

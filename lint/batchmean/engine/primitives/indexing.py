@@ -180,8 +180,8 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
     tensor = context.as_tensor(base)
     key = literal(index)
     atom = tensor.single()
-    if atom is not None and atom.extreme == "pair" and type(key) is int and key in (0, 1):
-        return parts_of_extreme(context, tensor)[key]
+    if type(key) is int and key in (0, 1) and (parts := parts_of_extreme(context, tensor)) is not None:
+        return parts[key]
     if isinstance(key, str):
         if atom is None:
             return context.opaque((key,))
@@ -191,8 +191,11 @@ def subscript(context: Context, base: Value, index: Value, node: ast.Subscript) 
     return _row_of(tensor, _indexed(context, tensor, index, node), key)
 
 
-def parts_of_extreme(context: Context, pair: Tensor) -> tuple[Tensor, Tensor]:
-    """The values and the places of `x.max(1)`, as PyTorch gives them."""
+def parts_of_extreme(context: Context, pair: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The values and the places of `x.max(1)`, as PyTorch gives them; None of every other array."""
+    atom = pair.single()
+    if atom is None or atom.extreme != "pair":
+        return None
     values = map_atoms(pair, lambda atom: altered(atom, extreme="array"))
     return values, context.computed(pair.shape)
 

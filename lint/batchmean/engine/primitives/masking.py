@@ -161,20 +161,22 @@ def both(context: Context, a: Tensor, b: Tensor) -> Tensor | None:
     """The positions of both masks, `(y != pad) & (y != end)` among these; None with any other condition."""
     if masks.mask_of(a) is not None and masks.mask_of(b) is not None:
         return algebra.multiply(a, b)
-    return narrowed(context, a, b) or narrowed(context, b, a)
+    return without_another(context, a, b)
 
 
-def narrowed(context: Context, mask: Tensor, other: Tensor) -> Tensor | None:
-    """A mask of labels without those of another number, which it leaves out, too."""
-    atom, condition = masks.mask_of(mask), other.single()
-    if atom is None or condition is None or condition.role is not Role.OPAQUE:
-        return None
-    labels = context.ledger.unequal.get(condition.key)
-    if labels is None or labels != context.ledger.unequal.get(atom.key):
-        return None
-    fewer = derived(atom, "without", condition.key, shown=False, drops=None, is_complement=False)
-    context.ledger.unequal[fewer.key] = labels
-    return from_atom(fewer, mask.shape)
+def without_another(context: Context, a: Tensor, b: Tensor) -> Tensor | None:
+    """A mask of labels without those of another number, which it leaves out, too; None where the two are no such."""
+    unequal = context.ledger.unequal
+    for mask, other in ((a, b), (b, a)) if unequal else ():
+        atom, condition = masks.mask_of(mask), other.single()
+        if atom is None or condition is None or condition.role is not Role.OPAQUE:
+            continue
+        labels = unequal.get(condition.key)
+        if labels is not None and labels == unequal.get(atom.key):
+            fewer = derived(atom, "without", condition.key, shown=False, drops=None, is_complement=False)
+            unequal[fewer.key] = labels
+            return from_atom(fewer, mask.shape)
+    return None
 
 
 def _holds_for_probabilities(a: Tensor, op: ast.cmpop, number: float | None) -> bool:

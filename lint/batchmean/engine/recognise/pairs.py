@@ -38,8 +38,8 @@ def pairing(
     return None
 
 
-_ONE: Final = ((1,), (-1,))
-"""The axes of the actions, which are second or last."""
+_OF_ACTIONS: Final = ((1,), (-1,))
+"""Where the axis of the actions is: second or last."""
 
 
 def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | None:
@@ -48,7 +48,7 @@ def _pairs_up(column: Tensor, row: Tensor) -> Literal["shown", "by a column"] | 
         return "shown"
     if (is_column := column.shape.is_column_of(row.shape)) is not False:
         return "shown" if is_column else "by a column"
-    if row.shape.dropped in _ONE and _are_of_actions(column, row):
+    if row.shape.dropped in _OF_ACTIONS and _are_of_actions(column, row):
         return "by a column"
     if column.shape.least_rank < 2:
         return None  # its second axis may be one of those that were dropped from the right
